@@ -1,0 +1,121 @@
+"""The flywheel home on disk: landing files, label files, and the files that people review."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flywheel_pipeline.durable import replace_text
+from flywheel_pipeline.errors import CorruptFileError
+
+FOLDERS = ("traces", "samples", "labels", "taxonomy", "golden", "prompts")
+
+
+@dataclass(frozen=True)
+class HomeFile:
+    """A file that people or apps put into the home: `name` is relative to its folder."""
+
+    name: str
+    path: Path
+    size: int
+    modified_ns: int
+
+    @property
+    def stamp(self) -> str:
+        """What changes when the file does, cheap to read."""
+        return f"{self.size}:{self.modified_ns}"
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the content."""
+        with self.path.open("rb") as file:
+            return _digest(file)
+
+
+def _digest(file: Any) -> str:
+    sha = hashlib.sha256()
+    while block := file.read(1 << 20):
+        sha.update(block)
+    return sha.hexdigest()
+
+
+class Home:
+    """A flywheel home: a folder with one folder for each kind of file that people write or review."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def files(self, folder: str) -> list[HomeFile]:
+        """Return the files under `folder`, by name; hidden and temporary ones are left out."""
+        found = sorted(p for p in (self.root / folder).rglob("*") if p.is_file() and _visible(p, self.root))
+        return [self._file(p, self.root / folder) for p in found]
+
+    def _file(self, path: Path, base: Path) -> HomeFile:
+        stat = path.stat()
+        return HomeFile(path.relative_to(base).as_posix(), path, stat.st_size, stat.st_mtime_ns)
+
+    def read_yaml(self, name: str) -> Any:
+        """Return the content of a YAML file of the home, None when it is not there.
+
+        Raises:
+            CorruptFileError: the file is not YAML.
+        """
+        path = self.root / name
+        try:
+            return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise CorruptFileError(f"{path} is not valid YAML: {error}. Restore it from version control.") from None
+
+    def write_yaml(self, name: str, value: Any) -> None:
+        """Replace a YAML file of the home in one step."""
+        replace_text(self.root / name, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+
+    def read_jsonl(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a JSONL file of the home, none when it is not there.
+
+        Raises:
+            CorruptFileError: a line is not a JSON object.
+        """
+        path = self.root / name
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+    def append_jsonl(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Add rows at the end of a JSONL file of the home, in one step; what is there is not rewritten."""
+        path = self.root / name
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        replace_text(path, before + ("\n" if before and not before.endswith("\n") else "") + lines)
+
+
+def read_lines(file: HomeFile, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, bytes) of a file; of a longer line only its first `max_bytes` + 1 bytes."""
+    with file.path.open("rb") as stream:
+        number = 0
+        while line := stream.readline(max_bytes + 1):
+            number += 1
+            yield number, line.rstrip(b"\r\n")
+            while len(line) > max_bytes and not line.endswith(b"\n"):
+                line = stream.readline(max_bytes + 1)
+                if not line:
+                    break
+
+
+def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise CorruptFileError(f"{path}, line {number} is not JSON: {error}. Restore it.") from None
+    if not isinstance(row, dict):
+        raise CorruptFileError(f"{path}, line {number} must be a JSON object. Restore it.")
+    return row
+
+
+def _visible(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root).parts
+    return not any(p.startswith((".", "~")) for p in parts) and path.suffix not in (".tmp", ".part", ".md")

@@ -1,0 +1,156 @@
+"""The command line: thin commands around a flywheel home."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flywheel_pipeline.errors import FlywheelError
+
+
+class FriendlyGroup(click.Group):
+    """Prints an error that we raised on purpose as one message, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except FlywheelError as error:
+            raise click.ClickException(str(error)) from None
+
+
+HOME = click.option(
+    "--home", type=click.Path(path_type=Path), help="The flywheel home. Default: $FLYWHEEL_HOME, else `data`."
+)
+
+
+@click.group(cls=FriendlyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flywheel-pipeline")
+def main() -> None:
+    """The data flywheel for LLM applications: production traces become a steadily better prompt."""
+
+
+@main.command()
+@click.argument("home", type=click.Path(path_type=Path), default=Path("data"))
+def init(home: Path) -> None:
+    """Make a new flywheel home: its folders and a `flywheel.yaml` to edit."""
+    from flywheel_pipeline.commands.homes import init_home
+
+    init_home(home)
+    click.echo(f"{home} is ready. Put trace files into {home / 'traces'}, label files into {home / 'labels'},")
+    click.echo("and run `flywheel run`.")
+
+
+@main.command()
+@HOME
+def run(home: Path | None) -> None:
+    """Turn the flywheel once: read new files, and materialize everything that follows."""
+    from flywheel_pipeline.commands.turn import turn_home
+
+    sys.exit(0 if turn_home(home, click.echo) else 1)
+
+
+@main.command()
+@HOME
+def demo(home: Path | None) -> None:
+    """Run the main job on the demo: a support assistant, a week of traffic, an expert's labels."""
+    from flywheel_pipeline.commands.homes import demo_home
+    from flywheel_pipeline.commands.turn import turn_home
+
+    ok = turn_home(demo_home(home), click.echo)
+    click.echo(
+        '\nNext: `flywheel dev` opens the Dagster UI; `flywheel sql "select * from failure_taxonomy"` shows a table;'
+    )
+    click.echo("`flywheel promote` puts a candidate that may ship into production.")
+    sys.exit(0 if ok else 1)
+
+
+@main.command()
+@HOME
+@click.option("-p", "--port", default=3000, show_default=True, help="The port of the Dagster UI.")
+@click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+def dev(home: Path | None, port: int, host: str) -> None:
+    """Open the Dagster UI of a home, with its schedules and sensors."""
+    from flywheel_pipeline.defs.instance import prepare_instance
+    from flywheel_pipeline.settings import load_settings
+
+    settings = load_settings(home)
+    folder = prepare_instance(settings.home)
+    environment = {
+        **os.environ,
+        "FLYWHEEL_HOME": str(settings.home),
+        "DAGSTER_HOME": os.environ.get("DAGSTER_HOME", str(folder)),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        str(folder / "workspace.yaml"),
+        "-p",
+        str(port),
+        "-h",
+        host,
+    ]
+    os.execve(sys.executable, command, environment)
+
+
+@main.command()
+@HOME
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.argument("query")
+def sql(home: Path | None, form: str, query: str) -> None:
+    """Query the tables with DuckDB: flywheel sql "select * from failure_taxonomy"."""
+    from flywheel_pipeline.commands.query import run_query
+    from flywheel_pipeline.settings import load_settings
+
+    click.echo(run_query(load_settings(home).home, query, form))
+
+
+@main.command()
+@HOME
+def settings(home: Path | None) -> None:
+    """Print all settings of a home with their values, defaults included."""
+    import yaml
+
+    from flywheel_pipeline.settings import load_settings
+
+    click.echo(yaml.safe_dump(load_settings(home).model_dump(mode="json"), sort_keys=False))
+
+
+@main.command()
+@HOME
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def prompt(home: Path | None, file: Path) -> None:
+    """Make the text of FILE the production prompt, for example the first one of a new home."""
+    from flywheel_pipeline.commands.prompts import set_prompt
+
+    click.echo(f"{set_prompt(home, file.read_text(encoding='utf-8'))} is the production prompt now.")
+
+
+@main.command()
+@HOME
+@click.argument("candidate", required=False)
+def promote(home: Path | None, candidate: str | None) -> None:
+    """Put a candidate that the gate lets ship into production; anything else is refused."""
+    from flywheel_pipeline.commands.prompts import promote_candidate
+
+    click.echo(f"{promote_candidate(home, candidate)} is the production prompt now. `flywheel rollback` takes it back.")
+
+
+@main.command()
+@HOME
+def rollback(home: Path | None) -> None:
+    """Put the previous production prompt back into production."""
+    from flywheel_pipeline.commands.prompts import roll_back
+
+    click.echo(f"{roll_back(home)} is the production prompt again.")
+
+
+if __name__ == "__main__":
+    main()

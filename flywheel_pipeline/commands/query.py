@@ -1,0 +1,26 @@
+"""SQL on the tables of a home, as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flywheel_pipeline.adapters.lake import Lake
+
+
+def run_query(home: Path, query: str, form: str) -> str:
+    """Return the result of `query` as `table`, `json` (one array of rows) or `csv`.
+
+    Raises:
+        QueryError: DuckDB rejects the query.
+    """
+    frame = Lake(home / "lake").frame(query)
+    if form == "json":
+        return frame.to_json(orient="records", date_format="iso", indent=1, force_ascii=False) or "[]"
+    if form == "csv":
+        return frame.to_csv(index=False).rstrip("\n")
+    shown = (
+        frame.to_string(index=False, max_colwidth=60, na_rep="")
+        if len(frame)
+        else f"no rows ({', '.join(frame.columns)})"
+    )
+    return f"{shown}\n({len(frame)} rows)" if len(frame) else shown

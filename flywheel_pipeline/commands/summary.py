@@ -1,0 +1,108 @@
+"""What the tables of a home hold, in a dozen lines for a terminal. Every number is a query on the lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.stats import proportion
+from flywheel_pipeline.steps.evaluate import case_outcomes, deciding
+
+
+def summarize(home: Path, calls_before: int = 0) -> list[str]:
+    """Return the lines; `calls_before` rows of `llm_calls` are from earlier turns and not counted."""
+    lake = Lake(home / "lake")
+    return [
+        *_traces(lake),
+        *_modes(lake),
+        *_golden(lake),
+        *_evals(lake),
+        *_candidate(lake),
+        _calls(lake, calls_before),
+    ]
+
+
+def count_calls(home: Path) -> int:
+    """Return how many rows `llm_calls` has."""
+    return int(_one(Lake(home / "lake"), "select count(*) from llm_calls"))
+
+
+def _one(lake: Lake, sql: str) -> Any:
+    return lake.frame(sql).iat[0, 0]
+
+
+def _traces(lake: Lake) -> list[str]:
+    rejected = dict(
+        lake.frame("select source, count(*) from rejects group by source").itertuples(index=False, name=None)
+    )
+    verdicts = dict(
+        lake.frame("select verdict, count(*) from annotations where is_current group by verdict").itertuples(
+            index=False, name=None
+        )
+    )
+    n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
+    sampled = _one(lake, "select count(*) from sampled_traces")
+    batches = _one(lake, "select count(distinct source_file) from annotations")
+    told = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
+    return [
+        f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
+        f"sampled    {sampled} traces for the expert",
+        f"annotated  {told}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
+    ]
+
+
+def _modes(lake: Lake) -> list[str]:
+    modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
+    lines = [f"taxonomy   {len(modes)} failure modes" + (", the most frequent first:" if modes else "")]
+    for m in modes:
+        share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
+        lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
+    return lines
+
+
+def _golden(lake: Lake) -> list[str]:
+    if not _one(lake, "select count(*) from golden_set"):
+        return ["golden set no cases"]
+    kinds = lake.frame("select kind, count(*) from golden_set group by kind order by kind").itertuples(
+        index=False, name=None
+    )
+    splits = lake.frame("select split, count(*) from golden_set group by split order by split").itertuples(
+        index=False, name=None
+    )
+    told = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found) for found in (kinds, splits)]
+    return [f"golden set {told[0]}; {told[1]}"]
+
+
+def _evals(lake: Lake) -> list[str]:
+    prompts, alignment = (
+        lake.read("production_prompt", PromptVersion),
+        lake.read("judge_alignment", JudgeAlignment),
+    )
+    if not prompts or not _one(lake, "select count(*) from golden_set"):
+        return ["evals      no golden cases yet: label some of the sampled traces"]
+    rows = lake.read("eval_results", EvalResult, "prompt_version = ?", [prompts[0].version])
+    passes = case_outcomes(rows, deciding(alignment))
+    trusted = sum(a.status == "trusted" for a in alignment)
+    rate = proportion(sum(passes.values()), len(passes))
+    return [
+        f"evals      production prompt {prompts[0].version} passes {rate}",
+        f"           {trusted} of {len(alignment)} judges agree with the expert well enough to decide",
+    ]
+
+
+def _candidate(lake: Lake) -> list[str]:
+    rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
+    if not rows:
+        return ["candidate  none: no failure mode to improve on"]
+    return [f"candidate  {c.candidate_id}: {c.decision.upper() if c.decision else ''}, {c.reason}" for c in rows]
+
+
+def _calls(lake: Lake, before: int) -> str:
+    made, cached, cost = lake.frame(
+        "select count(*) filter (not cached), count(*) filter (cached), coalesce(sum(cost_usd), 0) from"
+        " (select * from llm_calls order by called_at offset ?)",
+        [before],
+    ).iloc[0]
+    return f"models     {int(made)} calls to models, {int(cached)} answered from the cache, {cost:.4f} USD"

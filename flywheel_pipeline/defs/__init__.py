@@ -1,0 +1,1 @@
+"""Dagster, and only Dagster: assets, checks, jobs, schedules and sensors are wiring around the steps."""

@@ -1,0 +1,31 @@
+"""The assets in flywheel order, listed and not discovered."""
+
+from typing import Any
+
+from flywheel_pipeline.defs.assets.annotations import annotations, label_files
+from flywheel_pipeline.defs.assets.eval_results import eval_results
+from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
+from flywheel_pipeline.defs.assets.golden_set import golden_set
+from flywheel_pipeline.defs.assets.production_prompt import production_prompt
+from flywheel_pipeline.defs.assets.prompt_candidate import prompt_candidate
+from flywheel_pipeline.defs.assets.raw_traces import build_raw_traces
+from flywheel_pipeline.defs.assets.sampled_traces import sampled_traces
+from flywheel_pipeline.defs.assets.trace_files import capture_log, trace_files
+from flywheel_pipeline.settings import Settings
+
+
+def build_assets(settings: Settings) -> list[Any]:
+    """Return all assets of a home."""
+    return [
+        trace_files,
+        capture_log,
+        build_raw_traces(settings),
+        sampled_traces,
+        label_files,
+        annotations,
+        failure_taxonomy,
+        golden_set,
+        production_prompt,
+        eval_results,
+        prompt_candidate,
+    ]

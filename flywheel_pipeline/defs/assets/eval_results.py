@@ -1,0 +1,87 @@
+"""`eval_results` and `judge_alignment`: how the production prompt does, and whether the judges can be trusted."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from flywheel_pipeline.defs.evaluating import Evaluator
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
+from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.records import EvalResult, FailureMode, GoldenCase, JudgeAlignment, PromptVersion
+from flywheel_pipeline.stats import proportion
+from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, pass_rates
+
+OWNERS = ["team:evals"]
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            "eval_results", deps=["golden_set", "failure_taxonomy", "production_prompt"], group_name="evaluate",
+            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("eval_results"),
+            description="The production prompt on the golden set: one row a case and evaluator, with the reason. Rows "
+            "of candidates are added by `prompt_candidate`.",
+        ),
+        dg.AssetSpec(
+            "judge_alignment", deps=["golden_set", "failure_taxonomy"], group_name="evaluate",
+            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("judge_alignment"),
+            description="How far every LLM judge agrees with the expert on answers that the expert labelled. Only a "
+            "trusted judge decides.",
+        ),
+    ],
+    name="run_evaluators",
+)  # fmt: skip
+def eval_results(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
+    """Runs the app on the golden cases, judges its answers, and judges the judges."""
+    evaluator = Evaluator(lake.lake, bench, bench.llm(lake.lake))
+    cases = lake.lake.read("golden_set", GoldenCase)
+    prompt = lake.lake.read("production_prompt", PromptVersion)[0]
+    alignment, results = evaluator.align(cases), evaluator.evaluate(prompt, cases)
+    names = {f"judge:{m.mode_id}": m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
+    yield dg.MaterializeResult("eval_results", metadata=_shown(prompt, results, alignment, names))
+    yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(alignment, names))
+
+
+def _shown(
+    prompt: PromptVersion, results: list[EvalResult], alignment: list[JudgeAlignment], names: dict[str, str]
+) -> dict[str, dg.MetadataValue]:
+    trusted = deciding(alignment)
+    outcomes = case_outcomes(results, trusted)
+    overall = proportion(sum(outcomes.values()), len(outcomes))
+    rates = pass_rates(results)
+    told = [
+        [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,
+         r.n_undecided, "yes" if r.evaluator in trusted else "no"]
+        for r in rates
+    ]  # fmt: skip
+    failed = [r for r in results if r.label == "fail"]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(len(results)),
+        "prompt_version": dg.MetadataValue.text(prompt.version),
+        "pass_rate": dg.MetadataValue.float(round(overall.value, 4)),
+        "pass_rate_interval": dg.MetadataValue.text(str(overall)),
+        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
+        "pass_rate_per_mode": bars(
+            [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
+            [(r.rate.low, r.rate.high) for r in rates],
+        ),
+        "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), told),
+        "failures": preview(failed, ("case_id", "evaluator", "explanation", "output")),
+    }
+
+
+def _alignment_shown(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
+    told = [
+        [names.get(a.evaluator, a.evaluator), a.status, a.n_fail, _rate(a.fail_recall, a.fail_recall_low),
+         a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure]
+        for a in alignment
+    ]  # fmt: skip
+    return {
+        "dagster/row_count": dg.MetadataValue.int(len(alignment)),
+        "n_trusted": dg.MetadataValue.int(sum(a.status == "trusted" for a in alignment)),
+        "judges": table(("judge", "status", "fails", "fails found", "passes", "passes kept", "unsure"), told),
+    }
+
+
+def _rate(value: float | None, low: float | None) -> str:
+    return "none labelled" if value is None or low is None else f"{value:.0%} (at least {low:.0%})"

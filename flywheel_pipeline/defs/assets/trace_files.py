@@ -1,0 +1,84 @@
+"""`trace_files` (external) and `capture_log`: what lies in the landing folder, and what became of each file."""
+
+import hashlib
+import json
+import re
+
+import dagster as dg
+
+from flywheel_pipeline.adapters.home import HomeFile, read_lines
+from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.defs.metadata import definition_metadata, preview, table
+from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
+from flywheel_pipeline.records import CaptureLog, Json
+from flywheel_pipeline.steps.capture import Bounds, read_traces
+
+GROUP = "capture_and_label"
+
+trace_files = dg.AssetSpec(
+    "trace_files",
+    group_name=GROUP,
+    kinds={"file"},
+    owners=["team:data-engineering"],
+    description="Export files of production traces in `traces/` of the home, put there by apps and people. "
+    "A sensor watches the folder; nothing here changes them.",
+)
+
+
+@dg.asset(
+    deps=[trace_files],
+    group_name=GROUP,
+    kinds={"python", "parquet"},
+    owners=["team:data-engineering"],
+    metadata=definition_metadata("capture_log"),
+)
+def capture_log(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
+    """Reads every new or changed landing file once and accounts for each of its rows: captured or rejected."""
+    fresh = read_new_files(lake.lake, bench)
+    log = lake.lake.read("capture_log", CaptureLog)
+    rejects = lake.lake.frame("select file, line, reason, excerpt from rejects where source = 'traces' order by all")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(log),
+            "files_read_now": len(fresh),
+            "n_rows_in": sum(f.n_rows_in for f in log),
+            "n_traces": sum(f.n_traces for f in log),
+            "n_rejects": len(rejects),
+            "files": preview(log, ("source_file", "n_rows_in", "n_traces", "n_rejects", "fingerprint"), 50),
+            "rejects": table(("file", "line", "reason", "excerpt"), rejects.head(20).values.tolist()),
+        }
+    )
+
+
+def read_new_files(lake: Lake, bench: Workbench) -> list[str]:
+    """Read the landing files whose content is not in the log yet; returns their names."""
+    known = lake.inputs("captured_traces")
+    files = [(f, f"{f.fingerprint()}-{_rules(bench)}") for f in bench.home.files("traces")]
+    fresh = [(f, digest) for f, digest in files if known.get(part_of(f)) != digest]
+    for file, digest in fresh:
+        _read_file(lake, bench, file, digest)
+    return [f.name for f, _ in fresh]
+
+
+def _read_file(lake: Lake, bench: Workbench, file: HomeFile, digest: str) -> None:
+    capture = bench.settings.capture
+    max_bytes = int(capture.max_line_mb * 1_000_000)
+    bounds = Bounds(bench.settings.app.name, capture.start_date, utc_now(), max_bytes)
+    captured = read_traces(file.name, read_lines(file, max_bytes), bounds)
+    part, days = part_of(file), Json(json.dumps(captured.days()))
+    row = CaptureLog(file.name, digest, captured.n_rows_in, len(captured.traces), len(captured.rejects), days)
+    lake.write("rejects", captured.rejects, part=f"traces-{part}")
+    lake.write("capture_log", [row], part=part)
+    lake.write("captured_traces", captured.traces, part=part, inputs=digest)  # last: this marks the file as read
+
+
+def part_of(file: HomeFile) -> str:
+    """Return the partition that holds a landing file's rows: a changed file replaces its own."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", file.name)
+    return safe if safe == file.name else f"{safe}-{hashlib.sha256(file.name.encode()).hexdigest()[:8]}"
+
+
+def _rules(bench: Workbench) -> str:
+    """Return what beside its content decides how a file is read, so that a changed setting reads it again."""
+    capture = bench.settings.capture
+    return f"{bench.settings.app.name}-{capture.start_date}-{capture.max_line_mb:g}"

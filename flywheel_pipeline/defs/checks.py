@@ -1,0 +1,265 @@
+"""Asset checks: great-expectations on every table, and what only this project can know.
+
+A blocking check that fails stops the run before wrong data poisons what follows; the others warn.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_expectations
+from flywheel_pipeline.defs.assets.annotations import read_all_labels
+from flywheel_pipeline.defs.metadata import table
+from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.records import (
+    TABLES,
+    Annotation,
+    GoldenCase,
+    JudgeAlignment,
+    PromptCandidate,
+    Reject,
+    columns,
+)
+
+KINDS = {
+    "present": "No required value is missing",
+    "unique": "Ids are unique",
+    "allowed": "Values are among those allowed",
+    "in_range": "Numbers are in range",
+    "known": "Every reference points to a row that exists",
+}
+"""The expectations of `records.py` by kind: one check each, named `<kind>`."""
+
+NOT_BLOCKING = {"prompt_candidate"}
+"""Tables that nothing in a run is made from, so that a failing check need not stop it."""
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+
+
+def build_expectation_checks(name: str) -> dg.AssetChecksDefinition:
+    """Return the great-expectations checks of one table: one check a kind of expectation."""
+    by_kind = {k: [e for e in expectations(name) if e.name.endswith(f"_{k}")] for k in KINDS}
+    used = {k: es for k, es in by_kind.items() if es}
+    specs = [
+        dg.AssetCheckSpec(
+            k,
+            asset=name,
+            blocking=name not in NOT_BLOCKING,
+            description=f"{KINDS[k]}: {', '.join(e.column for e in es)}.",
+        )
+        for k, es in used.items()
+    ]
+
+    @dg.multi_asset_check(name=f"{name}_expectations", specs=specs, can_subset=True)
+    def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        wanted = [k for k in used if dg.AssetCheckKey(dg.AssetKey(name), k) in context.selected_asset_check_keys]
+        outcomes = {o.name: o for o in run_on_lake(lake.lake, name, [e for k in wanted for e in used[k]])}
+        for kind in wanted:
+            yield _result(name, kind, [(e, outcomes[e.name]) for e in used[kind]])
+
+    return checks
+
+
+def run_on_lake(lake: Lake, name: str, wanted: Sequence[Expectation]) -> list[Outcome]:
+    """Run expectations on a table of the lake; of long texts only the first character is read."""
+    needed = list(dict.fromkeys(e.column for e in wanted))
+    bare = {e.column for e in wanted} - {e.column for e in wanted if not e.name.endswith("_present")}
+    types = {s.name: s.sql_type for s in columns(TABLES[name])}
+    cells = [f"left({c}, 1) as {c}" if c in bare and types[c] == "VARCHAR" else c for c in needed]
+    known = {e.references: _known(lake, name, e) for e in wanted if e.references}
+    return run_expectations(lake.frame(f"select {', '.join(cells)} from {name}"), wanted, known)
+
+
+def _known(lake: Lake, name: str, expectation: Expectation) -> list[object]:
+    other, column = (expectation.references or ".").split(".")
+    sql = f"select distinct {column} as v from {other} where {column} in (select {expectation.column} from {name})"
+    found: list[object] = lake.frame(sql)["v"].tolist()
+    return found
+
+
+def _result(name: str, kind: str, outcomes: Sequence[tuple[Expectation, Outcome]]) -> dg.AssetCheckResult:
+    rows = [[e.column, o.passed, o.n_unexpected, o.problem or "; ".join(o.examples)] for e, o in outcomes]
+    return dg.AssetCheckResult(
+        asset_key=name,
+        check_name=kind,
+        passed=all(o.passed for _, o in outcomes),
+        metadata={
+            "n_rows": outcomes[0][1].n_rows,
+            "n_unexpected": sum(o.n_unexpected for _, o in outcomes),
+            "columns": table(("column", "passed", "unexpected", "examples"), rows),
+        },
+    )
+
+
+@dg.asset_check(asset="capture_log", blocking=True)
+def rows_accounted(lake: LakeResource) -> dg.AssetCheckResult:
+    """Every row of every landing file is a captured trace or a reject."""
+    off = lake.lake.frame(
+        "select l.source_file, n_rows_in, n_traces, n_rejects, t.n as stored, r.n as rejected from capture_log l"
+        " left join (select source_file, count(*) n from captured_traces group by 1) t using (source_file)"
+        " left join (select file, count(*) n from rejects where source = 'traces' group by 1) r"
+        "   on r.file = l.source_file"
+        " where n_rows_in != n_traces + n_rejects or coalesce(t.n, 0) != n_traces or coalesce(r.n, 0) != n_rejects"
+    )
+    names = ("file", "rows in", "traces", "rejects", "stored", "rejected")
+    return dg.AssetCheckResult(
+        passed=off.empty,
+        metadata={"n_files_off": len(off), "off": table(names, off.fillna(0).values.tolist())},
+    )
+
+
+@dg.asset_check(asset="capture_log")
+def no_rejected_traces(lake: LakeResource) -> dg.AssetCheckResult:
+    """No row of a landing file had to be rejected; the table tells file, line and reason of each that was."""
+    return _no_rejects(lake.lake, "traces")
+
+
+@dg.asset_check(asset="annotations")
+def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
+    """No row of a label file had to be rejected; the table tells file, line and reason of each that was."""
+    return _no_rejects(lake.lake, "labels")
+
+
+def _no_rejects(lake: Lake, source: str) -> dg.AssetCheckResult:
+    rejects = lake.read("rejects", Reject, "source = ?", [source])
+    rows = [[r.file, r.line, r.reason, r.excerpt] for r in rejects[:50]]
+    metadata: dict[str, Any] = {
+        "n_rejects": len(rejects),
+        "rejects": table(("file", "line", "reason", "excerpt"), rows),
+    }
+    first = f"; the first: {rejects[0].file}, line {rejects[0].line}: {rejects[0].reason}" if rejects else ""
+    told = f"{len(rejects)} rows of {source} rejected{first}"
+    return dg.AssetCheckResult(passed=not rejects, severity=WARN, metadata=metadata, description=told)
+
+
+@dg.asset_check(asset="annotations", blocking=True)
+def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """The table and the rejects together are the label files, row for row, as the files are now."""
+    _, labels = read_all_labels(lake.lake, bench)
+    stored = {_fact(a) for a in lake.lake.read("annotations", Annotation)}
+    wanted = {_fact(a) for a in labels.annotations}
+    rejected = Counter(r.file for r in lake.lake.read("rejects", Reject, "source = 'labels'"))
+    counts = Counter(a[0] for a in stored) + rejected
+    rows = {f.name: count_rows(f.name, f.path.read_bytes()) for f in bench.home.files("labels")}
+    off = [[name, n, counts[name]] for name, n in rows.items() if n != counts[name]]
+    different = [
+        [*fact[:4], "only in the table" if fact in stored else "only in the file"]
+        for fact in sorted(stored ^ wanted, key=str)
+    ]
+    return dg.AssetCheckResult(
+        passed=not off and not different,
+        metadata={
+            "n_rows_in_files": sum(rows.values()),
+            "n_rows_in_table": len(stored),
+            "n_rejects": sum(rejected.values()),
+            "files_off": table(("file", "rows in file", "rows in table and rejects"), off),
+            "differences": table(("file", "line", "trace_id", "verdict", "where"), different[:20]),
+        },
+    )
+
+
+def _fact(a: Annotation) -> tuple[str, int, str, str, str | None, str | None]:
+    return a.source_file, a.source_line, a.trace_id, a.verdict, a.comment, a.code
+
+
+def count_rows(name: str, data: bytes) -> int:
+    """Count the rows of a label file without reading them as labels; a file that can not be read counts as one."""
+    text = data.decode("utf-8-sig", "replace")
+    if not text.strip():
+        return 1
+    if name.lower().endswith((".csv", ".tsv")):
+        delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+        return (
+            sum(any(c.strip() for c in row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+            - 1
+        )
+    if name.lower().endswith((".jsonl", ".ndjson")):
+        return sum(bool(line.strip()) for line in text.split("\n"))
+    return _count_json(text) if name.lower().endswith(".json") else 1
+
+
+def _count_json(text: str) -> int:
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        return 1
+    return len(items) if isinstance(items, list) else 1
+
+
+@dg.asset_check(asset="failure_assignments")
+def every_failure_assigned(lake: LakeResource) -> dg.AssetCheckResult:
+    """Every failure that counts belongs to a mode."""
+    open_ones = lake.lake.frame(
+        "select trace_id, coalesce(code, comment) as text"
+        " from annotations anti join failure_assignments using (trace_id)"
+        " where is_current and verdict = 'fail' order by all"
+    )
+    told = table(("trace_id", "failure"), open_ones.head(20).values.tolist())
+    return dg.AssetCheckResult(
+        passed=open_ones.empty, severity=WARN, metadata={"n_unassigned": len(open_ones), "unassigned": told}
+    )
+
+
+@dg.asset_check(asset="golden_set", blocking=True)
+def one_split_per_family(lake: LakeResource) -> dg.AssetCheckResult:
+    """Near-duplicates are never split over train, dev and test: that would leak."""
+    cases = lake.lake.read("golden_set", GoldenCase)
+    splits = Counter(family for family, _ in {(c.family, c.split) for c in cases})
+    leaking = [family for family, n in splits.items() if n > 1]
+    return dg.AssetCheckResult(
+        passed=not leaking, metadata={"n_families": len(splits), "leaking": ", ".join(leaking) or "none"}
+    )
+
+
+@dg.asset_check(asset="judge_alignment", blocking=True)
+def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
+    """A judge that contradicts the expert must not decide: with no judge left to trust, the run stops here."""
+    rows = lake.lake.read("judge_alignment", JudgeAlignment)
+    status = Counter(a.status for a in rows)
+    stop = status["unusable"] > 0 and status["trusted"] == 0
+    told = [[a.evaluator, a.status, a.n_fail, a.n_pass, a.n_unsure] for a in rows if a.status != "trusted"]
+    return dg.AssetCheckResult(
+        passed=status["trusted"] == len(rows),
+        severity=ERROR if stop else WARN,
+        description=f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide",
+        metadata={
+            **{f"n_{s}": status[s] for s in ("trusted", "unproven", "unusable")},
+            "not_trusted": table(("judge", "status", "labelled fails", "labelled passes", "unsure"), told),
+        },
+    )
+
+
+@dg.asset_check(asset="eval_results")
+def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
+    """No evaluator broke; one that did leaves a row with the error and without a score."""
+    broken = lake.lake.frame(
+        "select case_id, evaluator, explanation from eval_results where label is null order by all"
+    )
+    told = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
+    return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": told})
+
+
+@dg.asset_check(asset="prompt_candidate")
+def gate(lake: LakeResource) -> dg.AssetCheckResult:
+    """The gate lets the candidate ship; `flywheel promote` refuses one that it does not."""
+    decided = [c for c in lake.lake.read("prompt_candidate", PromptCandidate) if c.decision]
+    refused = [c for c in decided if c.decision != "ship"]
+    best = next((c for c in decided if c.decision == "ship"), None)
+    told = table(("candidate", "decision", "reason"), [[c.candidate_id, c.decision, c.reason] for c in decided])
+    passed = best is not None or not refused
+    return dg.AssetCheckResult(passed=passed, severity=WARN, metadata={"n_candidates": len(decided), "decisions": told})
+
+
+def build_checks() -> list[dg.AssetChecksDefinition]:
+    """Return all checks."""
+    hidden = {"rejects", "captured_traces", "llm_calls"}
+    generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
+    own = [rows_accounted, no_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
+           one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
+    return [*generated, *own]

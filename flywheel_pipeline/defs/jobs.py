@@ -1,0 +1,37 @@
+"""The jobs: the whole turn, and the parts of it that schedules and sensors start."""
+
+import dagster as dg
+
+turn = dg.define_asset_job(
+    "flywheel_turn",
+    selection=dg.AssetSelection.all(),
+    description="One turn of the flywheel: capture, sample, annotations, taxonomy, golden set, evals, candidate.",
+)
+
+read_trace_files = dg.define_asset_job(
+    "read_trace_files",
+    selection=dg.AssetSelection.assets("capture_log"),
+    description="Read new and changed landing files; `capture` then writes the days that they touch.",
+)
+
+capture = dg.define_asset_job(
+    "capture",
+    selection=dg.AssetSelection.assets("raw_traces"),
+    description="Write event days of `raw_traces` from the files that were read.",
+)
+
+label_batch = dg.define_asset_job(
+    "label_batch",
+    selection=dg.AssetSelection.assets("annotations", "failure_taxonomy", "failure_assignments", "golden_set"),
+    tags={"flywheel/writes": "labels"},
+    description="A new or corrected label batch: annotations, taxonomy and golden set in one run, so that the "
+    "checks on the labels gate what follows.",
+)
+
+nightly_evals = dg.define_asset_job(
+    "nightly_evals",
+    selection=dg.AssetSelection.assets("production_prompt", "eval_results", "judge_alignment"),
+    description="Evaluate the production prompt on the golden set as it is now.",
+)
+
+JOBS = [turn, read_trace_files, capture, label_batch, nightly_evals]

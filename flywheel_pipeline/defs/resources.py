@@ -1,0 +1,102 @@
+"""What the assets are given: the lake, the home, the prompt registry, the models, the settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from flywheel_pipeline.adapters.apps import PromptApp
+from flywheel_pipeline.adapters.embed import TfidfEmbed
+from flywheel_pipeline.adapters.home import Home
+from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.adapters.registry import Registry
+from flywheel_pipeline.records import LLMCall
+from flywheel_pipeline.settings import ROLES, Settings
+
+TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
+"""The reviewed taxonomy, in the home."""
+
+
+class LakeResource(DuckDBResource):
+    """`DuckDBResource` whose connection is in memory and sees every table of the lake as a view.
+
+    No file is locked, so that steps in several processes, and people with a SQL client, never meet.
+    """
+
+    database: str = ":memory:"
+    root: str
+
+    @property
+    def lake(self) -> Lake:
+        """The lake itself, for reading and writing tables."""
+        return Lake(Path(self.root))
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a connection with all tables as views."""
+        with self.lake.connect() as connection:
+            yield connection
+
+
+def utc_now() -> datetime:
+    """Return the current time as naive UTC, as tables hold it."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """All that the assets of one home share beside the lake."""
+
+    settings: Settings
+
+    @property
+    def home(self) -> Home:
+        """The files that people write or review."""
+        return Home(self.settings.home)
+
+    @property
+    def registry(self) -> Registry:
+        """The prompt versions."""
+        return Registry(self.settings.home / "prompts")
+
+    @property
+    def embed(self) -> TfidfEmbed:
+        """Texts to vectors."""
+        return TfidfEmbed()
+
+    def model_name(self, role: str) -> str:
+        """Return the litellm model string of a role."""
+        return str(getattr(self.settings.models, role).model)
+
+    def llm(self, lake: Lake) -> LiteLLM:
+        """Return the models, cached in the home; their calls are logged to `llm_calls`."""
+        models = {role: RoleModel(**getattr(self.settings.models, role).model_dump()) for role in ROLES}
+        cache = ReplyCache(self.settings.home / "llm_cache")
+        return LiteLLM(
+            models,
+            cache,
+            Limits(**self.settings.llm.model_dump()),
+            utc_now,
+            lambda calls: log_calls(lake, calls),
+        )
+
+    def app(self, llm: LiteLLM) -> PromptApp:
+        """Return the app under improvement."""
+        return PromptApp(llm)
+
+
+def log_calls(lake: Lake, calls: list[LLMCall]) -> None:
+    """Add a part to `llm_calls`."""
+    if calls:
+        lake.write("llm_calls", calls, part=f"{calls[-1].called_at:%Y%m%dT%H%M%S%f}-{id(calls):x}")
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """Return the resources of all assets, checks, schedules and sensors."""
+    return {"lake": LakeResource(root=str(settings.home / "lake")), "bench": Workbench(settings)}

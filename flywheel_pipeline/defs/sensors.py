@@ -1,0 +1,104 @@
+"""The sensors: new trace files, days to write, new label batches.
+
+A cursor holds what was seen (JSON), a file that is still being written waits until it has settled, and the
+run key is made from the content, so that one set of changes starts exactly one run, also after a restart.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+
+import dagster as dg
+
+from flywheel_pipeline.adapters.home import HomeFile
+from flywheel_pipeline.defs.assets.raw_traces import due_days, due_inputs
+from flywheel_pipeline.defs.jobs import capture, label_batch, read_trace_files
+from flywheel_pipeline.defs.partitions import contiguous, range_tags
+from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.settings import Settings
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.NOT_STARTED,
+]
+
+
+def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """Return the three sensors; on from the start only if the settings say so."""
+    running = settings.automation.default_status == "running"
+    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+    every = settings.automation.sensor_seconds
+
+    @dg.sensor(job=read_trace_files, minimum_interval_seconds=every, default_status=status)
+    def new_trace_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
+        """Starts `read_trace_files` when the landing folder holds a new or changed file."""
+        return look(context, bench, "traces", "trace_files", "read_trace_files")
+
+    @dg.sensor(job=capture, minimum_interval_seconds=every, default_status=status)
+    def captured_days(context: dg.SensorEvaluationContext, lake: LakeResource):
+        """Starts `capture` for exactly the event days that newly read files touch."""
+        return request_days(context, lake)
+
+    @dg.sensor(job=label_batch, minimum_interval_seconds=every, default_status=status)
+    def new_label_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
+        """Starts `label_batch` when a label file is new or corrected."""
+        return look(context, bench, "labels", "label_files", "label_batch")
+
+    return [new_trace_files, captured_days, new_label_files]
+
+
+def look(
+    context: dg.SensorEvaluationContext, bench: Workbench, folder: str, asset: str, job: str
+) -> dg.SensorResult | dg.SkipReason:
+    """Compare the settled files of a folder with the cursor; one run for all that is new or changed."""
+    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    files = bench.home.files(folder)
+    settled = {f.name: f for f in files if _settled(f, bench.settings.automation.settle_seconds)}
+    young = sorted(f.name for f in files if f.name not in settled)
+    fresh = {n: f for n, f in settled.items() if seen.get(n) != f.stamp}
+    if not fresh:
+        waiting = f"; still being written: {', '.join(young)}" if young else ""
+        return dg.SkipReason(f"{len(settled)} files in {folder}/, none new{waiting}{_gone(seen, files, folder)}")
+    if _in_progress(context, job):
+        return dg.SkipReason(f"{len(fresh)} new files in {folder}/ wait for the {job} run in progress")
+    return _request(fresh, {**seen, **{n: f.stamp for n, f in settled.items()}}, asset)
+
+
+def _request(fresh: Mapping[str, HomeFile], cursor: Mapping[str, str], asset: str) -> dg.SensorResult:
+    names = ", ".join(sorted(fresh))
+    prints = {n: f"{f.fingerprint()}:{f.modified_ns}" for n, f in fresh.items()}
+    key = hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()[:32]
+    event = dg.AssetMaterialization(asset, metadata={"n_files": len(cursor), "new": names[:2000]})
+    request = dg.RunRequest(run_key=key, tags={"flywheel/files": names[:200]})
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps(cursor), asset_events=[event])
+
+
+def request_days(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
+    """Request the days whose files changed since they were written, as few runs as their gaps allow."""
+    days = due_days(lake.lake)
+    if not days:
+        return dg.SkipReason("every day is up to date with the files that were read")
+    if _in_progress(context, "capture") or _in_progress(context, "flywheel_turn"):
+        return dg.SkipReason(f"{len(days)} days wait for the run in progress")
+    inputs = due_inputs(lake.lake)
+    requests = []
+    for group in contiguous(days):
+        text = json.dumps([[d, inputs.get(d, "")] for d in group])
+        requests.append(dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest()[:32], tags=range_tags(group)))
+    return dg.SensorResult(run_requests=requests)
+
+
+def _settled(file: HomeFile, seconds: float) -> bool:
+    return time.time() - file.modified_ns / 1e9 >= seconds
+
+
+def _gone(seen: Mapping[str, str], files: list[HomeFile], folder: str) -> str:
+    gone = sorted(set(seen) - {f.name for f in files})
+    return f"; no longer in {folder}/: {', '.join(gone)}" if gone else ""
+
+
+def _in_progress(context: dg.SensorEvaluationContext, job: str) -> bool:
+    return bool(context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1))

@@ -1,0 +1,73 @@
+"""Record the demo's traffic: `python -m flywheel_pipeline.demo.record DIR` writes one export file a day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections import defaultdict
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.demo.assistant import FIRST_PROMPT, Chat, hold_chats
+from flywheel_pipeline.records import PromptVersion
+
+APP, PROMPT_NAME = "fernwater-support", "fern"
+
+
+def traffic() -> list[dict[str, Any]]:
+    """Return what the customers wrote: one conversation a row."""
+    text = files(__package__).joinpath("traffic.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def record_traffic(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the traces of the rows: the stand-in assistant answers each under the first prompt."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = {"app": RoleModel("offline/app")}
+        llm = LiteLLM(
+            models, ReplyCache(Path(folder)), Limits(), lambda: datetime.now(timezone.utc), lambda calls: None
+        )
+        chats = [Chat(row["turns"]) for row in rows]
+        hold_chats(chats, FIRST_PROMPT, llm)
+    return [_trace(row, chat) for row, chat in zip(rows, chats, strict=True)]
+
+
+def _trace(row: dict[str, Any], chat: Chat) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+    words = [len(m["content"].split()) for m in chat.messages]
+    feedback = {"score": row["feedback_score"], "comment": row["feedback_comment"]}
+    return {
+        "trace_id": f"t-{digest[:12]}",
+        "session_id": row["session_id"],
+        "started_at": row["started_at"],
+        "latency_ms": 400 + int(digest[12:16], 16) % 900 + 9 * words[-1],
+        "app": APP,
+        "prompt_name": PROMPT_NAME,
+        "prompt_version": PromptVersion.of(PROMPT_NAME, FIRST_PROMPT, None, "").version,
+        "model": "offline/app",
+        "channel": row["channel"],
+        "messages": [{"role": "system", "content": FIRST_PROMPT}, *chat.messages],
+        "retrieved": chat.retrieved,
+        "input_tokens": sum(words) + 300,
+        "output_tokens": words[-1],
+        **({"feedback": feedback} if row["feedback_score"] is not None else {}),
+    }
+
+
+def main(folder: Path) -> None:
+    """Write `YYYY-MM-DD.jsonl` files of the recorded traffic to `folder`."""
+    days: dict[str, list[str]] = defaultdict(list)
+    for trace in record_traffic(traffic()):
+        days[trace["started_at"][:10]].append(json.dumps(trace, ensure_ascii=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    for day, lines in days.items():
+        (folder / f"{day}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,33 @@
+"""Every error raised on purpose: what is wrong, where, and what to do about it."""
+
+
+class FlywheelError(Exception):
+    """The base of all of them; the command line prints its text without a traceback."""
+
+
+class SettingsError(FlywheelError):
+    """`flywheel.yaml` or a `FLYWHEEL_*` variable holds a wrong key or value; the text names both."""
+
+
+class HomeError(FlywheelError):
+    """The flywheel home lacks something a step needs; the text names the file and how to get it."""
+
+
+class CorruptFileError(FlywheelError):
+    """A reviewed file (taxonomy, golden set, prompt registry) can not be read; nothing was overwritten."""
+
+
+class BudgetError(FlywheelError):
+    """The run's spending limit for model calls is reached; finished calls are cached and not repeated."""
+
+
+class ModelError(FlywheelError):
+    """Model calls failed in a way that makes the step's result meaningless (for example, all of them)."""
+
+
+class GateError(FlywheelError):
+    """A prompt can not be promoted: the gate did not decide `ship`, or there is no such candidate."""
+
+
+class QueryError(FlywheelError):
+    """A SQL query given by a person does not run; the text is DuckDB's own."""

@@ -1,0 +1,215 @@
+"""`flywheel.yaml` and `FLYWHEEL_*` variables -> `Settings`; the only reader of the environment.
+
+| variable | meaning |
+|---|---|
+| `FLYWHEEL_HOME` | the flywheel home; default `data` in the current folder |
+| `FLYWHEEL_MODEL` | the model of every role |
+| `FLYWHEEL_<ROLE>_MODEL` | the model of one role: `APP`, `JUDGE`, `TAXONOMY`, `IMPROVER` |
+| `FLYWHEEL_AUTOMATION` | `running`: schedules and sensors start switched on |
+| `FLYWHEEL_EXECUTOR` | `in_process` or `multiprocess` |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from flywheel_pipeline.errors import SettingsError
+
+ROLES = ("app", "judge", "taxonomy", "improver")
+SETTINGS_FILE = "flywheel.yaml"
+
+
+class Section(BaseModel):
+    """A part of `flywheel.yaml`; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AppSettings(Section):
+    """The app under improvement."""
+
+    name: str = "app"
+    prompt_name: str = "system"
+
+
+class ModelSettings(Section):
+    """The model of one role: any litellm model string, and where to find it."""
+
+    model: str = Field(min_length=1)
+    api_base: str | None = None
+    temperature: float = Field(0.0, ge=0, le=2)
+    max_tokens: int = Field(1500, ge=1)
+
+
+def _model(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Model = Annotated[ModelSettings, BeforeValidator(_model)]
+
+
+class ModelsSettings(Section):
+    """One model a role; the default is the offline stand-in, which needs no key and no network."""
+
+    app: Model = ModelSettings(model="offline/app")
+    judge: Model = ModelSettings(model="offline/judge")
+    taxonomy: Model = ModelSettings(model="offline/taxonomy")
+    improver: Model = ModelSettings(model="offline/improver")
+
+
+class LLMSettings(Section):
+    """How models are called."""
+
+    concurrency: int = Field(16, ge=1, le=512)
+    retries: int = Field(4, ge=0, le=10)
+    timeout_seconds: float = Field(60, gt=0)
+    budget_usd: float = Field(5.0, ge=0)
+
+
+class CaptureSettings(Section):
+    """What counts as a trace."""
+
+    start_date: date = date(2023, 1, 1)
+    max_line_mb: float = Field(16, gt=0)
+
+
+class SampleSettings(Section):
+    """The batch for the expert."""
+
+    size: int = Field(100, ge=1, le=2000)
+    window_days: int = Field(7, ge=1)
+    risk_multiplier: float = Field(10, ge=1)
+    uniform_share: float = Field(0.3, ge=0, le=1)
+    seed: int = 1
+
+
+class AnnotateSettings(Section):
+    """Whose verdict counts where people differ."""
+
+    arbiter: str = "expert"
+
+
+class ClusterSettings(Section):
+    """The size of the taxonomy."""
+
+    max_modes: int = Field(10, ge=1, le=30)
+
+
+class GoldenSettings(Section):
+    """The composition of the golden set."""
+
+    max_per_mode: int = Field(15, ge=1)
+    synthetic_per_mode: int = Field(2, ge=0, le=10)
+
+
+class ImproveSettings(Section):
+    """How prompts are proposed."""
+
+    few_shot_examples: int = Field(3, ge=0, le=10)
+    max_modes: int = Field(8, ge=1)
+
+
+class GateSettings(Section):
+    """When a candidate may ship (probabilities are posterior, differences are of pass rates)."""
+
+    min_probability_better: float = Field(0.90, gt=0, lt=1)
+    margin: float = Field(0.03, ge=0, lt=1)
+    max_probability_worse: float = Field(0.05, gt=0, lt=1)
+    mode_margin: float = Field(0.10, ge=0, lt=1)
+    max_probability_mode_worse: float = Field(0.20, gt=0, lt=1)
+    min_cases_per_mode: int = Field(10, ge=1)
+    max_prompt_growth: float = Field(1.5, ge=1)
+    min_prompt_limit: int = Field(6_000, ge=1)
+
+
+class AutomationSettings(Section):
+    """Schedules and sensors."""
+
+    default_status: Literal["stopped", "running"] = "stopped"
+    settle_seconds: float = Field(5, ge=0)
+    sensor_seconds: int = Field(30, ge=1)
+    capture_cron: str = "0 1 * * *"
+    evals_cron: str = "0 2 * * *"
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+
+
+class Settings(Section):
+    """All settings of one flywheel home."""
+
+    home: Path
+    app: AppSettings = AppSettings()
+    models: ModelsSettings = ModelsSettings()
+    llm: LLMSettings = LLMSettings()
+    capture: CaptureSettings = CaptureSettings()
+    sample: SampleSettings = SampleSettings()
+    annotate: AnnotateSettings = AnnotateSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    golden: GoldenSettings = GoldenSettings()
+    improve: ImproveSettings = ImproveSettings()
+    gate: GateSettings = GateSettings()
+    automation: AutomationSettings = AutomationSettings()
+
+
+def load_settings(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of `home` (default: `FLYWHEEL_HOME`, else `data`); a missing file means defaults.
+
+    Raises:
+        SettingsError: the file is not YAML, or a key or value is wrong.
+    """
+    home = (home or Path(environ.get("FLYWHEEL_HOME") or "data")).absolute()
+    path = home / SETTINGS_FILE
+    values = _read_yaml(path) if path.exists() else {}
+    try:
+        return Settings(**_with_environment(values, environ), home=home)
+    except ValidationError as error:
+        raise SettingsError(_explain(path, error)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(values, dict | None):
+        raise SettingsError(f"{path} must be a mapping of sections, for example `app:`, not {type(values).__name__}")
+    if "home" in (values or {}):
+        raise SettingsError(f"{path}: unknown key `home`; the home is the folder of this file")
+    return values or {}
+
+
+def _with_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    merged = dict(values)
+    names = {role: environ.get(f"FLYWHEEL_{role.upper()}_MODEL") or environ.get("FLYWHEEL_MODEL") for role in ROLES}
+    if any(names.values()) and isinstance(merged.get("models", {}), dict):
+        merged["models"] = {**(merged.get("models") or {}), **{r: m for r, m in names.items() if m}}
+    for key, variable in (("default_status", "FLYWHEEL_AUTOMATION"), ("executor", "FLYWHEEL_EXECUTOR")):
+        if environ.get(variable):
+            merged["automation"] = {**(merged.get("automation") or {}), key: environ[variable]}
+    return merged
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = [f"{path} has {error.error_count()} wrong setting(s):"]
+    for e in error.errors():
+        keys = [str(k) for k in e["loc"]]
+        hint = f"; allowed keys: {', '.join(_keys_of(keys[:-1]))}" if e["type"] == "extra_forbidden" else ""
+        problem = "unknown key" if e["type"] == "extra_forbidden" else f"{e['msg']} (got {e['input']!r})"
+        lines.append(f"  {'.'.join(keys)}: {problem}{hint}")
+    return "\n".join(lines)
+
+
+def _keys_of(path: list[str]) -> list[str]:
+    section: Any = Settings
+    for key in path:
+        hint = section.model_fields[key].annotation
+        section = next(
+            (a for a in (hint, *get_args(hint)) if isinstance(a, type) and issubclass(a, BaseModel)), Section
+        )
+    return [k for k in section.model_fields if k != "home"]

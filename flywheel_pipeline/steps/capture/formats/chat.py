@@ -1,0 +1,123 @@
+"""Chat JSONL: one conversation a line, `messages` in OpenAI's chat form, everything else optional.
+
+| key | meaning |
+|---|---|
+| `messages` | required: `{role, content, tool_calls, tool_call_id}` |
+| `created_at`, `started_at`, `start_time` or `timestamp` | required: when it began |
+| `trace_id` or `id` | the id; a hash of the content where absent |
+| `session_id`, `app`, `prompt_name`, `prompt_version`, `model`, `error` | texts |
+| `latency_ms`, `input_tokens`, `output_tokens`, `cost_usd` | numbers |
+| `feedback` | `{score: 0 to 1, comment}` |
+| `retrieved` | documents `{id, title, content, score}` |
+
+Whatever else a line holds is kept in `tags`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel_pipeline.records import Json, RawTrace
+from flywheel_pipeline.steps.capture.formats.common import (
+    Source,
+    UnreadableError,
+    as_json,
+    clean,
+    content_id,
+    last_exchange,
+    number,
+    text,
+    utc,
+    whole,
+)
+
+NAME = "chat"
+
+ROLES: Mapping[str, str] = {
+    **{r: r for r in ("system", "developer", "user", "assistant", "tool", "function")},
+    "human": "user", "ai": "assistant", "bot": "assistant", "asssistant": "assistant",
+}  # fmt: skip
+"""Roles as found in real exports (one common exporter misspells one) and what they mean."""
+
+_TIMES = ("started_at", "created_at", "start_time", "timestamp")
+_KNOWN = {
+    "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
+    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
+}  # fmt: skip
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Return whether the record holds a conversation."""
+    return isinstance(record.get("messages"), list)
+
+
+def read(record: Mapping[str, Any], source: Source) -> RawTrace:
+    """Return the trace; see the module for the keys."""
+    messages = [_message(m, i) for i, m in enumerate(record["messages"])]
+    if not any(m["role"] == "user" for m in messages):
+        raise UnreadableError("no message has the role `user`")
+    asked, answered = last_exchange(messages)
+    score, comment = _feedback(record.get("feedback"))
+    return RawTrace(
+        trace_id=text(record, "trace_id") or text(record, "id") or content_id(record),
+        session_id=text(record, "session_id"),
+        started_at=utc(_time(record)),
+        latency_ms=number(record, "latency_ms"),
+        app=text(record, "app") or source.app,
+        prompt_name=text(record, "prompt_name"),
+        prompt_version=text(record, "prompt_version"),
+        model=text(record, "model"),
+        input=asked,
+        output=answered,
+        messages=Json(as_json(messages)),
+        retrieved=Json(as_json(_documents(record.get("retrieved")))),
+        n_turns=sum(m["role"] == "user" for m in messages),
+        n_tool_calls=sum(len(m.get("tool_calls") or []) for m in messages),
+        feedback_score=score,
+        feedback_comment=comment,
+        error=text(record, "error"),
+        input_tokens=whole(record, "input_tokens"),
+        output_tokens=whole(record, "output_tokens"),
+        cost_usd=number(record, "cost_usd"),
+        tags=Json(as_json({k: v for k, v in record.items() if k not in _KNOWN})),
+        source_format=NAME,
+        source_file=source.file,
+        source_line=source.line,
+    )
+
+
+def _message(message: Any, index: int) -> dict[str, Any]:
+    role = message.get("role") if isinstance(message, Mapping) else None
+    if not isinstance(role, str) or role.lower() not in ROLES:
+        raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")
+    calls = message.get("tool_calls")
+    if calls is not None and not (isinstance(calls, list) and all(isinstance(c, Mapping) for c in calls)):
+        raise UnreadableError(f"message {index}: tool_calls must be a list of objects")
+    return {**message, "role": ROLES[role.lower()]}
+
+
+def _time(record: Mapping[str, Any]) -> Any:
+    for key in _TIMES:
+        if record.get(key) is not None:
+            return record[key]
+    raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
+
+
+def _feedback(value: Any) -> tuple[float | None, str | None]:
+    if value is None:
+        return None, None
+    if not isinstance(value, Mapping):
+        raise UnreadableError("feedback must be an object with `score` and `comment`")
+    score = number({"feedback.score": value.get("score")}, "feedback.score")
+    if score is not None and score > 1:
+        raise UnreadableError(f"feedback.score must be between 0 and 1, not {score:g}")
+    return score, text(value, "comment")
+
+
+def _documents(value: Any) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise UnreadableError("retrieved must be a list of documents")
+    return [d if isinstance(d, dict) else {"content": clean(str(d))} for d in value]

@@ -1,0 +1,17 @@
+"""Cluster: the expert's comments on failures become a small, named, stable failure taxonomy."""
+
+from flywheel_pipeline.steps.cluster.build import Taxonomy, build_taxonomy
+from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, dump_modes, load_modes
+from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes
+
+__all__ = [
+    "Failure",
+    "Member",
+    "Mode",
+    "Taxonomy",
+    "Verdict",
+    "build_taxonomy",
+    "dump_modes",
+    "load_modes",
+    "rank_modes",
+]

@@ -1,0 +1,92 @@
+"""The reviewed taxonomy: modes with their member failures, as they stand in `failure_modes.yaml`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from flywheel_pipeline.errors import CorruptFileError
+from flywheel_pipeline.records import Annotation
+
+MAX_NAME = 80
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed trace: `text` is what is clustered, the code if there is one, else the comment."""
+
+    trace_id: str
+    text: str
+    comment: str
+    category: str | None
+
+    @classmethod
+    def of(cls, a: Annotation) -> Failure:
+        """Return the failure that an annotation with the verdict `fail` describes."""
+        text = a.code or a.comment or ""
+        first = (a.category or "").split(",")[0].strip()
+        return cls(a.trace_id, text, a.comment or text, first[:MAX_NAME] or None)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A failure that belongs to a mode: who put it there, how sure, and the text that decided."""
+
+    trace_id: str
+    text: str
+    assigned_by: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One failure mode. Its id is minted once and survives every rename."""
+
+    mode_id: str
+    name: str
+    definition: str
+    status: str = "provisional"
+    members: tuple[Member, ...] = field(default=())
+
+    def examples(self, n: int = 6) -> list[str]:
+        """Return the texts of its first members, which were the most central when it was made."""
+        return list(dict.fromkeys(m.text for m in self.members))[:n]
+
+
+def mint_mode(name: str, definition: str, evidence: Sequence[str], status: str = "provisional") -> Mode:
+    """Return a new mode; its id is a hash of the failures it was made from, so that a rebuild mints the same."""
+    digest = hashlib.sha256(json.dumps([name, sorted(evidence)]).encode()).hexdigest()[:8]
+    return Mode(f"fm-{digest}", name.strip()[:MAX_NAME], definition.strip(), status)
+
+
+def taxonomy_version(modes: Sequence[Mode]) -> str:
+    """Return the version: a hash of what the modes mean, not of their members."""
+    meaning = [(m.mode_id, m.name, m.definition) for m in modes]
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:8]
+
+
+def dump_modes(modes: Sequence[Mode]) -> dict[str, Any]:
+    """Return the content of `failure_modes.yaml`."""
+    return {"modes": [{**asdict(m), "members": [asdict(x) for x in m.members]} for m in modes]}
+
+
+def load_modes(content: Mapping[str, Any] | None) -> list[Mode]:
+    """Return the modes of `failure_modes.yaml`; none for an empty or missing file.
+
+    Raises:
+        CorruptFileError: a mode lacks an id or a name, or two share an id.
+    """
+    modes = []
+    for entry in (content or {}).get("modes") or []:
+        try:
+            members = tuple(Member(**m) for m in entry.get("members") or [])
+            modes.append(Mode(**{**entry, "members": members}))
+        except TypeError as error:
+            raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is not a mode: {error}") from None
+    ids = [m.mode_id for m in modes]
+    if len(ids) != len(set(ids)):
+        raise CorruptFileError("failure_modes.yaml: two modes share an id; give every mode its own")
+    return modes

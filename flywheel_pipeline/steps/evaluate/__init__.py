@@ -1,0 +1,23 @@
+"""Evaluate: run the app on golden cases and judge its answers, one targeted evaluator a failure mode."""
+
+from flywheel_pipeline.steps.evaluate.alignment import align_judges
+from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
+from flywheel_pipeline.steps.evaluate.report import (
+    ModePassRate,
+    case_outcomes,
+    deciding,
+    mode_outcomes,
+    pass_rates,
+)
+from flywheel_pipeline.steps.evaluate.run import run_evals
+
+__all__ = [
+    "ModePassRate",
+    "ModeToJudge",
+    "align_judges",
+    "case_outcomes",
+    "deciding",
+    "mode_outcomes",
+    "pass_rates",
+    "run_evals",
+]

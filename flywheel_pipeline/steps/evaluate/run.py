@@ -1,0 +1,59 @@
+"""Run the app on golden cases under a prompt, and judge every answer for every failure mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flywheel_pipeline.errors import ModelError
+from flywheel_pipeline.ports import LLM, Answer, App, Reply
+from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.steps.evaluate.evaluators import answered
+from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
+
+SCORES = {"pass": 1.0, "fail": 0.0}
+
+
+def run_evals(
+    prompt: PromptVersion,
+    cases: Sequence[GoldenCase],
+    modes: Sequence[ModeToJudge],
+    app: App,
+    llm: LLM,
+    names: tuple[str, str],
+) -> list[EvalResult]:
+    """Return one row a case and evaluator; `names` are the app's name and the judge's model.
+
+    A judge that gives no verdict yields a row without label and score: an error is never a score.
+
+    Raises:
+        ModelError: the app answered no case at all, so that there is nothing to judge.
+    """
+    answers = app.run(prompt.text, cases)
+    if cases and all(a.error for a in answers):
+        raise ModelError(f"the app failed on all {len(cases)} cases; the first error: {answers[0].error}")
+    pairs = [(c, a) for c, a in zip(cases, answers, strict=True) if (a.output or "").strip()]
+    work = [(case, answer, mode) for case, answer in pairs for mode in modes]
+    replies = llm.ask([judge_ask(mode, case, answer.output or "", names[0]) for case, answer, mode in work])
+    rows = [_answered(prompt, c, a) for c, a in zip(cases, answers, strict=True)]
+    judged = zip(work, replies, strict=True)
+    return rows + [_judged(prompt, c, a, (m.evaluator, m.version(names[1])), r) for (c, a, m), r in judged]
+
+
+def _answered(prompt: PromptVersion, case: GoldenCase, answer: Answer) -> EvalResult:
+    label, explanation = answered.check_answered(answer)
+    return EvalResult(
+        case_id=case.case_id, prompt_version=prompt.version, evaluator=answered.NAME,
+        evaluator_version=answered.VERSION, repeat=0, label=label, score=SCORES[label], explanation=explanation,
+        annotator_kind="CODE", output=answer.output, latency_ms=answer.latency_ms, cost_usd=0.0, cached=False,
+    )  # fmt: skip
+
+
+def _judged(
+    prompt: PromptVersion, case: GoldenCase, answer: Answer, judge: tuple[str, str], reply: Reply
+) -> EvalResult:
+    label, explanation = read_verdict(reply)
+    return EvalResult(
+        case_id=case.case_id, prompt_version=prompt.version, evaluator=judge[0], evaluator_version=judge[1],
+        repeat=0, label=label, score=SCORES.get(label or ""), explanation=explanation, annotator_kind="LLM",
+        output=answer.output, latency_ms=answer.latency_ms, cost_usd=reply.cost_usd, cached=reply.cached,
+    )  # fmt: skip

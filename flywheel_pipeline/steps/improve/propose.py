@@ -1,0 +1,106 @@
+"""Propose prompts: first clearer instructions, then the same with examples of good answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from flywheel_pipeline.errors import ModelError
+from flywheel_pipeline.ports import LLM, Ask
+from flywheel_pipeline.prompting import ask_about, load_prompt, plain_messages
+from flywheel_pipeline.records import GoldenCase
+
+ROLE = "improver"
+SHOWN = 3
+"""Example conversations a mode that the improver is shown."""
+
+LEAK_WORDS = 8
+"""A run of this many words of a held-out case in a prompt is a leak."""
+
+
+@dataclass(frozen=True)
+class ModeEvidence:
+    """What the improver may know of a failure mode: `cases` are of the train split only."""
+
+    name: str
+    definition: str
+    n_failures: int
+    comments: tuple[str, ...]
+    cases: tuple[GoldenCase, ...]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposed prompt and what was changed."""
+
+    text: str
+    changes: tuple[str, ...]
+
+
+class ImprovedPrompt(BaseModel):
+    """The improver's reply."""
+
+    prompt: str = Field(min_length=1)
+    changes: list[str] = []
+
+
+def propose_prompts(
+    prompt: str, evidence: Sequence[ModeEvidence], good: Sequence[GoldenCase], llm: LLM, app: str
+) -> list[Proposal]:
+    """Return the proposals, simplest first; none when the improver has nothing to change.
+
+    `good` are happy paths of the train split; their questions and answers become few-shot examples.
+
+    Raises:
+        ModelError: the improver gave no usable reply.
+    """
+    reply = llm.ask([improve_ask(prompt, evidence, app)])[0]
+    if not isinstance(reply.parsed, ImprovedPrompt):
+        raise ModelError(f"the improver gave no usable prompt: {reply.error}")
+    if reply.parsed.prompt.strip() == prompt.strip():
+        return []
+    clearer = Proposal(reply.parsed.prompt.strip(), tuple(reply.parsed.changes))
+    if not good:
+        return [clearer]
+    return [
+        clearer,
+        Proposal(f"{clearer.text}\n\n{few_shot(good)}", (*clearer.changes, f"{len(good)} examples of good answers")),
+    ]
+
+
+def improve_ask(prompt: str, evidence: Sequence[ModeEvidence], app: str) -> Ask:
+    """Ask for a better prompt."""
+    modes = [
+        {
+            "name": m.name, "definition": m.definition, "n_failures": m.n_failures, "comments": list(m.comments),
+            "examples": [_example(c) for c in m.cases[:SHOWN]],
+        }
+        for m in evidence
+    ]  # fmt: skip
+    instructions = load_prompt(__package__, "improve_prompt").format(app=app)
+    return ask_about(ROLE, instructions, {"prompt": prompt, "failure_modes": modes}, ImprovedPrompt)
+
+
+def _example(case: GoldenCase) -> dict[str, object]:
+    return {"conversation": plain_messages(json.loads(case.messages)), "failed_answer": case.observed_output}
+
+
+def few_shot(good: Sequence[GoldenCase]) -> str:
+    """Return the few-shot section of a prompt, fenced as JSON so that no example can pose as an instruction."""
+    rows = [json.dumps({"user": c.input, "answer": c.reference}, ensure_ascii=False) for c in good]
+    return "Examples of good answers (they show the manner, not the facts):\n" + "\n".join(rows)
+
+
+def leaks(text: str, held_out: Sequence[GoldenCase]) -> list[str]:
+    """Return the ids of held-out cases of which `text` holds a run of `LEAK_WORDS` words."""
+    mine = _runs(text)
+    return [c.case_id for c in held_out if mine & (_runs(c.input) | _runs(c.observed_output or ""))]
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[i : i + LEAK_WORDS]) for i in range(len(words) - LEAK_WORDS + 1)}
