@@ -1,0 +1,118 @@
+"""Valid records of every kind, of which a test states only what matters to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from flywheel_pipeline.records import (
+    Annotation,
+    EvalResult,
+    FailureMode,
+    GoldenCase,
+    JudgeAlignment,
+    Json,
+    PromptCandidate,
+    PromptVersion,
+    RawTrace,
+    SampledTrace,
+)
+
+NOON = datetime(2025, 6, 2, 12, 0, 0)
+
+
+def a_conversation(*texts: str, system: str | None = None) -> list[dict[str, Any]]:
+    """Messages that alternate user, assistant, user…"""
+    turns = [{"role": ("user", "assistant")[i % 2], "content": t} for i, t in enumerate(texts)]
+    return [{"role": "system", "content": system}, *turns] if system else turns
+
+
+def a_chat_record(**changes: Any) -> dict[str, Any]:
+    """One line of a chat export."""
+    record = {
+        "trace_id": "t1",
+        "started_at": "2025-06-02T12:00:00Z",
+        "messages": a_conversation("How do I pair the hub?", "Hold the button for three seconds."),
+    }
+    return {**record, **changes}
+
+
+def a_trace(**changes: Any) -> RawTrace:
+    values: dict[str, Any] = {
+        "trace_id": "t1", "session_id": "s1", "started_at": NOON, "latency_ms": 900.0, "app": "demo",
+        "prompt_name": "fern", "prompt_version": "p1", "model": "offline/app", "input": "How do I pair the hub?",
+        "output": "Hold the button for three seconds.",
+        "messages": Json(json.dumps(a_conversation("How do I pair the hub?", "Hold the button for three seconds."))),
+        "retrieved": Json("[]"), "n_turns": 1, "n_tool_calls": 0, "feedback_score": None, "feedback_comment": None,
+        "error": None, "input_tokens": 10, "output_tokens": 5, "cost_usd": 0.0, "tags": Json("{}"),
+        "source_format": "chat", "source_file": "a.jsonl", "source_line": 1,
+    }  # fmt: skip
+    return RawTrace(**{**values, **changes})
+
+
+def an_annotation(**changes: Any) -> Annotation:
+    values: dict[str, Any] = {
+        "trace_id": "t1", "batch": "b.csv", "annotator": "expert", "verdict": "fail", "code": "made up a feature",
+        "comment": "There is no such feature.", "category": None, "first_failure_step": None, "severity": None,
+        "rubric_version": None, "is_repeat": False, "labelled_at": None, "is_current": True, "source_file": "b.csv",
+        "source_line": 2,
+    }  # fmt: skip
+    return Annotation(**{**values, **changes})
+
+
+def a_sampled_trace(**changes: Any) -> SampledTrace:
+    values: dict[str, Any] = {
+        "batch": "b", "trace_id": "t1", "stratum": "ordinary", "reason": "ordinary trace, for coverage", "risk": 1.0,
+        "inclusion_probability": 0.5, "weight": 2.0, "seed": 1, "n_frame": 10,
+    }  # fmt: skip
+    return SampledTrace(**{**values, **changes})
+
+
+def a_mode(**changes: Any) -> FailureMode:
+    values: dict[str, Any] = {
+        "mode_id": "fm-1", "name": "Made up a feature", "definition": "The answer claims what no document says.",
+        "status": "provisional", "n_failures": 3, "share": 0.1, "share_low": 0.05, "share_high": 0.2,
+        "share_of": "traffic", "rank": 1, "version": "v1",
+    }  # fmt: skip
+    return FailureMode(**{**values, **changes})
+
+
+def a_case(**changes: Any) -> GoldenCase:
+    values: dict[str, Any] = {
+        "case_id": "g-1", "kind": "failure", "mode_id": "fm-1", "input": "Is there a student discount?",
+        "messages": Json(json.dumps(a_conversation(changes.get("input", "Is there a student discount?")))),
+        "context": Json("[]"), "reference": None, "expected_doc_ids": None, "criteria": "There is no discount.",
+        "observed_output": "Yes, 20 % off.", "family": "f-1", "split": "test", "source_trace_id": "t1", "added_in": "v1",
+    }  # fmt: skip
+    return GoldenCase(**{**values, **changes})
+
+
+def an_eval_result(**changes: Any) -> EvalResult:
+    values: dict[str, Any] = {
+        "case_id": "g-1", "prompt_version": "p1", "evaluator": "judge:fm-1", "evaluator_version": "e1", "repeat": 0,
+        "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "output": "An answer.",
+        "latency_ms": 1.0, "cost_usd": 0.0, "cached": False,
+    }  # fmt: skip
+    return EvalResult(**{**values, **changes})
+
+
+def an_alignment(**changes: Any) -> JudgeAlignment:
+    values: dict[str, Any] = {
+        "evaluator": "judge:fm-1", "mode_id": "fm-1", "n_fail": 10, "n_pass": 20, "n_unsure": 0, "fail_recall": 1.0,
+        "fail_recall_low": 0.7, "pass_recall": 1.0, "pass_recall_low": 0.84, "status": "trusted",
+    }  # fmt: skip
+    return JudgeAlignment(**{**values, **changes})
+
+
+def a_prompt(text: str = "You are a helpful assistant.", **changes: Any) -> PromptVersion:
+    made = PromptVersion.of("fern", text, None, "for a test")
+    return PromptVersion(**{**made.__dict__, **changes})
+
+
+def a_candidate(**changes: Any) -> PromptCandidate:
+    values: dict[str, Any] = {
+        "candidate_id": "c1", "base_version": "p1", "text": "Answer only from the documents.", "status": "decided",
+        "decision": "ship", "reason": "better", "changes": Json("[]"), "evidence": Json("{}"),
+    }  # fmt: skip
+    return PromptCandidate(**{**values, **changes})
