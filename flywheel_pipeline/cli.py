@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,29 +74,9 @@ def demo(home: Path | None) -> None:
 @click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 def dev(home: Path | None, port: int, host: str) -> None:
     """Open the Dagster UI of a home, with its schedules and sensors."""
-    from flywheel_pipeline.defs.instance import prepare_instance
-    from flywheel_pipeline.settings import load_settings
+    from flywheel_pipeline.commands.dev import serve_dagster
 
-    settings = load_settings(home)
-    folder = prepare_instance(settings.home)
-    environment = {
-        **os.environ,
-        "FLYWHEEL_HOME": str(settings.home),
-        "DAGSTER_HOME": os.environ.get("DAGSTER_HOME", str(folder)),
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-w",
-        str(folder / "workspace.yaml"),
-        "-p",
-        str(port),
-        "-h",
-        host,
-    ]
-    os.execve(sys.executable, command, environment)
+    serve_dagster(home, host, port)
 
 
 @main.command()

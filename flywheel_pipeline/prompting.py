@@ -8,7 +8,7 @@ prompt injection; it does not make it impossible.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -27,15 +27,20 @@ def load_prompt(package: str, name: str) -> str:
     return files(package).joinpath(f"{name}.md").read_text(encoding="utf-8")
 
 
-def ask_about(role: str, instructions: str, data: Mapping[str, Any], schema: type[BaseModel]) -> Ask:
-    """Build the question of `role` on `data`: instructions as the system message, fenced data as the user's."""
-    user = {"role": "user", "content": fence(data)}
+def ask_about(
+    role: str, instructions: str, data: Mapping[str, Any], schema: type[BaseModel], whole: Collection[str] = ()
+) -> Ask:
+    """Build the question of `role` on `data`: instructions as the system message, fenced data as the user's.
+
+    Texts are cut to `MAX_TEXT`, but for those under the keys `whole`, which must not lose anything.
+    """
+    user = {"role": "user", "content": fence({k: v if k in whole else _bounded(v) for k, v in data.items()})}
     return Ask(role, ({"role": "system", "content": instructions}, user), schema)
 
 
 def fence(data: Any) -> str:
     """Return `data` as one fenced JSON block that no text inside it can break out of."""
-    return _OPEN + json.dumps(_bounded(data), ensure_ascii=False, sort_keys=True) + _CLOSE
+    return _OPEN + json.dumps(data, ensure_ascii=False, sort_keys=True) + _CLOSE
 
 
 def read_fence(text: str) -> Any:
@@ -51,15 +56,20 @@ def plain_messages(messages: Iterable[Message]) -> list[dict[str, str]]:
 
 
 def _content(message: Message) -> str:
-    calls = [c.get("function", c) for c in message.get("tool_calls") or []]
-    called = "".join(f"[calls {c.get('name')}({c.get('arguments', '')})]" for c in calls)
-    return text_of(message.get("content")) + called
+    return text_of(message.get("content")) + "".join(f"[calls {c}]" for c in tool_calls(message))
+
+
+def tool_calls(message: Message) -> list[str]:
+    """Return the tool calls of a message as `name(arguments)`."""
+    calls = [c for c in message.get("tool_calls") or [] if isinstance(c, Mapping)]
+    functions = [c["function"] if isinstance(c.get("function"), Mapping) else c for c in calls]
+    return [f"{f.get('name')}({f.get('arguments') or ''})" for f in functions]
 
 
 def text_of(content: Any) -> str:
     """Return the text of a message's content: a string, a list of parts, or nothing."""
     if isinstance(content, list):
-        return "\n".join(str(p.get("text", "")) if isinstance(p, Mapping) else str(p) for p in content)
+        return "\n".join(str(p.get("text") or "") if isinstance(p, Mapping) else str(p) for p in content)
     return "" if content is None else str(content)
 
 

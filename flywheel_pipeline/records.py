@@ -256,8 +256,9 @@ class PromptVersion:
 
     @classmethod
     def of(cls, name: str, text: str, base: str | None, note: str) -> PromptVersion:
-        """Return the version of a text; equal texts are the same version."""
-        return cls(hashlib.sha256(text.strip().encode()).hexdigest()[:12], name, text.strip(), base, note)
+        """Return the version of a text; equal texts are the same version, whatever their line ends."""
+        kept = "\n".join(text.strip().splitlines())
+        return cls(hashlib.sha256(kept.encode()).hexdigest()[:12], name, kept, base, note)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class LLMSettings(Section):
 
     concurrency: int = Field(16, ge=1, le=512)
     retries: int = Field(4, ge=0, le=10)
-    timeout_seconds: float = Field(60, gt=0)
+    timeout_seconds: float = Field(60, gt=0, le=3600)
     budget_usd: float = Field(5.0, ge=0)
 
 
@@ -77,7 +77,7 @@ class CaptureSettings(Section):
     """What counts as a trace."""
 
     start_date: date = date(2023, 1, 1)
-    max_line_mb: float = Field(16, gt=0)
+    max_line_mb: float = Field(16, gt=0, le=1000)
 
 
 class SampleSettings(Section):
@@ -119,7 +119,7 @@ class ImproveSettings(Section):
 class GateSettings(Section):
     """When a candidate may ship (probabilities are posterior, differences are of pass rates)."""
 
-    min_probability_better: float = Field(0.90, gt=0, lt=1)
+    min_probability_better: float = Field(0.95, gt=0, lt=1)
     margin: float = Field(0.03, ge=0, lt=1)
     max_probability_worse: float = Field(0.05, gt=0, lt=1)
     mode_margin: float = Field(0.10, ge=0, lt=1)
@@ -167,7 +167,7 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] = os.envi
     path = home / SETTINGS_FILE
     values = _read_yaml(path) if path.exists() else {}
     try:
-        return Settings(**_with_environment(values, environ), home=home)
+        return Settings.model_validate({**_with_environment(values, environ), "home": home})
     except ValidationError as error:
         raise SettingsError(_explain(path, error)) from None
 
@@ -175,7 +175,7 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] = os.envi
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict | None):
         raise SettingsError(f"{path} must be a mapping of sections, for example `app:`, not {type(values).__name__}")
@@ -190,13 +190,13 @@ def _with_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dic
     if any(names.values()) and isinstance(merged.get("models", {}), dict):
         merged["models"] = {**(merged.get("models") or {}), **{r: m for r, m in names.items() if m}}
     for key, variable in (("default_status", "FLYWHEEL_AUTOMATION"), ("executor", "FLYWHEEL_EXECUTOR")):
-        if environ.get(variable):
+        if environ.get(variable) and isinstance(merged.get("automation") or {}, dict):
             merged["automation"] = {**(merged.get("automation") or {}), key: environ[variable]}
     return merged
 
 
 def _explain(path: Path, error: ValidationError) -> str:
-    lines = [f"{path} has {error.error_count()} wrong setting(s):"]
+    lines = [f"{path} (or a FLYWHEEL_* variable) has {error.error_count()} wrong setting(s):"]
     for e in error.errors():
         keys = [str(k) for k in e["loc"]]
         hint = f"; allowed keys: {', '.join(_keys_of(keys[:-1]))}" if e["type"] == "extra_forbidden" else ""

@@ -11,8 +11,8 @@ from flywheel_pipeline.records import (
     EvalResult,
     FailureMode,
     GoldenCase,
-    JudgeAlignment,
     Json,
+    JudgeAlignment,
     PromptCandidate,
     PromptVersion,
     RawTrace,
@@ -83,7 +83,8 @@ def a_case(**changes: Any) -> GoldenCase:
         "case_id": "g-1", "kind": "failure", "mode_id": "fm-1", "input": "Is there a student discount?",
         "messages": Json(json.dumps(a_conversation(changes.get("input", "Is there a student discount?")))),
         "context": Json("[]"), "reference": None, "expected_doc_ids": None, "criteria": "There is no discount.",
-        "observed_output": "Yes, 20 % off.", "family": "f-1", "split": "test", "source_trace_id": "t1", "added_in": "v1",
+        "observed_output": "Yes, 20 % off.", "family": "f-1", "split": "test", "source_trace_id": "t1",
+        "added_in": "v1",
     }  # fmt: skip
     return GoldenCase(**{**values, **changes})
 

@@ -16,7 +16,7 @@ from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
 
 @dataclass
 class FakeLLM:
-    """An `LLM` whose answers a function decides: it is given the ask's data and returns the parsed reply or an error."""
+    """An `LLM` whose answers a function decides: given the ask's data it returns the parsed reply, or an error."""
 
     answer: Callable[[Any], BaseModel | str]
     asked: list[Ask] = field(default_factory=list)

@@ -170,7 +170,7 @@ def _fact(a: Annotation) -> tuple[str, int, str, str, str | None, str | None]:
 
 def count_rows(name: str, data: bytes) -> int:
     """Count the rows of a label file without reading them as labels; a file that can not be read counts as one."""
-    text = data.decode("utf-8-sig", "replace")
+    text = data.decode("utf-8-sig", "replace").replace("\x00", "")
     if not text.strip():
         return 1
     if name.lower().endswith((".csv", ".tsv")):
@@ -253,7 +253,9 @@ def gate(lake: LakeResource) -> dg.AssetCheckResult:
     best = next((c for c in decided if c.decision == "ship"), None)
     told = table(("candidate", "decision", "reason"), [[c.candidate_id, c.decision, c.reason] for c in decided])
     passed = best is not None or not refused
-    return dg.AssetCheckResult(passed=passed, severity=WARN, metadata={"n_candidates": len(decided), "decisions": told})
+    why = "; ".join(f"{c.candidate_id} {c.decision}: {c.reason}" for c in decided) or "no candidate"
+    metadata: dict[str, Any] = {"n_candidates": len(decided), "decisions": told}
+    return dg.AssetCheckResult(passed=passed, severity=WARN, metadata=metadata, description=why)
 
 
 def build_checks() -> list[dg.AssetChecksDefinition]:

@@ -1,9 +1,9 @@
 """What a person sees of a materialization: column docs, previews, and plots small enough to show inline."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -11,7 +11,10 @@ from flywheel_pipeline.records import TABLES, columns
 
 PREVIEW_ROWS = 10
 CELL = 120
-COLOURS = {"bar": "#4f6df5", "range": "#f5a34f"}
+COLOURS = {"bar": "#68f", "range": "#e70"}
+INLINE, ROW, LABEL_WIDTH, BAR_WIDTH, MAX_LABEL = 1000, 14, 150, 200, 30
+PLAIN = " ='/:;,.-()!?&+"
+"""Characters of an SVG that need no escape within the angle brackets of a Markdown image."""
 
 
 def column_schema(table: str) -> dg.TableSchema:
@@ -65,29 +68,35 @@ def _cell(value: Any) -> str | int | float | bool:
 def bars(values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, float]] = ()) -> dg.MarkdownMetadataValue:
     """Return horizontal bars of (label, value) as a small SVG; `ranges` draws an interval over every bar.
 
-    All bars are one path, since the UI shows Markdown inline only under 1,000 characters. Labels beyond what
-    fits are numbered; the table beside the plot holds their names.
+    The UI shows Markdown inline only under 1,000 characters: all bars are one path, and labels are cut to the
+    longest that fit; the table beside a plot holds them whole.
     """
     top = max([v for _, v in values] + [high for _, high in ranges] + [1e-9])
-    scale = 150 / top
-    path = "".join(f"M99 {i * 14 + 2}h{v * scale:.0f}v9h-{v * scale:.0f}" for i, (_, v) in enumerate(values))
-    line = "".join(f"M{99 + lo * scale:.0f} {i * 14 + 6}h{(hi - lo) * scale:.0f}" for i, (lo, hi) in enumerate(ranges))
-    for length in (18, 12, 7, 3):
-        names = "".join(_svg_label(label, i, length) for i, (label, _) in enumerate(values))
-        svg = (
-            f"<svg xmlns='http://www.w3.org/2000/svg' width='260' height='{len(values) * 14}' font-size='9' "
-            f"font-family='sans-serif'><path fill='{COLOURS['bar']}' d='{path}'/>"
-            f"<path stroke='{COLOURS['range']}' stroke-width='2' d='{line}'/>{names}</svg>"
-        )
-        text = f"![plot](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
-        if len(text) < 1000:
-            break
-    return dg.MetadataValue.md(text)
+    scale = BAR_WIDTH / top
+    path = "".join(f"M{LABEL_WIDTH} {i * ROW + 7}h{v * scale:.0f}" for i, (_, v) in enumerate(values))
+    line = "".join(
+        f"M{LABEL_WIDTH + low * scale:.0f} {i * ROW + 7}h{max(1, (high - low) * scale):.0f}"
+        for i, (low, high) in enumerate(ranges)
+    )
+    texts = (_image(_svg([_cut(label, n) for label, _ in values], path, line)) for n in range(MAX_LABEL, 0, -1))
+    return dg.MetadataValue.md(next((t for t in texts if len(t) < INLINE), f"{len(values)} bars; see the table"))
 
 
-def _svg_label(label: str, row: int, length: int) -> str:
-    short = label if len(label) <= length else label[: length - 1] + "…"
-    return f"<text y='{row * 14 + 10}'>{escape(short)}</text>"
+def _svg(labels: Sequence[str], path: str, line: str) -> str:
+    names = "".join(f"<text y='{i * ROW + 10}'>{escape(label)}</text>" for i, label in enumerate(labels))
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{LABEL_WIDTH + BAR_WIDTH}' height='{len(labels) * ROW}' "
+        f"font-size='9' font-family='sans-serif'><g stroke='{COLOURS['bar']}' stroke-width='9'><path d='{path}'/>"
+        f"<path stroke='{COLOURS['range']}' stroke-width='2' d='{line}'/></g>{names}</svg>"
+    )
+
+
+def _image(svg: str) -> str:
+    return f"![plot](<data:image/svg+xml;utf8,{quote(svg, safe=PLAIN)}>)"
+
+
+def _cut(label: str, length: int) -> str:
+    return label if len(label) <= length else label[: length - 1].rstrip() + "…"
 
 
 def text_block(text: str, language: str = "") -> dg.MarkdownMetadataValue:

@@ -82,7 +82,10 @@ class Home:
             CorruptFileError: a line is not a JSON object.
         """
         path = self.root / name
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+        except UnicodeDecodeError as error:
+            raise CorruptFileError(f"{path} is not UTF-8: {error}. Restore it.") from None
         return [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
     def append_jsonl(self, name: str, rows: list[dict[str, Any]]) -> None:

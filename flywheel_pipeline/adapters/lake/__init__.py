@@ -44,11 +44,18 @@ class Lake:
 
     def _scan(self, table: str) -> str:
         specs = columns(TABLES[table])
-        if not any((self.root / table).glob("*.parquet")):
+        files = self._files(table)
+        if not files:
             nothing = ", ".join(f"cast(null as {s.sql_type}) as {s.name}" for s in specs)
             return f"select {nothing} where false"
         names = ", ".join(s.name for s in specs)
-        return f"select {names} from read_parquet({_quote(self.root / table / '*.parquet')}, union_by_name=true)"
+        listed = ", ".join(_quote(path) for path in files)
+        return f"select {names} from read_parquet([{listed}], union_by_name=true)"
+
+    def _files(self, table: str) -> list[Path]:
+        folder = self.root / table  # no glob of DuckDB's: the path may hold its wild cards
+        found = folder.iterdir() if folder.is_dir() else ()
+        return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
 
     def frame(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
         """Return the result of `sql` over the views.
@@ -100,13 +107,14 @@ class Lake:
 
     def inputs(self, table: str) -> dict[str, str]:
         """Return the `inputs` digest that every partition of `table` was written with."""
-        if not any((self.root / table).glob("*.parquet")):
+        files = self._files(table)
+        if not files:
             return {}
         con = duckdb.connect(":memory:")
         try:
             found = con.execute(
                 "select file_name, decode(value) from parquet_kv_metadata(?) where decode(key) = 'inputs'",
-                [str(self.root / table / "*.parquet")],
+                [[str(path) for path in files]],
             ).fetchall()
         finally:
             con.close()
@@ -118,9 +126,11 @@ class Lake:
 
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Let DuckDB see text as text even where Python holds a lone surrogate, which Parquet can not store."""
-    for name in frame.columns:
-        frame[name] = frame[name].map(lambda v: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v)
-    return frame.astype(object)
+
+    def clean(value: Any) -> Any:
+        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+    return pd.DataFrame({name: pd.Series([clean(v) for v in frame[name]], dtype=object) for name in frame.columns})
 
 
 def _quote(path: Path) -> str:
@@ -128,4 +138,4 @@ def _quote(path: Path) -> str:
 
 
 def _word(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.=+-]", "_", text)
+    return re.sub(r"[^A-Za-z0-9_.=+-]|^\.", "_", text)

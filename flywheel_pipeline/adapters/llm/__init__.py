@@ -30,6 +30,10 @@ STAND_IN = (
 )
 
 
+_announced: set[str] = set()
+"""Roles whose stand-in this process has been told about."""
+
+
 @dataclass(frozen=True)
 class RoleModel:
     """The model of one role and how it is called."""
@@ -64,7 +68,6 @@ class LiteLLM:
     on_calls: Callable[[list[LLMCall]], None]
     spent_usd: float = 0.0
     _calls: list[LLMCall] = field(default_factory=list)
-    _warned: set[str] = field(default_factory=set)
 
     def ask(self, asks: Sequence[Ask]) -> list[Reply]:
         """Answer all of `asks` with `limits.concurrency` calls in flight; see `ports.LLM`."""
@@ -79,9 +82,9 @@ class LiteLLM:
     def _announce(self, role: str) -> None:
         if role not in self.models:
             raise SettingsError(f"no model for the role {role!r}; roles: {', '.join(self.models)}")
-        if self.models[role].model.startswith("offline/") and role not in self._warned:
+        if self.models[role].model.startswith("offline/") and role not in _announced:
             log.warning(STAND_IN, role)
-            self._warned.add(role)
+            _announced.add(role)
 
     async def _ask_all(self, asks: Sequence[Ask]) -> list[Reply]:
         replies: list[Reply | None] = [None] * len(asks)
@@ -106,7 +109,7 @@ class LiteLLM:
             self._log(ask.role, Called(text), cached=True)
             return _shaped(ask, Reply(text, cached=True))
         reply = await self._call(ask, request)
-        if reply.error and reply.text:  # the model answered, but not in the shape asked for: once more
+        if reply.error and reply.text is not None:  # the model answered, but not in the shape asked for: once more
             reply = await self._call(ask, _insisting(request, reply))
         if not reply.error and reply.text is not None:
             self.cache.put(key, request["model"], reply.text, reply.cost_usd)

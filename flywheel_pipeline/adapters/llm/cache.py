@@ -25,7 +25,8 @@ class ReplyCache:
     def get(self, key: str) -> str | None:
         """Return the reply's text, None when there is none; a damaged file counts as none."""
         try:
-            return str(json.loads(self._path(key).read_text(encoding="utf-8"))["text"])
+            text = json.loads(self._path(key).read_text(encoding="utf-8"))["text"]
+            return text if isinstance(text, str) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -50,27 +50,28 @@ async def call_model(request: dict[str, Any], retries: int, timeout_seconds: flo
         CallFailed: there is no answer after the last try, or the error will not pass (wrong key or model).
     """
     litellm = _litellm()
-    passing = (
-        litellm.RateLimitError, litellm.Timeout, litellm.APIConnectionError,
-        litellm.InternalServerError, litellm.ServiceUnavailableError,
-    )  # fmt: skip
     started = time.perf_counter()
     for attempt in range(retries + 1):
         try:
             response = await litellm.acompletion(**request, timeout=timeout_seconds, num_retries=0)
             return _called(litellm, response, started)
-        except passing as error:
-            if attempt == retries:
+        except Exception as error:
+            if attempt == retries or not _passes(error):
                 raise _failed(request, error, started) from error
             await asyncio.sleep(_pause(error, attempt))
-        except Exception as error:
-            raise _failed(request, error, started) from error
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _passes(error: Exception) -> bool:
+    """Return whether a fault may pass: overload, time-out, or the provider's own trouble."""
+    status = getattr(error, "status_code", None)
+    return isinstance(status, int) and (status in (408, 409, 429) or status >= 500)
 
 
 def _pause(error: Exception, attempt: int) -> float:
     """Return the seconds to wait: what the provider asks for (a minute at most), else 2 ** attempt."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    response = getattr(error, "response", None)
+    headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
     try:
         return min(60.0, max(0.0, float(headers["retry-after"])))
     except (KeyError, TypeError, ValueError):
@@ -78,6 +79,8 @@ def _pause(error: Exception, attempt: int) -> float:
 
 
 def _called(litellm: Any, response: Any, started: float) -> Called:
+    if not getattr(response, "choices", None):
+        raise ValueError("the provider's reply holds no answer")
     usage = getattr(response, "usage", None)
     try:
         cost = float(litellm.completion_cost(completion_response=response) or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -31,11 +32,14 @@ class Registry:
     def history(self) -> list[str]:
         """Return the versions that were in production, oldest first; the last one is in production."""
         path = self.root / POINTER
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {"history": []}
         try:
-            return [str(v) for v in content["history"]]
-        except (TypeError, KeyError):
-            raise CorruptFileError(f"{path} must hold `history: [version, …]`. Restore it.") from None
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {"history": []}
+            versions = content["history"]
+            if not isinstance(versions, list):
+                raise TypeError("history is not a list")
+        except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+            raise CorruptFileError(f"{path} must hold `history: [version, …]`: {error!r}. Restore it.") from None
+        return [str(v) for v in versions]
 
     def get(self, version: str) -> PromptVersion:
         """Return one version.
@@ -45,10 +49,10 @@ class Registry:
         """
         path = self.root / f"{version}.md"
         try:
-            _, head, text = path.read_text(encoding="utf-8").split("---\n", 2)
+            _, head, text = re.split(r"^---\n", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE)
             about = yaml.safe_load(head)
             return PromptVersion(version, about["name"], text.strip(), about["base_version"], about["note"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError) as error:
             raise CorruptFileError(f"{path} is not a prompt version ({error!r}). Restore it.") from None
 
     def add(self, prompt: PromptVersion) -> None:
@@ -61,6 +65,8 @@ class Registry:
     def promote(self, version: str) -> None:
         """Make a kept version the production prompt; the one before stays in the history."""
         self.get(version)
+        if self.history()[-1:] == [version]:
+            return
         replace_text(self.root / POINTER, yaml.safe_dump({"history": [*self.history(), version]}))
 
     def roll_back(self) -> PromptVersion:

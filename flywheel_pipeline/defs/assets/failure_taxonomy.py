@@ -88,15 +88,7 @@ def _shown(rows: list[FailureMode], taxonomy: Taxonomy) -> dict[str, dg.Metadata
     n = sum(r.n_failures for r in rows)
     of = rows[0].share_of if rows else "traffic"
     told = [
-        [
-            r.rank,
-            r.name,
-            r.n_failures,
-            f"{r.share:.1%}",
-            f"{r.share_low:.1%} to {r.share_high:.1%}",
-            r.status,
-            r.definition,
-        ]
+        [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.status]
         for r in rows
     ]
     return {
@@ -105,9 +97,8 @@ def _shown(rows: list[FailureMode], taxonomy: Taxonomy) -> dict[str, dg.Metadata
         "new_modes": dg.MetadataValue.text(", ".join(taxonomy.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]),
-        "fix_first": table(
-            ("rank", "mode", "failures", f"share of {of}", "95 % interval", "status", "definition"), told
-        ),
+        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
+        "definitions": table(("mode", "definition"), [[r.name, r.definition] for r in rows]),
     }
 
 

@@ -64,7 +64,12 @@ def read_labels(file: str, data: bytes) -> LabelFile:
 
 def reject(file: str, line: int, reason: str, raw: str) -> Reject:
     """Return the record of a label row that is not used."""
-    return Reject("labels", file, line, reason, raw[:200])
+    return Reject("labels", file, line, storable(reason), storable(raw[:200]))
+
+
+def storable(text: str) -> str:
+    """Return text that UTF-8, and with it Parquet, can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _annotation(file: str, row: Row) -> Annotation:
@@ -105,8 +110,8 @@ def _verdict(value: Any) -> str:
 
 def _text(cells: Mapping[str, Any], name: str) -> str | None:
     value = cells.get(name)
-    text = "" if value is None else str(value).replace("\x00", "").strip()
-    return text or None
+    text = "" if value is None else storable(str(value)).replace("\x00", "").strip()
+    return None if text in ("", "nan", "NaN") else text
 
 
 def _step(cells: Mapping[str, Any]) -> int | None:
@@ -124,6 +129,6 @@ def _time(cells: Mapping[str, Any]) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise ValueError(f"labelled_at {text[:40]!r} is not an ISO 8601 time") from None
-    return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment

@@ -49,13 +49,16 @@ def _resolve(rows: Sequence[Annotation], arbiter: str) -> Labels:
     by_annotator: dict[str, list[Annotation]] = defaultdict(list)
     for a in rows:
         by_annotator[a.annotator].append(a)
+    final = _latest(by_annotator.get(arbiter, []))
+    if final is not None:
+        return Labels(tuple(replace(a, is_current=a is final) for a in rows), ())
     finals: dict[str, Annotation] = {}
     for annotator, own in by_annotator.items():
         final = _latest(own)
         if final is None:
             return _contradiction(rows, own, f"{annotator} gave both; add labelled_at, or correct the file")
         finals[annotator] = final
-    decided = finals.get(arbiter) or _agreed(list(finals.values()))
+    decided = _agreed(list(finals.values()))
     if decided is None:
         return _contradiction(
             rows, list(finals.values()), f"the annotators differ; {arbiter} (the arbiter) must decide"
@@ -65,6 +68,8 @@ def _resolve(rows: Sequence[Annotation], arbiter: str) -> Labels:
 
 def _latest(rows: Sequence[Annotation]) -> Annotation | None:
     """Return the verdict of one annotator that counts, None when verdicts differ and none is the latest."""
+    if not rows:
+        return None
     if len({a.verdict for a in rows}) == 1:
         return max(rows, key=lambda a: (bool(a.labelled_at), a.labelled_at, a.source_file, a.source_line))
     if any(a.labelled_at is None for a in rows):

@@ -45,9 +45,9 @@ def label_rows(file: str, data: bytes) -> Iterator[Row]:
 
 
 def _csv_rows(text: str) -> Iterator[Row]:
-    header, *_ = text.split("\n", 1)
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
+    lines = io.StringIO(text, newline="").readlines()
+    delimiter = max(",;\t", key=next(line for line in lines if line.strip()).count)
+    reader = csv.reader(lines, delimiter=delimiter)
     names: list[str] | None = None
     line = 1
     for cells in reader:
@@ -57,14 +57,16 @@ def _csv_rows(text: str) -> Iterator[Row]:
         if names is None:
             names = cells
             continue
-        raw = delimiter.join(cells)
-        extra = len(cells) > len(names)
-        problem = (
-            f"{len(cells)} cells, but the header has {len(names)}: quote cells that hold {delimiter!r}"
-            if extra
-            else None
-        )
-        yield _checked(Row(start, dict(zip(names, cells, strict=False)), raw, problem))
+        problem = _csv_problem(cells, names, delimiter)
+        if "".join(lines[start - 1 : line - 1]).count('"') % 2:
+            problem = f"a quote is opened and never closed: everything up to line {line - 1} runs together"
+        yield _checked(Row(start, dict(zip(names, cells, strict=False)), delimiter.join(cells), problem))
+
+
+def _csv_problem(cells: list[str], names: list[str], delimiter: str) -> str | None:
+    if len(cells) <= len(names):
+        return None
+    return f"{len(cells)} cells, but the header has {len(names)}: quote cells that hold {delimiter!r}"
 
 
 def _jsonl_rows(text: str) -> Iterator[Row]:
@@ -80,7 +82,7 @@ def _json_rows(text: str) -> Iterator[Row]:
         yield Row(0, {}, text[:200], f"not valid JSON: {error}")
         return
     for number, item in enumerate(items if isinstance(items, list) else [items], 1):
-        yield _json_row(number, json.dumps(item))
+        yield _json_row(number, json.dumps(item, ensure_ascii=False))
 
 
 def _json_row(number: int, line: str) -> Row:

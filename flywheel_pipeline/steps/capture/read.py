@@ -11,8 +11,10 @@ from typing import Any
 
 from flywheel_pipeline.records import RawTrace, Reject
 from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
+from flywheel_pipeline.steps.capture.formats.common import clean, finite
 
 EXCERPT = 200
+TOO_DEEP = "nested too deeply"
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
 
@@ -53,8 +55,10 @@ def read_traces(file: str, lines: Iterable[tuple[int, bytes]], bounds: Bounds) -
             if problem:
                 raise UnreadableError(problem)
             captured.traces.append(_trace(_parse(raw), Source(file, number, bounds.app), bounds))
+        except RecursionError:
+            captured.rejects.append(Reject("traces", file, number, TOO_DEEP, _excerpt(raw)))
         except UnreadableError as error:
-            captured.rejects.append(Reject("traces", file, number, str(error), _excerpt(raw)))
+            captured.rejects.append(Reject("traces", file, number, clean(str(error)), _excerpt(raw)))
     if not captured.n_rows_in:
         captured.n_rows_in = 1
         captured.rejects.append(Reject("traces", file, 0, "the file is empty: export it again", ""))
@@ -78,26 +82,25 @@ def _rows(lines: Iterable[tuple[int, bytes]], max_bytes: int) -> Iterator[tuple[
 
 
 def _array_rows(lines: list[tuple[int, bytes]], max_bytes: int) -> Iterator[tuple[int, bytes, str]]:
-    text = b"\n".join(line for _, line in lines)
+    text = b"\n".join(line for _, line in lines).removeprefix(b"\xef\xbb\xbf")
     if len(text) > max_bytes:
         yield 1, text, f"a JSON array longer than {max_bytes} bytes: export it as JSONL, one trace a line"
         return
     try:
-        items = _parse(text)
-    except UnreadableError as error:
-        yield 1, text, str(error)
+        rows = [json.dumps(item).encode() for item in _parse(text)]
+    except (UnreadableError, RecursionError) as error:
+        yield 1, text, str(error) if isinstance(error, UnreadableError) else TOO_DEEP
         return
-    for number, item in enumerate(items, 1):
-        yield number, json.dumps(item).encode(), ""
+    yield from ((number, row, "") for number, row in enumerate(rows, 1))
 
 
 def _parse(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite)
     except UnicodeDecodeError as error:
         raise UnreadableError(f"not valid UTF-8 at byte {error.start}: export the file as UTF-8") from None
     except RecursionError:
-        raise UnreadableError("nested too deeply") from None
+        raise UnreadableError(TOO_DEEP) from None
     except ValueError as error:
         raise UnreadableError(f"not valid JSON: {error}") from None
 

@@ -37,30 +37,45 @@ def build_taxonomy(
     modes = _with_categories(failures, list(known))
     placed = {(m.trace_id, m.text) for mode in modes for m in mode.members}
     fresh = [f for f in failures if (f.trace_id, f.text) not in placed]
+    modes, before = _without({f.trace_id for f in fresh}, modes), {m.mode_id for m in known}
     modes, rest = _assign(fresh, modes, llm, app)
     if rest:
         clusters = _clusters(rest, embed, max(2, max_modes - len(modes)))
-        modes += _name(clusters, llm, app, max(2, max_modes - len(modes)))
+        modes = _merged([*modes, *_name(clusters, llm, app, max(2, max_modes - len(modes)))])
         # The second look, with names: a group is only a first guess, and remains where the model has none better.
         modes, _ = _assign([f for cluster in clusters for f in cluster], modes, llm, app)
-        modes = [m for m in modes if m.members or m in known]
-    before = {m.mode_id for m in known}
+        modes = [m for m in modes if m.members or m.mode_id in before]
     return Taxonomy(tuple(modes), tuple(m.name for m in modes if m.mode_id not in before))
 
 
 def _with_categories(failures: Sequence[Failure], modes: list[Mode]) -> list[Mode]:
     """Give every category of the expert a mode, and its failures to it: the expert's word wins."""
     for category in dict.fromkeys(f.category for f in failures if f.category):
-        own = [f for f in failures if f.category == category]
-        if not any(m.name.lower() == category.lower() for m in modes):
-            definition = f"The expert's own category, as in: {own[0].comment[:300]}"
-            modes.append(mint_mode(category, definition, [category], status="accepted"))
-        at = next(i for i, m in enumerate(modes) if m.name.lower() == category.lower())
-        ids = {f.trace_id for f in own}
-        modes = [replace(m, members=tuple(x for x in m.members if x.trace_id not in ids)) for m in modes]
-        members = [Member(f.trace_id, f.text, "HUMAN", 1.0) for f in own]
-        modes[at] = replace(modes[at], members=(*modes[at].members, *members))
+        own = {f.trace_id: Member(f.trace_id, f.text, "HUMAN", 1.0) for f in failures if f.category == category}
+        first = next(f for f in failures if f.category == category)
+        definition = f"The expert's own category, as in: {first.comment[:300]}"
+        minted = mint_mode(category, definition, [category], status="accepted")
+        known = [m for m in modes if m.mode_id == minted.mode_id or m.name.lower() == category.lower()]
+        at = modes.index(known[0]) if known else len(modes)
+        modes += [] if known else [minted]
+        stayed = [own.pop(x.trace_id, x) for x in modes[at].members]
+        modes = _without({f.trace_id for f in failures if f.category == category}, modes)
+        modes[at] = replace(modes[at], members=(*stayed, *own.values()))
     return modes
+
+
+def _without(traces: set[str], modes: Sequence[Mode]) -> list[Mode]:
+    """Return the modes without the given traces as members."""
+    return [replace(m, members=tuple(x for x in m.members if x.trace_id not in traces)) for m in modes]
+
+
+def _merged(modes: Sequence[Mode]) -> list[Mode]:
+    """Return the modes with those of equal id made one: what it is made of decides what a mode is."""
+    by_id: dict[str, Mode] = {}
+    for m in modes:
+        same = by_id.get(m.mode_id)
+        by_id[m.mode_id] = replace(same, members=(*same.members, *m.members)) if same else m
+    return list(by_id.values())
 
 
 def _assign(failures: Sequence[Failure], modes: list[Mode], llm: LLM, app: str) -> tuple[list[Mode], list[Failure]]:
@@ -80,8 +95,7 @@ def _assign(failures: Sequence[Failure], modes: list[Mode], llm: LLM, app: str) 
         else:
             rest.append(failure)
     moved = {m.trace_id for new in members.values() for m in new}
-    kept = [replace(m, members=tuple(x for x in m.members if x.trace_id not in moved)) for m in modes]
-    return [replace(m, members=(*m.members, *members[m.mode_id])) for m in kept], rest
+    return [replace(m, members=(*m.members, *members[m.mode_id])) for m in _without(moved, modes)], rest
 
 
 def _clusters(failures: Sequence[Failure], embed: Embed, max_modes: int) -> list[list[Failure]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,9 +27,9 @@ class Failure:
     @classmethod
     def of(cls, a: Annotation) -> Failure:
         """Return the failure that an annotation with the verdict `fail` describes."""
-        text = a.code or a.comment or ""
+        text = " ".join((a.code or a.comment or "").split())
         first = (a.category or "").split(",")[0].strip()
-        return cls(a.trace_id, text, a.comment or text, first[:MAX_NAME] or None)
+        return cls(a.trace_id, text, a.comment or text, first[:MAX_NAME].strip() or None)
 
 
 @dataclass(frozen=True)
@@ -73,20 +74,33 @@ def dump_modes(modes: Sequence[Mode]) -> dict[str, Any]:
     return {"modes": [{**asdict(m), "members": [asdict(x) for x in m.members]} for m in modes]}
 
 
-def load_modes(content: Mapping[str, Any] | None) -> list[Mode]:
+def load_modes(content: Any) -> list[Mode]:
     """Return the modes of `failure_modes.yaml`; none for an empty or missing file.
 
     Raises:
-        CorruptFileError: a mode lacks an id or a name, or two share an id.
+        CorruptFileError: the file has another shape, a mode lacks an id or a name, two modes share an id, or
+            a failure is in two modes.
     """
-    modes = []
-    for entry in (content or {}).get("modes") or []:
-        try:
-            members = tuple(Member(**m) for m in entry.get("members") or [])
-            modes.append(Mode(**{**entry, "members": members}))
-        except TypeError as error:
-            raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is not a mode: {error}") from None
+    listed = (content or {}).get("modes") or [] if isinstance(content or {}, Mapping) else None
+    if not isinstance(listed, list):
+        raise CorruptFileError("failure_modes.yaml must hold a list of modes under the key `modes`")
+    modes = [_mode(entry) for entry in listed]
     ids = [m.mode_id for m in modes]
     if len(ids) != len(set(ids)):
         raise CorruptFileError("failure_modes.yaml: two modes share an id; give every mode its own")
+    traces = Counter(x.trace_id for m in modes for x in m.members)
+    twice = [trace for trace, n in traces.items() if n > 1]
+    if twice:
+        raise CorruptFileError(f"failure_modes.yaml: {twice[0]} is a member twice; leave it in the mode it belongs to")
     return modes
+
+
+def _mode(entry: Any) -> Mode:
+    try:
+        members = tuple(Member(**m) for m in entry.get("members") or [])
+        mode = Mode(**{**entry, "members": members})
+    except (TypeError, AttributeError) as error:
+        raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is not a mode: {error}") from None
+    if not all(isinstance(x, str) and x.strip() for x in (mode.mode_id, mode.name)):
+        raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} lacks a mode_id or a name")
+    return mode

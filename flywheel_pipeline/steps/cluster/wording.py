@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 SPELLINGS: Mapping[str, str] = {
-    r"\b(made?|making|makes)[ -]up\b|\b(fabricat|hallucinat|invent)\w*": "invented",
+    r"\b(made|make|makes|making)[ -]up\b|\b(fabricat|hallucinat|invent)\w*": "invented",
     r"\bhand(ed|ing|s)?[ -]?(over|off)s?\b": "handover",
     r"\b(human|colleague|employee|operator|representative)s?\b": "person",
 }
@@ -33,4 +33,4 @@ def comparable(note: str) -> str:
     text = first_point(note).lower()
     for spelling, word in SPELLINGS.items():
         text = re.sub(spelling, word, text)
-    return " ".join(w for w in re.findall(r"[a-z0-9]+", text) if w in TELLING or w not in ENGLISH_STOP_WORDS)
+    return " ".join(w for w in re.findall(r"[^\W_]+", text) if w in TELLING or w not in ENGLISH_STOP_WORDS)

@@ -14,6 +14,9 @@ from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge
 MIN_YOUDEN = 0.2
 """Lower 95 % bound of Youden's J (both recalls - 1) from which a judge may decide."""
 
+FEW = 3
+"""Labelled passes, and fails, below which agreement may be luck, whatever the interval says."""
+
 ENOUGH = 5
 """Labelled passes, and fails, from which disagreement is evidence against a judge rather than lack of data."""
 
@@ -55,6 +58,7 @@ def _alignment(mode: ModeToJudge, verdicts: Sequence[tuple[bool, str | None]]) -
 def _status(fail_recall: Rate, pass_recall: Rate) -> str:
     """Return trusted, unusable or unproven, by the lower bound of J (Newcombe 1998, method 10)."""
     spread = sqrt((fail_recall.value - fail_recall.low) ** 2 + (pass_recall.value - pass_recall.low) ** 2)
-    if fail_recall.n and pass_recall.n and fail_recall.value + pass_recall.value - 1 - spread >= MIN_YOUDEN:
+    few = min(fail_recall.n, pass_recall.n) < FEW
+    if not few and fail_recall.value + pass_recall.value - 1 - spread >= MIN_YOUDEN:
         return "trusted"
     return "unusable" if fail_recall.n >= ENOUGH and pass_recall.n >= ENOUGH else "unproven"

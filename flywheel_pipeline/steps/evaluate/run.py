@@ -43,8 +43,9 @@ def _answered(prompt: PromptVersion, case: GoldenCase, answer: Answer) -> EvalRe
     label, explanation = answered.check_answered(answer)
     return EvalResult(
         case_id=case.case_id, prompt_version=prompt.version, evaluator=answered.NAME,
-        evaluator_version=answered.VERSION, repeat=0, label=label, score=SCORES[label], explanation=explanation,
-        annotator_kind="CODE", output=answer.output, latency_ms=answer.latency_ms, cost_usd=0.0, cached=False,
+        evaluator_version=answered.VERSION, repeat=0, label=label, score=SCORES.get(label or ""),
+        explanation=explanation, annotator_kind="CODE", output=answer.output, latency_ms=answer.latency_ms,
+        cost_usd=0.0, cached=False,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,12 @@ def grow_golden_set(
     n_happy = len([c for c in existing if c.kind == "happy_path"])
     happy = _happy_paths(unique, vectors, n_failures - n_happy, taken)
     varied = _variations(existing, failures, quotas.synthetic_per_mode)
-    return _frozen(existing, [d for d in [*failures, *happy, *varied] if d.case_id not in taken], embed, added_in)
+    new: dict[str, Draft] = {}
+    for draft in (*failures, *happy, *varied):
+        if draft.case_id not in taken:
+            new.setdefault(draft.case_id, draft)
+    sessions = {t.trace_id: t.session_id or t.trace_id for t in traces}
+    return _frozen(existing, list(new.values()), sessions, embed, added_in)
 
 
 def _failures(
@@ -58,7 +63,8 @@ def _failures(
     for mode in dict.fromkeys(d.mode_id for d in drafts if d.kind == "failure"):
         rows = [i for i, d in enumerate(drafts) if d.mode_id == mode and d.kind == "failure"]
         kept = [k for k, i in enumerate(rows) if drafts[i].case_id in have]
-        wanted = quota(len(rows), quotas.max_per_mode) - len(kept)
+        had = sum(c.kind == "failure" and c.mode_id == mode for c in existing)
+        wanted = quota(len(rows), quotas.max_per_mode) - max(had, len(kept))
         chosen += [drafts[rows[k]] for k in facility_location(vectors[rows], max(0, wanted), kept)]
     return chosen
 
@@ -83,11 +89,14 @@ def _variations(existing: Sequence[GoldenCase], failures: Sequence[Draft], n: in
     return [v for mode, d in first.items() if mode not in have for v in vary_case(d, n)]
 
 
-def _frozen(existing: Sequence[GoldenCase], drafts: Sequence[Draft], embed: Embed, added_in: str) -> list[GoldenCase]:
-    """Give the drafts their families and splits; a variation belongs to the family of its source trace."""
+def _frozen(
+    existing: Sequence[GoldenCase], drafts: Sequence[Draft], sessions: Mapping[str, str], embed: Embed, added_in: str
+) -> list[GoldenCase]:
+    """Give the drafts their families and splits; cases of one session, or one trace, are of one family."""
     if not drafts:
         return []
     texts = [*(c.input for c in existing), *(d.input for d in drafts)]
-    sources = [*(c.source_trace_id for c in existing), *(d.trace.trace_id for d in drafts)]
+    traces = [*(c.source_trace_id or c.case_id for c in existing), *(d.trace.trace_id for d in drafts)]
+    sources = [sessions.get(t, t) for t in traces]
     found = families(texts, sources, embed.embed(texts), [c.family for c in existing])[len(existing) :]
     return [golden_case(d, f, split_of(f), added_in) for d, f in zip(drafts, found, strict=True)]

@@ -31,7 +31,7 @@ def families(texts: Sequence[str], sources: Sequence[str | None], vectors: Any, 
     """Return the family of every text; the first `len(known)` texts have theirs already.
 
     A later text joins the family of the first earlier one that it nearly repeats (cosine of `vectors` at
-    least `NEAR` and the same numbers) or that comes from the same trace; else it founds one.
+    least `NEAR` and the same numbers) or that has the same source; else it founds one.
     """
     similarity = np.asarray(vectors) @ np.asarray(vectors).T
     found = list(known)

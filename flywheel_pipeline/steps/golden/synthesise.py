@@ -26,7 +26,7 @@ def _typos(text: str) -> str:
 
 
 VARIATIONS: Mapping[str, Callable[[str], str]] = {
-    "lower case, no commas": lambda text: re.sub(r"[,;:!]", "", text).lower(),
+    "lower case, no commas": lambda text: re.sub(r"[,;:!](?!\d)", "", text).lower(),
     "shouted": str.upper,
     "typing errors": _typos,
     "chatty opening": lambda text: (

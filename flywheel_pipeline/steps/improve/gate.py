@@ -19,7 +19,7 @@ Outcomes = Mapping[str, bool]
 class Gate:
     """The thresholds; probabilities are posterior, margins are differences of pass rates."""
 
-    min_probability_better: float = 0.90
+    min_probability_better: float = 0.95
     margin: float = 0.03
     max_probability_worse: float = 0.05
     mode_margin: float = 0.10

@@ -82,7 +82,7 @@ def improve_ask(prompt: str, evidence: Sequence[ModeEvidence], app: str) -> Ask:
         for m in evidence
     ]  # fmt: skip
     instructions = load_prompt(__package__, "improve_prompt").format(app=app)
-    return ask_about(ROLE, instructions, {"prompt": prompt, "failure_modes": modes}, ImprovedPrompt)
+    return ask_about(ROLE, instructions, {"prompt": prompt, "failure_modes": modes}, ImprovedPrompt, whole=("prompt",))
 
 
 def _example(case: GoldenCase) -> dict[str, object]:
@@ -95,9 +95,12 @@ def few_shot(good: Sequence[GoldenCase]) -> str:
     return "Examples of good answers (they show the manner, not the facts):\n" + "\n".join(rows)
 
 
-def leaks(text: str, held_out: Sequence[GoldenCase]) -> list[str]:
-    """Return the ids of held-out cases of which `text` holds a run of `LEAK_WORDS` words."""
-    mine = _runs(text)
+def leaks(text: str, held_out: Sequence[GoldenCase], base: str = "") -> list[str]:
+    """Return the ids of held-out cases of which `text` holds a run of `LEAK_WORDS` words.
+
+    What the prompt `base` says already is no leak: answers may well repeat it.
+    """
+    mine = _runs(text) - _runs(base)
     return [c.case_id for c in held_out if mine & (_runs(c.input) | _runs(c.observed_output or ""))]
 
 

@@ -44,7 +44,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Trial:
-    """A proposal with its pass rate on dev, or the problem that keeps it from being evaluated."""
+    """A proposal with its pass rate on dev (an unknown outcome is no pass), or why it was not evaluated."""
 
     version: PromptVersion
     changes: tuple[str, ...]
@@ -77,12 +77,13 @@ def _tried(proposal: Proposal, bench: Bench) -> Trial:
     problem = _problem(trial.version.text, bench)
     if problem:
         return Trial(trial.version, trial.changes, problem=problem)
-    passes = bench.judgement.cases(bench.evaluate.evaluate(trial.version, bench.split("dev")))
-    return Trial(trial.version, trial.changes, sum(passes.values()) / max(len(passes), 1))
+    dev = bench.split("dev")
+    passes = bench.judgement.cases(bench.evaluate.evaluate(trial.version, dev))
+    return Trial(trial.version, trial.changes, sum(passes.values()) / max(len(dev), 1))
 
 
 def _problem(text: str, bench: Bench) -> str | None:
-    leaked = leaks(text, [c for c in bench.cases if c.split != "train"])
+    leaked = leaks(text, [c for c in bench.cases if c.split != "train"], bench.base.text)
     if leaked:
         return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
     limit = max(bench.gate.max_prompt_growth * len(bench.base.text), bench.gate.min_prompt_limit)

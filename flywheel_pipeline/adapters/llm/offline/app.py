@@ -66,7 +66,8 @@ def reply(messages: list[dict[str, Any]]) -> str:
     system = "\n".join(text_of(m.get("content")) for m in messages if m.get("role") == "system")
     said = [text_of(m.get("content")) for m in messages if m.get("role") == "user"] or [""]
     documents = read_fence(system)
-    asks = frozenset(name for name, wording in ASKS.items() if re.search(wording, system, re.I))
+    prompt = system.split("```json")[0]
+    asks = frozenset(name for name, wording in ASKS.items() if re.search(wording, prompt, re.I))
     return _answer(Turn(asks, documents if isinstance(documents, list) else [], said[-1], "\n".join(said[:-1])))
 
 

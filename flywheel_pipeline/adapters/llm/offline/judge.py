@@ -105,7 +105,7 @@ def off_topic(case: Case) -> str | None:
 RULES: Mapping[Rule, str] = {
     not_in_documents: r"\bmade?[ -]?up|invent|fabricat|hallucinat|not in (the|our|any)|nowhere|no document|unsupported|no source|no such|does ?n.t exist|promis",
     no_handover: r"\bhuman|person\b|hand ?(ed|ing|s)?.?(over|off)|handoff|escalat|agent\b|colleague|real one|transfer",
-    question_left_open: r"(first|one|half|part|second|other|rest|several|two|both|third)\b.{0,30}(question|answer|ignored|dropp|part|of)|questions?\b.{0,20}(ignored|skipp|unanswer|open)",
+    question_left_open: r"(first|one|half|part|second|other|rest|several|two|both|third)\b.{0,30}(question|answer|ignored|dropp|part|of)|questions?\b.{0,20}(ignored|skipp|unanswer|open)|answer\w*\b.{0,20}\b(half|part)\b",
     claims_an_action: r"(claim|pretend|said|says|told|confirm|announc).{0,50}(done|cancel|refund|delet|did|has|taken|action)|can.?t (actually )?do|cannot do|no (access|power|way to)|never happen|not happen|nothing (was|happen)|fake|\bdone\b",
     too_long: r"\blong|wall of|paste|whole (guide|doc|article|manual|page)|entire|buried?|dump|too much|lengthy|essay|scroll",
     asks_again: r"ask(s|ed|ing)? .{0,40}(again|number|already)|already (gave|given|told|there|in)|repeat|number.{0,30}(given|message|there|already)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -37,12 +37,24 @@ def utc(value: Any) -> datetime:
             moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00").replace("z", "+00:00"))
         else:
             seconds = float(value)
-            while seconds > 1e11:
+            while 1e11 < seconds < 1e30:
                 seconds /= 1000
             moment = datetime.fromtimestamp(seconds, timezone.utc)
+        return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
     except (ValueError, TypeError, OverflowError, OSError):
         raise UnreadableError(f"{str(value)[:40]!r} is not a time (ISO 8601 or a Unix time)") from None
-    return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def finite(text: str) -> float:
+    """Return a JSON number as a float.
+
+    Raises:
+        ValueError: it is too large for one.
+    """
+    value = float(text)
+    if abs(value) > sys.float_info.max:
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return value
 
 
 def number(record: Mapping[str, Any], key: str) -> float | None:
@@ -54,7 +66,7 @@ def number(record: Mapping[str, Any], key: str) -> float | None:
     value = record.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise UnreadableError(f"{key} must be a number of at least 0, not {str(value)[:40]!r}")
     return float(value)
 
@@ -93,7 +105,8 @@ def content_id(value: Any) -> str:
 def last_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """Return (the last user message, the last text that the app answered after the first of them)."""
     asked = [i for i, m in enumerate(messages) if m.get("role") == "user"]
-    said = [i for i, m in enumerate(messages) if m.get("role") == "assistant" and text_of(m.get("content")).strip()]
+    spoken = [i for i, m in enumerate(messages) if m.get("role") == "assistant" and text_of(m.get("content")).strip()]
+    said = [i for i in spoken if asked and i > asked[0]]
     output = clean(text_of(messages[said[-1]].get("content"))) if said else None
     before = [i for i in asked if not said or i < said[-1]] or asked
     return (clean(text_of(messages[before[-1]].get("content"))) if before else ""), output

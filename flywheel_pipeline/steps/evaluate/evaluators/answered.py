@@ -8,8 +8,8 @@ NAME = "answered"
 VERSION = "1"
 
 
-def check_answered(answer: Answer) -> tuple[str, str]:
-    """Return (label, explanation): fail for an error or an empty answer."""
+def check_answered(answer: Answer) -> tuple[str | None, str]:
+    """Return (label, explanation): fail for an empty answer, no label where the call to the app broke."""
     if answer.error:
-        return "fail", f"the app failed: {answer.error}"
+        return None, f"the app could not be called: {answer.error}"
     return ("pass", "the app answered") if (answer.output or "").strip() else ("fail", "the answer is empty")

@@ -1,0 +1,21 @@
+"""Dagster's web server and daemon for a home."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from flywheel_pipeline.defs.instance import prepare_instance
+from flywheel_pipeline.settings import load_settings
+
+
+def serve_dagster(home: Path | None, host: str, port: int) -> NoReturn:
+    """Replace this process by `dagster dev` on the home; schedules and sensors run as long as it does."""
+    root = load_settings(home).home
+    folder = prepare_instance(root)
+    environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
+    where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]
+    os.chdir(folder)  # Dagster warns of a dagster.yaml in the current folder that it does not use
+    os.execve(sys.executable, [sys.executable, "-m", "dagster", "dev", *where], environment)

@@ -1,0 +1,176 @@
+"""The files of a flywheel home are found, bounded when read, and never half believed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel_pipeline.adapters.home import Home, HomeFile, read_lines
+from flywheel_pipeline.errors import CorruptFileError
+
+
+def _put(path: Path, content: str | bytes = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def _only_file(root: Path) -> HomeFile:
+    (file,) = Home(root).files("traces")
+    return file
+
+
+def test_files_are_found_in_sub_folders_and_named_relative_to_their_folder(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl", "2025/06/02.jsonl"):
+        _put(tmp_path / "traces" / name)
+    assert [f.name for f in Home(tmp_path).files("traces")] == ["2025/06/02.jsonl", "a.jsonl", "b.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".hidden.jsonl", ".git/a.jsonl", "a.jsonl.tmp", "a.part", "~$labels.xlsx", "~a.jsonl", "README.md", "x/.DS_Store"],
+)
+def test_hidden_and_temporary_files_and_notes_are_left_out(tmp_path: Path, name: str) -> None:
+    _put(tmp_path / "traces" / name)
+    _put(tmp_path / "traces" / "kept.jsonl")
+    assert [f.name for f in Home(tmp_path).files("traces")] == ["kept.jsonl"]
+
+
+def test_a_home_in_a_hidden_folder_shows_its_files(tmp_path: Path) -> None:
+    _put(tmp_path / ".cache" / "home" / "traces" / "a.jsonl")
+    assert _only_file(tmp_path / ".cache" / "home").name == "a.jsonl"
+
+
+def test_a_folder_that_is_not_there_holds_no_files(tmp_path: Path) -> None:
+    assert Home(tmp_path).files("labels") == []
+
+
+def test_the_stamp_changes_with_the_size_and_with_the_time_of_a_change(tmp_path: Path) -> None:
+    path = _put(tmp_path / "traces" / "a.jsonl", "one")
+    os.utime(path, ns=(10**18, 10**18))
+    before = _only_file(tmp_path).stamp
+    _put(path, "longer")
+    os.utime(path, ns=(10**18, 10**18))
+    longer = _only_file(tmp_path).stamp
+    os.utime(path, ns=(10**18, 10**18 + 1))
+    assert len({before, longer, _only_file(tmp_path).stamp}) == 3
+
+
+def test_the_fingerprint_is_of_the_content_alone(tmp_path: Path) -> None:
+    content = b"line\n" * 500_000
+    path = _put(tmp_path / "traces" / "a.jsonl", content)
+    before = _only_file(tmp_path).fingerprint()
+    os.utime(path, ns=(10**18, 10**18))
+    assert _only_file(tmp_path).fingerprint() == before == hashlib.sha256(content).hexdigest()
+    _put(path, content + b"!")
+    assert _only_file(tmp_path).fingerprint() != before
+
+
+@pytest.mark.parametrize("length", [11, 12, 21, 22, 23, 33, 1000])
+def test_a_line_over_the_limit_is_cut_and_the_next_line_is_intact(tmp_path: Path, length: int) -> None:
+    _put(tmp_path / "traces" / "a.jsonl", "first\n" + "x" * length + "\nnext\n\nlast")
+    lines = list(read_lines(_only_file(tmp_path), max_bytes=10))
+    assert lines == [(1, b"first"), (2, b"x" * 11), (3, b"next"), (4, b""), (5, b"last")]
+
+
+def test_a_line_of_exactly_the_limit_is_whole(tmp_path: Path) -> None:
+    _put(tmp_path / "traces" / "a.jsonl", "x" * 10 + "\n" + "y" * 10)
+    assert list(read_lines(_only_file(tmp_path), 10)) == [(1, b"x" * 10), (2, b"y" * 10)]
+
+
+def test_a_last_line_over_the_limit_without_a_line_end_ends_the_file(tmp_path: Path) -> None:
+    _put(tmp_path / "traces" / "a.jsonl", "ok\n" + "x" * 95)
+    assert list(read_lines(_only_file(tmp_path), 10)) == [(1, b"ok"), (2, b"x" * 11)]
+
+
+def test_windows_line_ends_are_no_part_of_a_line(tmp_path: Path) -> None:
+    _put(tmp_path / "traces" / "a.jsonl", b"one\r\ntwo\r\n\r\nthree")
+    assert list(read_lines(_only_file(tmp_path), 100)) == [(1, b"one"), (2, b"two"), (3, b""), (4, b"three")]
+
+
+def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
+    _put(tmp_path / "traces" / "a.jsonl", "")
+    assert list(read_lines(_only_file(tmp_path), 100)) == []
+
+
+VALUES = [
+    {"name": "größe 😀", "list": [1, None, True, 0.5], "nested": {"text": "a: b\n---\n# c\n- d"}},
+    {"looks like": ["no", "1e3", "2025-06-02", "null", "0x1", ""], "odd": "\x00\x85\u2028 '\" \\"},
+    [],
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_yaml_comes_back_as_it_was_written(tmp_path: Path, value: Any) -> None:
+    home = Home(tmp_path)
+    home.write_yaml("taxonomy/taxonomy.yaml", value)
+    assert home.read_yaml("taxonomy/taxonomy.yaml") == value
+
+
+def test_yaml_keeps_the_order_of_its_keys_and_readable_letters_for_people(tmp_path: Path) -> None:
+    Home(tmp_path).write_yaml("t.yaml", {"b": "größe", "a": 1})
+    assert (tmp_path / "t.yaml").read_text(encoding="utf-8") == "b: größe\na: 1\n"
+
+
+def test_a_yaml_file_that_is_not_there_is_none(tmp_path: Path) -> None:
+    assert Home(tmp_path).read_yaml("taxonomy/taxonomy.yaml") is None
+
+
+@pytest.mark.parametrize("content", [b"a: [1\n", b"a: b: c\n", b"\xff\xfe\x00", b"a: \x07\n"])
+def test_a_damaged_yaml_file_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = _put(tmp_path / "t.yaml", content)
+    with pytest.raises(CorruptFileError, match=r"t\.yaml is not valid YAML"):
+        Home(tmp_path).read_yaml("t.yaml")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "a\nb\r\nc", "größe 😀 '\" \\", "\x00\x1c\x0b", "a\u2028b", "a\u2029b", "a\x85b"]
+)
+def test_rows_with_any_text_come_back_as_they_were_appended(tmp_path: Path, text: str) -> None:
+    home = Home(tmp_path)
+    home.append_jsonl("golden/golden.jsonl", [{"input": text}, {"input": "next"}])
+    assert home.read_jsonl("golden/golden.jsonl") == [{"input": text}, {"input": "next"}]
+
+
+def test_appending_leaves_the_bytes_that_are_there(tmp_path: Path) -> None:
+    path = _put(tmp_path / "g.jsonl", b'{"a":   1}\n{"b": 2}\n')
+    home = Home(tmp_path)
+    home.append_jsonl("g.jsonl", [{"c": 3}])
+    assert path.read_bytes() == b'{"a":   1}\n{"b": 2}\n{"c": 3}\n'
+
+
+def test_appending_after_a_last_line_without_a_line_end_starts_a_new_line(tmp_path: Path) -> None:
+    _put(tmp_path / "g.jsonl", '{"a": 1}')
+    home = Home(tmp_path)
+    home.append_jsonl("g.jsonl", [{"b": 2}])
+    assert home.read_jsonl("g.jsonl") == [{"a": 1}, {"b": 2}]
+
+
+def test_rows_saved_with_windows_line_ends_and_blank_lines_are_read(tmp_path: Path) -> None:
+    _put(tmp_path / "g.jsonl", b'{"a": 1}\r\n\r\n{"b": 2}\r\n')
+    assert Home(tmp_path).read_jsonl("g.jsonl") == [{"a": 1}, {"b": 2}]
+
+
+def test_a_file_of_rows_that_is_not_there_has_none(tmp_path: Path) -> None:
+    assert Home(tmp_path).read_jsonl("golden/golden.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [(b'{"a": ', "line 3 is not JSON"), (b"[1]", "line 3 must be a JSON object"), (b"<<<<<<< HEAD", "line 3 is not")],
+)
+def test_a_damaged_row_is_named_by_file_and_line(tmp_path: Path, line: bytes, problem: str) -> None:
+    _put(tmp_path / "g.jsonl", b'{"a": 1}\n\n' + line + b"\n")
+    with pytest.raises(CorruptFileError, match=rf"g\.jsonl, {problem}"):
+        Home(tmp_path).read_jsonl("g.jsonl")
+
+
+def test_rows_that_are_not_utf_8_are_a_damaged_file(tmp_path: Path) -> None:
+    _put(tmp_path / "g.jsonl", b'{"a": 1}\n{"a": "\xff"}\n')
+    with pytest.raises(CorruptFileError, match=r"g\.jsonl"):
+        Home(tmp_path).read_jsonl("g.jsonl")

@@ -1,0 +1,94 @@
+"""Bad input through a whole turn: every row that can not be used is told with file, line and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flywheel_pipeline.records import Reject
+from flywheel_pipeline_tests.builders import a_chat_record
+from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+
+LABELS = """trace_id,verdict,comment
+2025-06-02-0,fail,made up an answer
+2025-06-02-1,pass,
+nobody-knows-me,fail,what is this
+2025-06-02-2,fail,
+2025-06-02-3,pass,
+2025-06-02-3,fail,no it is not
+2025-06-02-4,perhaps,hm
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    home = a_home(tmp_path_factory.mktemp("bad") / "home")
+    good = some_traces(12)
+    home.put_traces("mixed.jsonl", good[0], b"{not json", *good[1:6], b'{"foo": 1}', b'{"messages": "\xff\xfe"}')
+    home.put_traces("rest.jsonl", *good[6:], a_chat_record(trace_id="late", started_at="2999-01-01T00:00:00Z"))
+    home.put_traces("empty.jsonl")
+    home.put_labels("a.csv", LABELS)
+    home.put_labels("no_verdict.csv", "trace_id,comment\n2025-06-02-5,hello\n")
+    home.put_labels("broken.jsonl", b'{"trace_id": "2025-06-02-6", "verdict": "pass"}\n{"verdict": "\xff"}\n')
+    home.put_labels("empty.csv", "")
+    home.put_labels("table.pdf", "%PDF")
+    home.turn()
+    return home
+
+
+def rejects(place: Place, source: str) -> dict[tuple[str, int], str]:
+    return {(r.file, r.line): r.reason for r in place.lake.read("rejects", Reject, "source = ?", [source])}
+
+
+def test_the_turn_goes_on(place: Place) -> None:
+    assert place.result is not None and place.result.success, place.said
+    assert place.one("select count(*) from raw_traces") == 12
+    assert place.one("select count(*) from annotations where is_current") == 3
+    assert place.one("select count(*) from failure_taxonomy") == 1
+
+
+def test_trace_rows_are_rejected_with_line_and_reason(place: Place) -> None:
+    told = rejects(place, "traces")
+    assert "not valid JSON" in told["mixed.jsonl", 2]
+    assert "unknown format" in told["mixed.jsonl", 8]
+    assert "not valid UTF-8" in told["mixed.jsonl", 9]
+    assert "future" in told["rest.jsonl", 7]
+    assert "empty" in told["empty.jsonl", 0]
+    assert len(told) == 5
+
+
+def test_label_rows_are_rejected_with_line_and_reason(place: Place) -> None:
+    told = rejects(place, "labels")
+    assert "unknown trace_id" in told["a.csv", 4]
+    assert "needs a comment" in told["a.csv", 5]
+    assert "contradicting verdicts" in told["a.csv", 6] and "contradicting verdicts" in told["a.csv", 7]
+    assert "'perhaps'" in told["a.csv", 8]
+    assert "missing column verdict" in told["no_verdict.csv", 2]
+    assert "not valid UTF-8" in told["broken.jsonl", 2]
+    assert "empty" in told["empty.csv", 0]
+    assert "unknown kind of label file" in told["table.pdf", 0]
+    assert len(told) == 9
+
+
+def test_the_checks_say_so(place: Place) -> None:
+    said = "\n".join(place.said)
+    assert "warning: check no_rejected_traces of capture_log failed: 5 rows of traces rejected" in said
+    assert "warning: check no_rejected_labels of annotations failed: 9 rows of labels rejected" in said
+    assert "error" not in said
+
+
+def test_a_corrected_file_is_read_again_and_its_rejects_go(place: Place, tmp_path: Path) -> None:
+    place.put_labels("no_verdict.csv", "trace_id,verdict\n2025-06-02-5,pass\n")
+    place.put_traces("empty.jsonl", a_chat_record(trace_id="new", started_at="2025-06-03T01:00:00Z"))
+    assert place.turn().success
+    assert ("no_verdict.csv", 2) not in rejects(place, "labels")
+    assert ("empty.jsonl", 0) not in rejects(place, "traces")
+    assert place.one("select count(*) from raw_traces") == 13
+
+
+def test_a_home_without_traces_says_what_to_do(tmp_path: Path) -> None:
+    from flywheel_pipeline.errors import HomeError
+
+    with pytest.raises(HomeError, match="put export files into"):
+        a_home(tmp_path / "home").turn()

@@ -1,0 +1,156 @@
+"""The demo end to end, through Dagster: every table, the gate both ways, and nothing paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flywheel_pipeline.commands.prompts import promote_candidate, roll_back
+from flywheel_pipeline.defs.evaluating import Evaluator
+from flywheel_pipeline.demo.assistant import FIRST_PROMPT
+from flywheel_pipeline.demo.record import record_traffic, traffic
+from flywheel_pipeline.errors import GateError
+from flywheel_pipeline.records import (
+    EvalResult,
+    GoldenCase,
+    JudgeAlignment,
+    PromptCandidate,
+    PromptVersion,
+    SampledTrace,
+)
+from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, mode_outcomes
+from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, Proposal, improve_prompt
+from flywheel_pipeline_tests.homes import Place
+
+
+def evaluator(place: Place) -> Evaluator:
+    return Evaluator(place.lake, place.bench, place.bench.llm(place.lake))
+
+
+def candidate(place: Place) -> PromptCandidate:
+    return next(c for c in place.lake.read("prompt_candidate", PromptCandidate) if c.decision == "ship")
+
+
+def trusted(place: Place) -> set[str]:
+    return deciding(place.lake.read("judge_alignment", JudgeAlignment))
+
+
+def test_the_whole_loop_succeeds_and_fills_every_table(demo: Place) -> None:
+    assert demo.result is not None and demo.result.success, demo.said
+    assert demo.one("select count(*) from raw_traces") == 300
+    assert demo.one("select count(distinct started_at::date) from raw_traces") == 7
+    assert demo.one("select count(*) from sampled_traces") == 90
+    assert 60 <= demo.one("select count(*) from annotations where is_current") <= 100
+    assert 5 <= demo.one("select count(*) from failure_taxonomy") <= 10
+    assert demo.one("select count(*) from rejects") == 0
+
+
+def test_every_failure_has_a_mode_and_every_mode_a_case(demo: Place) -> None:
+    failures = "annotations where is_current and verdict = 'fail'"
+    assert demo.one(f"select count(*) from {failures}") == demo.one("select count(*) from failure_assignments")
+    uncovered = "select count(*) from failure_taxonomy anti join golden_set using (mode_id)"
+    assert demo.one(uncovered) == 0
+    kinds = demo.lake.frame("select distinct kind from golden_set order by kind")["kind"].tolist()
+    assert kinds == ["failure", "happy_path", "synthetic"]
+
+
+def test_the_modes_shares_are_weighted_back_to_traffic(demo: Place) -> None:
+    naive = demo.one(
+        "select sum(n_failures) / (select count(*) from annotations where is_current) from failure_taxonomy"
+    )
+    weighted = demo.one("select sum(share) from failure_taxonomy where share_of = 'traffic'")
+    assert weighted < naive - 0.05  # failures were sought, so the raw share overstates them
+
+
+def test_the_recorded_traces_are_what_the_assistant_answers() -> None:
+    rows = traffic()[::10]
+    recorded = {}
+    for path in sorted((Path(__file__).parents[2] / "data" / "traces").glob("*.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            trace = json.loads(line)
+            recorded[trace["session_id"]] = trace
+    for again in record_traffic(rows):
+        assert recorded[again["session_id"]] == again
+
+
+def test_the_candidate_wins_on_test_cases_that_nothing_was_chosen_by(demo: Place) -> None:
+    best = candidate(demo)
+    evidence = json.loads(best.evidence)
+    assert evidence["split"] == "test"
+    assert evidence["overall"]["fixed"] > evidence["overall"]["broken"]
+    test_ids = {c.case_id for c in demo.lake.read("golden_set", GoldenCase) if c.split == "test"}
+    assert evidence["overall"]["n"] == len(test_ids)
+
+
+def test_the_candidate_wins_because_of_its_instructions(demo: Place) -> None:
+    """Take out one instruction at a time: failures come back that were gone."""
+    best, cases = candidate(demo), demo.lake.read("golden_set", GoldenCase)
+    judges, evaluate = trusted(demo), evaluator(demo)
+    whole = case_outcomes(evaluate.evaluate(PromptVersion.of("fern", best.text, None, ""), cases), judges)
+    needed = []
+    for change in json.loads(best.changes):
+        without = PromptVersion.of("fern", best.text.replace(f"- {change}", ""), None, "")
+        passes = case_outcomes(evaluate.evaluate(without, cases), judges)
+        needed.append(sum(whole.values()) - sum(passes.values()))
+    assert sum(n > 0 for n in needed) >= 5, needed
+    assert min(needed) >= 0
+
+
+def test_the_gate_refuses_a_candidate_that_regresses(demo: Place) -> None:
+    """The improved prompt is the base, the first prompt is proposed again: the gate sees through it."""
+    evaluate, cases = evaluator(demo), demo.lake.read("golden_set", GoldenCase)
+    base = PromptVersion.of("fern", candidate(demo).text, None, "")
+    judges = trusted(demo)
+    judgement = Judgement(
+        lambda rows: case_outcomes(rows, judges), mode_outcomes, tuple(sorted(j for j in judges if ":" in j))
+    )
+    bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, Gate())
+    decided = improve_prompt(bench, [Proposal(FIRST_PROMPT, ("say nothing of documents",))])
+    assert [c.decision for c in decided] == ["reject"]
+    assert "broken" in decided[0].reason
+
+
+@pytest.fixture
+def copy(demo: Place, tmp_path: Path) -> Place:
+    shutil.copytree(demo.root, tmp_path / "home", ignore=shutil.ignore_patterns("dagster"))
+    return Place(tmp_path / "home")
+
+
+def table_bytes(place: Place) -> dict[str, str]:
+    files = [p for p in (place.root / "lake").rglob("*.parquet") if p.parent.name != "llm_calls"]
+    return {str(p.relative_to(place.root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
+    calls = copy.one("select count(*) from llm_calls")
+    reviewed = {p: p.read_bytes() for name in ("taxonomy", "golden", "samples") for p in (copy.root / name).iterdir()}
+    cost_columns = {"eval_results"}  # what a judgement cost this time, and whether it came from the cache, does change
+    before = {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in cost_columns}
+    assert copy.turn().success
+    made = f"select count(*) from (select * from llm_calls order by called_at offset {calls}) where not cached"
+    assert copy.one(made) == 0
+    assert {p: p.read_bytes() for p in reviewed} == reviewed
+    assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in cost_columns} == before
+
+
+def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:
+    best = candidate(copy)
+    assert promote_candidate(copy.root, None) == best.candidate_id
+    assert copy.turn().success
+    assert copy.one("select version from production_prompt") == best.candidate_id
+    rows = copy.lake.read("eval_results", EvalResult, "prompt_version = ?", [best.candidate_id])
+    assert {r.case_id for r in rows} == {c.case_id for c in copy.lake.read("golden_set", GoldenCase)}
+    with pytest.raises(GateError):
+        promote_candidate(copy.root, best.candidate_id)
+    assert roll_back(copy.root) == best.base_version
+
+
+def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
+    drawn = copy.lake.read("sampled_traces", SampledTrace)
+    shutil.rmtree(copy.root / "lake")
+    assert copy.turn().success
+    assert copy.lake.read("sampled_traces", SampledTrace) == drawn

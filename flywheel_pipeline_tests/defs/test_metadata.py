@@ -1,0 +1,36 @@
+"""What the UI shows stays small, escaped and complete."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel_pipeline.defs.metadata import INLINE, bars, column_lineage, column_schema, table, text_block
+from flywheel_pipeline.records import TABLES
+
+
+@given(st.lists(st.tuples(st.text(max_size=60), st.floats(0, 1e6)), max_size=14))
+def test_plots_are_always_shown_inline(values: list[tuple[str, float]]) -> None:
+    assert len(bars(values, [(0.0, v) for _, v in values]).value or "") < INLINE
+
+
+def test_a_label_can_not_break_out_of_the_picture() -> None:
+    text = bars([("<script>alert(1)</script>)](http://x)", 1.0)]).value or ""
+    inside = text.removeprefix("![plot](<").removesuffix(">)")
+    assert "<" not in inside and ">" not in inside and "\n" not in inside
+
+
+def test_a_prompt_can_not_close_its_own_block() -> None:
+    text = text_block("a\n````\n# not a heading").value or ""
+    assert text.count("````") == 2
+
+
+def test_long_and_many_lined_cells_are_cut_to_one_line() -> None:
+    (record,) = table(("x",), [["a\nb" + "c" * 500]]).value.records if hasattr(table(("x",), []), "value") else []
+    assert "\n" not in str(record.data["x"]) and len(str(record.data["x"])) <= 120
+
+
+def test_every_table_documents_its_columns_and_where_they_come_from() -> None:
+    for name in TABLES:
+        assert all(c.description for c in column_schema(name).columns)
+    assert set(column_lineage("sampled_traces").deps_by_column) == {"trace_id"}

@@ -1,0 +1,123 @@
+"""The sensors and schedules, tick by tick."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.assets.raw_traces import write_days
+from flywheel_pipeline.defs.assets.trace_files import read_new_files
+from flywheel_pipeline.defs.sensors import look, request_days
+from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as made:
+        yield made
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return a_home(tmp_path / "home")
+
+
+def settled(path: Path) -> Path:
+    past = time.time() - 60
+    os.utime(path, (past, past))
+    return path
+
+
+def tick(place: Place, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    return look(context, place.bench, "labels", "label_files", "label_batch")
+
+
+def test_a_new_batch_starts_exactly_one_run(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    settled(place.put_labels("b.csv", "trace_id,verdict\n"))
+    first = tick(place, instance)
+    assert isinstance(first, dg.SensorResult) and len(first.run_requests or []) == 1
+    second = tick(place, instance, first.cursor)
+    assert isinstance(second, dg.SkipReason) and "none new" in str(second.skip_message)
+
+
+def test_a_half_written_file_waits(place: Place, instance: dg.DagsterInstance) -> None:
+    place.put_labels("a.csv", "trace_id,ver")
+    skipped = tick(place, instance)
+    assert isinstance(skipped, dg.SkipReason) and "still being written: a.csv" in str(skipped.skip_message)
+
+
+def test_a_corrected_file_starts_a_run_with_another_key(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_labels("a.csv", "trace_id,verdict\nt1,pass\n"))
+    first = tick(place, instance)
+    assert isinstance(first, dg.SensorResult)
+    path = place.put_labels("a.csv", "trace_id,verdict\nt1,fail\n")
+    os.utime(path, (time.time() - 30, time.time() - 30))
+    second = tick(place, instance, first.cursor)
+    assert isinstance(second, dg.SensorResult)
+    assert first.run_requests and second.run_requests
+    assert first.run_requests[0].run_key != second.run_requests[0].run_key
+
+
+def test_a_lost_cursor_asks_for_the_same_run_again(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    first, again = tick(place, instance), tick(place, instance)
+    assert isinstance(first, dg.SensorResult) and isinstance(again, dg.SensorResult)
+    assert first.run_requests and again.run_requests
+    assert first.run_requests[0].run_key == again.run_requests[0].run_key  # Dagster starts a key only once
+
+
+def test_a_batch_waits_for_the_run_in_progress(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    job = build_definitions(place.bench.settings).resolve_job_def("label_batch")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    skipped = tick(place, instance)
+    assert isinstance(skipped, dg.SkipReason) and "run in progress" in str(skipped.skip_message)
+
+
+def test_the_event_makes_the_external_asset_current(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    found = tick(place, instance)
+    assert isinstance(found, dg.SensorResult)
+    assert [e.asset_key for e in found.asset_events] == [dg.AssetKey("label_files")]
+
+
+def test_days_are_requested_once_they_were_read(place: Place, instance: dg.DagsterInstance) -> None:
+    context = dg.build_sensor_context(instance=instance)
+    assert isinstance(request_days(context, place.resource), dg.SkipReason)
+    place.put_traces("a.jsonl", *some_traces(1, "2025-06-02"), *some_traces(1, "2025-08-01"))
+    read_new_files(place.lake, place.bench)
+    asked = request_days(context, place.resource)
+    assert isinstance(asked, dg.SensorResult) and asked.run_requests
+    ranges = [
+        (r.tags["dagster/asset_partition_range_start"], r.tags["dagster/asset_partition_range_end"])
+        for r in asked.run_requests
+    ]
+    assert ranges == [("2025-06-02", "2025-06-02"), ("2025-08-01", "2025-08-01")]
+    write_days(place.lake, ["2025-06-02", "2025-08-01"])
+    assert isinstance(request_days(context, place.resource), dg.SkipReason)
+
+
+def test_the_nightly_evals_run_also_on_a_quiet_day(place: Place, instance: dg.DagsterInstance) -> None:
+    schedule = build_definitions(place.bench.settings).resolve_schedule_def("nightly_evals")
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=datetime(2025, 6, 9, 2, tzinfo=timezone.utc)
+    )
+    assert len(schedule.evaluate_tick(context).run_requests or []) == 1
+
+
+def test_automation_is_off_until_a_person_switches_it_on(place: Place) -> None:
+    defs = build_definitions(place.bench.settings)
+    assert {s.default_status for s in defs.sensors or []} == {dg.DefaultSensorStatus.STOPPED}
+    (place.root / "flywheel.yaml").write_text("automation: {default_status: running}")
+    defs = build_definitions(place.bench.settings)
+    assert {s.default_status for s in defs.sensors or []} == {dg.DefaultSensorStatus.RUNNING}
+    assert {s.default_status for s in defs.schedules or []} == {dg.DefaultScheduleStatus.RUNNING}

@@ -1,0 +1,75 @@
+"""Flywheel homes on disk for the tests, and one turn in them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.commands.homes import init_home
+from flywheel_pipeline.commands.turn import TurnResult, run_turn
+from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline_tests.builders import a_chat_record, a_conversation
+
+
+@dataclass
+class Place:
+    """A home under test."""
+
+    root: Path
+    said: list[str] = field(default_factory=list)
+    result: TurnResult | None = None
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.root / "lake")
+
+    @property
+    def resource(self) -> LakeResource:
+        return LakeResource(root=str(self.root / "lake"))
+
+    @property
+    def bench(self) -> Workbench:
+        return Workbench(load_settings(self.root, {}))
+
+    def turn(self) -> TurnResult:
+        self.said = []
+        self.result = run_turn(load_settings(self.root, {}), self.said.append)
+        return self.result
+
+    def one(self, sql: str) -> Any:
+        return self.lake.frame(sql).iat[0, 0]
+
+    def put_traces(self, name: str, *lines: dict[str, Any] | bytes) -> Path:
+        path = self.root / "traces" / name
+        path.write_bytes(b"".join((x if isinstance(x, bytes) else json.dumps(x).encode()) + b"\n" for x in lines))
+        return path
+
+    def put_labels(self, name: str, text: str | bytes) -> Path:
+        path = self.root / "labels" / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+
+def a_home(path: Path) -> Place:
+    """An empty home."""
+    init_home(path)
+    return Place(path)
+
+
+def some_traces(n: int, day: str = "2025-06-02") -> list[dict[str, Any]]:
+    """Traces with one question each, all different, that hold a system prompt."""
+    subjects = ("hub", "valve", "probe", "parcel", "refund", "plan", "battery", "wifi")
+    return [
+        a_chat_record(
+            trace_id=f"{day}-{i}",
+            started_at=f"{day}T{i % 24:02}:00:00Z",
+            messages=a_conversation(
+                f"Question {i} on the {subjects[i % 8]}?", f"Answer {i} on the {subjects[i % 8]}.", system="Be helpful."
+            ),
+        )
+        for i in range(n)
+    ]

@@ -1,0 +1,159 @@
+"""The bytes of a label file -> rows with the line that each began on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flywheel_pipeline.steps.annotate.rows import Row, label_rows
+
+
+def rows(file: str, data: bytes) -> list[Row]:
+    return list(label_rows(file, data))
+
+
+def the_row(file: str, data: bytes) -> Row:
+    (row,) = rows(file, data)
+    return row
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_separators_and_line_ends_of_all_spreadsheets_are_read(delimiter, end):
+    lines = [["trace_id", "verdict", "comment"], ["t1", "fail", "wrong"], ["t2", "pass", ""]]
+    text = end.join(delimiter.join(cells) for cells in lines) + end
+    assert [(r.line, r.cells, r.problem) for r in rows("a.csv", text.encode())] == [
+        (2, {"trace_id": "t1", "verdict": "fail", "comment": "wrong"}, None),
+        (3, {"trace_id": "t2", "verdict": "pass", "comment": ""}, None),
+    ]
+
+
+def test_a_row_keeps_its_first_line_where_cells_hold_line_breaks_and_lines_are_empty():
+    data = (
+        b'trace_id,verdict,comment\r\nt1,fail,"one\r\ntwo\r\nthree"\r\n\r\n,,\r\n'
+        b't2,pass,\r\nt3,fail,"a\nb"\r\nt4,pass,\r\n'
+    )
+    assert [(r.line, r.cells["trace_id"]) for r in rows("a.csv", data)] == [(2, "t1"), (7, "t2"), (8, "t3"), (10, "t4")]
+    assert rows("a.csv", data)[0].cells["comment"] == "one\r\ntwo\r\nthree"
+
+
+def test_a_header_over_two_lines_moves_the_rows_down():
+    assert [(r.line, r.cells) for r in rows("a.csv", b'trace_id,"ver\ndict"\nt1,pass\n')] == [
+        (3, {"trace_id": "t1", "ver\ndict": "pass"})
+    ]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column():
+    assert the_row("a.csv", "\ufefftrace_id,verdict\nt1,pass\n".encode()).cells == {"trace_id": "t1", "verdict": "pass"}
+    assert the_row("a.jsonl", '\ufeff{"trace_id": "t1"}'.encode()).cells == {"trace_id": "t1"}
+    assert the_row("a.json", '\ufeff[{"trace_id": "t1"}]'.encode()).cells == {"trace_id": "t1"}
+
+
+def test_empty_lines_before_the_header_are_passed_over():
+    assert the_row("a.csv", b"\n\ntrace_id;verdict\nt1;pass\n").cells == {"trace_id": "t1", "verdict": "pass"}
+
+
+def test_a_row_with_too_many_cells_names_both_counts_and_the_cure():
+    good, bad = rows("a.csv", b"trace_id,verdict,comment\nt1,fail,short\nt2,fail,well, no, not so\n")
+    assert good.problem is None
+    assert bad.line == 3
+    assert "5 cells, but the header has 3: quote cells that hold ','" in bad.problem
+
+
+def test_a_row_with_too_few_cells_has_only_those():
+    assert the_row("a.csv", b"trace_id,verdict,comment\nt1,pass\n").cells == {"trace_id": "t1", "verdict": "pass"}
+
+
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_after_it():
+    found = rows("a.csv", b'trace_id,verdict,comment\nt1,fail,"he said\nt2,pass,\nt3,pass,\n')
+    assert any(r.problem for r in found)
+
+
+@pytest.mark.parametrize("file", ["a.csv", "a.TSV", "a.json", "a.jsonl"])
+@pytest.mark.parametrize("data", [b"", b"\n \r\n\t", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_one_row_with_a_problem(file, data):
+    row = the_row(file, data)
+    assert (row.line, row.cells) == (0, {})
+    assert "the file is empty" in row.problem
+
+
+@pytest.mark.parametrize(("file", "named"), [("a.xlsx", ".xlsx"), ("labels", "labels"), ("a.csv.gz", ".gz")])
+def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file, named):
+    row = the_row(file, b"PK\x03\x04 some bytes")
+    assert row.line == 0
+    assert named in row.problem
+    assert all(ending in row.problem for ending in (".csv", ".tsv", ".jsonl", ".json"))
+
+
+def test_lines_of_json_are_rows_and_a_bad_one_has_a_problem():
+    data = b'{"trace_id": "t1"}\r\n\n{"trace_id": \n[1]\n{"trace_id": "t2"}\n'
+    assert [(r.line, r.cells, bool(r.problem)) for r in rows("a.jsonl", data)] == [
+        (1, {"trace_id": "t1"}, False),
+        (3, {}, True),
+        (4, {}, True),
+        (5, {"trace_id": "t2"}, False),
+    ]
+
+
+def test_a_json_file_is_a_list_of_rows_or_one_row():
+    data = b'[{"trace_id": "t1"}, "text",\n {"trace_id": "t2"}]'
+    assert [(r.line, r.cells, bool(r.problem)) for r in rows("a.json", data)] == [
+        (1, {"trace_id": "t1"}, False),
+        (2, {}, True),
+        (3, {"trace_id": "t2"}, False),
+    ]
+    assert the_row("a.json", b'{"trace_id": "t1"}').cells == {"trace_id": "t1"}
+
+
+@pytest.mark.parametrize("data", [b"[{]", b"[" * 100_000 + b"]" * 100_000, b"nothing"], ids=["bad", "deep", "text"])
+@pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
+def test_json_that_can_not_be_read_is_one_row_with_a_problem(file, data):
+    assert "not valid JSON" in the_row(file, data).problem
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "expected"),
+    [
+        ("a.csv", b"trace_id,comment\nt1,fine\nt2,Gr\xf6\xdfe\nt3,fine\n", [False, True, False]),
+        ("a.jsonl", b'{"trace_id": "t1"}\n{"trace_id": "\xf6"}\n{"trace_id": "t3"}\n', [False, True, False]),
+        ("a.json", b'[{"trace_id": "t1"}, {"trace_id": "\xf6"}, {"trace_id": "t3"}]', [False, True, False]),
+    ],
+    ids=["csv", "jsonl", "json"],
+)
+def test_broken_utf8_is_a_problem_of_its_own_row_only(file, data, expected):
+    found = rows(file, data)
+    assert ["not valid UTF-8" in (r.problem or "") for r in found] == expected
+    assert all(r.raw.encode("utf-8") for r in found)
+
+
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.text("abct123", min_size=1), cells, cells), max_size=6), st.sampled_from(",;\t"))
+def test_whatever_a_spreadsheet_writes_is_read_back_cell_by_cell_with_its_line(table, delimiter):
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerow(["trace_id", "verdict", "comment"])
+    starts = []
+    for row in table:
+        starts.append(len(io.StringIO(out.getvalue(), newline="").readlines()) + 1)
+        writer.writerow(row)
+    found = rows("a.csv", out.getvalue().encode())
+    assert [tuple(r.cells.values()) for r in found] == table
+    assert [r.line for r in found] == starts
+    assert not any(r.problem for r in found)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.text() | st.integers() | st.none()), min_size=1, max_size=5))
+def test_a_json_file_and_its_lines_hold_the_same_rows(items):
+    whole = rows("a.json", json.dumps(items).encode())
+    lines = rows("a.jsonl", "\n".join(json.dumps(i) for i in items).encode())
+    assert [(r.line, r.cells, r.problem) for r in whole] == [(r.line, r.cells, r.problem) for r in lines]
+    assert [r.cells for r in whole] == items

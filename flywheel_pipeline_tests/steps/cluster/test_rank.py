@@ -1,0 +1,77 @@
+"""Which mode to fix first: shares weighted back to production where our own sample allows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from flywheel_pipeline.steps.cluster.modes import Member, Mode, taxonomy_version
+from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes
+from flywheel_pipeline_tests.builders import a_sampled_trace
+
+
+def a_mode_of(mode_id: str, *traces: str) -> Mode:
+    return Mode(mode_id, mode_id.upper(), "d", members=tuple(Member(t, "note", "LLM", 1.0) for t in traces))
+
+
+def weight(inclusion_probability: float) -> float:
+    sampled = a_sampled_trace(inclusion_probability=inclusion_probability, weight=1 / inclusion_probability)
+    return sampled.weight
+
+
+FLAGGED, ORDINARY = weight(1.0), weight(0.1)
+
+
+def test_a_share_of_traffic_counts_every_trace_for_those_it_stands_for() -> None:
+    verdicts = [
+        *(Verdict(f"flagged{i}", True, FLAGGED) for i in range(5)),
+        Verdict("rare", True, ORDINARY),
+        *(Verdict(f"fine{i}", False, ORDINARY) for i in range(4)),
+    ]
+    loud = a_mode_of("loud", *(f"flagged{i}" for i in range(5)))
+    quiet = a_mode_of("quiet", "rare")
+    ranked = rank_modes([loud, quiet], verdicts)
+    assert [(r.mode_id, r.n_failures, r.rank) for r in ranked] == [("quiet", 1, 1), ("loud", 5, 2)]
+    assert [r.share for r in ranked] == pytest.approx([10 / 55, 5 / 55])
+    assert {r.share_of for r in ranked} == {"traffic"}
+    assert all(r.share_low < r.share < r.share_high for r in ranked)
+
+
+def test_without_passes_in_the_sample_shares_are_of_the_labelled_traces() -> None:
+    verdicts = [Verdict("a", True, FLAGGED), Verdict("b", True, ORDINARY), Verdict("c", False, None)]
+    (row,) = rank_modes([a_mode_of("fm", "b")], verdicts)
+    assert row.share == pytest.approx(1 / 3)
+    assert row.share_of == "labelled traces"
+
+
+def test_without_weights_shares_are_of_the_labelled_traces() -> None:
+    (row,) = rank_modes([a_mode_of("fm", "a")], [Verdict("a", True, None), Verdict("b", False, None)])
+    assert (row.share, row.share_of) == (0.5, "labelled traces")
+
+
+def test_labels_from_outside_the_sample_count_as_failures_but_not_in_the_share_of_traffic() -> None:
+    verdicts = [Verdict("a", True, 2.0), Verdict("b", False, 2.0), *(Verdict(f"x{i}", True, None) for i in range(8))]
+    (row,) = rank_modes([a_mode_of("fm", "a", *(f"x{i}" for i in range(8)))], verdicts)
+    assert (row.share, row.n_failures) == (0.5, 9)
+
+
+def test_a_member_whose_verdict_is_now_a_pass_does_not_count() -> None:
+    (row,) = rank_modes([a_mode_of("fm", "a", "b")], [Verdict("a", True, None), Verdict("b", False, None)])
+    assert (row.n_failures, row.share) == (1, 0.5)
+
+
+def test_equal_shares_are_ordered_by_failures_and_then_by_id() -> None:
+    verdicts = [Verdict("a", True, 1.0), Verdict("b", True, 1.0), Verdict("c", False, 1.0), Verdict("x", True, None)]
+    modes = [a_mode_of("zz", "a"), a_mode_of("aa", "b"), a_mode_of("more", "a", "x")]
+    assert [(r.mode_id, r.rank) for r in rank_modes(modes, verdicts)] == [("more", 1), ("aa", 2), ("zz", 3)]
+
+
+def test_a_mode_without_failures_remains_in_the_table_with_the_version_of_all() -> None:
+    modes = [a_mode_of("empty"), a_mode_of("fm", "a")]
+    ranked = rank_modes(modes, [Verdict("a", True, None)])
+    assert [(r.mode_id, r.n_failures, r.share) for r in ranked] == [("fm", 1, 1.0), ("empty", 0, 0.0)]
+    assert {r.version for r in ranked} == {taxonomy_version(modes)}
+
+
+def test_modes_without_any_verdict_have_an_unknown_share() -> None:
+    (row,) = rank_modes([a_mode_of("fm")], [])
+    assert (row.share, row.share_low, row.share_high) == (0.0, 0.0, 1.0)

@@ -1,0 +1,116 @@
+"""Running the evals: a row a case and evaluator, and no score where nobody judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flywheel_pipeline.errors import ModelError
+from flywheel_pipeline.ports import Answer
+from flywheel_pipeline.records import EvalResult, GoldenCase
+from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
+from flywheel_pipeline.steps.evaluate.run import run_evals
+from flywheel_pipeline_tests.builders import a_case, a_prompt
+from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
+
+MODES = [ModeToJudge("fm-1", "Made up", "d", ()), ModeToJudge("fm-2", "Rude", "d", ())]
+CASES = [a_case(case_id=f"g-{i}", input=f"Question {i}?") for i in range(3)]
+PROMPT = a_prompt()
+
+
+def judge(data: Any) -> Verdict | str:
+    """A judge that finds the mode whose name the answer holds, is unsure of riddles and breaks on outages."""
+    if "outage" in data["answer"]:
+        return "provider is down"
+    if "riddle" in data["answer"]:
+        return Verdict(label="unsure", explanation="who knows")
+    return Verdict(label="fail" if data["failure_mode"]["name"] in data["answer"] else "pass", explanation="seen")
+
+
+def run(outputs: list[Answer], llm: FakeLLM | None = None, modes: list[ModeToJudge] = MODES) -> list[EvalResult]:
+    answers = dict(zip([c.case_id for c in CASES], outputs, strict=True))
+    app = FakeApp(lambda prompt, case: answers[case.case_id])
+    return run_evals(PROMPT, CASES, modes, app, llm or FakeLLM(judge), ("demo", "judge-model"))
+
+
+def rows_of(results: list[EvalResult], case_id: str) -> dict[str, tuple[str | None, float | None]]:
+    return {r.evaluator: (r.label, r.score) for r in results if r.case_id == case_id}
+
+
+FINE = Answer("Fine.", latency_ms=7.0)
+
+
+def test_there_is_one_row_for_every_case_and_evaluator() -> None:
+    results = run([FINE, FINE, FINE])
+    found = [(r.case_id, r.evaluator) for r in results]
+    expected = {(c.case_id, e) for c in CASES for e in ("answered", "judge:fm-1", "judge:fm-2")}
+    assert len(found) == len(expected)
+    assert set(found) == expected
+
+
+def test_every_judge_gives_the_verdict_on_its_own_mode_about_its_own_case() -> None:
+    results = run([Answer("Made up."), Answer("Rude."), FINE])
+    assert rows_of(results, "g-0") == {
+        "answered": ("pass", 1.0),
+        "judge:fm-1": ("fail", 0.0),
+        "judge:fm-2": ("pass", 1),
+    }
+    assert rows_of(results, "g-1") == {
+        "answered": ("pass", 1.0),
+        "judge:fm-1": ("pass", 1.0),
+        "judge:fm-2": ("fail", 0),
+    }
+    assert {label for label, _ in rows_of(results, "g-2").values()} == {"pass"}
+
+
+def test_a_row_says_what_was_judged_by_whom_and_under_which_prompt() -> None:
+    row = next(r for r in run([FINE, FINE, FINE]) if r.evaluator == "judge:fm-2")
+    assert (row.output, row.prompt_version, row.annotator_kind) == ("Fine.", PROMPT.version, "LLM")
+    assert (row.evaluator_version, row.latency_ms) == (MODES[1].version("judge-model"), 7.0)
+
+
+def test_the_app_runs_under_the_text_of_the_prompt() -> None:
+    seen: list[str] = []
+
+    def answer(prompt: str, case: GoldenCase) -> Answer:
+        seen.append(prompt)
+        return FINE
+
+    run_evals(PROMPT, CASES, [], FakeApp(answer), FakeLLM(judge), ("demo", "m"))
+    assert set(seen) == {PROMPT.text}
+
+
+def test_an_error_of_the_judge_is_never_a_score() -> None:
+    rows = [r for r in run([Answer("outage"), FINE, FINE]) if r.case_id == "g-0" and r.annotator_kind == "LLM"]
+    assert [(r.label, r.score, r.explanation) for r in rows] == [(None, None, "provider is down")] * 2
+
+
+def test_an_unsure_judge_gives_a_label_and_no_score() -> None:
+    assert rows_of(run([Answer("riddle"), FINE, FINE]), "g-0")["judge:fm-1"] == ("unsure", None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "row"),
+    [(Answer(""), ("fail", 0.0)), (Answer("  "), ("fail", 0.0)), (Answer(None, error="timeout"), (None, None))],
+)
+def test_where_nothing_was_answered_no_judge_is_asked(answer: Answer, row: tuple[str | None, float | None]) -> None:
+    llm = FakeLLM(judge)
+    results = run([answer, FINE, FINE], llm)
+    assert rows_of(results, "g-0") == {"answered": row}
+    assert len(llm.asked) == 2 * len(MODES)
+
+
+def test_an_app_that_fails_on_every_case_is_an_error_and_no_result() -> None:
+    llm = FakeLLM(judge)
+    with pytest.raises(ModelError, match=r"all 3 cases.*no such model"):
+        run([Answer(None, error="no such model")] * 3, llm)
+    assert llm.asked == []
+
+
+def test_an_app_that_answers_nothing_but_never_fails_has_results() -> None:
+    assert [r.label for r in run([Answer("")] * 3)] == ["fail"] * 3
+
+
+def test_no_cases_have_no_results() -> None:
+    assert run_evals(PROMPT, [], MODES, FakeApp(lambda p, c: FINE), FakeLLM(judge), ("demo", "m")) == []

@@ -1,0 +1,161 @@
+"""Labelled traces become cases up to the turn under test; the file gives back what was written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flywheel_pipeline.errors import CorruptFileError
+from flywheel_pipeline.records import KINDS, SPLITS, GoldenCase, Json
+from flywheel_pipeline.steps.golden.cases import Draft, LabelledTrace, draft_case, dump_case, golden_case, load_cases
+from flywheel_pipeline_tests.builders import a_case, a_conversation
+
+FOUR = a_conversation("Hello", "Hi, how can I help?", "Is there a discount?", "Yes, 20 % off.")
+
+
+def labelled(messages: list[dict[str, Any]], **changes: Any) -> LabelledTrace:
+    values: dict[str, Any] = {
+        "trace_id": "t1", "session_id": "s1", "messages": json.dumps(messages), "retrieved": '[{"id": "doc1"}]',
+        "output": "Yes, 20 % off.", "failed": True, "comment": "There is none.", "first_failure_step": None,
+        "mode_id": "fm-1",
+    }  # fmt: skip
+    return LabelledTrace(**{**values, **changes})
+
+
+def drafted(messages: list[dict[str, Any]], **changes: Any) -> Draft:
+    draft = draft_case(labelled(messages, **changes))
+    assert draft is not None
+    return draft
+
+
+def test_a_case_ends_with_the_user_message_before_the_last_answer() -> None:
+    draft = drafted(FOUR)
+    assert list(draft.messages) == FOUR[:3]
+    assert (draft.input, draft.observed) == ("Is there a discount?", "Yes, 20 % off.")
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_failure_in_an_earlier_answer_is_tested_at_that_answer(step: int) -> None:
+    draft = drafted(FOUR, first_failure_step=step)
+    assert list(draft.messages) == FOUR[:1]
+    assert draft.observed == "Hi, how can I help?"
+
+
+@pytest.mark.parametrize("step", [2, 3, 4, 99])
+def test_a_failure_step_at_or_after_the_last_question_is_tested_at_the_last_answer(step: int) -> None:
+    assert list(drafted(FOUR, first_failure_step=step).messages) == FOUR[:3]
+
+
+def test_a_failure_in_a_tool_call_is_tested_at_the_question_that_led_to_it() -> None:
+    called = [
+        FOUR[0],
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "search", "arguments": "{}"}}]},
+        {"role": "tool", "content": "nothing found"},
+        {"role": "assistant", "content": "I made this up."},
+        *FOUR[2:],
+    ]
+    draft = drafted(called, first_failure_step=1)
+    assert list(draft.messages) == FOUR[:1]
+    assert draft.observed == "I made this up."
+
+
+def test_an_unanswered_question_is_the_case_when_nothing_was_ever_answered() -> None:
+    draft = drafted(a_conversation("Hello?"), output=None)
+    assert (draft.input, draft.observed) == ("Hello?", None)
+
+
+def test_the_production_prompt_is_no_part_of_a_case() -> None:
+    messages = [{"role": "developer", "content": "Be kind."}, *a_conversation("Hello", "Hi", system="Be brief.")]
+    assert [m["role"] for m in drafted(messages).messages] == ["user"]
+
+
+def test_the_same_conversation_is_the_same_case_under_any_production_prompt() -> None:
+    with_prompt = drafted(a_conversation("Hello", "Hi", system="Be brief."))
+    assert with_prompt.case_id == drafted(a_conversation("Hello", "Hi")).case_id
+
+
+def test_a_greeting_of_the_assistant_is_not_the_answer_under_test() -> None:
+    greeting = {"role": "assistant", "content": "Welcome!"}
+    draft = drafted([greeting, *a_conversation("Hello", "Hi")])
+    assert list(draft.messages) == [greeting, {"role": "user", "content": "Hello"}]
+
+
+def test_a_message_in_parts_is_read_as_text() -> None:
+    parts = [{"type": "text", "text": "Is there"}, {"type": "text", "text": "a discount?"}]
+    assert drafted([{"role": "user", "content": parts}]).input == "Is there\na discount?"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"role": "assistant", "content": "Welcome!"}],
+        [{"role": "system", "content": "Be brief."}],
+        a_conversation("   ", "Hi"),
+        [{"role": "user", "content": None}],
+    ],
+)
+def test_a_conversation_without_a_question_makes_no_case(messages: list[dict[str, Any]]) -> None:
+    assert draft_case(labelled(messages)) is None
+
+
+def test_a_failure_keeps_the_remark_of_the_expert_and_no_reference() -> None:
+    case = golden_case(drafted(FOUR), "f-1", "test", "v1")
+    assert (case.kind, case.mode_id, case.criteria, case.reference) == ("failure", "fm-1", "There is none.", None)
+    assert (case.observed_output, case.source_trace_id) == ("Yes, 20 % off.", "t1")
+
+
+def test_a_pass_becomes_a_happy_path_whose_answer_is_the_reference() -> None:
+    case = golden_case(drafted(FOUR, failed=False), "f-1", "test", "v1")
+    assert (case.kind, case.mode_id, case.criteria) == ("happy_path", None, None)
+    assert case.reference == case.observed_output == "Yes, 20 % off."
+
+
+JSON_TEXT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+).map(lambda value: Json(json.dumps([value], ensure_ascii=False)))
+MAYBE = st.none() | st.text(max_size=20)
+CASES = st.lists(
+    st.builds(
+        GoldenCase,
+        case_id=st.text(min_size=1, max_size=8), kind=st.sampled_from(KINDS), mode_id=MAYBE, input=st.text(max_size=20),
+        messages=JSON_TEXT, context=JSON_TEXT, reference=MAYBE, expected_doc_ids=st.none() | JSON_TEXT, criteria=MAYBE,
+        observed_output=MAYBE, family=st.text(max_size=8), split=st.sampled_from(SPLITS), source_trace_id=MAYBE,
+        added_in=st.text(max_size=8),
+    ),
+    max_size=3,
+    unique_by=lambda c: c.case_id,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(CASES)
+def test_cases_come_back_from_their_lines_as_they_were_written(cases: list[GoldenCase]) -> None:
+    lines = [json.dumps(dump_case(c), ensure_ascii=False) for c in cases]
+    assert load_cases([json.loads(line) for line in lines]) == cases
+
+
+def test_conversations_are_kept_readable_in_the_file() -> None:
+    assert dump_case(a_case())["messages"] == a_conversation("Is there a student discount?")
+
+
+def test_a_case_that_lacks_a_field_is_refused_by_number_and_name() -> None:
+    broken = {k: v for k, v in dump_case(a_case(case_id="g-2")).items() if k != "family"}
+    with pytest.raises(CorruptFileError, match=r"case 2: .*family"):
+        load_cases([dump_case(a_case()), broken])
+
+
+def test_a_case_with_an_unknown_field_is_refused_by_name() -> None:
+    with pytest.raises(CorruptFileError, match="colour"):
+        load_cases([{**dump_case(a_case()), "colour": "red"}])
+
+
+def test_two_cases_with_one_id_are_refused() -> None:
+    with pytest.raises(CorruptFileError, match="share an id"):
+        load_cases([dump_case(a_case()), dump_case(a_case(input="Another?"))])

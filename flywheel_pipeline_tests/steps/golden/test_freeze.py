@@ -1,0 +1,162 @@
+"""The golden set only grows: every mode represented, happy paths to match, nothing ever changed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flywheel_pipeline.records import GoldenCase
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, dump_case, load_cases
+from flywheel_pipeline.steps.golden.freeze import Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.split import split_of
+from flywheel_pipeline_tests.builders import a_conversation
+from flywheel_pipeline_tests.fakes import FakeEmbed
+
+SUBJECTS = ("hub", "lamp", "door", "camera", "socket", "thermostat", "siren", "valve", "blind", "switch")
+
+
+def a_fail(trace_id: str, question: str, mode_id: str = "fm-1") -> LabelledTrace:
+    messages = json.dumps(a_conversation(question, f"A wrong answer to {trace_id}."))
+    return LabelledTrace(trace_id, trace_id, messages, "[]", "A wrong answer.", True, "Wrong.", None, mode_id)
+
+
+def a_pass(trace_id: str, question: str) -> LabelledTrace:
+    messages = json.dumps(a_conversation(question, f"A right answer to {trace_id}."))
+    return LabelledTrace(trace_id, trace_id, messages, "[]", "A right answer.", False, None, None, None)
+
+
+DISCOUNTS = [a_fail(f"d{i}", f"Is there a discount on the {s}", "fm-discount") for i, s in enumerate(SUBJECTS)]
+HANDOVERS = [a_fail(f"h{i}", f"Let me speak to a person about my {s}", "fm-handover") for i, s in enumerate(SUBJECTS)]
+PASSES = [a_pass(f"p{i}", f"How do I pair one {s} with another") for i, s in enumerate(SUBJECTS * 3)]
+PASSES = [replace(p, messages=p.messages.replace("another", f"another{i}")) for i, p in enumerate(PASSES)]
+TRACES = [*DISCOUNTS, *HANDOVERS, *PASSES]
+
+
+def grow(
+    traces: Sequence[LabelledTrace],
+    existing: Sequence[GoldenCase] = (),
+    quotas: Quotas | None = None,
+    version: str = "v1",
+) -> list[GoldenCase]:
+    return grow_golden_set(existing, traces, FakeEmbed(), quotas or Quotas(), version)
+
+
+def kinds(cases: Sequence[GoldenCase]) -> Counter[str]:
+    return Counter(c.kind for c in cases)
+
+
+def per_mode(cases: Sequence[GoldenCase], kind: str = "failure") -> Counter[str | None]:
+    return Counter(c.mode_id for c in cases if c.kind == kind)
+
+
+def test_every_mode_is_represented_in_failures_and_variations() -> None:
+    rare = a_fail("r1", "Why was I charged twice", "fm-rare")
+    added = grow([*TRACES, rare])
+    assert set(per_mode(added)) == {"fm-discount", "fm-handover", "fm-rare"}
+    assert per_mode(added, "synthetic") == {"fm-discount": 2, "fm-handover": 2, "fm-rare": 2}
+
+
+def test_there_are_as_many_happy_paths_as_failures_when_there_are_enough_passes() -> None:
+    counts = kinds(grow(TRACES))
+    assert counts["happy_path"] == counts["failure"] == 20
+
+
+def test_when_passes_are_few_all_become_happy_paths() -> None:
+    assert kinds(grow([*DISCOUNTS, *PASSES[:3]]))["happy_path"] == 3
+
+
+def test_passes_alone_make_no_cases_before_there_is_a_failure_to_match() -> None:
+    assert grow(PASSES) == []
+
+
+def test_the_passes_closest_to_a_failure_are_among_the_happy_paths() -> None:
+    near = [a_pass("n1", "Is there a discount on the gate"), a_pass("n2", "Is there a discount on a gate")]
+    added = grow([*PASSES, *near, *DISCOUNTS[:4]])
+    happy = {c.source_trace_id for c in added if c.kind == "happy_path"}
+    assert {"n1", "n2"} <= happy
+    assert len(happy) == 4
+
+
+def test_a_second_run_adds_nothing() -> None:
+    assert grow(TRACES, grow(TRACES), version="v2") == []
+
+
+def test_a_second_run_through_the_file_adds_nothing() -> None:
+    kept = load_cases([json.loads(json.dumps(dump_case(c))) for c in grow(TRACES)])
+    assert grow(TRACES, kept, version="v2") == []
+
+
+def test_new_traces_add_cases_and_never_one_that_exists() -> None:
+    existing: list[GoldenCase] = []
+    for n in (3, 9, 14, 26, 50):
+        added = grow([*TRACES[10:][:n], *TRACES[:n]], existing, version=f"v{n}")
+        assert {c.added_in for c in added} <= {f"v{n}"}
+        existing = [*existing, *added]
+    assert len({c.case_id for c in existing}) == len(existing)
+    assert kinds(existing)["happy_path"] >= kinds(existing)["failure"]
+
+
+def test_a_case_stays_as_it_is_when_its_trace_moves_to_another_mode() -> None:
+    existing = grow(TRACES)
+    moved = [replace(t, mode_id="fm-other") if t.trace_id == "d1" else t for t in TRACES]
+    assert {c.case_id for c in grow(moved, existing)}.isdisjoint(c.case_id for c in existing)
+    assert not any(c.kind == "failure" for c in grow(moved, existing))
+
+
+def test_a_mode_has_at_most_its_quota() -> None:
+    many = [a_fail(f"x{i}", f"Question {i} about the {s}") for i, s in enumerate(SUBJECTS * 4)]
+    assert per_mode(grow(many)) == {"fm-1": 15}
+    assert per_mode(grow(many, quotas=Quotas(max_per_mode=4))) == {"fm-1": 4}
+
+
+def test_a_mode_has_at_most_its_quota_though_the_traces_of_its_cases_are_gone() -> None:
+    old = [a_fail(f"x{i}", f"Question {i} about the {s}") for i, s in enumerate(SUBJECTS * 2)]
+    new = [a_fail(f"y{i}", f"Request {i} for a {s}") for i, s in enumerate(SUBJECTS * 2)]
+    quotas = Quotas(max_per_mode=6, synthetic_per_mode=0)
+    existing = grow(old, quotas=quotas)
+    assert per_mode([*existing, *grow(new, existing, quotas)]) == {"fm-1": 6}
+
+
+def test_a_variation_has_the_family_and_the_split_of_its_source() -> None:
+    added = grow(TRACES)
+    by_trace = {c.source_trace_id: c for c in added if c.kind == "failure"}
+    varied = [c for c in added if c.kind == "synthetic"]
+    assert varied
+    for case in varied:
+        source = by_trace[case.source_trace_id]
+        assert (case.family, case.split) == (source.family, source.split)
+
+
+def test_every_split_is_the_one_that_the_family_decides() -> None:
+    assert all(c.split == split_of(c.family) for c in grow(TRACES))
+
+
+def test_a_near_duplicate_added_later_joins_the_split_of_the_first() -> None:
+    question = "my order has not arrived although i paid for it with my card two weeks ago please help"
+    existing = grow([a_fail("a", question)])
+    later = next(
+        c for c in grow([a_fail("a", question), a_fail("b", f"{question} now")], existing) if c.kind == "failure"
+    )
+    assert (later.family, later.split) == (existing[0].family, existing[0].split)
+
+
+def test_no_variations_are_made_when_none_are_wanted() -> None:
+    assert kinds(grow(TRACES, quotas=Quotas(synthetic_per_mode=0)))["synthetic"] == 0
+
+
+def test_one_conversation_in_several_traces_is_one_case() -> None:
+    assert kinds(grow([a_fail("a", "Is there a discount"), a_fail("b", "Is there a discount")]))["failure"] == 1
+
+
+def test_questions_that_differ_in_case_only_do_not_make_the_same_variation_twice() -> None:
+    added = grow([a_fail("a", "Where is my order?", "fm-1"), a_fail("b", "where is my order?", "fm-2")])
+    assert len({c.case_id for c in added}) == len(added)
+    assert load_cases([dump_case(c) for c in added]) == added
+
+
+def test_traces_without_a_question_add_nothing() -> None:
+    empty = replace(DISCOUNTS[0], messages="[]")
+    assert grow([empty]) == []
+    assert grow([]) == []

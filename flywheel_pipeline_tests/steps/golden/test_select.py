@@ -1,0 +1,76 @@
+"""Representatives: the most central first, then what the chosen ones do not cover yet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flywheel_pipeline.steps.golden.select import facility_location, quota
+from flywheel_pipeline_tests.fakes import FakeEmbed
+
+TEXTS = [
+    "student discount claim",
+    "discount",
+    "discount claim",
+    "handover person refused",
+    "handover person",
+    "tone",
+]
+VECTORS = FakeEmbed().embed(TEXTS)
+CLUSTER = {0: "discount", 1: "discount", 2: "discount", 3: "handover", 4: "handover", 5: "tone"}
+
+
+def test_the_first_choice_is_the_medoid() -> None:
+    similarity = VECTORS @ VECTORS.T
+    assert facility_location(VECTORS, 1) == [int(np.argmax(similarity.sum(axis=1)))] == [2]
+
+
+def test_every_cluster_is_covered_before_one_is_covered_twice() -> None:
+    assert [CLUSTER[i] for i in facility_location(VECTORS, 3)] == ["discount", "handover", "tone"]
+
+
+def test_what_is_chosen_already_is_neither_returned_nor_repeated_by_its_likes() -> None:
+    picked = facility_location(VECTORS, 2, chosen=[2])
+    assert {CLUSTER[i] for i in picked} == {"handover", "tone"}
+
+
+def test_copies_of_one_text_are_chosen_last() -> None:
+    vectors = FakeEmbed().embed(["rude tone", "rude tone", "rude tone", "late"])
+    assert facility_location(vectors, 2) == [0, 3]
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_nothing_wanted_is_nothing_chosen(n: int) -> None:
+    assert facility_location(VECTORS, n) == []
+
+
+def test_of_no_rows_none_is_chosen() -> None:
+    assert facility_location(np.zeros((0, 3)), 4) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("ab c", max_size=6), min_size=1, max_size=8), st.integers(0, 10), st.data())
+def test_as_many_as_wanted_are_chosen_each_once_and_none_of_the_taken(
+    texts: list[str], n: int, data: st.DataObject
+) -> None:
+    taken = data.draw(st.lists(st.sampled_from(range(len(texts))), unique=True))
+    picked = facility_location(FakeEmbed().embed(texts), n, taken)
+    assert len(picked) == len(set(picked)) == min(n, len(texts) - len(taken))
+    assert not set(picked) & set(taken)
+
+
+def test_a_larger_choice_begins_with_the_smaller_one() -> None:
+    assert facility_location(VECTORS, 5)[:3] == facility_location(VECTORS, 3)
+
+
+@pytest.mark.parametrize(("n", "kept"), [(0, 0), (1, 1), (3, 3), (4, 4), (8, 8), (16, 12), (32, 14), (1000, 15)])
+def test_small_modes_are_kept_whole_and_large_ones_by_the_logarithm(n: int, kept: int) -> None:
+    assert quota(n, 15) == kept
+
+
+@given(st.integers(0, 10_000), st.integers(0, 30))
+def test_a_quota_never_shrinks_as_failures_come_in_and_never_exceeds_what_there_is(n: int, maximum: int) -> None:
+    assert quota(n, maximum) <= quota(n + 1, maximum) <= maximum
+    assert quota(n, maximum) <= n

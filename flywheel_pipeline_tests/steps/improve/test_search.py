@@ -1,0 +1,187 @@
+"""The search: dev chooses, test is met once and only by the best, and the gate has the last word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flywheel_pipeline.records import EvalResult, GoldenCase, PromptCandidate
+from flywheel_pipeline.steps.improve.gate import Gate
+from flywheel_pipeline.steps.improve.propose import Proposal
+from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt
+from flywheel_pipeline_tests.builders import a_case, a_prompt
+from flywheel_pipeline_tests.fakes import FakeEvaluate
+
+JUDGE = "judge:fm-1"
+BASE = a_prompt("Base prompt.")
+
+
+def cases_of(split: str, n: int) -> list[GoldenCase]:
+    return [a_case(case_id=f"{split}-{i}", input=f"{split} question {i}?", split=split) for i in range(n)]
+
+
+TRAIN, DEV, TEST = cases_of("train", 4), cases_of("dev", 20), cases_of("test", 40)
+DEV_IDS, TEST_IDS = [c.case_id for c in DEV], [c.case_id for c in TEST]
+
+
+def number(case: GoldenCase) -> int:
+    return int(case.case_id.split("-")[1])
+
+
+def label(text: str, case: GoldenCase) -> str:
+    """The base passes one case in two; "good" fixes all of them, "fair" some, "bad" breaks the others."""
+    passes = number(case) % 2 == 0
+    if "good" in text:
+        passes = True
+    elif "fair" in text:
+        passes = passes or number(case) % 4 == 1
+    elif "bad" in text:
+        passes = False
+    return "pass" if passes else "fail"
+
+
+def verdicts(rows: Sequence[EvalResult]) -> dict[str, bool]:
+    return {r.case_id: r.label == "pass" for r in rows}
+
+
+def of_mode(rows: Sequence[EvalResult], evaluator: str) -> dict[str, bool]:
+    return verdicts([r for r in rows if r.evaluator == evaluator])
+
+
+JUDGEMENT = Judgement(verdicts, of_mode, (JUDGE,))
+
+
+def search(
+    *texts: str,
+    by: Callable[[str, GoldenCase], str] = label,
+    **changes: Any,
+) -> tuple[list[PromptCandidate], FakeEvaluate]:
+    evaluate = FakeEvaluate(by, JUDGE)
+    cases = [*TRAIN, *DEV, *TEST]
+    baseline = FakeEvaluate(by, JUDGE).evaluate(BASE, cases)
+    bench = replace(Bench(BASE, cases, baseline, evaluate, JUDGEMENT, Gate()), **changes)
+    return improve_prompt(bench, [Proposal(t, (f"about {t[:9]}",)) for t in texts]), evaluate
+
+
+def test_the_best_on_dev_ships_and_the_others_are_runners_up() -> None:
+    (best, other), _ = search("A fair prompt.", "A good prompt.")
+    assert (best.text, best.status, best.decision) == ("A good prompt.", "decided", "ship")
+    assert (other.text, other.status, other.decision) == ("A fair prompt.", "runner_up", None)
+    assert {best.base_version, other.base_version} == {BASE.version}
+
+
+def test_the_test_cases_are_evaluated_once_and_only_for_the_best() -> None:
+    _, evaluate = search("A fair prompt.", "A good prompt.", "A bad prompt.")
+    assert evaluate.evaluated == [
+        ("A fair prompt.", DEV_IDS),
+        ("A good prompt.", DEV_IDS),
+        ("A bad prompt.", DEV_IDS),
+        ("A good prompt.", TEST_IDS),
+    ]
+
+
+def test_the_decision_rests_on_the_test_cases_only() -> None:
+    (best,), _ = search("A good prompt.")
+    evidence = json.loads(best.evidence)
+    assert (evidence["split"], evidence["overall"]["n"], evidence["overall"]["fixed"]) == ("test", 40, 20)
+    assert evidence["evaluators"][JUDGE]["n"] == 40
+    assert evidence["dev_pass_rate"] == 1.0
+
+
+def test_a_proposal_that_shines_on_dev_and_not_on_test_does_not_ship() -> None:
+    def overfitted(text: str, case: GoldenCase) -> str:
+        return "pass" if case.split == "dev" and "good" in text else label("base", case)
+
+    (best,), _ = search("A good prompt.", by=overfitted)
+    assert best.decision == "hold"
+    assert json.loads(best.evidence)["dev_pass_rate"] == 1.0
+
+
+def test_of_equals_on_dev_the_shorter_wins() -> None:
+    (best, other), _ = search("A good prompt with many more words.", "A good prompt.")
+    assert best.text == "A good prompt."
+    assert "as well and shorter" in other.reason
+
+
+LEAKED = "test question 7 of a customer who owns three hubs and a lamp"
+HELD = a_case(case_id="test-99", input=LEAKED, split="test")
+
+
+def test_a_proposal_with_text_of_a_held_out_case_is_rejected_unevaluated() -> None:
+    (best, leaking), evaluate = search("A good prompt.", f"A good one: {LEAKED}", cases=[*TRAIN, *DEV, *TEST, HELD])
+    assert best.text == "A good prompt."
+    assert (leaking.decision, leaking.status) == ("reject", "decided")
+    assert "test-99" in leaking.reason
+    assert leaking.text not in [text for text, _ in evaluate.evaluated]
+
+
+def test_text_of_a_train_case_is_no_leak() -> None:
+    train = replace(HELD, split="train")
+    (best,), _ = search(f"A good one: {LEAKED}", cases=[train, *DEV, *TEST])
+    assert best.decision == "ship"
+
+
+def test_words_that_production_holds_already_are_no_leak() -> None:
+    closing = "Always end with: is there anything else I can help you with today?"
+    answer = "No. Is there anything else I can help you with today?"
+    cases = [replace(c, observed_output=answer) for c in [*TRAIN, *DEV, *TEST]]
+    (best,), _ = search(f"A good prompt. {closing}", base=a_prompt(f"Base prompt. {closing}"), cases=cases)
+    assert best.decision == "ship"
+
+
+def test_a_proposal_that_has_grown_too_much_is_rejected_unevaluated() -> None:
+    long = "A good prompt. " + "more " * 2_000
+    (best, grown), evaluate = search("A fair prompt.", long)
+    assert best.text == "A fair prompt."
+    assert grown.decision == "reject"
+    assert "more than 6000" in grown.reason
+    assert [text for text, _ in evaluate.evaluated] == ["A fair prompt.", "A fair prompt."]
+
+
+def test_a_long_production_prompt_may_be_followed_by_a_long_proposal() -> None:
+    base = a_prompt("word " * 2_000)
+    (best,), _ = search("A good prompt. " + "word " * 2_000, base=base)
+    assert best.decision == "ship"
+
+
+def test_when_every_proposal_is_rejected_nothing_is_evaluated() -> None:
+    found, evaluate = search(f"One: {LEAKED}", f"Two: {LEAKED}", cases=[*DEV, *TEST, HELD])
+    assert [c.decision for c in found] == ["reject", "reject"]
+    assert evaluate.evaluated == []
+
+
+def test_without_a_trusted_judge_the_first_proposal_is_held_unevaluated() -> None:
+    (held,), evaluate = search("A fair prompt.", "A good prompt.", judgement=replace(JUDGEMENT, judges=()))
+    assert (held.text, held.decision) == ("A fair prompt.", "hold")
+    assert "no judge agrees with the expert" in held.reason
+    assert evaluate.evaluated == []
+
+
+def test_a_regressing_candidate_is_rejected() -> None:
+    (best,), _ = search("A bad prompt.")
+    assert best.decision == "reject"
+
+
+def test_a_candidate_that_regresses_by_one_trusted_judge_is_rejected_though_the_total_improves() -> None:
+    def second(rows: Sequence[EvalResult], evaluator: str) -> dict[str, bool]:
+        was_base = any(r.prompt_version == BASE.version for r in rows)
+        return {r.case_id: was_base for r in rows} if evaluator == "judge:strict" else of_mode(rows, evaluator)
+
+    (best,), _ = search("A good prompt.", judgement=Judgement(verdicts, second, (JUDGE, "judge:strict")))
+    assert best.decision == "reject"
+    assert "judge:strict" in best.reason
+
+
+@pytest.mark.parametrize("judges", [(), (JUDGE,)])
+def test_no_proposals_are_no_candidates(judges: tuple[str, ...]) -> None:
+    found, evaluate = search(judgement=replace(JUDGEMENT, judges=judges))
+    assert (found, evaluate.evaluated) == ([], [])
+
+
+def test_a_candidate_says_what_was_changed() -> None:
+    (best,), _ = search("A good prompt.")
+    assert json.loads(best.changes) == ["about A good pr"]

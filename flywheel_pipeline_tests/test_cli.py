@@ -1,0 +1,114 @@
+"""The command line: every command documented, errors without tracebacks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flywheel_pipeline.adapters.registry import Registry
+from flywheel_pipeline.cli import main
+from flywheel_pipeline.records import PromptVersion
+from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_trace
+from flywheel_pipeline_tests.conftest import REPO
+from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return a_home(tmp_path / "home")
+
+
+def flywheel(place: Place, *words: str) -> Result:
+    return CliRunner().invoke(main, [words[0], "--home", str(place.root), *words[1:]])
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (REPO / "README.md").read_text("utf-8")
+    assert [name for name in main.commands if f"flywheel {name}" not in readme] == []
+
+
+def test_init_makes_a_home_and_overwrites_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    assert CliRunner().invoke(main, ["init", str(home)]).exit_code == 0
+    (home / "flywheel.yaml").write_text("app: {name: mine}")
+    assert CliRunner().invoke(main, ["init", str(home)]).exit_code == 0
+    assert (home / "flywheel.yaml").read_text() == "app: {name: mine}"
+    assert (home / "traces").is_dir() and "/lake/" in (home / ".gitignore").read_text()
+
+
+def test_run_turns_the_flywheel_and_tells_what_it_found(place: Place) -> None:
+    place.put_traces("a.jsonl", *some_traces(3))
+    done = flywheel(place, "run")
+    assert done.exit_code == 0, done.output
+    assert "captured   3 traces from 1 files, 0 rows rejected" in done.output
+    assert "no golden cases yet" in done.output
+
+
+def test_run_without_a_system_prompt_says_what_to_do(place: Place) -> None:
+    (trace,) = some_traces(1)
+    place.put_traces("a.jsonl", {**trace, "messages": trace["messages"][1:]})
+    done = flywheel(place, "run")
+    assert done.exit_code == 1
+    assert "stopped by No prompt is registered" in done.output and "Traceback" not in done.output
+
+
+def test_a_wrong_setting_names_the_key_and_the_allowed_ones(place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text("sample: {sizes: 5}")
+    done = flywheel(place, "run")
+    assert done.exit_code == 1
+    assert "sample.sizes: unknown key" in done.output and "size, window_days" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_sql_prints_a_table_json_or_csv(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace(trace_id="t1", output='say "hi", ok')], part="2025-06-02")
+    query = "select trace_id, output from raw_traces"
+    assert "(1 rows)" in flywheel(place, "sql", query).output
+    assert json.loads(flywheel(place, "sql", query, "--format", "json").output) == [
+        {"trace_id": "t1", "output": 'say "hi", ok'}
+    ]
+    assert flywheel(place, "sql", query, "--format", "csv").output == 'trace_id,output\nt1,"say ""hi"", ok"\n'
+    wrong = flywheel(place, "sql", "select nothing from nowhere")
+    assert wrong.exit_code == 1 and "Tables: " in wrong.output and "Traceback" not in wrong.output
+
+
+def test_a_prompt_is_set_promoted_and_rolled_back(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("You are kind.")
+    assert flywheel(place, "prompt", str(tmp_path / "p.txt")).exit_code == 0
+    registry = Registry(place.root / "prompts")
+    base = registry.production()
+    assert base is not None and base.text == "You are kind."
+    better = PromptVersion.of("system", "You are kind and brief.", base.version, "")
+    registry.add(better)
+    place.lake.write("prompt_candidate", [a_candidate(candidate_id=better.version, base_version=base.version)])
+    assert flywheel(place, "promote").exit_code == 0
+    assert registry.production() == better
+    assert base.version in flywheel(place, "rollback").output
+    assert registry.production() == base
+
+
+def test_promote_refuses_what_the_gate_refused(place: Place) -> None:
+    registry = Registry(place.root / "prompts")
+    prompt = a_prompt()
+    registry.add(prompt)
+    registry.promote(prompt.version)
+    refused = a_candidate(candidate_id="bad1", base_version=prompt.version, decision="reject", reason="breaks things")
+    place.lake.write("prompt_candidate", [refused])
+    done = flywheel(place, "promote", "bad1")
+    assert done.exit_code == 1 and "breaks things" in done.output
+    assert registry.production() == prompt
+
+
+def test_demo_does_not_touch_somebody_elses_home(place: Place) -> None:
+    done = flywheel(place, "demo")
+    assert done.exit_code == 1 and "is the home of 'my-app'" in done.output
+    assert not list((place.root / "traces").iterdir())
+
+
+def test_settings_prints_every_value_with_defaults(place: Place) -> None:
+    place.lake.write("failure_taxonomy", [a_mode()])
+    done = flywheel(place, "settings")
+    assert "window_days: 7" in done.output and "model: offline/judge" in done.output

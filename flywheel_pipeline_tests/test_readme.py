@@ -1,0 +1,118 @@
+"""Every command in the README runs; its numbers, tree and links are those of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flywheel_pipeline.defs.assets import build_assets
+from flywheel_pipeline.records import TABLES
+from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline_tests.conftest import REPO
+
+README = (REPO / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.M | re.S)
+SETUP, TEST, UI = BLOCKS[0].strip(), BLOCKS[1].strip(), BLOCKS[2].strip()
+LATER = [line for block in BLOCKS[3:] for line in block.strip().splitlines()]
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **more}
+
+
+def shell(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    words = ["bash", "-euo", "pipefail", "-c", command]
+    return subprocess.run(words, cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's own files, as a clone would hold them."""
+    target = tmp_path_factory.mktemp("readme") / "clone"
+    computed = ("lake", "llm_cache", "dagster", ".git", ".venv", "__pycache__", "*_cache", ".hypothesis", "*.egg-info")
+    shutil.copytree(REPO, target, ignore=shutil.ignore_patterns(*computed))
+    for folder in ("taxonomy", "golden"):  # what a demo in the working tree may have written
+        shutil.rmtree(target / "data" / folder, ignore_errors=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def demo_output(clone: Path) -> str:
+    done = shell(SETUP.split("&&")[1], clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_demo_prints_what_the_readme_shows(demo_output: str) -> None:
+    shown = re.search(r"^```\n(captured.*?)^```", README, re.M | re.S)
+    assert shown
+    for line in shown.group(1).splitlines():
+        assert line.strip() in ("…", "") or line in demo_output.splitlines(), line
+
+
+@pytest.mark.parametrize("command", LATER)
+def test_every_later_command_runs(command: str, clone: Path, demo_output: str) -> None:
+    if command == "flywheel run --home my-data":  # the reader has put a trace there by then
+        example = re.search(r"```json\n\s*(\{.*?\})\n", README, re.S)
+        assert example
+        (clone / "my-data" / "traces" / "a.jsonl").write_text(example.group(1) + "\n", "utf-8")
+    done = shell(command, clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_command_for_the_ui_starts_dagster_on_the_home() -> None:
+    done = shell(f"{UI} --help", REPO)
+    assert done.returncode == 0 and "Dagster UI" in done.stdout  # it is started for real in defs/test_running.py
+
+
+@pytest.mark.skipif(os.environ.get("CI") != "true", reason="takes minutes and an index of packages: set CI=true")
+def test_the_first_command_works_in_a_fresh_environment(clone: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    fresh = f"{tmp_path / 'env' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = shell(SETUP, clone, PATH=fresh, VIRTUAL_ENV=str(tmp_path / "env"), PIP_DISABLE_PIP_VERSION_CHECK="1")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "SHIP" in done.stdout
+
+
+def test_ci_runs_exactly_the_test_command() -> None:
+    script = (REPO / ".ci" / "run").read_text("utf-8")
+    extract = re.search(r'^command="\$\((.*)\)"$', script, re.M)
+    assert extract
+    assert shell(extract.group(1), REPO).stdout.strip() == TEST
+    assert "pip install" not in script
+
+
+def test_the_tables_and_assets_are_those_of_the_project() -> None:
+    told = set(re.findall(r"^\| `(\w+)` \| ", README, re.M))
+    assert told == set(TABLES) - {"captured_traces"}
+    keys = {
+        k.to_user_string() for a in build_assets(load_settings(REPO / "data", {})) if hasattr(a, "keys") for k in a.keys
+    }
+    assert keys <= told
+
+
+def test_the_tree_is_the_real_one() -> None:
+    tree = re.search(r"^```\nflywheel_pipeline/\n(.*?)^```", README, re.M | re.S)
+    assert tree
+    told = set(re.findall(r"(?<![\w/])(\w+(?:\.py|/))(?=\s|$)", re.sub(r"[├└─│]", " ", tree.group(1))))
+    real = {
+        p.name + ("/" if p.is_dir() else "") for p in (REPO / "flywheel_pipeline").iterdir() if p.name[0] not in "_."
+    }
+    assert told - {"flywheel_pipeline_tests/", "data/"} == real
+    for folder in ("steps", "adapters"):
+        line = next(x for x in tree.group(1).splitlines() if f" {folder}/" in x)
+        inside = {p.name for p in (REPO / "flywheel_pipeline" / folder).iterdir() if p.is_dir() and p.name[0] != "_"}
+        assert set(line.split(f"{folder}/")[1].split()) == inside
+
+
+def test_links_and_pictures_exist() -> None:
+    links = [x for x in re.findall(r"\]\(([^)]+)\)", README) if not x.startswith(("http", "#"))]
+    assert links and all((REPO / link).exists() for link in links), links

@@ -1,0 +1,252 @@
+"""Intervals, paired comparisons and weights against values from the literature, by hand and by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flywheel_pipeline.stats import (
+    mcnemar_mid_p,
+    paired_change,
+    proportion,
+    smallest_detectable_change,
+    unseen_share_bound,
+    weighted_rate,
+    wilson,
+)
+
+SLACK = 1e-9
+fixed_seed = settings(max_examples=150, deadline=None, derandomize=True)
+few = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        (5, 10, 0.2366, 0.7634),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (1, 1, 0.2065, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
+)
+def test_wilson_gives_the_published_intervals(successes, n, low, high):
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_without_observations_a_rate_is_anything():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert proportion(0, 0).high == weighted_rate([], []).high == 1.0
+
+
+@fixed_seed
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_contains_the_share_lies_in_the_unit_interval_and_mirrors(counts):
+    successes, n = counts
+    low, high = wilson(successes, n)
+    assert 0 <= low <= successes / n + SLACK
+    assert successes / n - SLACK <= high <= 1
+    assert wilson(n - successes, n) == pytest.approx((1 - high, 1 - low))
+
+
+@fixed_seed
+@given(st.integers(1, 100), st.integers(2, 20))
+def test_wilson_narrows_with_more_observations_of_the_same_share(successes, factor):
+    low, high = wilson(successes, 3 * successes)
+    more_low, more_high = wilson(factor * successes, factor * 3 * successes)
+    assert low < more_low < 1 / 3 < more_high < high
+
+
+def test_a_rate_reads_as_a_share_with_its_interval_and_n():
+    assert str(proportion(5, 10)) == "50% (24% to 76%, n=10)"
+
+
+outcomes_and_weights = st.lists(st.tuples(st.booleans(), st.floats(1, 1000)), min_size=1, max_size=60)
+
+
+@fixed_seed
+@given(outcomes_and_weights)
+def test_a_weighted_rate_lies_within_its_interval_and_the_unit_interval(sample):
+    rate = weighted_rate([y for y, _ in sample], [w for _, w in sample])
+    assert -SLACK <= rate.low <= rate.value + SLACK
+    assert rate.value - SLACK <= rate.high <= 1 + SLACK
+    assert rate.n == len(sample)
+
+
+@fixed_seed
+@given(outcomes_and_weights, st.floats(0.5, 50))
+def test_a_weighted_rate_does_not_depend_on_the_scale_of_the_weights(sample, scale):
+    outcomes, weights = [y for y, _ in sample], [w for _, w in sample]
+    one, other = weighted_rate(outcomes, weights), weighted_rate(outcomes, [scale * w for w in weights])
+    assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), abs=1e-6)
+
+
+def test_equal_weights_give_the_plain_share_at_one_degree_of_freedom_less():
+    rate = weighted_rate([True] * 30 + [False] * 70, [7.0] * 100)
+    assert (rate.value, rate.low, rate.high) == pytest.approx((0.3, *wilson(0.3 * 99, 99)))
+
+
+def test_no_sample_counts_for_more_than_three_times_its_size():
+    rate = weighted_rate([True] + [False] * 99, [1.0] + [100.0] * 99)
+    assert (rate.low, rate.high) == pytest.approx(wilson(300 / 9901, 300))
+
+
+def test_unequal_weights_pull_the_rate_to_the_heavy_and_widen_the_interval():
+    outcomes = [True] * 20 + [False] * 20
+    heavy_fails = weighted_rate(outcomes, [1.0] * 20 + [9.0] * 20)
+    assert heavy_fails.value == pytest.approx(0.1)
+    few_heavy = weighted_rate(outcomes, [30.0, 1.0] * 20)
+    even = weighted_rate(outcomes, [1.0] * 40)
+    assert few_heavy.high - few_heavy.low > even.high - even.low
+
+
+def test_outcomes_without_spread_count_as_kishs_effective_size():
+    rate = weighted_rate([False] * 10, [1.0] * 9 + [91.0])
+    kish = 100**2 / (9 + 91**2)
+    assert (rate.value, rate.low, rate.high) == pytest.approx((0.0, *wilson(0, kish)))
+
+
+def test_hajek_recovers_the_population_rate_from_a_sample_biased_to_failures_and_its_interval_covers_it():
+    rng = np.random.default_rng(3)
+    failed = rng.random(4000) < 0.15
+    inclusion = np.where(failed, 0.2, 0.05)
+    truth, rates = float(failed.mean()), []
+    for _ in range(400):
+        drawn = rng.random(4000) < inclusion
+        rates.append(weighted_rate(list(failed[drawn]), list(1 / inclusion[drawn])))
+    assert np.mean([r.value for r in rates]) == pytest.approx(truth, abs=0.004)
+    assert np.mean([r.low <= truth <= r.high for r in rates]) >= 0.92
+
+
+def test_the_share_of_unseen_failures_follows_good_turing():
+    assert unseen_share_bound([]) == unseen_share_bound([0, 0]) == 1.0
+    assert unseen_share_bound([30, 20]) == pytest.approx(3 / 50)
+    assert unseen_share_bound([2]) == 1.0
+    # f1 = 4, f2 = 1, n = 40: 0.1 + 1.645 * sqrt(4 * 0.9 + 2) / 40
+    assert unseen_share_bound([1, 1, 1, 1, 2, 34]) == pytest.approx(0.1 + 1.645 * 5.6**0.5 / 40)
+
+
+@fixed_seed
+@given(st.lists(st.integers(0, 30), max_size=30))
+def test_the_unseen_share_is_bounded_by_one_and_by_the_share_of_singletons(counts):
+    bound, n = unseen_share_bound(counts), sum(counts)
+    assert 0 < bound <= 1
+    assert bound >= (sum(c == 1 for c in counts) / n if n else 1) - SLACK
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "p"),
+    [
+        (0, 0, 1.0),
+        (1, 0, 0.5),  # 2 * 1/2 - 1/2
+        (5, 0, 1 / 32),  # 2 * 1/32 - 1/32
+        (4, 1, 7 / 32),  # 2 * (1 + 5)/32 - 5/32
+        (6, 2, 46 / 256),  # 2 * (1 + 8 + 28)/256 - 28/256
+        (3, 3, 1.0),  # 2 * (1 + 6 + 15 + 20)/64 - 20/64
+    ],
+)
+def test_mcnemar_mid_p_equals_the_sum_by_hand_in_both_directions(fixed, broken, p):
+    assert mcnemar_mid_p(fixed, broken) == pytest.approx(p)
+    assert mcnemar_mid_p(broken, fixed) == pytest.approx(p)
+
+
+@fixed_seed
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_mcnemar_finds_a_more_lopsided_split_of_as_many_pairs_less_likely(fixed, broken):
+    p = mcnemar_mid_p(fixed, broken)
+    assert 0 < p <= 1
+    if broken:
+        more, fewer = max(fixed, broken) + 1, min(fixed, broken) - 1
+        assert fewer < 0 or mcnemar_mid_p(more, fewer) < p
+
+
+def test_mcnemar_takes_thousands_of_pairs():
+    assert mcnemar_mid_p(1500, 1500) == pytest.approx(1.0)
+    assert mcnemar_mid_p(1700, 1300) < 1e-10
+
+
+before_and_after = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80)
+
+
+@few
+@given(before_and_after)
+def test_swapping_before_and_after_mirrors_the_change(pairs):
+    before, after = [b for b, _ in pairs], [a for _, a in pairs]
+    there, back = paired_change(before, after), paired_change(after, before)
+    assert (there.fixed, there.broken, there.mid_p) == (back.broken, back.fixed, back.mid_p)
+    assert there.difference == -back.difference == pytest.approx((sum(after) - sum(before)) / len(pairs))
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=0.03)
+    assert there.p_better == pytest.approx(1 - back.p_better, abs=0.03)
+    assert -1 <= there.low < there.high <= 1
+
+
+@few
+@given(before_and_after)
+def test_a_wider_margin_makes_being_worse_than_it_less_likely(pairs):
+    change = paired_change([b for b, _ in pairs], [a for _, a in pairs])
+    steps = [change.p_worse_than(m) for m in (0.0, 0.03, 0.1, 0.5, 1.0)]
+    assert steps == sorted(steps, reverse=True)
+    assert steps[0] == pytest.approx(1 - change.p_better, abs=1e-9)
+    assert steps[-1] == 0
+
+
+def test_a_change_that_only_fixes_is_surely_better_and_one_that_only_breaks_surely_worse():
+    better = paired_change([False] * 20 + [True] * 80, [True] * 100)
+    worse = paired_change([True] * 100, [False] * 20 + [True] * 80)
+    assert better.low > 0.1
+    assert better.p_better > 0.999
+    assert worse.p_worse_than(0.03) > 0.999
+    assert better.mid_p == worse.mid_p < 1e-5
+
+
+def test_the_posterior_of_a_change_has_the_moments_of_its_dirichlet():
+    change = paired_change([False] * 30 + [True] * 10 + [True] * 60, [True] * 30 + [False] * 10 + [True] * 60)
+    a = np.array([30.5, 10.5, 61.0])
+    mean = (a[0] - a[1]) / a.sum()
+    variance = ((a[0] + a[1]) / a.sum() - mean**2) / (a.sum() + 1)
+    assert np.mean(change.draws) == pytest.approx(mean, abs=0.003)
+    assert np.std(change.draws) == pytest.approx(variance**0.5, rel=0.03)
+    assert change.low == pytest.approx(mean - 1.96 * variance**0.5, abs=0.01)
+
+
+def test_the_same_seed_gives_the_same_posterior_and_another_seed_another():
+    pairs = [True, False] * 10, [True, True] * 10
+    assert paired_change(*pairs, seed=5) == paired_change(*pairs, seed=5)
+    assert paired_change(*pairs, seed=5).draws != paired_change(*pairs, seed=6).draws
+
+
+def test_without_cases_a_change_says_nothing():
+    change = paired_change([], [])
+    assert (change.difference, change.mid_p) == (0.0, 1.0)
+    assert change.high - change.low > 1
+
+
+def test_cases_that_do_not_pair_up_are_refused():
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        paired_change([True, False], [True])
+
+
+@fixed_seed
+@given(st.integers(1, 3000), st.integers(1, 500), st.floats(0.02, 1.0))
+def test_more_cases_never_make_the_smallest_detectable_change_larger(n, more, discordant):
+    fewer_cases, more_cases = (
+        smallest_detectable_change(n, discordant),
+        smallest_detectable_change(n + more, discordant),
+    )
+    assert more_cases <= fewer_cases + SLACK
+    assert fewer_cases == 1.0 or 0 < fewer_cases <= discordant
+
+
+def test_too_few_cases_find_no_change_at_all():
+    assert smallest_detectable_change(0, 0.2) == smallest_detectable_change(10, 0.2) == 1.0
+
+
+@pytest.mark.parametrize(("n", "discordant"), [(150, 0.2), (400, 0.3)])
+def test_a_true_change_of_the_smallest_detectable_size_is_found_in_about_four_of_five_trials(n, discordant):
+    d = smallest_detectable_change(n, discordant)
+    rng = np.random.default_rng(1)
+    trials = rng.multinomial(n, [(discordant + d) / 2, (discordant - d) / 2, 1 - discordant], 2000)
+    found = np.mean([mcnemar_mid_p(int(f), int(b)) < 0.05 for f, b, _ in trials])
+    assert found == pytest.approx(0.8, abs=0.04)
