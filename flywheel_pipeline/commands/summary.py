@@ -7,8 +7,7 @@ from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.stats import proportion
-from flywheel_pipeline.steps.evaluate import case_outcomes, deciding
+from flywheel_pipeline.steps.evaluate import overall_rate
 
 
 def summarize(home: Path, calls_before: int = 0) -> list[str]:
@@ -83,11 +82,11 @@ def _evals(lake: Lake) -> list[str]:
     if not prompts or not _one(lake, "select count(*) from golden_set"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     rows = lake.read("eval_results", EvalResult, "prompt_version = ?", [prompts[0].version])
-    passes = case_outcomes(rows, deciding(alignment))
+    rate = overall_rate(rows, alignment)
     trusted = sum(a.status == "trusted" for a in alignment)
-    rate = proportion(sum(passes.values()), len(passes))
+    told = f"passes {rate}" if rate else "can not be rated: no judge may decide yet"
     return [
-        f"evals      production prompt {prompts[0].version} passes {rate}",
+        f"evals      production prompt {prompts[0].version} {told}",
         f"           {trusted} of {len(alignment)} judges agree with the expert well enough to decide",
     ]
 

@@ -49,20 +49,20 @@ def preview(rows: Sequence[Any], names: Sequence[str], n: int = PREVIEW_ROWS) ->
     return dg.MetadataValue.table(records, schema)
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.TableMetadataValue:
-    """Return rows of values as an inline table."""
+def table(names: Sequence[str], rows: Sequence[Sequence[Any]], cell: int = CELL) -> dg.TableMetadataValue:
+    """Return rows of values as an inline table; texts are cut to `cell` characters."""
     schema = dg.TableSchema(columns=[dg.TableColumn(n) for n in names])
-    records = [dg.TableRecord({n: _cell(v) for n, v in zip(names, row, strict=True)}) for row in rows]
+    records = [dg.TableRecord({n: _cell(v, cell) for n, v in zip(names, row, strict=True)}) for row in rows]
     return dg.MetadataValue.table(records, schema)
 
 
-def _cell(value: Any) -> str | int | float | bool:
+def _cell(value: Any, length: int = CELL) -> str | int | float | bool:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 4)
     text = "" if value is None else " ".join(str(value).split())
-    return text if len(text) <= CELL else text[: CELL - 1] + "…"
+    return _cut(text, length)
 
 
 def bars(values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, float]] = ()) -> dg.MarkdownMetadataValue:

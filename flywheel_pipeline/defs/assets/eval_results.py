@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.evaluating import Evaluator
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, GoldenCase, JudgeAlignment, PromptVersion
-from flywheel_pipeline.stats import proportion
-from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, pass_rates
+from flywheel_pipeline.steps.evaluate import deciding, overall_rate, pass_rates
 
 OWNERS = ["team:evals"]
+SHOWN = 25
 
 
 @dg.multi_asset(
@@ -46,27 +46,29 @@ def _shown(
     prompt: PromptVersion, results: list[EvalResult], alignment: list[JudgeAlignment], names: dict[str, str]
 ) -> dict[str, dg.MetadataValue]:
     trusted = deciding(alignment)
-    outcomes = case_outcomes(results, trusted)
-    overall = proportion(sum(outcomes.values()), len(outcomes))
+    overall = overall_rate(results, alignment)
+    plotted = {"pass_rate": dg.MetadataValue.float(round(overall.value, 4))} if overall else {}
     rates = pass_rates(results)
     told = [
         [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,
          r.n_undecided, "yes" if r.evaluator in trusted else "no"]
         for r in rates
     ]  # fmt: skip
-    failed = [r for r in results if r.label == "fail"]
+    failed = [
+        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, r.output] for r in results if r.label == "fail"
+    ]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(results)),
         "prompt_version": dg.MetadataValue.text(prompt.version),
-        "pass_rate": dg.MetadataValue.float(round(overall.value, 4)),
-        "pass_rate_interval": dg.MetadataValue.text(str(overall)),
+        **plotted,
+        "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
         "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
         ),
         "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), told),
-        "failures": preview(failed, ("case_id", "evaluator", "explanation", "output")),
+        "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
     }
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import textwrap
 
 import dagster as dg
 
@@ -26,6 +27,8 @@ from flywheel_pipeline.steps.improve import (
     improve_prompt,
     propose_prompts,
 )
+
+DIFF_WIDTH = 84
 
 
 @dg.asset(
@@ -123,8 +126,8 @@ def _shown(
         "decision": dg.MetadataValue.text(best.decision or best.status),
         "reason": dg.MetadataValue.text(best.reason),
         "candidate": dg.MetadataValue.text(best.candidate_id),
-        "changes": dg.MetadataValue.md("\n".join(f"- {c[:160]}" for c in json.loads(best.changes))),
-        "fixed_minus_broken": bars([(n, max(0.0, v["difference"])) for n, v in rows]),
+        "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
+        "fixed_blue_broken_orange": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),
         "on_test": table(("evaluator", "n", "fixed", "broken", "difference", "95 % interval"), told),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(
@@ -135,7 +138,9 @@ def _shown(
 
 
 def prompt_diff(before: str, after: str) -> str:
-    """Return a unified diff of two prompts."""
-    return "\n".join(
-        difflib.unified_diff(before.splitlines(), after.splitlines(), "production", "candidate", lineterm="")
+    """Return a unified diff of two prompts, long lines wrapped."""
+    old, new = (
+        [part for line in text.splitlines() for part in textwrap.wrap(line, DIFF_WIDTH) or [""]]
+        for text in (before, after)
     )
+    return "\n".join(difflib.unified_diff(old, new, "production", "candidate", lineterm=""))

@@ -7,6 +7,7 @@ from flywheel_pipeline.steps.evaluate.report import (
     case_outcomes,
     deciding,
     mode_outcomes,
+    overall_rate,
     pass_rates,
 )
 from flywheel_pipeline.steps.evaluate.run import run_evals
@@ -18,6 +19,7 @@ __all__ = [
     "case_outcomes",
     "deciding",
     "mode_outcomes",
+    "overall_rate",
     "pass_rates",
     "run_evals",
 ]

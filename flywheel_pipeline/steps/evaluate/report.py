@@ -38,6 +38,18 @@ def case_outcomes(results: Sequence[EvalResult], evaluators: Collection[str]) ->
     return {c: "fail" not in labels for c, labels in by_case.items() if "fail" in labels or None not in labels}
 
 
+def overall_rate(results: Sequence[EvalResult], alignment: Sequence[JudgeAlignment]) -> Rate | None:
+    """Return the share of cases that pass by all that may decide; None while no judge may.
+
+    Without a judge, "the app answered" would be all that is left to pass: a number that says nothing.
+    """
+    evaluators = deciding(alignment)
+    if evaluators == {answered.NAME}:
+        return None
+    outcomes = case_outcomes(results, evaluators)
+    return proportion(sum(outcomes.values()), len(outcomes))
+
+
 def mode_outcomes(results: Sequence[EvalResult], evaluator: str) -> dict[str, bool]:
     """Return {case_id: passes} by one evaluator, for the cases that it decided."""
     return {r.case_id: r.label == "pass" for r in results if r.evaluator == evaluator and r.label in ("pass", "fail")}

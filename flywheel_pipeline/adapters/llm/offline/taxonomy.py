@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import log2
 from typing import Any
 
 from flywheel_pipeline.adapters.llm.offline.words import content_words, stem, words
@@ -42,17 +43,22 @@ def _typicality(note: str, notes: Sequence[str]) -> float:
     return sum(_likeness(note, other) for other in notes)
 
 
-def _likeness(a: str, b: str) -> float:
-    """Return the Dice coefficient of the content words of two notes, or 0.8 times the share of the shorter one.
+def _likeness(a: str, b: str, weight: Mapping[str, float] | None = None) -> float:
+    """Return the (weighted) Dice coefficient of the content words of two notes, or the share of the shorter one.
 
-    The second is for a long comment that says in passing what a short code says; it takes two shared words.
+    The second, at a discount, is for a long comment that says in passing what a short code says; it takes two
+    shared words.
     """
+
+    def size(stems: set[str]) -> float:
+        return sum(weight.get(w, 1.0) for w in stems) if weight else float(len(stems))
+
     x, y = content_words(a), content_words(b)
-    if not x or not y:
+    shared, smaller = size(x & y), min(size(x), size(y))
+    if not smaller:
         return 0.0
-    shared = len(x & y)
-    contained = 0.8 * shared / min(len(x), len(y)) if shared > 1 else 0.0
-    return max(2 * shared / (len(x) + len(y)), contained)
+    contained = 0.8 * shared / smaller if len(x & y) > 1 else 0.0
+    return max(2 * shared / (size(x) + size(y)), contained)
 
 
 def _spelled(stems: Sequence[str], notes: Sequence[str]) -> list[str]:
@@ -70,12 +76,19 @@ def _short(note: str) -> str:
 
 def _assign(data: dict[str, Any]) -> dict[str, Any]:
     note = data["failure"]["note"]
-    scored = [(_fit(note, mode), mode["mode_id"]) for mode in data["modes"]]
+    rarity = _rarity([text for mode in data["modes"] for text in mode["examples"]] + [note])
+    scored = [(_fit(note, mode, rarity), mode["mode_id"]) for mode in data["modes"]]
     score, best = max(scored, key=lambda s: s[0], default=(0.0, "none"))
     if score < MIN_LIKENESS:
         return {"mode_id": "none", "confidence": round(1 - score, 2), "quote": ""}
     return {"mode_id": best, "confidence": round(min(1.0, score), 2), "quote": note[:80]}
 
 
-def _fit(note: str, mode: dict[str, Any]) -> float:
-    return max(_likeness(note, text) for text in [mode["name"], *mode["examples"]])
+def _fit(note: str, mode: dict[str, Any], rarity: Mapping[str, float]) -> float:
+    return max(_likeness(note, text, rarity) for text in [mode["name"], *mode["examples"]])
+
+
+def _rarity(texts: Sequence[str]) -> dict[str, float]:
+    """Return the weight of every stem: one that half of the notes hold tells them apart by nothing."""
+    spread = Counter(w for text in texts for w in content_words(text))
+    return {w: max(0.0, log2(len(texts) / n) / log2(len(texts))) if len(texts) > 2 else 1.0 for w, n in spread.items()}

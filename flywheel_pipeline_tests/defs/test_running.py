@@ -1,0 +1,103 @@
+"""A running Dagster: a label file dropped into the home is picked up without a hand on the keyboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+
+FAST = "automation: {default_status: running, settle_seconds: 1, sensor_seconds: 5}\n"
+RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
+NODES = "{ assetNodes { assetKey { path } groupName } }"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ask(port: int, query: str) -> Any:
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)["data"]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return True
+        except OSError:
+            pass
+        time.sleep(1)
+    return False
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    home = a_home(tmp_path_factory.mktemp("running") / "home")
+    (home.root / "flywheel.yaml").write_text(FAST)
+    home.put_traces("a.jsonl", *some_traces(8))
+    return home
+
+
+@pytest.fixture(scope="module")
+def port(place: Place) -> Iterator[int]:
+    """`flywheel dev` as a user starts it, with the automation on."""
+    number = free_port()
+    command = [sys.executable, "-m", "flywheel_pipeline.cli", "dev", "--home", str(place.root), "-p", str(number)]
+    with (place.root.parent / "dev.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            assert wait_for(lambda: bool(ask(number, "{ version }")), 120), log_of(place)
+            yield number
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def log_of(place: Place) -> str:
+    return Path(place.root.parent / "dev.log").read_text("utf-8", "replace")[-3000:]
+
+
+def finished(port: int, job: str) -> list[str]:
+    return [r["status"] for r in ask(port, RUNS)["runsOrError"]["results"] if r["jobName"] == job]
+
+
+def test_the_graph_is_served(port: int) -> None:
+    nodes = {tuple(n["assetKey"]["path"]): n["groupName"] for n in ask(port, NODES)["assetNodes"]}
+    assert nodes["raw_traces",] == "capture_and_label"
+    assert nodes["prompt_candidate",] == "improve"
+    assert len(nodes) == 13
+
+
+def test_traces_and_then_labels_are_picked_up_by_the_sensors(port: int, place: Place) -> None:
+    captured = wait_for(lambda: "SUCCESS" in finished(port, "capture"), 150)
+    assert captured, log_of(place)
+    assert place.one("select count(*) from raw_traces") == 8
+    rows = ["trace_id,verdict,code", "2025-06-02-0,fail,made up an answer", "2025-06-02-1,pass,"]
+    place.put_labels("batch.csv", "\n".join(rows))
+    assert wait_for(lambda: "SUCCESS" in finished(port, "label_batch"), 150), log_of(place)
+    assert place.one("select count(*) from annotations") == 2
+    assert place.one("select count(*) from golden_set") > 0
+    time.sleep(15)  # three more ticks of the sensor
+    assert finished(port, "label_batch") == ["SUCCESS"]  # exactly once
