@@ -18,7 +18,7 @@ class CorruptFileError(FlywheelError):
 
 
 class BudgetError(FlywheelError):
-    """The run's spending limit for model calls is reached; finished calls are cached and not repeated."""
+    """The spending limit for model calls is reached; finished calls are cached and not repeated."""
 
 
 class ModelError(FlywheelError):

@@ -45,7 +45,7 @@ class LLM(Protocol):
         has `parsed` set, or an error that says why it could not be parsed.
 
         Raises:
-            BudgetError: the run's spending limit is reached.
+            BudgetError: the spending limit is reached.
             SettingsError: a role's model can not be used as configured.
         """
         ...

@@ -162,6 +162,17 @@ class Annotation:
 
 
 @dataclass(frozen=True)
+class LabelLog:
+    """One label file, which is one batch: what was in it when it was read."""
+
+    source_file: Annotated[str, Column("The label file, relative to `labels/`", unique=True)]
+    fingerprint: Annotated[str, Column("SHA-256 of the file's content")]
+    n_rows: Annotated[int, Column("Rows in the file", low=0)]
+    n_annotations: Annotated[int, Column("Rows used as verdicts", low=0)]
+    n_rejects: Annotated[int, Column("Rows that could not be used; each is in `rejects`", low=0)]
+
+
+@dataclass(frozen=True)
 class FailureMode:
     """One failure mode of the taxonomy, with how often it occurs."""
 
@@ -296,6 +307,7 @@ TABLES: Mapping[str, type] = {
     "raw_traces": RawTrace,
     "rejects": Reject,
     "sampled_traces": SampledTrace,
+    "label_log": LabelLog,
     "annotations": Annotation,
     "failure_taxonomy": FailureMode,
     "failure_assignments": FailureAssignment,

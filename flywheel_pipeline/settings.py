@@ -45,7 +45,7 @@ class ModelSettings(Section):
     model: str = Field(min_length=1)
     api_base: str | None = None
     temperature: float = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(1500, ge=1)
+    max_tokens: int = Field(4000, ge=1)
 
 
 def _model(value: Any) -> Any:
@@ -65,7 +65,7 @@ class ModelsSettings(Section):
 
 
 class LLMSettings(Section):
-    """How models are called."""
+    """How models are called; `budget_usd` is the limit of one step of a run, 0 for none."""
 
     concurrency: int = Field(16, ge=1, le=512)
     retries: int = Field(4, ge=0, le=10)

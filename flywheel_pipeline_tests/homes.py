@@ -57,6 +57,7 @@ class Place:
 def a_home(path: Path) -> Place:
     """An empty home."""
     init_home(path)
+    (path / "flywheel.yaml").write_text("automation: {settle_seconds: 0}\n")
     return Place(path)
 
 

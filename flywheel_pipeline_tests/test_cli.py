@@ -104,7 +104,7 @@ def test_promote_refuses_what_the_gate_refused(place: Place) -> None:
 
 def test_demo_does_not_touch_somebody_elses_home(place: Place) -> None:
     done = flywheel(place, "demo")
-    assert done.exit_code == 1 and "is the home of 'my-app'" in done.output
+    assert done.exit_code == 1 and "is the home of 'app'" in done.output
     assert not list((place.root / "traces").iterdir())
 
 

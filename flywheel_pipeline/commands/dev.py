@@ -17,5 +17,4 @@ def serve_dagster(home: Path | None, host: str, port: int) -> NoReturn:
     folder = prepare_instance(root)
     environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
     where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]
-    os.chdir(folder)  # Dagster warns of a dagster.yaml in the current folder that it does not use
     os.execve(sys.executable, [sys.executable, "-m", "dagster", "dev", *where], environment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ def run_turn(settings: Settings, say: Say) -> TurnResult:
     Raises:
         HomeError: the landing folder holds no trace.
     """
-    os.environ["FLYWHEEL_HOME"] = str(settings.home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     defs, lake = build_definitions(settings), Lake(settings.home / "lake")
     with open_instance(settings.home) as instance:

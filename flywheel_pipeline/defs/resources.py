@@ -66,6 +66,11 @@ class Workbench:
         return Registry(self.settings.home / "prompts")
 
     @property
+    def settle_seconds(self) -> float:
+        """How long a file must have rested before it is read."""
+        return self.settings.automation.settle_seconds
+
+    @property
     def embed(self) -> TfidfEmbed:
         """Texts to vectors."""
         return TfidfEmbed()

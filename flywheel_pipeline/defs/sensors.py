@@ -6,7 +6,6 @@ run key is made from the content, so that one set of changes starts exactly one 
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 
 import dagster as dg
@@ -56,7 +55,7 @@ def look(
     """Compare the settled files of a folder with the cursor; one run for all that is new or changed."""
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     files = bench.home.files(folder)
-    settled = {f.name: f for f in files if _settled(f, bench.settings.automation.settle_seconds)}
+    settled = {f.name: f for f in files if f.settled(bench.settings.automation.settle_seconds)}
     young = sorted(f.name for f in files if f.name not in settled)
     fresh = {n: f for n, f in settled.items() if seen.get(n) != f.stamp}
     if not fresh:
@@ -89,10 +88,6 @@ def request_days(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.
         text = json.dumps([[d, inputs.get(d, "")] for d in group])
         requests.append(dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest()[:32], tags=range_tags(group)))
     return dg.SensorResult(run_requests=requests)
-
-
-def _settled(file: HomeFile, seconds: float) -> bool:
-    return time.time() - file.modified_ns / 1e9 >= seconds
 
 
 def _gone(seen: Mapping[str, str], files: list[HomeFile], folder: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +14,7 @@ import pytest
 from flywheel_pipeline.adapters.quality import expectations
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.checks import count_rows, run_on_lake
-from flywheel_pipeline.records import PromptCandidate
+from flywheel_pipeline.records import LabelLog, PromptCandidate
 from flywheel_pipeline_tests.builders import (
     a_candidate,
     a_case,
@@ -66,16 +68,31 @@ def test_expectations_hold_for_valid_rows(place: Place, table: str) -> None:
     assert [o.name for o in run_on_lake(place.lake, table, expectations(table)) if not o.passed] == []
 
 
-def test_a_table_that_lags_behind_the_label_files_is_an_error(place: Place) -> None:
-    place.lake.write("raw_traces", [a_trace(trace_id="t1")], part="2025-06-02")
-    place.put_labels("b.csv", "trace_id,verdict\nt1,pass\n")
-    assert not check(place, "annotations", "rows_match_label_files").passed
-    place.lake.write(
-        "annotations", [an_annotation(verdict="pass", code=None, comment=None, source_file="b.csv", batch="b.csv")]
-    )
+def logged(path: Path, n_rows: int) -> LabelLog:
+    return LabelLog(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), n_rows, n_rows, 0)
+
+
+def test_rows_that_differ_from_the_label_file_they_were_read_from_are_an_error(place: Place) -> None:
+    path = place.put_labels("b.csv", "trace_id,verdict\nt1,pass\nt2,pass\n")
+    right = an_annotation(verdict="pass", code=None, comment=None, source_line=2)
+    place.lake.write("label_log", [logged(path, 2)])
+    place.lake.write("annotations", [right, replace(right, trace_id="t2", source_line=3)])
     assert check(place, "annotations", "rows_match_label_files").passed
+    for rows in ([right], [right, replace(right, trace_id="t2", source_line=3, verdict="fail", code="x")]):
+        place.lake.write("annotations", rows)
+        found = check(place, "annotations", "rows_match_label_files")
+        assert not found.passed and found.severity == dg.AssetCheckSeverity.ERROR
+
+
+def test_a_label_file_that_changed_since_it_was_read_is_a_warning(place: Place) -> None:
+    path = place.put_labels("b.csv", "trace_id,verdict\nt1,pass\n")
+    place.lake.write("label_log", [logged(path, 1)])
+    place.lake.write("annotations", [an_annotation(verdict="pass", code=None, comment=None)])
     place.put_labels("b.csv", "trace_id,verdict,comment\nt1,fail,wrong\n")
-    assert not check(place, "annotations", "rows_match_label_files").passed
+    place.put_labels("new.csv", "trace_id,verdict\nt1,pass\n")
+    found = check(place, "annotations", "rows_match_label_files")
+    assert not found.passed and found.severity == dg.AssetCheckSeverity.WARN
+    assert "b.csv, new.csv" in (found.description or "")
 
 
 def test_a_case_family_in_two_splits_is_an_error(place: Place) -> None:

@@ -68,7 +68,7 @@ def test_a_trace_seen_twice_keeps_its_fullest_row(place: Place) -> None:
 
 def test_a_changed_setting_reads_the_files_again(place: Place) -> None:
     capture(place)
-    (place.root / "flywheel.yaml").write_text("capture: {start_date: 2025-06-03}")
+    (place.root / "flywheel.yaml").write_text("{capture: {start_date: 2025-06-03}, automation: {settle_seconds: 0}}")
     assert read_new_files(place.lake, place.bench) == ["a.jsonl", "b.jsonl"]
     assert place.one("select count(*) from rejects where reason like '%capture.start_date%'") == 3
 

@@ -26,7 +26,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    return a_home(tmp_path / "home")
+    home = a_home(tmp_path / "home")
+    (home.root / "flywheel.yaml").write_text("automation: {settle_seconds: 5}")
+    return home
 
 
 def settled(path: Path) -> Path:
@@ -91,6 +93,7 @@ def test_the_event_makes_the_external_asset_current(place: Place, instance: dg.D
 
 
 def test_days_are_requested_once_they_were_read(place: Place, instance: dg.DagsterInstance) -> None:
+    (place.root / "flywheel.yaml").write_text("automation: {settle_seconds: 0}")
     context = dg.build_sensor_context(instance=instance)
     assert isinstance(request_days(context, place.resource), dg.SkipReason)
     place.put_traces("a.jsonl", *some_traces(1, "2025-06-02"), *some_traces(1, "2025-08-01"))

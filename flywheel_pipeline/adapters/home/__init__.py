@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,10 @@ class HomeFile:
         """What changes when the file does, cheap to read."""
         return f"{self.size}:{self.modified_ns}"
 
+    def settled(self, seconds: float) -> bool:
+        """Return whether the file was last written to at least `seconds` ago."""
+        return time.time() - self.modified_ns / 1e9 >= seconds
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content."""
         with self.path.open("rb") as file:
@@ -54,6 +59,16 @@ class Home:
         """Return the files under `folder`, by name; hidden and temporary ones are left out."""
         found = sorted(p for p in (self.root / folder).rglob("*") if p.is_file() and _visible(p, self.root))
         return [self._file(p, self.root / folder) for p in found]
+
+    def settled_files(self, folder: str, seconds: float) -> list[HomeFile]:
+        """Return the files that nobody has written to for `seconds`, waiting up to twice that for young ones.
+
+        A file that is still being written then is left out: half of it must not be taken for all of it.
+        """
+        end = time.monotonic() + 2 * seconds
+        while any(not f.settled(seconds) for f in self.files(folder)) and time.monotonic() < end:
+            time.sleep(min(0.5, seconds))
+        return [f for f in self.files(folder) if f.settled(seconds)]
 
     def _file(self, path: Path, base: Path) -> HomeFile:
         stat = path.stat()

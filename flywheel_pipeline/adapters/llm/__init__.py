@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from flywheel_pipeline.adapters.llm.cache import ReplyCache, cache_key
 from flywheel_pipeline.adapters.llm.calling import Called, CallFailed, call_model
@@ -41,12 +41,12 @@ class RoleModel:
     model: str
     api_base: str | None = None
     temperature: float = 0.0
-    max_tokens: int = 1500
+    max_tokens: int = 4000
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on the calls of one client, which lives for one run."""
+    """Bounds on the calls of one client, which lives for one step of a run."""
 
     concurrency: int = 16
     retries: int = 4
@@ -87,23 +87,24 @@ class LiteLLM:
             _announced.add(role)
 
     async def _ask_all(self, asks: Sequence[Ask]) -> list[Reply]:
-        replies: list[Reply | None] = [None] * len(asks)
-        waiting = iter(enumerate(asks))
+        keys = [cache_key(self._request(a)) for a in asks]
+        once = dict(zip(keys, asks, strict=True))  # the same question twice in one call is asked once
+        waiting = iter(once.items())
+        replies: dict[str, Reply] = {}
 
         async def work() -> None:
-            for index, ask in waiting:
-                replies[index] = await self._answer(ask)
+            for key, ask in waiting:
+                replies[key] = await self._answer(ask, key)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(min(self.limits.concurrency, len(asks)))]
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self.limits.concurrency, len(once)))]
         try:
             await asyncio.gather(*workers)
         finally:  # after an error the calls in flight are finished and cached: they are paid for
             await asyncio.gather(*workers, return_exceptions=True)
-        return [r for r in replies if r is not None]
+        return [replies[key] for key in keys]
 
-    async def _answer(self, ask: Ask) -> Reply:
+    async def _answer(self, ask: Ask, key: str) -> Reply:
         request = self._request(ask)
-        key = cache_key(request)
         text = self.cache.get(key)
         if text is not None:
             self._log(ask.role, Called(text), cached=True)
@@ -133,7 +134,7 @@ class LiteLLM:
     async def _call(self, ask: Ask, request: dict[str, Any]) -> Reply:
         if self.spent_usd >= self.limits.budget_usd > 0:
             raise BudgetError(
-                f"the budget of {self.limits.budget_usd:.2f} USD for this run is spent. Finished calls are cached: "
+                f"the budget of {self.limits.budget_usd:.2f} USD for this step is spent. Finished calls are cached: "
                 "raise llm.budget_usd in flywheel.yaml and run again; only what is missing is asked."
             )
         try:
@@ -203,4 +204,4 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return results[0]
 
 
-__all__ = ["BaseModel", "Limits", "LiteLLM", "ReplyCache", "RoleModel"]
+__all__ = ["Limits", "LiteLLM", "ReplyCache", "RoleModel"]

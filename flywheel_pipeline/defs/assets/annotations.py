@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -9,8 +10,8 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.records import Annotation
-from flywheel_pipeline.steps.annotate import LabelFile, Labels, read_labels, resolve_labels
+from flywheel_pipeline.records import Annotation, LabelLog
+from flywheel_pipeline.steps.annotate import Labels, read_labels, resolve_labels
 
 SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
 
@@ -33,36 +34,42 @@ label_files = dg.AssetSpec(
 )
 def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Every verdict of every label file, joined to its trace; rows that can not be used are in `rejects`."""
-    files, labels = read_all_labels(lake.lake, bench)
+    contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
+    labels = read_all_labels(lake.lake, contents, bench.settings.annotate.arbiter)
+    log = _log(contents, labels)
     lake.lake.write("annotations", labels.annotations)
     lake.lake.write("rejects", labels.rejects, part="labels")
-    return dg.MaterializeResult(metadata=_shown(bench, files, labels))
+    lake.lake.write("label_log", log)
+    return dg.MaterializeResult(metadata=_shown(log, labels))
 
 
-def read_all_labels(lake: Lake, bench: Workbench) -> tuple[list[LabelFile], Labels]:
-    """Read the label folder as it is now, against the traces that are known now."""
-    files = [read_labels(f.name, f.path.read_bytes()) for f in bench.home.files("labels")]
+def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str) -> Labels:
+    """Read all label files together, against the traces that are known now."""
+    files = [read_labels(name, data) for name, data in contents.items()]
     wanted = {a.trace_id for f in files for a in f.annotations}
     with lake.connect() as con:
         rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
         known = {row[0] for row in rows.fetchall()}
-    return files, resolve_labels(files, known, bench.settings.annotate.arbiter)
+    return resolve_labels(files, known, arbiter)
 
 
-def _shown(bench: Workbench, files: list[LabelFile], labels: Labels) -> dict[str, dg.MetadataValue]:
-    verdicts = Counter(a.verdict for a in labels.annotations if a.is_current)
-    rejected = Counter(r.file for r in labels.rejects)
-    prints = {f.name: hashlib.sha256(f.path.read_bytes()).hexdigest() for f in bench.home.files("labels")}
-    batches = [
-        [f.file, f.n_rows, f.n_rows - rejected[f.file], rejected[f.file], prints.get(f.file, "")[:16]] for f in files
+def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
+    used, rejected = Counter(a.source_file for a in labels.annotations), Counter(r.file for r in labels.rejects)
+    return [
+        LabelLog(name, hashlib.sha256(data).hexdigest(), used[name] + rejected[name], used[name], rejected[name])
+        for name, data in contents.items()
     ]
+
+
+def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
+    verdicts = Counter(a.verdict for a in labels.annotations if a.is_current)
     return {
         "dagster/row_count": dg.MetadataValue.int(len(labels.annotations)),
         "n_pass": dg.MetadataValue.int(verdicts["pass"]),
         "n_fail": dg.MetadataValue.int(verdicts["fail"]),
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
-        "batches": table(("file", "rows", "used", "rejected", "fingerprint"), batches),
+        "batches": preview(log, ("source_file", "n_rows", "n_annotations", "n_rejects", "fingerprint"), 100),
         "rejects": table(
             ("file", "line", "reason", "excerpt"),
             [[r.file, r.line, r.reason, r.excerpt] for r in labels.rejects[:20]],

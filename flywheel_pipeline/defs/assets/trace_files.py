@@ -53,7 +53,8 @@ def capture_log(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
 def read_new_files(lake: Lake, bench: Workbench) -> list[str]:
     """Read the landing files whose content is not in the log yet; returns their names."""
     known = lake.inputs("captured_traces")
-    files = [(f, f"{f.fingerprint()}-{_rules(bench)}") for f in bench.home.files("traces")]
+    settled = bench.home.settled_files("traces", bench.settle_seconds)
+    files = [(f, f"{f.fingerprint()}-{_rules(bench)}") for f in settled]
     fresh = [(f, digest) for f, digest in files if known.get(part_of(f)) != digest]
     for file, digest in fresh:
         _read_file(lake, bench, file, digest)

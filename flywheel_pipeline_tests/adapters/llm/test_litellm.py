@@ -186,6 +186,13 @@ def test_a_question_asked_before_is_answered_from_the_cache_at_no_cost_also_by_a
     assert free == LLMCall(NOON, "app", PRICED, 0, 0, 0.0, 0.0, True, None)
 
 
+def test_the_same_question_twice_in_one_call_is_asked_once(bench: Bench) -> None:
+    with local_model(_echo) as server:
+        replies = bench.client(server).ask([_ask("a"), _ask("b"), _ask("a")])
+        assert [r.text for r in replies] == ["You said a.", "You said b.", "You said a."]
+        assert len(server.bodies) == 2
+
+
 def test_another_model_prompt_or_shape_is_another_question(bench: Bench) -> None:
     with local_model(lambda _: Said('{"label": "pass"}')) as server:
         for model in ("openai/x", "openai/y"):

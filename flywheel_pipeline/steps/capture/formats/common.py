@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ def utc(value: Any) -> datetime:
     """
     try:
         if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
-            moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+            text = re.sub(r"[zZ]$", "+00:00", value.strip())
+            moment = datetime.fromisoformat(re.sub(r"\.(\d+)", _microseconds, text))
         else:
             seconds = float(value)
             while 1e11 < seconds < 1e30:
@@ -43,6 +45,10 @@ def utc(value: Any) -> datetime:
         return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
     except (ValueError, TypeError, OverflowError, OSError):
         raise UnreadableError(f"{str(value)[:40]!r} is not a time (ISO 8601 or a Unix time)") from None
+
+
+def _microseconds(fraction: re.Match[str]) -> str:
+    return f".{fraction.group(1)[:6]:0<6}"
 
 
 def finite(text: str) -> float:
