@@ -47,6 +47,12 @@ def test_run_turns_the_flywheel_and_tells_what_it_found(place: Place) -> None:
     assert "no golden cases yet" in done.output
 
 
+def test_run_without_a_home_says_how_to_make_one_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["run", "--home", str(tmp_path / "nowhere")])
+    assert done.exit_code == 1 and "flywheel init" in done.output
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_run_without_a_system_prompt_says_what_to_do(place: Place) -> None:
     (trace,) = some_traces(1)
     place.put_traces("a.jsonl", {**trace, "messages": trace["messages"][1:]})

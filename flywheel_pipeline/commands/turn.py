@@ -37,7 +37,10 @@ def run_turn(settings: Settings, say: Say) -> TurnResult:
     Raises:
         HomeError: the landing folder holds no trace.
     """
+    if not settings.home.is_dir():
+        raise HomeError(f"There is no flywheel home at {settings.home}: make one with `flywheel init`.")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    say = _once(say)
     defs, lake = build_definitions(settings), Lake(settings.home / "lake")
     with open_instance(settings.home) as instance:
         read = _run(defs, instance, "read_trace_files", {}, say)
@@ -50,6 +53,18 @@ def run_turn(settings: Settings, say: Say) -> TurnResult:
         last = _run(defs, instance, "flywheel_turn", range_tags(groups[-1]), say)
     results = [read, *earlier, last]
     return TurnResult(all(r.success for r in results), tuple(s for r in results for s in r.stopped_by))
+
+
+def _once(say: Say) -> Say:
+    """Return `say` without repetitions: a check that runs in two jobs of a turn is told once."""
+    said: set[str] = set()
+
+    def tell(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return tell
 
 
 def _why(lake: Lake) -> str:

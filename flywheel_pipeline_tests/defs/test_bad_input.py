@@ -75,6 +75,7 @@ def test_the_checks_say_so(place: Place) -> None:
     said = "\n".join(place.said)
     assert "warning: check no_rejected_traces of capture_log failed: 5 rows of traces rejected" in said
     assert "warning: check no_rejected_labels of annotations failed: 9 rows of labels rejected" in said
+    assert said.count("no_rejected_traces") == 1
     assert "error" not in said
 
 

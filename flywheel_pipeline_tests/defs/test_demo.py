@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flywheel_pipeline.commands.prompts import promote_candidate, roll_back
 from flywheel_pipeline.defs.evaluating import Evaluator
@@ -154,3 +155,18 @@ def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept
     shutil.rmtree(copy.root / "lake")
     assert copy.turn().success
     assert copy.lake.read("sampled_traces", SampledTrace) == drawn
+
+
+def test_two_modes_that_a_person_merges_stay_merged_and_nothing_downstream_breaks(copy: Place) -> None:
+    path = copy.root / "taxonomy" / "failure_modes.yaml"
+    modes = yaml.safe_load(path.read_text("utf-8"))["modes"]
+    gone = modes.pop(-1)
+    modes[0]["members"] += gone["members"]
+    modes[0]["name"] = "Renamed by a person"
+    path.write_text(yaml.safe_dump({"modes": modes}, allow_unicode=True), "utf-8")
+    golden = (copy.root / "golden" / "golden_set.jsonl").read_bytes()
+    assert copy.turn().success, copy.said
+    assert copy.one("select count(*) from failure_taxonomy") == len(modes)
+    assert copy.one("select count(*) from failure_taxonomy where name = 'Renamed by a person'") == 1
+    assert copy.one(f"select count(*) from golden_set where mode_id = '{gone['mode_id']}'") == 0
+    assert (copy.root / "golden" / "golden_set.jsonl").read_bytes().startswith(golden)

@@ -7,8 +7,15 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.records import SPLITS, FailureMode, GoldenCase
-from flywheel_pipeline.steps.golden import LabelledTrace, Quotas, dump_case, grow_golden_set, load_cases
+from flywheel_pipeline.records import SPLITS, FailureAssignment, FailureMode, GoldenCase
+from flywheel_pipeline.steps.golden import (
+    LabelledTrace,
+    Quotas,
+    dump_case,
+    grow_golden_set,
+    in_current_modes,
+    load_cases,
+)
 
 FILE = "golden/golden_set.jsonl"
 LABELLED_SQL = """
@@ -36,11 +43,12 @@ def golden_set(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Mat
 
 
 def grow(lake: Lake, bench: Workbench) -> tuple[list[GoldenCase], list[GoldenCase]]:
-    """Return the cases of the file and those added to it now."""
-    existing = load_cases(bench.home.read_jsonl(FILE))
+    """Return the cases of the file, in the modes of the taxonomy as it is now, and those added to the file."""
+    modes = lake.read("failure_taxonomy", FailureMode)
+    assigned = {a.trace_id: a.mode_id for a in lake.read("failure_assignments", FailureAssignment)}
+    existing = in_current_modes(load_cases(bench.home.read_jsonl(FILE)), assigned, {m.mode_id for m in modes})
     with lake.connect() as con:
         traces = [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
-    modes = lake.read("failure_taxonomy", FailureMode)
     quotas = Quotas(**bench.settings.golden.model_dump())
     added = grow_golden_set(existing, traces, bench.embed, quotas, modes[0].version if modes else "none")
     if added:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError
@@ -88,6 +88,18 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
         observed_output=draft.observed if draft.kind != "synthetic" else None,
         family=family, split=split, source_trace_id=draft.trace.trace_id, added_in=added_in,
     )  # fmt: skip
+
+
+def in_current_modes(
+    cases: Sequence[GoldenCase], assigned: Mapping[str, str], known: Collection[str]
+) -> list[GoldenCase]:
+    """Return the cases with the modes that the taxonomy gives them now; the file keeps those of their beginning.
+
+    `assigned` is {trace_id: mode_id}, `known` the modes there are. A case whose trace was moved to another mode
+    follows it; one whose mode is gone, for example merged away, and whose trace has no other guards none.
+    """
+    now = {c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.mode_id else None for c in cases}
+    return [replace(c, mode_id=now[c.case_id] if now[c.case_id] in known else None) for c in cases]
 
 
 def dump_case(case: GoldenCase) -> dict[str, Any]:

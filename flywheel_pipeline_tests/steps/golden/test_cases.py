@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.records import KINDS, SPLITS, GoldenCase, Json
-from flywheel_pipeline.steps.golden.cases import Draft, LabelledTrace, draft_case, dump_case, golden_case, load_cases
+from flywheel_pipeline.steps.golden.cases import (
+    Draft,
+    LabelledTrace,
+    draft_case,
+    dump_case,
+    golden_case,
+    in_current_modes,
+    load_cases,
+)
 from flywheel_pipeline_tests.builders import a_case, a_conversation
 
 FOUR = a_conversation("Hello", "Hi, how can I help?", "Is there a discount?", "Yes, 20 % off.")
@@ -159,3 +167,15 @@ def test_a_case_with_an_unknown_field_is_refused_by_name() -> None:
 def test_two_cases_with_one_id_are_refused() -> None:
     with pytest.raises(CorruptFileError, match="share an id"):
         load_cases([dump_case(a_case()), dump_case(a_case(input="Another?"))])
+
+
+def test_a_case_follows_its_trace_into_another_mode_and_survives_the_end_of_its_mode() -> None:
+    cases = [
+        a_case(case_id="moved", mode_id="fm-1", source_trace_id="t1"),
+        a_case(case_id="merged", mode_id="fm-2", source_trace_id="t2"),
+        a_case(case_id="orphan", mode_id="fm-2", source_trace_id="t3"),
+        a_case(case_id="happy", mode_id=None, source_trace_id="t1", kind="happy_path"),
+    ]
+    now = in_current_modes(cases, {"t1": "fm-3", "t2": "fm-3"}, {"fm-1", "fm-3"})
+    assert [c.mode_id for c in now] == ["fm-3", "fm-3", None, None]
+    assert [c.case_id for c in now] == [c.case_id for c in cases]
