@@ -12,6 +12,9 @@ COMMON = 0.3
 
 MANY = 10
 
+MAX_TEXT = 10_000
+"""Characters of a text that its place among the others depends on."""
+
 
 class TfidfEmbed:
     """An `Embed` that knows the vocabulary of one call only: vectors of two calls are not comparable."""
@@ -21,7 +24,7 @@ class TfidfEmbed:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.preprocessing import normalize
 
-        lowered = [t.lower() for t in texts]
+        lowered = [t[:MAX_TEXT].lower() for t in texts]
         rare = {"max_df": COMMON} if len(texts) >= MANY else {}
         parts = []
         for options in ({"token_pattern": r"[^\W_]+", **rare}, {"analyzer": "char_wb", "ngram_range": (3, 5)}):

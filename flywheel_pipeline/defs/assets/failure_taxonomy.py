@@ -18,6 +18,7 @@ from flywheel_pipeline.steps.cluster import (
     dump_modes,
     load_modes,
     rank_modes,
+    weighted_verdicts,
 )
 
 GROUP = "analyze_and_cluster"
@@ -70,8 +71,8 @@ def _taxonomy(lake: Lake, bench: Workbench, labels: list[Annotation]) -> Taxonom
 
 
 def _verdicts(lake: Lake, labels: list[Annotation]) -> list[Verdict]:
-    weights = {s.trace_id: s.weight for s in lake.read("sampled_traces", SampledTrace)}
-    return [Verdict(a.trace_id, a.verdict == "fail", weights.get(a.trace_id)) for a in labels]
+    failed = {a.trace_id: a.verdict == "fail" for a in labels}
+    return weighted_verdicts(failed, lake.read("sampled_traces", SampledTrace))
 
 
 def _assignments(taxonomy: Taxonomy, labels: list[Annotation]) -> list[FailureAssignment]:

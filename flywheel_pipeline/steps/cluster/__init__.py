@@ -2,7 +2,7 @@
 
 from flywheel_pipeline.steps.cluster.build import Taxonomy, build_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, dump_modes, load_modes
-from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes
+from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes, weighted_verdicts
 
 __all__ = [
     "Failure",
@@ -14,4 +14,5 @@ __all__ = [
     "dump_modes",
     "load_modes",
     "rank_modes",
+    "weighted_verdicts",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel_pipeline.records import FailureMode
+from flywheel_pipeline.records import FailureMode, SampledTrace
 from flywheel_pipeline.stats import Rate, proportion, weighted_rate
 from flywheel_pipeline.steps.cluster.modes import Mode, taxonomy_version
 
@@ -17,6 +18,18 @@ class Verdict:
     trace_id: str
     failed: bool
     weight: float | None
+
+
+def weighted_verdicts(failed: Mapping[str, bool], samples: Sequence[SampledTrace]) -> list[Verdict]:
+    """Return the verdicts {trace_id: failed} with their weights: those of the batch that holds most of them.
+
+    Every batch is a probability sample of its own window; weights of several batches, which may overlap, do not
+    add up to one population. Traces outside that batch carry no weight.
+    """
+    counts = Counter(s.batch for s in samples if s.trace_id in failed)
+    batch = max(counts, key=lambda b: (counts[b], b), default=None)
+    weights = {s.trace_id: s.weight for s in samples if s.batch == batch}
+    return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
 
 
 def rank_modes(modes: Sequence[Mode], verdicts: Sequence[Verdict]) -> list[FailureMode]:

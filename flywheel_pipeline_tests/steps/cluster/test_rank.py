@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flywheel_pipeline.steps.cluster.modes import Member, Mode, taxonomy_version
-from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes
+from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes, weighted_verdicts
 from flywheel_pipeline_tests.builders import a_sampled_trace
 
 
@@ -75,3 +75,15 @@ def test_a_mode_without_failures_remains_in_the_table_with_the_version_of_all() 
 def test_modes_without_any_verdict_have_an_unknown_share() -> None:
     (row,) = rank_modes([a_mode_of("fm")], [])
     assert (row.share, row.share_low, row.share_high) == (0.0, 0.0, 1.0)
+
+
+def test_only_the_batch_that_holds_most_verdicts_gives_weights() -> None:
+    samples = [
+        a_sampled_trace(batch="a", trace_id="t1", weight=9.0),
+        a_sampled_trace(batch="b", trace_id="t1", weight=2.0),
+        a_sampled_trace(batch="b", trace_id="t2", weight=3.0),
+        a_sampled_trace(batch="c", trace_id="t9", weight=5.0),
+    ]
+    found = weighted_verdicts({"t1": True, "t2": False, "t3": False}, samples)
+    assert found == [Verdict("t1", True, 2.0), Verdict("t2", False, 3.0), Verdict("t3", False, None)]
+    assert weighted_verdicts({"t3": True}, samples) == [Verdict("t3", True, None)]
