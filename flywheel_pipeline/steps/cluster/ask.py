@@ -11,7 +11,6 @@ from flywheel_pipeline.prompting import ask_about, load_prompt
 from flywheel_pipeline.steps.cluster.modes import Failure, Mode
 
 ROLE = "taxonomy"
-NONE = "none"
 SHOWN = 12
 """Notes of one cluster that a model is shown, the most central first."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import LLM, Embed
-from flywheel_pipeline.steps.cluster.ask import NONE, Assignment, NamedMode, NamedModes, assign_ask, name_ask
+from flywheel_pipeline.steps.cluster.ask import Assignment, NamedMode, NamedModes, assign_ask, name_ask
 from flywheel_pipeline.steps.cluster.group import group_texts
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, mint_mode
 from flywheel_pipeline.steps.cluster.wording import comparable
@@ -29,7 +29,7 @@ def build_taxonomy(
     A failure that is a member already, with the same text, stays where it is (so that a person's moves
     last and a re-run asks nothing). One that the expert gave a category goes to the mode of that name.
     The others are assigned to a known mode by the model; those that fit none are grouped by likeness and
-    each group becomes a mode that the model names.
+    each group becomes a mode that the model names. Where a call failed the failure stays unassigned for now.
 
     Raises:
         ModelError: the model gave no usable name for the groups.
@@ -89,7 +89,9 @@ def _assign(failures: Sequence[Failure], modes: list[Mode], llm: LLM, app: str) 
     rest = [f for f, offered in offers if not offered]
     replies = llm.ask([assign_ask(f, offered, app) for f, offered in asked])
     for (failure, _), reply in zip(asked, replies, strict=True):
-        found = reply.parsed if isinstance(reply.parsed, Assignment) else Assignment(mode_id=NONE, confidence=0)
+        found = reply.parsed
+        if not isinstance(found, Assignment):
+            continue  # no answer is no verdict: the failure stays as it is, and the next run asks again
         if found.mode_id in members:
             members[found.mode_id].append(Member(failure.trace_id, failure.text, "LLM", round(found.confidence, 3)))
         else:

@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.errors import ModelError
-from flywheel_pipeline.steps.cluster.ask import NONE, Assignment, NamedMode, NamedModes
+from flywheel_pipeline.steps.cluster.ask import Assignment, NamedMode, NamedModes
 from flywheel_pipeline.steps.cluster.build import Taxonomy, build_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, dump_modes, load_modes
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.fakes import FakeEmbed, FakeLLM
 
 TOPICS = ("discount", "handover", "tone")
+NONE = "none"
 
 
 def a_failure(trace_id: str, text: str, category: str | None = None) -> Failure:
@@ -295,3 +296,10 @@ def test_an_injected_instruction_reaches_the_model_only_as_data_within_the_fence
         assert len(body) == len(user) - len("```json\n\n```")
         assert "\n" not in body
         assert isinstance(json.loads(body), dict)
+
+
+def test_a_failure_that_no_answer_came_for_waits_and_is_asked_about_again() -> None:
+    known, new = build(FAILURES).modes, a_failure("new", "discount for pensioners")
+    waiting = build([*FAILURES, new], known, a_model(assign=lambda _: "provider is down"))
+    assert waiting.modes == known
+    assert members(build([*FAILURES, new], waiting.modes).modes)["discount"] == {"d1", "d2", "d3", "new"}
