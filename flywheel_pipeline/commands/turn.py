@@ -92,6 +92,8 @@ def _cause(event: dg.DagsterEvent) -> str:
         error = error.cause
     if error is None:
         return f"{event.step_key} failed"
+    if error.cls_name == "DagsterAssetCheckFailedError":
+        return f"a blocking check ({event.step_key}): what follows would rest on wrong data, so it was not run"
     text = error.message.strip()
     ours = {c.__name__ for c in FlywheelError.__subclasses__()}
     return text.split(": ", 1)[-1] if error.cls_name in ours else f"{event.step_key}: {text}"

@@ -140,6 +140,7 @@ def test_judges_that_contradict_the_expert_keep_the_candidate_from_being_made(de
     result = place.turn()
     assert not result.success
     assert any("judges_agree_with_expert" in line and line.startswith("error") for line in place.said)
+    assert any("a blocking check" in cause for cause in result.stopped_by)
     assert place.lake.read("prompt_candidate", PromptCandidate) == []
     assert place.one("select count(*) from eval_results") > 0
 

@@ -26,7 +26,7 @@ class Row:
 def label_rows(file: str, data: bytes) -> Iterator[Row]:
     """Yield the rows of a label file by its ending: .csv, .tsv, .jsonl or .json."""
     suffix = PurePath(file).suffix.lower()
-    text = data.decode("utf-8-sig", errors="surrogateescape")
+    text = data.decode("utf-8-sig", errors="surrogateescape").replace("\x00", "")
     if not text.strip():
         yield Row(0, {}, "", "the file is empty: hand it in again")
     elif suffix in (".csv", ".tsv"):

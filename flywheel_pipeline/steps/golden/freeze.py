@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import GoldenCase
@@ -13,6 +14,8 @@ from flywheel_pipeline.steps.golden.cases import Draft, LabelledTrace, draft_cas
 from flywheel_pipeline.steps.golden.select import facility_location, quota
 from flywheel_pipeline.steps.golden.split import families, split_of
 from flywheel_pipeline.steps.golden.synthesise import vary_case
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,7 @@ def grow_golden_set(
     return _frozen(existing, list(new.values()), sessions, embed, added_in)
 
 
-def _failures(
-    existing: Sequence[GoldenCase], drafts: Sequence[Draft], vectors: np.ndarray, quotas: Quotas
-) -> list[Draft]:
+def _failures(existing: Sequence[GoldenCase], drafts: Sequence[Draft], vectors: Floats, quotas: Quotas) -> list[Draft]:
     chosen: list[Draft] = []
     have = {c.case_id for c in existing}
     for mode in dict.fromkeys(d.mode_id for d in drafts if d.kind == "failure"):
@@ -69,7 +70,7 @@ def _failures(
     return chosen
 
 
-def _happy_paths(drafts: Sequence[Draft], vectors: np.ndarray, n: int, taken: set[str]) -> list[Draft]:
+def _happy_paths(drafts: Sequence[Draft], vectors: Floats, n: int, taken: set[str]) -> list[Draft]:
     rows = [i for i, d in enumerate(drafts) if d.kind == "happy_path"]
     failed = [i for i, d in enumerate(drafts) if d.kind == "failure"]
     free = [i for i in rows if drafts[i].case_id not in taken]

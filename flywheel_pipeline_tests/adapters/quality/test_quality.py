@@ -58,7 +58,7 @@ def test_each_kind_of_fault_fails_its_own_expectation_with_the_values_that_break
         "n_fail_in_range": (1, ("-1 (1 times)",)),
         "fail_recall_in_range": (1, ("1.5 (1 times)",)),
         "status_allowed": (1, ("fine (1 times)",)),
-        "status_present": (1, ("nan (1 times)",)),
+        "status_present": (1, ("missing (1 times)",)),
     }
 
 

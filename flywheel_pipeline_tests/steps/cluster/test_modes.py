@@ -43,7 +43,7 @@ MODES = st.lists(
     ),
     max_size=3,
     unique_by=lambda m: m.mode_id,
-)
+).filter(lambda modes: len(traces := [x.trace_id for m in modes for x in m.members]) == len(set(traces)))
 
 
 def a_mode(**changes: Any) -> Mode:
@@ -134,3 +134,10 @@ def test_a_failure_is_clustered_by_its_code_else_by_its_comment() -> None:
 )
 def test_of_several_categories_the_first_counts(written: str | None, read: str | None) -> None:
     assert Failure.of(an_annotation(category=written)).category == read
+
+
+def test_a_failure_copied_into_a_second_mode_is_told() -> None:
+    member = Member("t1", "made up", "HUMAN", 1.0)
+    content = dump_modes([a_mode(members=(member,)), a_mode(mode_id="fm-2", members=(member,))])
+    with pytest.raises(CorruptFileError, match="t1 is a member twice"):
+        load_modes(content)
