@@ -69,7 +69,10 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         "n_fail": dg.MetadataValue.int(verdicts["fail"]),
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
-        "batches": preview(log, ("source_file", "n_rows", "n_annotations", "n_rejects", "fingerprint"), 100),
+        "batches": table(
+            ("file", "rows", "used", "rejected", "fingerprint"),
+            [[x.source_file, x.n_rows, x.n_annotations, x.n_rejects, x.fingerprint[:16]] for x in log[-100:]],
+        ),
         "rejects": table(
             ("file", "line", "reason", "excerpt"),
             [[r.file, r.line, r.reason, r.excerpt] for r in labels.rejects[:20]],

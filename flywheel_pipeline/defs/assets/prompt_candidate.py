@@ -53,10 +53,8 @@ def prompt_candidate(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
 
 def improve(lake: Lake, bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     """Return the candidates against the production prompt; none when nothing fails."""
-    cases, baseline = (
-        lake.read("golden_set", GoldenCase),
-        lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version]),
-    )
+    cases = lake.read("golden_set", GoldenCase)
+    baseline = lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version])
     trusted = deciding(lake.read("judge_alignment", JudgeAlignment))
     judgement = Judgement(
         lambda rows: case_outcomes(rows, trusted),

@@ -29,7 +29,8 @@ def sampled_traces(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg
     frame, rows = draw_batch(lake.lake, bench)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(rows),
+            "dagster/row_count": len(lake.lake.read("sampled_traces", SampledTrace)),
+            "n_sampled": len(rows),
             "batch": rows[0].batch if rows else "no traces to sample",
             "n_frame": len(frame),
             "coverage": coverage_plot(frame, rows),

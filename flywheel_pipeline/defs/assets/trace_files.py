@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
+from typing import Any
 
 import dagster as dg
 
 from flywheel_pipeline.adapters.home import HomeFile, read_lines
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, table
+from flywheel_pipeline.defs.metadata import definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
-from flywheel_pipeline.records import CaptureLog, Json
+from flywheel_pipeline.records import CaptureLog, Json, Reject
 from flywheel_pipeline.steps.capture import Bounds, read_traces
 
 GROUP = "capture_and_label"
@@ -36,18 +37,21 @@ def capture_log(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
     """Reads every new or changed landing file once and accounts for each of its rows: captured or rejected."""
     fresh = read_new_files(lake.lake, bench)
     log = lake.lake.read("capture_log", CaptureLog)
-    rejects = lake.lake.frame("select file, line, reason, excerpt from rejects where source = 'traces' order by all")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(log),
-            "files_read_now": len(fresh),
-            "n_rows_in": sum(f.n_rows_in for f in log),
-            "n_traces": sum(f.n_traces for f in log),
-            "n_rejects": len(rejects),
-            "files": preview(log, ("source_file", "n_rows_in", "n_traces", "n_rejects", "fingerprint"), 50),
-            "rejects": table(("file", "line", "reason", "excerpt"), rejects.head(20).values.tolist()),
-        }
-    )
+    rejects = lake.lake.read("rejects", Reject, "source = 'traces'")
+    return dg.MaterializeResult(metadata={"files_read_now": len(fresh), **_shown(log, rejects)})
+
+
+def _shown(log: list[CaptureLog], rejects: list[Reject]) -> dict[str, Any]:
+    files = [[x.source_file, x.n_rows_in, x.n_traces, x.n_rejects, x.fingerprint[:16]] for x in log[-50:]]
+    told = [[r.file, r.line, r.reason, r.excerpt] for r in rejects[:20]]
+    return {
+        "dagster/row_count": len(log),
+        "n_rows_in": sum(f.n_rows_in for f in log),
+        "n_traces": sum(f.n_traces for f in log),
+        "n_rejects": len(rejects),
+        "files": table(("file", "rows", "traces", "rejected", "fingerprint"), files),
+        "rejects": table(("file", "line", "reason", "excerpt"), told),
+    }
 
 
 def read_new_files(lake: Lake, bench: Workbench) -> list[str]:
