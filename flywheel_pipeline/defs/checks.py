@@ -30,13 +30,13 @@ from flywheel_pipeline.records import (
 from flywheel_pipeline.steps.annotate import read_labels
 
 KINDS = {
-    "present": "No required value is missing",
-    "unique": "Ids are unique",
-    "allowed": "Values are among those allowed",
-    "in_range": "Numbers are in range",
-    "known": "Every reference points to a row that exists",
+    "values_present": "No required value is missing",
+    "ids_unique": "Ids are unique",
+    "values_allowed": "Values are among those allowed",
+    "numbers_in_range": "Numbers are in range",
+    "references_known": "Every reference points to a row that exists",
 }
-"""The expectations of `records.py` by kind: one check each, named `<kind>`."""
+"""The checks made of the expectations of `records.py`, one a kind; the name ends as theirs do."""
 
 NOT_BLOCKING = {"prompt_candidate"}
 """Tables that nothing in a run is made from, so that a failing check need not stop it."""
@@ -46,7 +46,7 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 def build_expectation_checks(name: str) -> dg.AssetChecksDefinition:
     """Return the great-expectations checks of one table: one check a kind of expectation."""
-    by_kind = {k: [e for e in expectations(name) if e.name.endswith(f"_{k}")] for k in KINDS}
+    by_kind = {k: [e for e in expectations(name) if e.name.endswith(k[k.index("_") :])] for k in KINDS}
     used = {k: es for k, es in by_kind.items() if es}
     specs = [
         dg.AssetCheckSpec(

@@ -13,7 +13,7 @@ import pytest
 
 from flywheel_pipeline.adapters.quality import expectations
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.checks import count_rows, run_on_lake
+from flywheel_pipeline.defs.checks import KINDS, count_rows, run_on_lake
 from flywheel_pipeline.records import LabelLog, PromptCandidate
 from flywheel_pipeline_tests.builders import (
     a_candidate,
@@ -159,3 +159,12 @@ def test_judges_that_contradict_the_expert_keep_the_candidate_from_being_made(de
 )
 def test_rows_of_label_files_are_counted(name: str, data: bytes, rows: int) -> None:
     assert count_rows(name, data) == rows
+
+
+def test_every_expectation_of_every_table_is_in_exactly_one_check(place: Place) -> None:
+    defs = build_definitions(place.bench.settings)
+    told = {(k.asset_key.to_user_string(), k.name) for c in defs.asset_checks or [] for k in c.check_keys}
+    for table in ("raw_traces", "annotations", "golden_set", "eval_results"):
+        for e in expectations(table):
+            kinds = [kind for kind in KINDS if e.name.endswith(kind[kind.index("_") :])]
+            assert len(kinds) == 1 and (table, kinds[0]) in told, e.name
