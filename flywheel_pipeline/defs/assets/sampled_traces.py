@@ -11,7 +11,7 @@ from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import SampledTrace
-from flywheel_pipeline.steps.sample import Design, Frame, sample_traces
+from flywheel_pipeline.steps.sample import MAX_FRAME, Design, Frame, sample_traces
 
 FRAME_SQL = files("flywheel_pipeline.steps.sample").joinpath("frame.sql").read_text(encoding="utf-8")
 SHOWN = ("trace_id", "stratum", "reason", "inclusion_probability", "weight")
@@ -32,7 +32,7 @@ def sampled_traces(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg
             "dagster/row_count": len(lake.lake.read("sampled_traces", SampledTrace)),
             "n_sampled": len(rows),
             "batch": rows[0].batch if rows else "no traces to sample",
-            "n_frame": len(frame),
+            "n_frame": round(sum(1 / f.kept for f in frame)),
             "coverage": coverage_plot(frame, rows),
             "allocation": table(
                 ("stratum", "in frame", "sampled", "share of frame", "share of sample"),
@@ -50,7 +50,8 @@ def draw_batch(lake: Lake, bench: Workbench) -> tuple[list[Frame], list[SampledT
     could not be weighted back to production any more. Only a new window or design draws a new one.
     """
     design = _design(lake, bench)
-    frame = [Frame(*row) for row in lake.frame(FRAME_SQL, [design.since, design.until]).itertuples(index=False)]
+    asked = [design.since, design.until, design.seed, MAX_FRAME, MAX_FRAME]
+    frame = [Frame(*row) for row in lake.frame(FRAME_SQL, asked).itertuples(index=False)]
     batches = {
         f.name: [SampledTrace(**row) for row in bench.home.read_jsonl(f"samples/{f.name}")]
         for f in bench.home.files("samples")
@@ -89,16 +90,17 @@ def _strata(frame: list[Frame], rows: list[SampledTrace]) -> dict[str, tuple[int
         "ordinary": lambda f: not (f.thumbs_down or f.failed or f.silent or f.many_turns or f.slow or f.long),
         "all": lambda f: True,
     }
+    found = {name: [f for f in frame if test(f)] for name, test in tests.items()}
     return {
-        name: (sum(map(test, frame)), sum(f.trace_id in chosen for f in frame if test(f)))
-        for name, test in tests.items()
+        name: (round(sum(1 / f.kept for f in own)), sum(f.trace_id in chosen for f in own))
+        for name, own in found.items()
     }
 
 
 def allocation(frame: list[Frame], rows: list[SampledTrace]) -> list[list[object]]:
     """Return per kind of trace how many there are and how many were drawn."""
     counts = _strata(frame, rows)
-    n, m = max(len(frame), 1), max(len(rows), 1)
+    n, m = max(counts["all"][0], 1), max(len(rows), 1)
     return [[name, a, b, f"{a / n:.0%}", f"{b / m:.0%}"] for name, (a, b) in counts.items()]
 
 

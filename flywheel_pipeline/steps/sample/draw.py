@@ -13,6 +13,9 @@ from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.steps.sample.inclusion import inclusion_probabilities
 from flywheel_pipeline.steps.sample.pivotal import local_pivotal
 
+MAX_FRAME = 1_000
+"""Flagged traces, and ordinary ones, that are compared with each other at most: the draw is quadratic in them."""
+
 MAX_TEXT = 2_000
 """Characters of a question that its place among the others depends on."""
 
@@ -48,6 +51,8 @@ class Frame:
     many_turns: bool
     slow: bool
     long: bool
+    kept: float = 1.0
+    """The probability with which the trace came into the frame, where there are too many to look at all."""
 
     def risk(self, multiplier: float) -> float:
         """Return 1 for an ordinary trace, up to `multiplier` for one that the user disliked."""
@@ -80,10 +85,12 @@ def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed) -> list[
     if not frame:
         return []
     risk = np.array([f.risk(design.risk_multiplier) for f in frame])
-    probability = inclusion_probabilities(risk, design.size, design.uniform_share)
+    kept = np.array([f.kept for f in frame])
+    probability = inclusion_probabilities(risk, design.size, design.uniform_share, kept)
     points = embed.embed([f.input[:MAX_TEXT] for f in frame])
     chosen = local_pivotal(probability, points, design.seed)
-    return [_row(frame[i], float(risk[i]), float(probability[i]), design, len(frame)) for i in chosen]
+    n_frame = round(float((1 / kept).sum()))
+    return [_row(frame[i], float(risk[i]), float(kept[i] * probability[i]), design, n_frame) for i in chosen]
 
 
 def _row(trace: Frame, risk: float, probability: float, design: Design, n_frame: int) -> SampledTrace:

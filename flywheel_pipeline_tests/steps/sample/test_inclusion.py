@@ -65,3 +65,11 @@ def test_the_risks_themselves_stay_as_they_were():
     risk = np.array([1.0, 100, 1, 1])
     inclusion_probabilities(risk, 2, 0.3)
     assert risk.tolist() == [1, 100, 1, 1]
+
+
+def test_what_was_kept_by_halves_counts_twice() -> None:
+    kept = np.array([1.0] * 10 + [0.5] * 20)
+    risk = np.array([10.0] * 10 + [1.0] * 20)
+    final = kept * inclusion_probabilities(risk, 6, 0.3, kept)
+    assert final[0] / final[-1] == pytest.approx((0.3 / 50 + 0.7 * 10 / 140) / (0.3 / 50 + 0.7 / 140))
+    assert (1 / final)[:10].sum() < (1 / final).sum()
