@@ -87,3 +87,18 @@ def test_a_backfill_of_a_week_is_one_run(place: Place) -> None:
 
 def test_days_with_long_gaps_become_several_runs() -> None:
     assert contiguous(["2023-05-01", "2025-06-02", "2025-06-04"]) == [["2023-05-01"], ["2025-06-02", "2025-06-04"]]
+
+
+def test_of_equally_full_rows_the_longer_and_then_the_newer_counts(place: Place) -> None:
+    first = {**some_traces(1, "2025-06-02")[0], "session_id": "short and old"}
+    newer = {**first, "started_at": "2025-06-02T23:00:00Z", "session_id": "short and new"}
+    longer = {**first, "messages": [*first["messages"], {"role": "user", "content": "More?"}], "session_id": "long"}
+    who = "select session_id from raw_traces where trace_id = '2025-06-02-0'"
+    place.put_traces("0.jsonl", newer)
+    place.put_traces("z.jsonl", first)  # the last file, but not the newest row
+    capture(place)
+    assert place.one(who) == "short and new"
+    place.put_traces("0.jsonl", longer)
+    place.put_traces("z.jsonl", newer)
+    capture(place)
+    assert place.one(who) == "long"
