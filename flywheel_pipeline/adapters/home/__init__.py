@@ -33,8 +33,8 @@ class HomeFile:
         return f"{self.size}:{self.modified_ns}"
 
     def settled(self, seconds: float) -> bool:
-        """Return whether the file was last written to at least `seconds` ago."""
-        return time.time() - self.modified_ns / 1e9 >= seconds
+        """Return whether the file was last written to at least `seconds` ago, or by a clock that is ahead of ours."""
+        return not 0 <= time.time() - self.modified_ns / 1e9 < seconds
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content."""

@@ -38,7 +38,9 @@ def capture_log(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
     fresh = read_new_files(lake.lake, bench)
     log = lake.lake.read("capture_log", CaptureLog)
     rejects = lake.lake.read("rejects", Reject, "source = 'traces'")
-    return dg.MaterializeResult(metadata={"files_read_now": len(fresh), **_shown(log, rejects)})
+    waiting = {f.name for f in bench.home.files("traces")} - {x.source_file for x in log}
+    told: dict[str, Any] = {"files_read_now": len(fresh), "still_being_written": ", ".join(sorted(waiting)) or "none"}
+    return dg.MaterializeResult(metadata={**told, **_shown(log, rejects)})
 
 
 def _shown(log: list[CaptureLog], rejects: list[Reject]) -> dict[str, Any]:

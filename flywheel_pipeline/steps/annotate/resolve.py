@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from flywheel_pipeline.records import Annotation, Reject
 from flywheel_pipeline.steps.annotate.read import LabelFile, reject
 
+DEFER = "defer"
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -21,7 +23,8 @@ class Labels:
 def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], arbiter: str) -> Labels:
     """Join the files, reject verdicts on unknown traces, and mark the verdict that counts for each trace.
 
-    An annotator's latest dated verdict counts; the arbiter's counts over others'. Verdicts that differ
+    An annotator's latest dated verdict counts; the arbiter's counts over others'; to defer counts only where
+    nobody judged. Verdicts that differ
     and can not be ordered so contradict each other: all of them become rejects until somebody decides.
     """
     annotations: list[Annotation] = []
@@ -50,7 +53,7 @@ def _resolve(rows: Sequence[Annotation], arbiter: str) -> Labels:
     for a in rows:
         by_annotator[a.annotator].append(a)
     final = _latest(by_annotator.get(arbiter, []))
-    if final is not None:
+    if final is not None and final.verdict != DEFER:
         return Labels(tuple(replace(a, is_current=a is final) for a in rows), ())
     finals: dict[str, Annotation] = {}
     for annotator, own in by_annotator.items():
@@ -58,7 +61,7 @@ def _resolve(rows: Sequence[Annotation], arbiter: str) -> Labels:
         if final is None:
             return _contradiction(rows, own, f"{annotator} gave both; add labelled_at, or correct the file")
         finals[annotator] = final
-    decided = _agreed(list(finals.values()))
+    decided = _agreed(_judged(list(finals.values())))
     if decided is None:
         return _contradiction(
             rows, list(finals.values()), f"the annotators differ; {arbiter} (the arbiter) must decide"
@@ -73,10 +76,15 @@ def _latest(rows: Sequence[Annotation]) -> Annotation | None:
     if len({a.verdict for a in rows}) == 1:
         return max(rows, key=lambda a: (bool(a.labelled_at), a.labelled_at, a.source_file, a.source_line))
     if any(a.labelled_at is None for a in rows):
-        return None
+        return _agreed(_judged(rows))
     last = max(a.labelled_at for a in rows if a.labelled_at)
     newest = [a for a in rows if a.labelled_at == last]
     return newest[-1] if len({a.verdict for a in newest}) == 1 else None
+
+
+def _judged(rows: Sequence[Annotation]) -> Sequence[Annotation]:
+    """Leave out who deferred, unless all did: to defer is not to judge, so it contradicts nobody."""
+    return [a for a in rows if a.verdict != DEFER] or rows
 
 
 def _agreed(rows: Sequence[Annotation]) -> Annotation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -36,3 +37,11 @@ def test_a_file_that_is_written_all_the_time_is_left_out_and_the_others_are_not(
     finally:
         stop.set()
         writer.join()
+
+
+def test_a_file_that_a_clock_ahead_of_ours_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    path = tmp_path / "labels" / "a.csv"
+    path.write_text("trace_id,verdict")
+    os.utime(path, (time.time() + 3600, time.time() + 3600))
+    assert [f.name for f in Home(tmp_path).settled_files("labels", 5)] == ["a.csv"]

@@ -153,3 +153,14 @@ def test_every_verdict_ends_in_exactly_one_place_and_one_counts_for_every_trace_
     assert "gone" not in counting
     gone = {(a.source_file, a.source_line) for a in said if a.trace_id == "gone"}
     assert gone <= set(rejected)
+
+
+def test_a_deferred_trace_contradicts_nobody():
+    assert current(resolve(verdict("defer", "ada", line=2), verdict("fail", "bob", line=3))) == [("fail", 3)]
+    assert current(resolve(verdict("defer", "expert", line=2), verdict("pass", "bob", line=3))) == [("pass", 3)]
+    assert current(resolve(verdict("defer", line=2), verdict("fail", line=3))) == [("fail", 3)]
+    assert current(resolve(verdict("defer", "ada", line=2), verdict("defer", "bob", line=3))) == [("defer", 3)]
+
+
+def test_a_later_deferral_by_the_same_annotator_takes_the_verdict_back():
+    assert current(resolve(verdict("pass", day=1, line=2), verdict("defer", day=2, line=3))) == [("defer", 3)]

@@ -54,6 +54,8 @@ def _likeness(a: str, b: str, weight: Mapping[str, float] | None = None) -> floa
         return sum(weight.get(w, 1.0) for w in stems) if weight else float(len(stems))
 
     x, y = content_words(a), content_words(b)
+    if x and x == y:
+        return 1.0
     shared, smaller = size(x & y), min(size(x), size(y))
     if not smaller:
         return 0.0
@@ -89,6 +91,6 @@ def _fit(note: str, mode: dict[str, Any], rarity: Mapping[str, float]) -> float:
 
 
 def _rarity(texts: Sequence[str]) -> dict[str, float]:
-    """Return the weight of every stem: one that half of the notes hold tells them apart by nothing."""
+    """Return the weight of every stem: 1 for one that a single note holds, 0 for one that all hold."""
     spread = Counter(w for text in texts for w in content_words(text))
     return {w: max(0.0, log2(len(texts) / n) / log2(len(texts))) if len(texts) > 2 else 1.0 for w, n in spread.items()}

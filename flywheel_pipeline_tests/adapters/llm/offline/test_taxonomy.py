@@ -103,3 +103,8 @@ def test_without_modes_a_failure_belongs_to_none() -> None:
 
 def test_equal_questions_get_equal_answers() -> None:
     assert _modes(DISCOUNTS, NUMBERS) == _modes(DISCOUNTS, NUMBERS)
+
+
+def test_a_note_of_the_same_words_as_all_examples_is_assigned_to_their_mode() -> None:
+    mode = {"mode_id": "fm-1", "name": "x", "definition": "", "examples": ["handover missing", "missing: handover"]}
+    assert _reply({"modes": [mode], "failure": {"note": "handover missing", "comment": None}})["mode_id"] == "fm-1"
