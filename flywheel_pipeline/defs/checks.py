@@ -189,7 +189,7 @@ def count_rows(name: str, data: bytes) -> int:
     if not text.strip():
         return 1
     if name.lower().endswith((".csv", ".tsv")):
-        delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+        delimiter = max(",;\t", key=text.lstrip().split("\n", 1)[0].count)
         return (
             sum(any(c.strip() for c in row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
             - 1

@@ -149,6 +149,7 @@ def test_judges_that_contradict_the_expert_keep_the_candidate_from_being_made(de
     ("name", "data", "rows"),
     [
         ("a.csv", b'trace_id,comment\nt1,"two\nlines"\n\nt2,x\n', 2),
+        ("a.csv", b'\n\ntrace_id;comment\nt1;"two\nlines"\n', 1),
         ("a.tsv", b"trace_id\tverdict\nt1\tpass\n", 1),
         ("a.jsonl", b'{"trace_id": "t1"}\n\n{"trace_id": "t2"}\n', 2),
         ("a.json", b'[{"trace_id": "t1"}, {"trace_id": "t2"}]', 2),

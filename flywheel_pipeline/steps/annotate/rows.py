@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-csv.field_size_limit(64 << 20)
+csv.field_size_limit(2**31 - 1)  # the file is in memory already; its own bound would raise from deep inside
 
 
 @dataclass(frozen=True)
