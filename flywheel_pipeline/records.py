@@ -103,6 +103,26 @@ class RawTrace:
 
 
 @dataclass(frozen=True)
+class CapturedTrace(RawTrace):
+    """A trace as one landing file holds it, before it is resolved with what other files say of it."""
+
+    n_rows: Annotated[int, Column("Rows of the file that it was made of: 1, or its spans", low=1)]
+    spans: Annotated[Json | None, Column("The spans it was made of, so that later ones can join them")]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a user said of a trace, wherever and whenever it arrived."""
+
+    trace_id: Annotated[str, Column("The trace")]
+    score: Annotated[float | None, Column("1 thumbs up, 0 thumbs down", low=0, high=1)]
+    comment: Annotated[str | None, Column("The user's words")]
+    given_at: Annotated[datetime | None, Column("When (UTC), if the source says so")]
+    source_file: Annotated[str, Column("The landing file")]
+    source_line: Annotated[int, Column("The line in it, from 1", low=1)]
+
+
+@dataclass(frozen=True)
 class CaptureLog:
     """One landing file: what was in it and what became of every row."""
 

@@ -1,12 +1,14 @@
 """The trace formats that are recognised, one module each, in the order in which they are tried.
 
-A format module has `NAME`, `recognises(record) -> bool` and `read(record, source) -> RawTrace`; `read`
-raises `UnreadableError` with the reason when the record is of the format but can not be used.
+A format module has `NAME`, `recognises(record) -> bool` and `read(record, source) -> Iterator[Item]`. A record is
+one JSON object of a file: a line of JSONL, an item of an array, a whole document, a row of a table. `read` raises
+`UnreadableError` with the reason when the record is of the format but can not be used at all, and yields
+`Unreadable` for an item of it that can not.
 """
 
 from flywheel_pipeline.steps.capture.formats import chat
-from flywheel_pipeline.steps.capture.formats.common import Source, UnreadableError
+from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
 
 FORMATS = (chat,)
 
-__all__ = ["FORMATS", "Source", "UnreadableError"]
+__all__ = ["FORMATS", "Item", "Source", "UnreadableError"]

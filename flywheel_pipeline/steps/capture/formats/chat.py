@@ -15,7 +15,7 @@ Whatever else a line holds is kept in `tags`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel_pipeline.records import Json, RawTrace
@@ -52,14 +52,14 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return isinstance(record.get("messages"), list)
 
 
-def read(record: Mapping[str, Any], source: Source) -> RawTrace:
-    """Return the trace; see the module for the keys."""
+def read(record: Mapping[str, Any], source: Source) -> Iterator[RawTrace]:
+    """Yield the trace; see the module for the keys."""
     messages = [_message(m, i) for i, m in enumerate(record["messages"])]
     if not any(m["role"] == "user" for m in messages):
         raise UnreadableError("no message has the role `user`")
     asked, answered = last_exchange(messages)
     score, comment = _feedback(record.get("feedback"))
-    return RawTrace(
+    yield RawTrace(
         trace_id=text(record, "trace_id") or text(record, "id") or content_id(record),
         session_id=text(record, "session_id"),
         started_at=utc(_time(record)),

@@ -7,20 +7,26 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeAlias
 
 from flywheel_pipeline.prompting import text_of
+from flywheel_pipeline.records import Feedback, RawTrace
+from flywheel_pipeline.steps.capture.spans import Span, Unreadable
+
+Item: TypeAlias = RawTrace | Span | Feedback | Unreadable
+"""What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a record came from."""
+    """Where a record came from; `fields` is the user's field map for files of no known format."""
 
     file: str
     line: int
     app: str
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 class UnreadableError(Exception):

@@ -1,0 +1,73 @@
+"""A span: one step of a trace (a model call, a tool, a retrieval), whatever system recorded it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+KINDS = ("trace", "agent", "chain", "llm", "tool", "retriever", "embedding", "evaluator", "other")
+"""What a span did; `trace` is the record that stands for the trace as a whole where a format has one."""
+
+
+@dataclass(slots=True)
+class Span:
+    """One step. Texts may be JSON text; `messages` is what a model was sent, `reply` what it answered.
+
+    `messages` and `reply` are OpenAI-style (see `messages.to_messages`); `documents` are
+    `{id, title, content, score}`. `tags` keeps what else is worth keeping; `n_dropped` counts the fields of
+    the source that are kept nowhere.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None = None
+    name: str = ""
+    kind: str = "other"
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+    input: str | None = None
+    output: str | None = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    reply: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    model: str | None = None
+    app: str | None = None
+    session_id: str | None = None
+    prompt_name: str | None = None
+    prompt_version: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    feedback_score: float | None = None
+    feedback_comment: str | None = None
+    tags: dict[str, Any] = field(default_factory=dict)
+    n_dropped: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is set, as JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept = {k: v for k, v in values.items() if v not in (None, "", [], {}, 0)}
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in kept.items()}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Span:
+        """Return the span that `as_dict` was made of."""
+        times = {k: datetime.fromisoformat(values[k]) for k in ("started_at", "ended_at") if k in values}
+        return cls(**{**values, **times})
+
+    def merged(self, other: Span) -> Span:
+        """Return this span with what only `other`, a later record of the same step, says, and what it says anew."""
+        mine, theirs = self.as_dict(), other.as_dict()
+        tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
+        return Span.of({**mine, **theirs, **({"tags": tags} if tags else {})})
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """One item of a record (a span, a score) that can not be used, while the rest of the record can."""
+
+    reason: str
+    excerpt: str = ""
