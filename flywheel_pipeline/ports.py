@@ -15,6 +15,21 @@ Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Block:
+    """A piece of a landing file that can be read without the rest.
+
+    `kind` is `lines` (of JSON), `document` (one JSON value), `protobuf`, or `rows` (of a table: (line, {column:
+    value})). A `problem` says why the piece can not be read: `data` then holds its beginning.
+    """
+
+    kind: str
+    first_line: int = 1
+    data: bytes = b""
+    rows: tuple[tuple[int, Mapping[str, Any]], ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Ask:
     """One question to a model: the role decides which model; `schema` the shape of the reply."""
 

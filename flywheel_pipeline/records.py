@@ -123,14 +123,35 @@ class Feedback:
 
 
 @dataclass(frozen=True)
-class CaptureLog:
-    """One landing file: what was in it and what became of every row."""
+class CapturedFile:
+    """One landing file as it was read: what can not be counted any more once it is in the lake."""
 
     source_file: Annotated[str, Column("The landing file, relative to `traces/`", unique=True)]
     fingerprint: Annotated[str, Column("SHA-256 of the file's content, and the settings that it was read with")]
-    n_rows_in: Annotated[int, Column("Rows (lines or array items) in the file", low=0)]
-    n_traces: Annotated[int, Column("Rows captured as traces", low=0)]
+    source_format: Annotated[str, Column("The formats found in it, the most frequent first")]
+    n_bytes: Annotated[int, Column("Its size, as it lay there", low=0)]
+    n_rows_in: Annotated[int, Column("Rows in the file: traces, spans, scores, and what could not be read", low=0)]
+    n_repeated: Annotated[int, Column("Spans that say the same a second time", low=0)]
+    n_fields_dropped: Annotated[int, Column("Fields that hold something and are kept nowhere", low=0)]
+    redacted: Annotated[Json, Column("{kind: values replaced}")]
+
+
+@dataclass(frozen=True)
+class CaptureLog:
+    """One landing file: rows in = rows out + duplicates + rejects."""
+
+    source_file: Annotated[str, Column("The landing file, relative to `traces/`", unique=True)]
+    fingerprint: Annotated[str, Column("SHA-256 of the file's content, and the settings that it was read with")]
+    source_format: Annotated[str, Column("The formats found in it, the most frequent first")]
+    n_bytes: Annotated[int, Column("Its size, as it lay there", low=0)]
+    n_rows_in: Annotated[int, Column("Rows in the file: traces, spans, scores, and what could not be read", low=0)]
+    n_rows_out: Annotated[int, Column("Rows that traces are made of, and feedback", low=0)]
+    n_traces: Annotated[int, Column("Traces, or pieces of traces that other files complete", low=0)]
+    n_feedback: Annotated[int, Column("Rows of feedback", low=0)]
+    n_duplicates: Annotated[int, Column("Rows of which a fuller or newer one counts, of this or another file", low=0)]
     n_rejects: Annotated[int, Column("Rows that could not be read; each is in `rejects`", low=0)]
+    n_fields_dropped: Annotated[int, Column("Fields that hold something and are kept nowhere", low=0)]
+    redacted: Annotated[Json, Column("{kind: values replaced}")]
     days: Annotated[Json, Column("{day: traces} of the event days that the file touches")]
 
 
@@ -322,8 +343,10 @@ class LLMCall:
 
 
 TABLES: Mapping[str, type] = {
+    "captured_files": CapturedFile,
+    "captured_traces": CapturedTrace,
+    "feedback": Feedback,
     "capture_log": CaptureLog,
-    "captured_traces": RawTrace,
     "raw_traces": RawTrace,
     "rejects": Reject,
     "sampled_traces": SampledTrace,
@@ -338,4 +361,4 @@ TABLES: Mapping[str, type] = {
     "prompt_candidate": PromptCandidate,
     "llm_calls": LLMCall,
 }
-"""Every table of the lake, in flywheel order. `captured_traces` holds each landing file's rows, read once."""
+"""Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from flywheel_pipeline.errors import SettingsError
 
@@ -73,11 +73,31 @@ class LLMSettings(Section):
     budget_usd: float = Field(5.0, ge=0)
 
 
+class SourceSettings(Section):
+    """How certain landing files are read: `files` is a pattern such as `crm/*.csv`; the first that fits counts.
+
+    `fields` maps ours to theirs, for example `input: question`; it is meant for files of no known format.
+    """
+
+    files: str
+    format: str | None = None
+    fields: dict[str, str] = {}
+
+
+RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
+
+
 class CaptureSettings(Section):
-    """What counts as a trace."""
+    """What counts as a trace, how it is read, and what of it is not kept."""
 
     start_date: date = date(2023, 1, 1)
     max_line_mb: float = Field(16, gt=0, le=1000)
+    max_document_mb: float = Field(200, gt=0, le=2000)
+    max_reject_share: float = Field(0.01, ge=0, le=1)
+    sources: tuple[SourceSettings, ...] = ()
+    redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
+    redact_salt: SecretStr = SecretStr("")
+    retention_days: int | None = Field(None, ge=1)
 
 
 class SampleSettings(Section):

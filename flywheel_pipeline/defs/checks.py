@@ -8,7 +8,8 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -37,6 +38,9 @@ KINDS = {
     "references_known": "Every reference points to a row that exists",
 }
 """The checks made of the expectations of `records.py`, one a kind; the name ends as theirs do."""
+
+MAX_BROKEN, FIRST_ROWS = 10_000, 1_000
+"""Rows that great-expectations is given: those that break an expectation, and others."""
 
 NOT_BLOCKING = {"prompt_candidate"}
 """Tables that nothing in a run is made from, so that a failing check need not stop it."""
@@ -69,19 +73,52 @@ def build_expectation_checks(name: str) -> dg.AssetChecksDefinition:
 
 
 def run_on_lake(lake: Lake, name: str, wanted: Sequence[Expectation]) -> list[Outcome]:
-    """Run expectations on a table of the lake; of long texts only the first character is read."""
+    """Run expectations on a table of the lake: on every row that SQL finds to break one, and on the first rows.
+
+    So a table of millions never becomes Python objects; of long texts only the first character is read.
+    """
+    if not wanted:
+        return []
     needed = list(dict.fromkeys(e.column for e in wanted))
     bare = {e.column for e in wanted} - {e.column for e in wanted if not e.name.endswith("_present")}
     types = {s.name: s.sql_type for s in columns(TABLES[name])}
     cells = [f"left({c}, 1) as {c}" if c in bare and types[c] == "VARCHAR" else c for c in needed]
-    known = {e.references: _known(lake, name, e) for e in wanted if e.references}
-    return run_expectations(lake.frame(f"select {', '.join(cells)} from {name}"), wanted, known)
+    broken = " or ".join(f"({breaks(name, e)})" for e in wanted)
+    listed = ", ".join(cells)
+    frame = lake.frame(
+        f"(select {listed} from {name} where {broken} limit {MAX_BROKEN})"
+        f" union all (select {listed} from {name} where not coalesce({broken}, false) limit {FIRST_ROWS})"
+    )
+    known = {e.references: _known(lake, frame[e.column], e.references) for e in wanted if e.references}
+    n_rows = int(str(lake.frame(f"select count(*) as n from {name}").iat[0, 0]))
+    return [replace(o, n_rows=n_rows) for o in run_expectations(frame, wanted, known)]
 
 
-def _known(lake: Lake, name: str, expectation: Expectation) -> list[object]:
-    other, column = (expectation.references or ".").split(".")
-    sql = f"select distinct {column} as v from {other} where {column} in (select {expectation.column} from {name})"
-    found: list[object] = lake.frame(sql)["v"].tolist()
+def breaks(name: str, expectation: Expectation) -> str:
+    """Return the SQL condition of the rows of `name` that break an expectation."""
+    c, kwargs = expectation.column, expectation.kwargs
+    if expectation.references:
+        other, column = expectation.references.split(".")
+        return f"{c} is not null and {c} not in (select {column} from {other} where {column} is not null)"
+    if "value_set" in kwargs:
+        listed = ", ".join("'" + str(v).replace("'", "''") + "'" for v in kwargs["value_set"])
+        return f"{c} not in ({listed})"
+    if "min_value" in kwargs:
+        low, high = kwargs["min_value"], kwargs["max_value"]
+        ends = [f"{c} < {low}" if low is not None else "", f"{c} > {high}" if high is not None else ""]
+        return " or ".join(e for e in ends if e)
+    if expectation.name.endswith("_unique"):
+        return f"{c} in (select {c} from {name} group by {c} having count(*) > 1)"
+    return f"{c} is null"
+
+
+def _known(lake: Lake, values: Iterable[Any], references: str) -> list[object]:
+    other, column = references.split(".")
+    asked = sorted({str(v) for v in values if v is not None and v == v})
+    marks = ", ".join("?" for _ in asked) or "null"
+    found: list[object] = lake.frame(f"select distinct {column} as v from {other} where {column} in ({marks})", asked)[
+        "v"
+    ].tolist()
     return found
 
 
@@ -101,42 +138,57 @@ def _result(name: str, kind: str, outcomes: Sequence[tuple[Expectation, Outcome]
 
 @dg.asset_check(asset="capture_log", blocking=True)
 def rows_accounted(lake: LakeResource) -> dg.AssetCheckResult:
-    """Every row of every landing file is a captured trace or a reject."""
+    """Of every landing file: rows in = rows out + duplicates + rejects."""
     off = lake.lake.frame(
-        "select l.source_file, n_rows_in, n_traces, n_rejects, t.n as stored, r.n as rejected from capture_log l"
-        " left join (select source_file, count(*) n from captured_traces group by 1) t using (source_file)"
-        " left join (select file, count(*) n from rejects where source = 'traces' group by 1) r"
-        "   on r.file = l.source_file"
-        " where n_rows_in != n_traces + n_rejects or coalesce(t.n, 0) != n_traces or coalesce(r.n, 0) != n_rejects"
+        "select source_file, n_rows_in, n_rows_out, n_duplicates, n_rejects from capture_log"
+        " where n_rows_in != n_rows_out + n_duplicates + n_rejects order by source_file"
     )
-    names = ("file", "rows in", "traces", "rejects", "stored", "rejected")
+    names = ("file", "rows in", "rows out", "duplicates", "rejects")
+    told = f"{len(off)} landing files whose rows do not add up" if len(off) else "the rows of every file add up"
     return dg.AssetCheckResult(
         passed=off.empty,
-        metadata={"n_files_off": len(off), "off": table(names, off.fillna(0).values.tolist())},
+        description=told,
+        metadata={"n_files_off": len(off), "off": table(names, off.values.tolist()[:50])},
     )
 
 
 @dg.asset_check(asset="capture_log")
-def no_rejected_traces(lake: LakeResource) -> dg.AssetCheckResult:
-    """No row of a landing file had to be rejected; the table tells file, line and reason of each that was."""
-    return _no_rejects(lake.lake, "traces")
+def few_rejected_traces(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """No more rows of a landing file were rejected than `capture.max_reject_share` allows."""
+    limit = bench.settings.capture.max_reject_share
+    over = lake.lake.frame(
+        "select source_file, n_rows_in, n_rejects, n_rejects / n_rows_in as share from capture_log"
+        " where n_rejects > ? * n_rows_in order by n_rejects desc, source_file",
+        [limit],
+    )
+    rejects = lake.lake.read("rejects", Reject, "source = 'traces'", limit=50)
+    first = f"; the first: {rejects[0].file}, line {rejects[0].line}: {rejects[0].reason}" if rejects else ""
+    told = f"{len(over)} files with more than {limit:.1%} of their rows rejected{first}"
+    return dg.AssetCheckResult(
+        passed=over.empty,
+        severity=WARN,
+        description=told,
+        metadata={
+            "files": table(("file", "rows in", "rejects", "share"), over.values.tolist()[:50]),
+            "rejects": table(("file", "line", "reason", "excerpt"), _told(rejects)),
+        },
+    )
+
+
+def _told(rejects: Sequence[Reject]) -> list[list[Any]]:
+    return [[r.file, r.line, r.reason, r.excerpt] for r in rejects]
 
 
 @dg.asset_check(asset="annotations")
 def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
     """No row of a label file had to be rejected; the table tells file, line and reason of each that was."""
-    return _no_rejects(lake.lake, "labels")
-
-
-def _no_rejects(lake: Lake, source: str) -> dg.AssetCheckResult:
-    rejects = lake.read("rejects", Reject, "source = ?", [source])
-    rows = [[r.file, r.line, r.reason, r.excerpt] for r in rejects[:50]]
+    rejects = lake.lake.read("rejects", Reject, "source = 'labels'")
     metadata: dict[str, Any] = {
         "n_rejects": len(rejects),
-        "rejects": table(("file", "line", "reason", "excerpt"), rows),
+        "rejects": table(("file", "line", "reason", "excerpt"), _told(rejects[:50])),
     }
     first = f"; the first: {rejects[0].file}, line {rejects[0].line}: {rejects[0].reason}" if rejects else ""
-    told = f"{len(rejects)} rows of {source} rejected{first}"
+    told = f"{len(rejects)} rows of labels rejected{first}"
     return dg.AssetCheckResult(passed=not rejects, severity=WARN, metadata=metadata, description=told)
 
 
@@ -277,6 +329,6 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return all checks."""
     hidden = {"rejects", "captured_traces", "label_log", "llm_calls"}
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
-    own = [rows_accounted, no_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
+    own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
            one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
     return [*generated, *own]

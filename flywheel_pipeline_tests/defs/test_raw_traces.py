@@ -9,7 +9,7 @@ import pytest
 
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
-from flywheel_pipeline.defs.assets.trace_files import read_new_files
+from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.partitions import contiguous, range_tags
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
@@ -23,7 +23,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def capture(place: Place) -> list[str]:
-    read_new_files(place.lake, place.bench)
+    capture_files(place.lake, place.bench)
     days = due_days(place.lake)
     write_days(place.lake, days)
     return days
@@ -31,7 +31,7 @@ def capture(place: Place) -> list[str]:
 
 def test_only_days_with_traces_are_due_and_a_second_look_finds_none(place: Place) -> None:
     assert capture(place) == ["2025-06-02", "2025-06-03", "2025-06-05"]
-    assert read_new_files(place.lake, place.bench) == []
+    assert capture_files(place.lake, place.bench) == []
     assert due_days(place.lake) == []
 
 
@@ -69,7 +69,7 @@ def test_a_trace_seen_twice_keeps_its_fullest_row(place: Place) -> None:
 def test_a_changed_setting_reads_the_files_again(place: Place) -> None:
     capture(place)
     (place.root / "flywheel.yaml").write_text("{capture: {start_date: 2025-06-03}, automation: {settle_seconds: 0}}")
-    assert read_new_files(place.lake, place.bench) == ["a.jsonl", "b.jsonl"]
+    assert capture_files(place.lake, place.bench) == ["a.jsonl", "b.jsonl"]
     assert place.one("select count(*) from rejects where reason like '%capture.start_date%'") == 3
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.assets.raw_traces import write_days
-from flywheel_pipeline.defs.assets.trace_files import read_new_files
+from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.sensors import look, request_days
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
@@ -97,7 +97,7 @@ def test_days_are_requested_once_they_were_read(place: Place, instance: dg.Dagst
     context = dg.build_sensor_context(instance=instance)
     assert isinstance(request_days(context, place.resource), dg.SkipReason)
     place.put_traces("a.jsonl", *some_traces(1, "2025-06-02"), *some_traces(1, "2025-08-01"))
-    read_new_files(place.lake, place.bench)
+    capture_files(place.lake, place.bench)
     asked = request_days(context, place.resource)
     assert isinstance(asked, dg.SensorResult) and asked.run_requests
     ranges = [

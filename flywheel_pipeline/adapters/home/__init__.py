@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,19 +108,6 @@ class Home:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         replace_text(path, before + ("\n" if before and not before.endswith("\n") else "") + lines)
-
-
-def read_lines(file: HomeFile, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number, bytes) of a file; of a longer line only its first `max_bytes` + 1 bytes."""
-    with file.path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(max_bytes + 1):
-            number += 1
-            yield number, line.rstrip(b"\r\n")
-            while len(line) > max_bytes and not line.endswith(b"\n"):
-                line = stream.readline(max_bytes + 1)
-                if not line:
-                    break
 
 
 def _row(path: Path, number: int, line: str) -> dict[str, Any]:

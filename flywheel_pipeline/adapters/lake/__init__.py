@@ -8,9 +8,9 @@ ever holds a lock.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,25 +22,47 @@ from flywheel_pipeline.errors import QueryError
 from flywheel_pipeline.records import TABLES, columns
 
 Record = TypeVar("Record")
+MEMORY = "1GB"
+"""What one connection may hold in memory; what a sort needs beyond goes to disk."""
+ROW_GROUP = 4096
+"""Rows of a row group: small enough that reading one day of a file leaves most of the others alone."""
 
 
 class Lake:
     """All tables under one folder."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, threads: int | None = None) -> None:
+        self.root, self.threads = root, threads
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open an in-memory DuckDB in which every table is a view; a table without rows is an empty view."""
-        con = duckdb.connect(":memory:")
+        con = self._open()
         try:
             con.execute("set timezone = 'UTC'")
             for table in TABLES:
-                con.execute(f"create view {table} as {self._scan(table)}")
+                self._create_view(con, table)
             yield con
         finally:
             con.close()
+
+    def _create_view(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
+        try:
+            con.execute(f"create view {table} as {self._scan(table)}")
+        except duckdb.BinderException:
+            raise QueryError(
+                f"{self.root / table} was written by another version of this package. "
+                f"Everything in {self.root} is computed: delete it and run again."
+            ) from None
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """Open an empty in-memory database whose large sorts go to disk instead of growing without end."""
+        con = duckdb.connect(":memory:")
+        con.execute(f"set memory_limit = '{MEMORY}'")
+        con.execute(f"set temp_directory = {_quote(self.root / '.tmp')}")
+        if self.threads:
+            con.execute(f"set threads = {self.threads}")
+        return con
 
     def _scan(self, table: str) -> str:
         specs = columns(TABLES[table])
@@ -69,12 +91,20 @@ class Lake:
             except duckdb.Error as error:
                 raise QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
 
-    def read(self, table: str, record: type[Record], where: str = "true", params: Sequence[Any] = ()) -> list[Record]:
-        """Return the rows of a small table as records, in their stable order."""
+    def read(
+        self,
+        table: str,
+        record: type[Record],
+        where: str = "true",
+        params: Sequence[Any] = (),
+        limit: int | None = None,
+    ) -> list[Record]:
+        """Return the rows of a small table as records, in their stable order; the first `limit` of them."""
         names = [s.name for s in columns(TABLES[table])]
         order = ", ".join(str(i + 1) for i in range(len(names)))
         with self.connect() as con:
             sql = f"select {', '.join(names)} from {table} where {where} order by {order}"
+            sql += f" limit {limit}" if limit is not None else ""
             return [record(*row) for row in con.execute(sql, list(params)).fetchall()]
 
     def write(self, table: str, rows: Sequence[Any], part: str = "all", inputs: str = "") -> None:
@@ -82,28 +112,51 @@ class Lake:
 
         `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`).
         """
-        specs = columns(TABLES[table])
-        values = [astuple(row) for row in rows]
-        frame = pd.DataFrame({s.name: pd.Series([v[i] for v in values], dtype=object) for i, s in enumerate(specs)})
-        con = duckdb.connect(":memory:")
+        con = self._open()
         try:
-            con.register("rows", _storable(frame))
-            self._copy(con, table, "rows", part, inputs)
+            frame = to_frame(table, rows)
+            con.register("rows", frame)
+            try:
+                self._copy(con, table, "rows", part, inputs)
+            except duckdb.InvalidInputException:  # a lone surrogate, told only once it is met
+                con.register("rows", _storable(frame))
+                self._copy(con, table, "rows", part, inputs)
         finally:
             con.close()
+
+    def remove(self, table: str, chosen: Callable[[str], bool]) -> None:
+        """Remove the partitions of `table` whose name is `chosen`."""
+        for path in self._files(table):
+            if chosen(path.stem):
+                path.unlink(missing_ok=True)
 
     def write_query(self, table: str, sql: str, params: Sequence[Any], part: str, inputs: str = "") -> int:
         """Replace one partition of `table` by the result of `sql` over the views; returns its row count."""
         with self.connect() as con:
-            con.execute(f"create temp table rows as {sql}", list(params))
-            self._copy(con, table, "rows", part, inputs)
-            return int(con.execute("select count(*) from rows").fetchall()[0][0])
+            return self.write_from(con, table, sql, params, part, inputs)
 
-    def _copy(self, con: duckdb.DuckDBPyConnection, table: str, source: str, part: str, inputs: str) -> None:
-        casts = ", ".join(f"cast({s.name} as {s.sql_type}) as {s.name}" for s in columns(TABLES[table]))
-        options = f"format parquet, compression zstd, kv_metadata {{inputs: '{_word(inputs)}'}}"
+    def write_from(
+        self, con: duckdb.DuckDBPyConnection, table: str, sql: str, params: Sequence[Any], part: str, inputs: str
+    ) -> int:
+        """Like `write_query`, over a connection of `connect` that may hold tables of its own."""
+        return self._copy(con, table, f"({sql})", part, inputs, params)
+
+    def _copy(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        source: str,
+        part: str,
+        inputs: str,
+        params: Sequence[Any] = (),
+    ) -> int:
+        options = (
+            f"format parquet, compression zstd, row_group_size {ROW_GROUP}, kv_metadata {{inputs: '{_word(inputs)}'}}"
+        )
         with replacing(self._file(table, part)) as path:
-            con.execute(f"copy (select {casts} from {source}) to {_quote(path)} ({options})").fetchall()
+            copy = f"copy (select {casts(table)} from {source}) to {_quote(path)} ({options})"
+            copied = con.execute(copy, list(params)).fetchall()
+            return int(copied[0][0])
 
     def inputs(self, table: str) -> dict[str, str]:
         """Return the `inputs` digest that every partition of `table` was written with."""
@@ -124,8 +177,20 @@ class Lake:
         return self.root / table / f"{_word(part)}.parquet"
 
 
+def casts(table: str) -> str:
+    """Return the select list that gives every column of `table` the type that its record declares."""
+    return ", ".join(f"cast({s.name} as {s.sql_type}) as {s.name}" for s in columns(TABLES[table]))
+
+
+def to_frame(table: str, rows: Sequence[Any]) -> pd.DataFrame:
+    """Return records of the table's class as a frame that DuckDB can scan."""
+    names = [s.name for s in columns(TABLES[table])]
+    values = zip(*map(attrgetter(*names), rows), strict=True) if rows else [()] * len(names)
+    return pd.DataFrame({n: pd.Series(column, dtype=object) for n, column in zip(names, values, strict=True)})
+
+
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Let DuckDB see text as text even where Python holds a lone surrogate, which Parquet can not store."""
+    """Replace lone surrogates, which UTF-8 and with it Parquet can not hold."""
 
     def clean(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -3,18 +3,22 @@
 import hashlib
 import warnings
 from collections.abc import Sequence
-from importlib.resources import files
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.assets.trace_files import GROUP, capture_log
+if TYPE_CHECKING:
+    import duckdb
+
+from flywheel_pipeline.adapters.lake import Lake, casts, to_frame
+from flywheel_pipeline.defs.assets.trace_files import GROUP, SQL, capture_log
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.partitions import daily_partitions
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.settings import Settings
-
-DAY_SQL = files("flywheel_pipeline.steps.capture").joinpath("day.sql").read_text(encoding="utf-8")
+from flywheel_pipeline.steps.capture import join_pieces
 
 
 def build_raw_traces(settings: Settings) -> dg.AssetsDefinition:
@@ -53,11 +57,24 @@ def _decorator(settings: Settings):
 def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
     """Write event days from what all files hold of them; returns their traces. A day without any is no file."""
     inputs, written = due_inputs(lake), lake.inputs("raw_traces")
-    held = {day: day in inputs or day in written for day in days}
-    return {
-        day: lake.write_query("raw_traces", DAY_SQL, [day, day], day, inputs.get(day, "empty")) if held[day] else 0
-        for day in days
-    }
+    held = [day for day in days if day in inputs or day in written]
+    counts = dict.fromkeys(days, 0)
+    if held:
+        with lake.connect() as con:
+            con.execute(SQL["superseded"])
+            con.register("pieces_joined", to_frame("captured_traces", _joined(con, min(held), max(held))))
+            con.execute(f"create temp table joined as select {casts('captured_traces')} from pieces_joined")
+            for day in held:
+                params, digest = [day, day, day, day], inputs.get(day, "empty")
+                counts[day] = lake.write_from(con, "raw_traces", SQL["day"], params, day, digest)
+    return counts
+
+
+def _joined(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> list[CapturedTrace]:
+    """Return the traces of a range of days whose spans came in several pieces."""
+    pieces: list[dict[str, Any]] = con.execute(SQL["pieces"], [first, last]).df().to_dict("records")  # type: ignore[assignment]
+    groups = groupby(pieces, key=lambda piece: piece["trace_id"])
+    return [join_pieces(list(group)) for _, group in groups]
 
 
 def due_inputs(lake: Lake) -> dict[str, str]:

@@ -2,18 +2,24 @@
 
 import hashlib
 import json
-import re
+import time
+from collections import Counter
+from importlib.resources import files
 from typing import Any
 
 import dagster as dg
 
-from flywheel_pipeline.adapters.home import HomeFile, read_lines
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.metadata import definition_metadata, table
+from flywheel_pipeline.capturing import expire_originals, read_new_files
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
-from flywheel_pipeline.records import CaptureLog, Json, Reject
-from flywheel_pipeline.steps.capture import Bounds, read_traces
+from flywheel_pipeline.records import CaptureLog, Reject
+from flywheel_pipeline.steps.capture import Rules
 
+SQL = {
+    name: files("flywheel_pipeline.steps.capture").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    for name in ("superseded", "log", "pieces", "day")
+}
 GROUP = "capture_and_label"
 
 trace_files = dg.AssetSpec(
@@ -34,58 +40,76 @@ trace_files = dg.AssetSpec(
     metadata=definition_metadata("capture_log"),
 )
 def capture_log(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """Reads every new or changed landing file once and accounts for each of its rows: captured or rejected."""
-    fresh = read_new_files(lake.lake, bench)
-    log = lake.lake.read("capture_log", CaptureLog)
-    rejects = lake.lake.read("rejects", Reject, "source = 'traces'")
-    waiting = {f.name for f in bench.home.files("traces")} - {x.source_file for x in log}
-    told: dict[str, Any] = {"files_read_now": len(fresh), "still_being_written": ", ".join(sorted(waiting)) or "none"}
-    return dg.MaterializeResult(metadata={**told, **_shown(log, rejects)})
+    """Reads every new or changed landing file once and accounts for each of its rows: rows in = rows out +
+    duplicates + rejects. Personal data and secrets are replaced here, before anything is stored.
+    """
+    fresh = capture_files(lake.lake, bench)
+    gone = remove_originals(lake.lake, bench)
+    told: dict[str, Any] = {
+        "files_read_now": len(fresh),
+        "originals_removed": len(gone),
+        "still_being_written": _waiting(lake, bench),
+    }
+    return dg.MaterializeResult(metadata={**told, **_shown(lake.lake)})
 
 
-def _shown(log: list[CaptureLog], rejects: list[Reject]) -> dict[str, Any]:
-    files = [[x.source_file, x.n_rows_in, x.n_traces, x.n_rejects, x.fingerprint[:16]] for x in log[-50:]]
-    told = [[r.file, r.line, r.reason, r.excerpt] for r in rejects[:20]]
+def capture_files(lake: Lake, bench: Workbench) -> list[str]:
+    """Read the landing files that are new or changed and settled, and account for them; returns their names."""
+    settled = bench.home.settled_files("traces", bench.settle_seconds)
+    fresh = read_new_files(lake, settled, bench.settings.capture, rules_of(bench))
+    write_log(lake)
+    return fresh
+
+
+def remove_originals(lake: Lake, bench: Workbench) -> list[str]:
+    """Remove landing files that were read and are older than `capture.retention_days`; returns their names."""
+    days = bench.settings.capture.retention_days
+    return expire_originals(bench.home.files("traces"), lake, time.time(), days) if days else []
+
+
+def rules_of(bench: Workbench) -> Rules:
+    """Return how the settings want traces to be read."""
+    capture = bench.settings.capture
+    salt = capture.redact_salt.get_secret_value()
+    return Rules(bench.settings.app.name, capture.start_date, utc_now(), redact=capture.redact, salt=salt)
+
+
+def write_log(lake: Lake) -> None:
+    """Write `capture_log` anew where a file was read since: files share traces, so that one changes another's count."""
+    marks = lake.inputs("captured_files")
+    inputs = hashlib.sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()[:16]
+    if marks and lake.inputs("capture_log").get("all") != inputs:
+        with lake.connect() as con:
+            con.execute(SQL["superseded"])
+            lake.write_from(con, "capture_log", SQL["log"], [], "all", inputs)
+
+
+def _waiting(lake: LakeResource, bench: Workbench) -> str:
+    known = {x.source_file for x in lake.lake.read("capture_log", CaptureLog)}
+    return ", ".join(sorted({f.name for f in bench.home.files("traces")} - known)[:50]) or "none"
+
+
+def _shown(lake: Lake) -> dict[str, Any]:
+    log = lake.read("capture_log", CaptureLog)
+    rejects = lake.read("rejects", Reject, "source = 'traces'", limit=20)
+    names = ("n_rows_in", "n_rows_out", "n_duplicates", "n_rejects", "n_fields_dropped")
+    rows = [[x.source_file, x.source_format, *(getattr(x, n) for n in names), x.redacted] for x in log[-50:]]
+    columns = ("file", "format", "rows in", "rows out", "duplicates", "rejected", "fields dropped", "redacted")
     return {
         "dagster/row_count": len(log),
-        "n_rows_in": sum(f.n_rows_in for f in log),
-        "n_traces": sum(f.n_traces for f in log),
-        "n_rejects": len(rejects),
-        "files": table(("file", "rows", "traces", "rejected", "fingerprint"), files),
-        "rejects": table(("file", "line", "reason", "excerpt"), told),
+        "n_traces": sum(x.n_traces for x in log),
+        **{n: sum(getattr(x, n) for x in log) for n in names},
+        "n_feedback": sum(x.n_feedback for x in log),
+        "redacted": bars(sorted(_redacted(log).items())) if _redacted(log) else "nothing",
+        "files": table(columns, rows),
+        "rejects": table(
+            ("file", "line", "reason", "excerpt"), [[r.file, r.line, r.reason, r.excerpt] for r in rejects]
+        ),
     }
 
 
-def read_new_files(lake: Lake, bench: Workbench) -> list[str]:
-    """Read the landing files whose content is not in the log yet; returns their names."""
-    known = lake.inputs("captured_traces")
-    settled = bench.home.settled_files("traces", bench.settle_seconds)
-    files = [(f, f"{f.fingerprint()}-{_rules(bench)}") for f in settled]
-    fresh = [(f, digest) for f, digest in files if known.get(part_of(f)) != digest]
-    for file, digest in fresh:
-        _read_file(lake, bench, file, digest)
-    return [f.name for f, _ in fresh]
-
-
-def _read_file(lake: Lake, bench: Workbench, file: HomeFile, digest: str) -> None:
-    capture = bench.settings.capture
-    max_bytes = int(capture.max_line_mb * 1_000_000)
-    bounds = Bounds(bench.settings.app.name, capture.start_date, utc_now(), max_bytes)
-    captured = read_traces(file.name, read_lines(file, max_bytes), bounds)
-    part, days = part_of(file), Json(json.dumps(captured.days()))
-    row = CaptureLog(file.name, digest, captured.n_rows_in, len(captured.traces), len(captured.rejects), days)
-    lake.write("rejects", captured.rejects, part=f"traces-{part}")
-    lake.write("capture_log", [row], part=part)
-    lake.write("captured_traces", captured.traces, part=part, inputs=digest)  # last: this marks the file as read
-
-
-def part_of(file: HomeFile) -> str:
-    """Return the partition that holds a landing file's rows: a changed file replaces its own."""
-    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", file.name)
-    return safe if safe == file.name else f"{safe}-{hashlib.sha256(file.name.encode()).hexdigest()[:8]}"
-
-
-def _rules(bench: Workbench) -> str:
-    """Return what beside its content decides how a file is read, so that a changed setting reads it again."""
-    capture = bench.settings.capture
-    return f"{bench.settings.app.name}-{capture.start_date}-{capture.max_line_mb:g}"
+def _redacted(log: list[CaptureLog]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for row in log:
+        total.update(json.loads(row.redacted))
+    return total

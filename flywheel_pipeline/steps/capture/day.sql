@@ -1,14 +1,22 @@
--- One event day of raw_traces from the captured rows of all files.
--- A trace id that appears twice resolves to the fullest row, then the newest, then the last file and line.
-select * exclude (place)
-from (
-    select *, row_number() over (
-        partition by trace_id
-        order by
-            (output is not null)::int + (feedback_score is not null)::int desc,
-            n_turns desc, started_at desc, source_file desc, source_line desc
-    ) as place
-    from captured_traces
+-- One event day of raw_traces: the captured rows that count, the traces joined of pieces (`joined`), each with the
+-- newest feedback that arrived for it. The order is that of the files and, within a block of one, of time.
+with opinion as (
+    select
+        trace_id,
+        arg_max(score, (given_at, source_file, source_line)) as score,
+        arg_max(comment, (given_at, source_file, source_line)) as comment
+    from feedback group by trace_id
+),
+counted as (
+    select * exclude (n_rows, spans) from captured_traces
+    anti join superseded using (trace_id, source_file, source_line)
+    where started_at >= ?::date and started_at < ?::date + interval 1 day
+    union all by name
+    select * exclude (n_rows, spans) from joined
+    where started_at >= ?::date and started_at < ?::date + interval 1 day
 )
-where place = 1 and started_at >= ?::date and started_at < ?::date + interval 1 day
-order by started_at, trace_id
+select
+    t.* replace (
+        coalesce(o.score, t.feedback_score) as feedback_score, coalesce(o.comment, t.feedback_comment) as feedback_comment
+    )
+from counted t left join opinion o using (trace_id)

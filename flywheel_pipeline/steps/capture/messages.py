@@ -24,11 +24,15 @@ ROLES: Mapping[str, str] = {
 MAX_DEPTH = 20
 _HOLDERS = (
     "messages", "input_messages", "output_messages", "message", "chat_history", "choices", "generations", "contents",
-    "candidates", "new_message", "input", "inputs", "prompt", "prompts", "question", "query", "user_input", "user_query",
+    "candidates", "new_message", "input", "inputs", "prompt", "prompts", "question", "query", "user_input",
+    "user_query",
     "text", "content", "parts", "output", "outputs", "response", "answer", "result", "completion", "value", "kwargs",
     "data",
 )  # fmt: skip
 """Keys of an object that is no message itself under which a conversation is found, in the order tried."""
+_ASKED = ("messages", "contents", "input", "prompt")
+_SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt")
+"""Keys of a request's messages, and of the system prompt that stands beside them."""
 
 
 def loads(value: Any) -> Any:
@@ -80,8 +84,18 @@ def _of_object(value: Mapping[str, Any], role: str, depth: int) -> list[dict[str
         if value.get(key) not in (None, "", [], {}):
             found = to_messages(value[key], role, depth + 1)
             if found:
-                return found
+                return [*_instructions(value, found, depth), *found] if key in _ASKED else found
     return [{"role": role, "content": json.dumps(value, ensure_ascii=False, default=str)}]
+
+
+def _instructions(value: Mapping[str, Any], found: list[dict[str, Any]], depth: int) -> list[dict[str, Any]]:
+    """Return the system prompt of a request that tells it beside its messages (Anthropic, Responses, Gemini)."""
+    config = value.get("config")
+    for place in (value, config if isinstance(config, Mapping) else {}):
+        told = next((place[k] for k in _SYSTEM if place.get(k) not in (None, "", [], {})), None)
+        if told is not None and not any(m["role"] == "system" for m in found):
+            return to_messages(told, "system", depth + 1)
+    return []
 
 
 def is_message(value: Any) -> bool:
@@ -172,8 +186,13 @@ def _sort_part(part: Any, texts: list[str], calls: list[dict[str, Any]], results
     inner = part.get("message_content")
     part = inner if isinstance(inner, Mapping) else part
     kind = str(part.get("type") or "")
-    called = next((part[k] for k in ("function_call", "functionCall") if isinstance(part.get(k), Mapping)), None)
-    answered = next((part[k] for k in ("function_response", "functionResponse") if isinstance(part.get(k), Mapping)), None)
+    called = next(
+        (part[k] for k in ("function_call", "functionCall", "toolUse") if isinstance(part.get(k), Mapping)), None
+    )
+    answered = next(
+        (part[k] for k in ("function_response", "functionResponse", "toolResult") if isinstance(part.get(k), Mapping)),
+        None,
+    )
     if called or kind in ("tool_call", "tool_use", "tool-call", "function_call"):
         calls.append(_call(called or part))
     elif answered or kind in ("tool_call_response", "tool_result", "tool-result", "function_call_output"):
@@ -188,14 +207,19 @@ def _sort_part(part: Any, texts: list[str], calls: list[dict[str, Any]], results
         texts.append(text if isinstance(text, str) else f"[{kind}]" if kind and kind != "text" else _dump(text or part))
 
 
+_CALL_IDS = ("id", "call_id", "toolCallId", "tool_call_id", "toolUseId")
+
+
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool call of any form as OpenAI's."""
     if isinstance(call.get("tool_call"), Mapping):
         call = call["tool_call"]
     function = call["function"] if isinstance(call.get("function"), Mapping) else call
-    arguments = next((function[k] for k in ("arguments", "args", "input", "parameters") if function.get(k) is not None), "")
+    arguments = next(
+        (function[k] for k in ("arguments", "args", "input", "parameters") if function.get(k) is not None), ""
+    )
     return {
-        "id": str(call.get("id") or call.get("call_id") or call.get("toolCallId") or call.get("tool_call_id") or ""),
+        "id": str(next((call[k] for k in _CALL_IDS if call.get(k)), "")),
         "type": "function",
         "function": {
             "name": str(function.get("name") or call.get("toolName") or call.get("name") or ""),
@@ -206,7 +230,7 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 def _result(value: Mapping[str, Any], result: Any) -> dict[str, Any]:
     """Return a tool's result as a message."""
-    keys = ("tool_call_id", "tool_use_id", "call_id", "toolCallId", "id")
+    keys = ("tool_call_id", "tool_use_id", "call_id", "toolCallId", "toolUseId", "id")
     made = {"role": "tool", "content": _result_text(result)}
     made["tool_call_id"] = str(next((value[k] for k in keys if value.get(k)), ""))
     name = value.get("name") or value.get("toolName")
@@ -214,7 +238,11 @@ def _result(value: Mapping[str, Any], result: Any) -> dict[str, Any]:
 
 
 def _result_text(result: Any) -> str:
-    if isinstance(result, list) and result and all(isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in result):
+    if (
+        isinstance(result, list)
+        and result
+        and all(isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in result)
+    ):
         return "\n".join(p["text"] for p in result)
     return result if isinstance(result, str) else "" if result is None else _dump(result)
 

@@ -1,130 +1,229 @@
-"""The rows of one landing file -> traces and rejects."""
+"""A block of a landing file -> traces, feedback and rejects, every row accounted for."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flywheel_pipeline.records import RawTrace, Reject
+from flywheel_pipeline.ports import Block
+from flywheel_pipeline.records import CapturedTrace, Feedback, Reject
+from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
 from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
-from flywheel_pipeline.steps.capture.formats.common import clean, finite
+from flywheel_pipeline.steps.capture.formats.common import clean
+from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
+from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_json, split_lines
+from flywheel_pipeline.steps.capture.redact import Redactor
+from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
 EXCERPT = 200
-TOO_DEEP = "nested too deeply"
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
+_Format = Any
+"""A module of `formats`; see there for what it holds."""
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """What a row may be like to count as a trace."""
+class Rules:
+    """How a file is read: what may count as a trace, the format if it is forced, and what is redacted."""
 
     app: str
     first_day: date
     now: datetime
-    max_bytes: int
+    format: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    redact: tuple[str, ...] = ()
+    salt: str = ""
 
 
 @dataclass
 class Captured:
-    """What came of one file: `n_rows_in` is always the number of traces plus the number of rejects."""
+    """What came of a block: `n_rows_in` rows are those of the traces, the feedback, the repeated and the rejects."""
 
     n_rows_in: int = 0
-    traces: list[RawTrace] = field(default_factory=list)
+    n_repeated: int = 0
+    n_dropped: int = 0
+    traces: list[CapturedTrace] = field(default_factory=list)
+    feedback: list[Feedback] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-
-    def days(self) -> dict[str, int]:
-        """Return {event day: traces}."""
-        return dict(sorted(Counter(t.started_at.date().isoformat() for t in self.traces).items()))
+    formats: Counter[str] = field(default_factory=Counter)
+    redacted: Counter[str] = field(default_factory=Counter)
 
 
-def read_traces(file: str, lines: Iterable[tuple[int, bytes]], bounds: Bounds) -> Captured:
-    """Read the lines of one landing file: JSONL, or one JSON array of traces.
-
-    `file` is its name for provenance; `lines` are (number from 1, bytes), a line longer than
-    `bounds.max_bytes` may come cut. A row that can not be read is a reject; nothing is raised for one.
-    """
-    captured = Captured()
-    for number, raw, problem in _rows(lines, bounds.max_bytes):
-        captured.n_rows_in += 1
-        try:
-            if problem:
-                raise UnreadableError(problem)
-            captured.traces.append(_trace(_parse(raw), Source(file, number, bounds.app), bounds))
-        except RecursionError:
-            captured.rejects.append(Reject("traces", file, number, TOO_DEEP, _excerpt(raw)))
-        except UnreadableError as error:
-            captured.rejects.append(Reject("traces", file, number, clean(str(error)), _excerpt(raw)))
-    if not captured.n_rows_in:
-        captured.n_rows_in = 1
-        captured.rejects.append(Reject("traces", file, 0, "the file is empty: export it again", ""))
-    return captured
+def read_block(file: str, block: Block, rules: Rules) -> Captured:
+    """Read one block of the landing file `file`. A row that can not be read is a reject; nothing is raised for one."""
+    reader = _Reader(file, rules)
+    for line, raw, parse in _rows(block):
+        reader.take(line, raw, parse)
+    return reader.finish()
 
 
-def _rows(lines: Iterable[tuple[int, bytes]], max_bytes: int) -> Iterator[tuple[int, bytes, str]]:
-    """Yield (number, bytes, problem) of every row, taking a file that is one JSON array apart."""
-    iterator = ((n, line) for n, line in lines if line.strip())
-    first = next(iterator, None)
-    if first is None:
-        return
-    if first[1].lstrip(b"\xef\xbb\xbf \t").startswith(b"["):
-        yield from _array_rows([first, *iterator], max_bytes)
-        return
-    for number, line in (first, *iterator):
-        too_long = (
-            f"longer than {max_bytes} bytes: raise capture.max_line_mb to take it" if len(line) > max_bytes else ""
-        )
-        yield number, line.removeprefix(b"\xef\xbb\xbf"), too_long
-
-
-def _array_rows(lines: list[tuple[int, bytes]], max_bytes: int) -> Iterator[tuple[int, bytes, str]]:
-    text = b"\n".join(line for _, line in lines).removeprefix(b"\xef\xbb\xbf")
-    if len(text) > max_bytes:
-        yield 1, text, f"a JSON array longer than {max_bytes} bytes: export it as JSONL, one trace a line"
-        return
-    try:
-        rows = [json.dumps(item).encode() for item in _parse(text)]
-    except (UnreadableError, RecursionError) as error:
-        yield 1, text, str(error) if isinstance(error, UnreadableError) else TOO_DEEP
-        return
-    yield from ((number, row, "") for number, row in enumerate(rows, 1))
-
-
-def _parse(raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite)
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"not valid UTF-8 at byte {error.start}: export the file as UTF-8") from None
-    except RecursionError:
-        raise UnreadableError(TOO_DEEP) from None
-    except ValueError as error:
-        raise UnreadableError(f"not valid JSON: {error}") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _trace(record: Any, source: Source, bounds: Bounds) -> RawTrace:
-    for format_ in FORMATS:
-        if isinstance(record, dict) and format_.recognises(record):
-            trace: RawTrace = format_.read(record, source)
-            break
+def _rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any]]]]:
+    """Yield (line, what stands there, how to make records of it) of every row."""
+    if block.problem:
+        yield block.first_line, block.data, lambda raw: _refuse(block.problem)
+    elif block.kind == "rows":
+        yield from ((line, row, lambda row: [row]) for line, row in block.rows)
+    elif block.kind == "protobuf":
+        yield block.first_line, block.data, records_of_protobuf
+    elif block.kind == "document":
+        yield from _document_rows(block)
     else:
-        keys = f"keys {', '.join(sorted(record)[:8])}" if isinstance(record, dict) else f"a {type(record).__name__}"
-        raise UnreadableError(f"unknown format ({keys}); known: {', '.join(f.NAME for f in FORMATS)}")
-    if trace.started_at.date() < bounds.first_day:
-        raise UnreadableError(f"started_at {trace.started_at:%Y-%m-%d} is before capture.start_date {bounds.first_day}")
-    if trace.started_at > bounds.now + MAX_SKEW:
+        yield from ((n, raw, _records) for n, raw in split_lines(block.first_line, block.data.removeprefix(BOM)))
+
+
+def _document_rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any]]]]:
+    """Yield the items of a JSON array, or the one document; what is neither is read line by line after all."""
+    try:
+        value = parse_json(block.data.removeprefix(BOM))
+    except UnreadableError as error:
+        reason = str(error)
+        lines = list(split_lines(1, block.data.removeprefix(BOM)))
+        if _any_object(lines):
+            yield from ((n, raw, _records) for n, raw in lines)
+        else:
+            yield 1, block.data, lambda raw: _refuse(reason)
+        return
+    items = value if isinstance(value, list) else [value]
+    yield from ((n, item, lambda item: [item]) for n, item in enumerate(items, 1))
+
+
+def _any_object(lines: list[tuple[int, bytes]]) -> bool:
+    for _, raw in lines[:20] if len(lines) > 1 else ():
+        try:
+            if isinstance(parse_json(raw), dict):
+                return True
+        except UnreadableError:
+            continue
+    return False
+
+
+def _records(raw: bytes) -> list[Any]:
+    value = parse_json(raw)
+    return value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
+
+
+def _refuse(problem: str) -> list[Any]:
+    raise UnreadableError(problem)
+
+
+class _Reader:
+    """Takes rows one by one; spans wait until all of the block are there, then become traces."""
+
+    def __init__(self, file: str, rules: Rules) -> None:
+        self.file, self.rules, self.captured = file, rules, Captured()
+        self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
+        self.spans: dict[str, list[tuple[Span, int, str]]] = {}
+        self.format: _Format = None
+
+    def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
+        try:
+            for record in parse(raw):
+                self._read(record, line, raw)
+        except RecursionError:
+            self._reject(line, TOO_DEEP, raw)
+        except UnreadableError as error:
+            self._reject(line, str(error), raw)
+
+    def _read(self, record: Any, line: int, raw: Any) -> None:
+        """Sort the items of one record."""
+        format_ = self._recognise(record)
+        n = 0
+        for item in format_.read(record, Source(self.file, line, self.rules.app, self.rules.fields)):
+            n += 1
+            self._sort(item, line, raw, format_.NAME)
+        if not n:
+            raise UnreadableError(f"the {format_.NAME} record holds no trace")
+        self.captured.formats[format_.NAME] += n
+
+    def _recognise(self, record: Any) -> _Format:
+        if not isinstance(record, Mapping):
+            raise UnreadableError(f"unknown format (a {type(record).__name__}); known: {known_formats()}")
+        if self.rules.format:
+            return next(f for f in FORMATS if self.rules.format == f.NAME)
+        for format_ in FORMATS:
+            if format_.recognises(record):
+                return format_
+        keys = ", ".join(sorted(map(str, record))[:8])
         raise UnreadableError(
-            f"started_at {trace.started_at:%Y-%m-%d %H:%M} is in the future: check the producer's clock"
+            f"unknown format (keys {keys}); known: {known_formats()}. Your own: capture.sources in flywheel.yaml"
         )
-    return trace
+
+    def _sort(self, item: Any, line: int, raw: Any, name: str) -> None:
+        if isinstance(item, Unreadable):
+            self._reject(line, item.reason, item.excerpt or raw)
+        elif isinstance(item, Feedback):
+            self._keep_feedback(item)
+        elif isinstance(item, Span):
+            self._keep_span(item, line, raw, name)
+        elif problem := self._out_of_bounds(item.started_at):
+            self._reject(line, problem, raw)
+        else:
+            self.captured.n_rows_in += 1
+            self._keep(CapturedTrace(**vars(item), n_rows=1, spans=None))
+
+    def _keep_span(self, span: Span, line: int, raw: Any, name: str) -> None:
+        problem = self._out_of_bounds(span.started_at) if span.started_at else ""
+        if problem:
+            self._reject(line, problem, raw)
+            return
+        self.captured.n_rows_in += 1
+        self.captured.n_dropped += span.n_dropped
+        self.spans.setdefault(span.trace_id, []).append((span, line, name))
+
+    def _keep_feedback(self, feedback: Feedback) -> None:
+        self.captured.n_rows_in += 1
+        if self.redactor:
+            feedback, found = self.redactor.redact_feedback(feedback)
+            self.captured.redacted.update(found)
+        self.captured.feedback.append(feedback)
+
+    def _keep(self, trace: CapturedTrace) -> None:
+        if self.redactor:
+            trace, found = self.redactor.redact(trace)
+            self.captured.redacted.update(found)
+        self.captured.traces.append(trace)
+
+    def finish(self) -> Captured:
+        """Make traces of the spans; returns all that was read, the traces in the order of time."""
+        for held in self.spans.values():
+            self._assemble(held)
+        self.captured.traces.sort(key=lambda t: (t.started_at, t.trace_id, t.source_line))
+        return self.captured
+
+    def _assemble(self, held: list[tuple[Span, int, str]]) -> None:
+        spans, repeated = merge_spans(span for span, _, _ in held)
+        _, line, name = held[0]
+        try:
+            trace = assemble_trace(spans, (name, self.file, line), self.rules.app, len(held) - repeated)
+        except (UnreadableError, RecursionError) as error:
+            self.captured.n_rows_in -= len(held)
+            for span, at, _ in held:
+                self._reject(at, str(error) if isinstance(error, UnreadableError) else TOO_DEEP, span.name)
+            return
+        self.captured.n_repeated += repeated
+        self._keep(trace)
+
+    def _out_of_bounds(self, started: datetime) -> str:
+        if started.date() < self.rules.first_day:
+            return f"started_at {started:%Y-%m-%d} is before capture.start_date {self.rules.first_day}"
+        if started > self.rules.now + MAX_SKEW:
+            return f"started_at {started:%Y-%m-%d %H:%M} is in the future: check the producer's clock"
+        return ""
+
+    def _reject(self, line: int, reason: str, raw: Any) -> None:
+        self.captured.n_rows_in += 1
+        self.captured.rejects.append(Reject("traces", self.file, line, clean(reason), excerpt_of(raw)))
 
 
-def _excerpt(raw: bytes) -> str:
-    return raw[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT]
+def known_formats() -> str:
+    """Return the names of all formats, for people."""
+    return ", ".join(f.NAME for f in FORMATS)
+
+
+def excerpt_of(raw: Any) -> str:
+    """Return the first characters of what could not be read."""
+    data = raw if isinstance(raw, bytes) else str(raw)[: EXCERPT * 4].encode("utf-8", "replace")
+    return clean(data[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT])

@@ -6,7 +6,7 @@ with chosen as (
         trace_id, input, n_turns, coalesce(latency_ms, 0) as latency_ms, length(messages) as size,
         coalesce(feedback_score < 0.5, false) as thumbs_down, error is not null as failed, output is null as silent
     from raw_traces
-    where started_at >= ?::date and started_at < ?::date + interval 1 day
+    where started_at >= ?::date and started_at < ?::date + interval 1 day and input != ''
 ),
 spread as (
     select

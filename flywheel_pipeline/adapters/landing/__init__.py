@@ -1,0 +1,99 @@
+"""Landing files -> blocks: decompressed, cut at row boundaries, bounded in memory whatever the file holds.
+
+A file is told by its first bytes, never by its name: gzip and zstd are unpacked on the way, Parquet is read by
+DuckDB, text that is neither JSON nor binary is CSV. JSONL is cut into blocks of lines; any other JSON is one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flywheel_pipeline.adapters.landing.lines import line_blocks
+from flywheel_pipeline.adapters.landing.tables import csv_blocks, parquet_blocks
+from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError, open_stream
+from flywheel_pipeline.ports import Block
+
+__all__ = ["Limits", "read_blocks"]
+
+HEAD = 1 << 16
+LOOK = 20
+"""Lines that are looked at to tell JSONL from a document."""
+BOM = b"\xef\xbb\xbf"
+_TEXT = set(range(0x20, 0x100)) | set(b"\t\n\r\f\b\x1b")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes: the longest line, the largest file that must be read as one, the size of a block of lines."""
+
+    line: int
+    document: int
+    block: int = 16_000_000
+
+
+def read_blocks(path: Path, limits: Limits) -> Iterator[Block]:
+    """Yield the blocks of a landing file in order; what can not be read is a block with a problem."""
+    try:
+        with open_stream(path) as stream:
+            yield from _blocks(path, stream, limits)
+    except UnpackError as error:
+        yield Block("document", 0, b"", problem=str(error))
+    except OSError as error:
+        yield Block("document", 0, b"", problem=f"can not be read: {error.strerror or error}")
+
+
+def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
+    head = stream.peek(HEAD)
+    start = head.removeprefix(BOM).lstrip()
+    if not start and len(head) < HEAD:
+        yield Block("document", 0, b"", problem="the file is empty: export it again")
+    elif head.startswith(b"PAR1"):
+        yield from parquet_blocks(path, stream, limits.document)
+    elif start[:1] in (b"{", b"["):
+        yield from _json_blocks(stream, head, limits)
+    elif _is_binary(head):
+        yield from _whole(stream, limits, "protobuf")
+    elif start[:1] in (b'"',) or _has_header(start):
+        yield from csv_blocks(stream, limits.line)
+    else:
+        yield from line_blocks(stream, limits.line, limits.block)
+
+
+def _json_blocks(stream: Stream, head: bytes, limits: Limits) -> Iterator[Block]:
+    """Lines where one of the first lines is a whole object, or is too long to tell; else the file is one document."""
+    if b"\n" not in head.strip() and len(head) >= HEAD:
+        head = stream.peek(limits.line + 2)
+    lines = head.removeprefix(BOM).strip().split(b"\n")
+    several = len(lines) > 1 and (head.lstrip()[:1] == b"{" or _closed(lines[0]))
+    if several and any(_closed(line) for line in lines[:LOOK]):
+        yield from line_blocks(stream, limits.line, limits.block)
+    else:
+        yield from _whole(stream, limits, "document")
+
+
+def _closed(line: bytes) -> bool:
+    """Return whether a line looks like a complete JSON value: it ends with the bracket that its first one asks for."""
+    end = {b"{": b"}", b"[": b"]"}.get(line[:1])
+    return end is not None and len(line.strip()) > 1 and line.rstrip().endswith(end)
+
+
+def _whole(stream: Stream, limits: Limits, kind: str) -> Iterator[Block]:
+    data = stream.read(limits.document + 1)
+    if len(data) > limits.document:
+        told = f"a {kind} larger than {limits.document} bytes: export it as JSONL, or raise capture.max_document_mb"
+        yield Block(kind, 1, data[:1000], problem=told)
+    else:
+        yield Block(kind, 1, data)
+
+
+def _is_binary(head: bytes) -> bool:
+    """Return whether the first bytes are no text; invalid UTF-8 alone makes no binary file."""
+    sample = head[:4096]
+    return sum(b not in _TEXT for b in sample) > len(sample) // 200 or (b"\x00" in sample and head[:1] == b"\n")
+
+
+def _has_header(start: bytes) -> bool:
+    first = start.partition(b"\n")[0]
+    return any(d in first for d in (b",", b";", b"\t"))

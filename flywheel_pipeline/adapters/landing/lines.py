@@ -1,0 +1,84 @@
+"""JSONL in blocks of whole lines; a line that is too long is a block of its own, with its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError
+from flywheel_pipeline.ports import Block
+
+KEPT = 4000
+
+
+def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
+    """Yield blocks of about `size` bytes, each of whole lines; never more than that and one line in memory.
+
+    Where the stream breaks off, the last block tells why, and the whole lines before it are there.
+    """
+    number, held, problem = 1, b"", ""
+    while not problem:
+        try:
+            data = stream.read(size)
+        except UnpackError as error:
+            data, problem = b"", str(error)
+        held += data
+        if not data and not problem:
+            break
+        end = held.rfind(b"\n") + 1
+        if end:
+            yield from _checked(number, held[:end], max_line)
+            number += held.count(b"\n", 0, end)
+            held = held[end:]
+        if len(held) > max_line:
+            yield _too_long(number, held, max_line)
+            held = _skip(stream, size)
+            number += 1
+    if problem:
+        yield Block("lines", number, held[:KEPT], problem=problem)
+    elif held:
+        yield from _checked(number, held, max_line)
+
+
+def _checked(number: int, data: bytes, max_line: int) -> Iterator[Block]:
+    """Yield the block, taken apart where a line in it is too long."""
+    start = 0
+    while True:
+        at = _long_line(data, start, max_line)
+        if at is None:
+            break
+        begin, end = at
+        if begin > start:
+            yield Block("lines", number, data[start:begin])
+        number += data.count(b"\n", start, begin)
+        yield _too_long(number, data[begin : begin + KEPT], max_line)
+        number, start = number + 1, end
+    if start < len(data):
+        yield Block("lines", number, data[start:])
+
+
+def _long_line(data: bytes, start: int, max_line: int) -> tuple[int, int] | None:
+    """Return where the first line longer than `max_line` begins and where the next one does."""
+    if len(data) - start <= max_line:
+        return None
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        if end - start > max_line:
+            return start, min(end + 1, len(data))
+        near = data.rfind(b"\n", start, start + max_line)
+        start = near + 1 if near > end else end + 1
+    return None
+
+
+def _too_long(number: int, data: bytes, max_line: int) -> Block:
+    told = f"longer than {max_line} bytes: raise capture.max_line_mb to take it"
+    return Block("lines", number, data[:KEPT], problem=told)
+
+
+def _skip(stream: Stream, size: int) -> bytes:
+    """Read to the end of a line without keeping it; returns what was read beyond."""
+    while data := stream.read(size):
+        end = data.find(b"\n")
+        if end >= 0:
+            return data[end + 1 :]
+    return b""

@@ -1,0 +1,114 @@
+"""CSV and Parquet -> blocks of rows, {column: value}; of CSV every value is text."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError
+from flywheel_pipeline.ports import Block
+
+ROWS = 2_000
+STEP = 1 << 20
+
+
+def csv_blocks(stream: Stream, max_cell: int) -> Iterator[Block]:
+    """Yield the rows of a CSV file with a header, whose delimiter is the most frequent of `,`, `;` and tab there.
+
+    The number of a row is that of its last line: a cell may hold line breaks.
+    """
+    csv.field_size_limit(max_cell)
+    reader = csv.reader(_texts(stream), delimiter=_delimiter(stream))
+    header: list[str] | None = None
+    rows: list[tuple[int, dict[str, Any]]] = []
+    while True:
+        try:
+            cells = next(reader, None)
+        except (csv.Error, UnpackError) as error:
+            yield from _full(rows)
+            yield Block("rows", reader.line_num, problem=f"not valid CSV: {error}: the rest was not read")
+            return
+        if cells is None:
+            break
+        if header is None:
+            header = [c.strip() for c in cells]
+            continue
+        if any(c.strip() for c in cells):
+            rows.append((reader.line_num, _row(header, cells)))
+        if len(rows) >= ROWS:
+            yield from _full(rows)
+            rows = []
+    yield from _full(rows) if rows or header is None else _nothing(reader.line_num)
+
+
+def _full(rows: list[tuple[int, dict[str, Any]]]) -> Iterator[Block]:
+    if rows:
+        yield Block("rows", rows[0][0], rows=tuple(rows))
+
+
+def _nothing(line: int) -> Iterator[Block]:
+    yield Block("rows", line, problem="a header without rows: export the file again")
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
+    named: dict[str, Any] = dict(zip(header, cells, strict=False))
+    return {**named, "": cells[len(header) :]} if len(cells) > len(header) else named
+
+
+def _delimiter(stream: Stream) -> str:
+    first = stream.peek(1 << 16).decode("utf-8-sig", "replace").lstrip().split("\n", 1)[0]
+    return max(",;\t", key=first.count)
+
+
+def _texts(stream: Stream) -> Iterator[str]:
+    """Yield the lines as text; bytes that are no UTF-8 become U+FFFD, NUL is left out."""
+    held, first = b"", True
+    while data := stream.read(STEP):
+        *lines, held = (held + data).split(b"\n")
+        for line in lines:
+            yield _decode(line, first) + "\n"
+            first = False
+    if held:
+        yield _decode(held, first)
+
+
+def _decode(line: bytes, first: bool) -> str:
+    return line.decode("utf-8-sig" if first else "utf-8", "replace").replace("\x00", "")
+
+
+def parquet_blocks(path: Path, stream: Stream, max_bytes: int) -> Iterator[Block]:
+    """Yield the rows of a Parquet file, numbered from 1; a packed one is unpacked to a temporary file first."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = path
+        if stream.packed:
+            plain = Path(folder) / "unpacked.parquet"
+            with plain.open("wb") as file:
+                for data in iter(lambda: stream.read(STEP), b""):
+                    file.write(data)
+        yield from _parquet_rows(plain)
+
+
+def _parquet_rows(path: Path) -> Iterator[Block]:
+    con = duckdb.connect(":memory:")
+    number = 1
+    try:
+        con.execute("set timezone = 'UTC'")
+        found = con.execute("select * from read_parquet(?)", [[str(path)]])
+        names = [d[0] for d in found.description or ()]
+        while batch := found.fetchmany(ROWS):
+            yield Block("rows", number, rows=tuple(_numbered(number, names, batch)))
+            number += len(batch)
+    except duckdb.Error as error:
+        yield Block("rows", number, problem=f"not a readable Parquet file: {str(error)[:300]}")
+    finally:
+        con.close()
+
+
+def _numbered(first: int, names: list[str], batch: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, values in enumerate(batch, first):
+        yield number, dict(zip(names, values, strict=True))

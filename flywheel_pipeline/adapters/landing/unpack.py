@@ -1,0 +1,117 @@
+"""A file's bytes, unpacked where it is gzip or zstd, with a guard against decompression bombs."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+import zstandard
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+MAX_RATIO = 250
+"""Times that a file may grow when unpacked; logs grow 5 to 50 times."""
+FREE = 64_000_000
+"""Unpacked bytes that no ratio is asked of."""
+STEP = 1 << 20
+PACKED_STEP = 1 << 12
+"""Packed bytes unpacked at once: a bomb's ratio is bounded by it, not by the file."""
+MAX_WINDOW = 1 << 27
+
+
+class UnpackError(Exception):
+    """A packed file is damaged or a bomb; the text says which."""
+
+
+class _Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Zstd:
+    """Frames of zstd one after the other; unlike the library's own reader it notices a file that breaks off."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._held = file, b""
+        self._frame = self._new()
+
+    def _new(self) -> zstandard.ZstdDecompressionObj:
+        return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(write_size=STEP)
+
+    def read(self, size: int, /) -> bytes:
+        while not self._held:
+            packed = self._frame.unused_data if self._frame.eof else b""
+            packed = packed or self._file.read(PACKED_STEP)
+            if not packed:
+                if not self._frame.eof:
+                    raise EOFError("it breaks off")
+                return b""
+            if self._frame.eof:
+                self._frame = self._new()
+            self._held = self._frame.decompress(packed)
+        out, self._held = self._held[:size], self._held[size:]
+        return out
+
+
+class Stream:
+    """Reads unpacked bytes, with a look ahead."""
+
+    def __init__(self, raw: _Source, packed_size: int | None) -> None:
+        self._raw, self._packed_size, self._read = raw, packed_size, 0
+        self._ahead = b""
+        self._problem: UnpackError | None = None
+
+    @property
+    def packed(self) -> bool:
+        """Whether the file itself holds other bytes than these."""
+        return self._packed_size is not None
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, `size` of them unless the file ends before.
+
+        Raises:
+            UnpackError: the file is damaged, or grows beyond reason; what came before was returned.
+        """
+        parts, missing = [self._ahead[:size]], size - len(self._ahead)
+        self._ahead = self._ahead[size:]
+        while missing > 0 and self._problem is None and (data := self._next(missing)):
+            parts.append(data)
+            missing -= len(data)
+        if self._problem is not None and not any(parts):
+            raise self._problem
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes without taking them."""
+        self._ahead = self.read(size)
+        return self._ahead
+
+    def _next(self, size: int) -> bytes:
+        try:
+            data = self._raw.read(size if self._packed_size is None else min(size, STEP))
+        except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+            self._problem = UnpackError(f"the packed file is damaged ({error}): only what comes before was read")
+            return b""
+        self._read += len(data)
+        if self._packed_size is not None and self._read > max(FREE, MAX_RATIO * self._packed_size):
+            told = f"unpacked it is over {MAX_RATIO} times as large, like a decompression bomb: the rest was not read"
+            self._problem = UnpackError(told)
+        return data
+
+
+@contextmanager
+def open_stream(path: Path) -> Iterator[Stream]:
+    """Open a file for reading, unpacked where its first bytes say that it is packed."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+        file.seek(0)
+        size = path.stat().st_size
+        if magic.startswith(GZIP):
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield Stream(unpacked, size)
+        elif magic == ZSTD:
+            yield Stream(_Zstd(file), size)
+        else:
+            yield Stream(file, None)

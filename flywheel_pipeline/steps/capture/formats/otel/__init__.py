@@ -1,0 +1,1 @@
+"""What OpenTelemetry spans tell, whatever their encoding: attributes, events and judgements -> `Span`."""

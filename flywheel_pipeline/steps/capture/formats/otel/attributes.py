@@ -1,0 +1,368 @@
+"""A span of OpenTelemetry, whatever its encoding and whoever named its attributes -> `Span`.
+
+The format modules decode a record to `RawSpan`; `items_of` makes of it what it stands for. The names are in
+`semconv`: one pass over the attributes sorts them, then each field is made of what was found for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flywheel_pipeline.records import Feedback
+from flywheel_pipeline.steps.capture import semconv
+from flywheel_pipeline.steps.capture.formats.common import Item, Source, as_json, clean
+from flywheel_pipeline.steps.capture.formats.otel.annotations import Judgement, judge, listed
+from flywheel_pipeline.steps.capture.formats.otel.documents import documents_of
+from flywheel_pipeline.steps.capture.formats.otel.role_keyed import by_role
+from flywheel_pipeline.steps.capture.formats.otel.span_events import Told, exchange_of, told_by
+from flywheel_pipeline.steps.capture.messages import loads, to_messages
+from flywheel_pipeline.steps.capture.spans import Span, Unreadable
+
+MAX_TAG = 500
+MAX_OWN_TAG = 200
+MAX_OWN_TAGS = 20
+"""How much is kept of attributes that the app itself set, under names that no convention knows."""
+
+_LAST = 1_000
+
+
+@dataclass(slots=True)
+class RawSpan:
+    """A span as OpenTelemetry has it, decoded: `failed` is its status (None if unset), ids are normalised."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None = None
+    name: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    failed: bool | None = None
+    status_message: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    events: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    links: Sequence[tuple[str, str]] = ()
+    app: str | None = None
+    tags: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Found:
+    """The attributes of a span, sorted: field -> value, tags, and how many were kept nowhere."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, Any] = field(default_factory=dict)
+    n_dropped: int = 0
+    ranks: dict[str, int] = field(default_factory=dict)
+    trees: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    own: list[tuple[str, Any]] = field(default_factory=list)
+
+
+def items_of(raw: RawSpan, source: Source) -> Iterator[Item]:
+    """Yield what a span stands for: itself, or feedback on the trace that it links to."""
+    try:
+        span, judgement, target = _judged_span(raw)
+    except (RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        yield Unreadable(f"span {raw.span_id}: {reason}", raw.name)
+        return
+    if target is None:
+        yield span
+        return
+    if span.input or span.output or span.messages:
+        yield span
+    if judgement.is_human:
+        yield Feedback(target[0], judgement.score, judgement.comment, raw.started_at, source.file, source.line)
+    if judgement.tags:
+        yield Span(target[0], raw.span_id, target[1] or None, span.name, "evaluator", tags=judgement.tags)
+
+
+def span_of(raw: RawSpan) -> Span:
+    """Return the span with all that its attributes and events tell."""
+    return _judged_span(raw)[0]
+
+
+def resource_of(attributes: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Return (app, tags) of what an OpenTelemetry resource says of the process."""
+    names = (attributes.get(k) for k in ("service.name", "openinference.project.name"))
+    app = next((n for n in names if isinstance(n, str) and n and not n.startswith("unknown_service")), None)
+    wanted = {k: semconv.TAGS.get(k) for k in attributes if k.startswith("deployment.") or k.startswith("langfuse.")}
+    tags = {tag: kept for k, tag in wanted.items() if tag and (kept := tag_value(attributes[k], MAX_TAG)) is not None}
+    version = tag_value(attributes.get("service.version"), MAX_TAG)
+    if version is not None:
+        tags.setdefault("release", version)
+    return (clean(app) if app else None), tags
+
+
+def collect(attributes: Mapping[str, Any]) -> Found:
+    """Sort attributes by the field that they tell; of several names of one field the preferred one counts."""
+    found = Found()
+    for name, value in attributes.items():
+        if (not value and value is not False and value != 0) or value in ("{}", "[]", "null"):
+            continue
+        slot = semconv.slot_of(name)
+        if slot is None:
+            found.n_dropped += 1
+        else:
+            _sort(found, slot, value)
+    for (field_, rank), tree in found.trees.items():
+        if rank < found.ranks.get(field_, _LAST):
+            found.ranks[field_] = rank
+            found.values[field_] = semconv.unflatten(tree)
+    for name, value in found.own:
+        _tag_own(found, name, value)
+    return found
+
+
+def _sort(found: Found, slot: semconv.Slot, value: Any) -> None:
+    field_, rank, path = slot
+    if field_ == semconv.TAG:
+        if rank:
+            found.own.append((path[0], value))
+        else:
+            _tag(found, path[0], value, MAX_TAG)
+    elif path:
+        _plant(found.trees.setdefault((field_, rank), {}), path, value)
+    elif field_ == "metadata":
+        _tag_metadata(found, value)
+    elif rank < found.ranks.get(field_, _LAST):
+        if field_ == "kind":
+            value = semconv.KINDS.get(str(value).strip('"').lower())
+        if value is not None:
+            found.ranks[field_] = rank
+            found.values[field_] = value
+
+
+def tag_value(value: Any, limit: int) -> Any:
+    """Return a value worth keeping as a tag: a scalar or a short list of scalars; None if it is neither."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text[:1] == "[" and isinstance(items := loads(text), list):
+            return tag_value(items, limit)
+        return clean(value) if value and len(value) <= limit else None
+    if isinstance(value, int | float):
+        return value if abs(value) < 2**63 else None
+    if isinstance(value, list) and 0 < len(value) <= 20:
+        items = [tag_value(v, limit) for v in value if not isinstance(v, list)]
+        return items if len(items) == len(value) and None not in items else None
+    return None
+
+
+def _tag(found: Found, name: str, value: Any, limit: int) -> None:
+    kept = tag_value(value, limit)
+    if kept is None:
+        found.n_dropped += 1
+        return
+    found.tags.setdefault(
+        clean(name), kept[0] if isinstance(kept, list) and len(kept) == 1 and name != "tags" else kept
+    )
+
+
+def _tag_own(found: Found, name: str, value: Any) -> None:
+    if len(found.tags) < MAX_OWN_TAGS:
+        _tag(found, name, value, MAX_OWN_TAG)
+    else:
+        found.n_dropped += 1
+
+
+def _tag_metadata(found: Found, value: Any) -> None:
+    """Keep the entries of a metadata object as tags of their own."""
+    decoded = loads(value)
+    if isinstance(decoded, Mapping):
+        for name, inner in decoded.items():
+            if inner not in (None, "", [], {}):
+                _tag_own(found, str(name), inner)
+    else:
+        _tag(found, "metadata", value, MAX_TAG)
+
+
+def _plant(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for part in path[:-1]:
+        branch = tree.get(part)
+        if not isinstance(branch, dict):
+            branch = tree[part] = {}
+        tree = branch
+    tree[path[-1]] = value
+
+
+def _judged_span(raw: RawSpan) -> tuple[Span, Judgement, tuple[str, str] | None]:
+    """Return (the span, what judgements it carries, the span that they are about if it is another one)."""
+    told = told_by(raw.events) if raw.events else Told()
+    found = collect({**told.attributes, **raw.attributes} if told.attributes else raw.attributes)
+    values = found.values
+    span = _make(raw, found, told)
+    if not (told.judgements or "annotations" in values or "evaluations" in values):
+        return span, Judgement(), None
+    items = [i for key in ("annotations", "evaluations") if key in values for i in listed(values[key])]
+    judgement = judge([*items, *told.judgements])
+    bare = not (span.input or span.output or span.messages or span.reply)
+    if len(raw.links) == 1 and ("evaluations" in values or bare):
+        return span, judgement, raw.links[0]
+    span.feedback_score, span.feedback_comment = judgement.score, judgement.comment
+    span.tags.update(judgement.tags)
+    return span, judgement, None
+
+
+def _make(raw: RawSpan, found: Found, told: Told) -> Span:
+    values = found.values
+    if "entity" in values:
+        _read_entities(values)
+    kind = values.get("kind") or next((k for field_, k in semconv.HINTS if field_ in values), "other")
+    messages, reply = _conversation(values, told, kind)
+    error = _error(raw, values, told)
+    output = _text(values.get("output"))
+    if error and output and output.strip() and output.strip() in error:  # some put the error's text there (Monocle)
+        output, reply = None, []
+    counts = kind == "llm"
+    prompt = loads(values.get("prompt"))
+    prompt = prompt if isinstance(prompt, Mapping) else {}
+    return Span(
+        trace_id=raw.trace_id,
+        span_id=raw.span_id,
+        parent_id=None if values.get("as_root") in (True, "true") else raw.parent_id,
+        name=_text(values.get("tool_name") if kind == "tool" else None) or clean(raw.name),
+        kind=kind,
+        started_at=raw.started_at,
+        ended_at=raw.ended_at,
+        error=error,
+        input=_text(values.get("input")),
+        output=output,
+        messages=_tidy(messages),
+        reply=_tidy(reply),
+        documents=_documents(values, told, kind),
+        model=_text(values.get("model")),
+        app=raw.app or _text(values.get("app")),
+        session_id=_text(values.get("session_id")),
+        prompt_name=_text(values.get("prompt_name", prompt.get("name"))),
+        prompt_version=_text(values.get("prompt_version", prompt.get("version"))),
+        input_tokens=_tokens(values, "input") if counts else None,
+        output_tokens=_tokens(values, "output") if counts else None,
+        cost_usd=_cost(values) if counts or kind == "embedding" else None,
+        tags={**raw.tags, **found.tags} if raw.tags else found.tags,
+        n_dropped=found.n_dropped + told.n_dropped,
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    return clean(value) if isinstance(value, str) else as_json(value)
+
+
+def _read_entities(values: dict[str, Any]) -> None:
+    """Take model and tool from Monocle's `entity.N.{type,name}`."""
+    entities = values["entity"] if isinstance(values["entity"], list) else []
+    for entity in entities:
+        kind, name = (entity.get("type"), entity.get("name")) if isinstance(entity, Mapping) else (None, None)
+        if isinstance(kind, str) and name:
+            key = "model" if kind.startswith("model.") else "tool_name" if kind.startswith(("tool.", "mcp.")) else ""
+            values.setdefault(key, name)
+
+
+def _conversation(
+    values: Mapping[str, Any], told: Told, kind: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return (messages, reply) from attributes, else events, else (of a generation) input and output."""
+    asked = by_role(values["messages"], "user") if "messages" in values else told.messages
+    said = by_role(values["reply"], "assistant") if "reply" in values else told.reply
+    said = said or _spoken(values)
+    if "exchange" in values and not (asked and said):
+        before, after = exchange_of(values["exchange"])
+        asked, said = asked or before, said or after
+    if kind == "llm":
+        asked = asked or to_messages(values.get("input"), "user")
+        said = said or to_messages(values.get("output"), "assistant")
+    system = to_messages(values["system"], "system") if "system" in values else []
+    return [*(m for m in system if m not in asked), *asked], said
+
+
+def _spoken(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the answer where text and tool calls are told apart (Vercel AI SDK)."""
+    if "reply_text" not in values and "reply_calls" not in values:
+        return []
+    return to_messages(
+        {
+            "role": "assistant",
+            "content": _text(values.get("reply_text")) or "",
+            "tool_calls": loads(values.get("reply_calls")),
+        }
+    )
+
+
+def _tidy(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages with texts that can be stored."""
+    for message in messages:
+        _tidy_values(message)
+        for call in message.get("tool_calls") or ():
+            _tidy_values(call)
+            _tidy_values(call["function"])
+    return messages
+
+
+def _tidy_values(values: dict[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, str) and ("\x00" in value or not value.isascii()):
+            values[key] = clean(value)
+
+
+def _documents(values: Mapping[str, Any], told: Told, kind: str) -> list[dict[str, Any]]:
+    if "documents" in values:
+        return documents_of(values["documents"])
+    if told.documents or kind != "retriever":
+        return told.documents
+    output = loads(values.get("output"))
+    return documents_of([output] if isinstance(output, str) else output)
+
+
+def _error(raw: RawSpan, values: Mapping[str, Any], told: Told) -> str | None:
+    """Return why the step failed: its status decides, an exception that it got over is none."""
+    failed = raw.failed or str(values.get("level") or "").upper() == "ERROR"
+    if not failed and (raw.failed is False or not (told.error or values.get("error_type"))):
+        return None
+    named = [str(values[k]) for k in ("error_type", "error") if k in values]
+    return clean(told.error or raw.status_message or ": ".join(named) or "error")
+
+
+_USAGE: Mapping[str, Sequence[str]] = {
+    "input": ("input", "input_tokens", "prompt_tokens", "promptTokens", "inputTokens"),
+    "output": ("output", "output_tokens", "completion_tokens", "completionTokens", "outputTokens"),
+}
+
+
+def _tokens(values: Mapping[str, Any], side: str) -> int | None:
+    told = _number(values.get(f"{side}_tokens"))
+    usage = loads(values.get("usage")) if told is None else None
+    if isinstance(usage, Mapping):
+        told = next((n for k in _USAGE[side] if (n := _number(usage.get(k))) is not None), None)
+    return None if told is None or told >= 2**63 else int(told)
+
+
+def _cost(values: Mapping[str, Any]) -> float | None:
+    told = loads(values.get("cost"))
+    if isinstance(told, Mapping):
+        parts = (
+            told
+            if "total" not in told and "total_cost" not in told
+            else {"": told.get("total", told.get("total_cost"))}
+        )
+        told = _sum(parts.values())
+    total = _number(told)
+    return _sum([values.get("cost_input"), values.get("cost_output")]) if total is None else total
+
+
+def _sum(values: Any) -> float | None:
+    known = [n for v in values if (n := _number(v)) is not None]
+    return sum(known) if known else None
+
+
+def _number(value: Any) -> float | None:
+    """Return a number of at least 0, also from text; None of anything else."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number < 1e300 else None

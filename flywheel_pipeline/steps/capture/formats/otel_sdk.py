@@ -1,0 +1,150 @@
+"""Spans as the OpenTelemetry SDKs print them: JSON objects whose attributes are a plain object.
+
+Python's `ReadableSpan.to_json`, and with it the console and file exporters, writes `{name, context: {trace_id,
+span_id}, parent_id, start_time, end_time, status: {status_code, description}, attributes, events, links,
+resource: {attributes}}`, ids with `0x`; Monocle and MLflow write the same with small differences, or
+`{trace_id, spans: […]}`. JavaScript's exporter writes `{traceId, id, parentId, timestamp, duration}` (in
+microseconds), its span objects `startTime: [seconds, nanoseconds]`. Tables of spans (Phoenix) name the columns
+`context.trace_id`, `attributes.llm.model_name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
+from flywheel_pipeline.steps.capture.formats.otel.attributes import RawSpan, items_of, resource_of
+from flywheel_pipeline.steps.capture.formats.otel.decode import TRACE_BYTES, failed, moment, required, span_id
+from flywheel_pipeline.steps.capture.messages import loads
+from flywheel_pipeline.steps.capture.spans import Unreadable
+
+NAME = "otel_sdk"
+_TRACE = ("trace_id", "traceId")
+_SPAN = ("span_id", "spanId", "id")
+_PARENT = ("parent_id", "parent_span_id", "parentSpanId", "parentId")
+_CONTEXTS = ("context", "_spanContext", "spanContext")
+_STARTS = ("start_time", "startTime", "timestamp")
+_ENDS = ("end_time", "endTime")
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Return whether the record is a span with its attributes as an object, or a trace of such."""
+    if "context.trace_id" in record and "context.span_id" in record:
+        return True
+    spans = record.get("spans")
+    if isinstance(spans, list) and "attributes" not in record:
+        return bool(spans) and isinstance(spans[0], Mapping) and _is_span(spans[0])
+    return _is_span(record)
+
+
+def _is_span(record: Mapping[str, Any]) -> bool:
+    if not isinstance(record.get("attributes"), Mapping) or not ("name" in record or "span_name" in record):
+        return False
+    if any(isinstance(record.get(k), Mapping) for k in _CONTEXTS):
+        return True
+    return any(k in record for k in (*_TRACE, *_PARENT))
+
+
+def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    """Yield the span, or the spans of the trace; raises `UnreadableError` if the only one can not be used."""
+    spans = record.get("spans")
+    if not isinstance(spans, list) or "attributes" in record:
+        yield from items_of(_decode(record), source)
+        return
+    for span in spans:
+        try:
+            raw = _decode(span, _first(record, _TRACE))
+        except UnreadableError as error:
+            yield Unreadable(str(error), str(span)[:200])
+            continue
+        yield from items_of(raw, source)
+
+
+def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((record[k] for k in names if record.get(k) not in (None, "")), None)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _decode(span: Any, trace: Any = None) -> RawSpan:
+    if not isinstance(span, Mapping):
+        raise UnreadableError("a span must be an object")
+    span = _nested(span) if "context.trace_id" in span else span
+    context = next((span[k] for k in _CONTEXTS if isinstance(span.get(k), Mapping)), span)
+    status, message = _status(span)
+    name = _first(span, ("name", "span_name"))
+    app, tags = resource_of(_mapping(_mapping(span.get("resource")).get("attributes")))
+    return RawSpan(
+        trace_id=required(span_id(_first(context, _TRACE) or trace, TRACE_BYTES), "trace id"),
+        span_id=required(span_id(_first(context, _SPAN) or _first(span, _SPAN)), "span id"),
+        parent_id=span_id(_parent(span)),
+        name=name if isinstance(name, str) else "",
+        started_at=moment(_first(span, _STARTS)),
+        ended_at=_ended(span),
+        failed=status,
+        status_message=message,
+        attributes={str(k): v for k, v in _mapping(span.get("attributes")).items()},
+        events=_events(span.get("events")),
+        links=_links(span.get("links")),
+        app=app,
+        tags=tags,
+    )
+
+
+def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table of spans as a span."""
+    made: dict[str, Any] = {"context": {}, "attributes": {}}
+    for column, value in row.items():
+        head, _, rest = str(column).partition(".")
+        if rest and head in made:
+            _fill(made[head], rest, value, flat=head == "attributes")
+        else:
+            made[column] = loads(value) if column in ("events", "links") else value
+    kind = row.get("span_kind")
+    if kind is not None:
+        made["attributes"].setdefault("openinference.span.kind", kind)
+    return made
+
+
+def _fill(made: dict[str, Any], name: str, value: Any, flat: bool) -> None:
+    made[name] = value
+    # Phoenix keeps the indexed attributes of OpenInference as lists, already put together.
+    if flat and value is None:
+        del made[name]
+
+
+def _parent(span: Mapping[str, Any]) -> Any:
+    found = _first(span, _PARENT)
+    return found if found is not None else _first(_mapping(span.get("parentSpanContext")), _SPAN)
+
+
+def _status(span: Mapping[str, Any]) -> tuple[bool | None, str]:
+    status = span.get("status")
+    told = _first(span, ("status_code", "statusCode")) if status is None else status
+    code, message = failed(told)
+    said = _first(span, ("status_message", "statusMessage"))
+    return code, message or (said if isinstance(said, str) else "")
+
+
+def _ended(span: Mapping[str, Any]) -> Any:
+    """Return when it ended; JavaScript's exporter tells the duration, in microseconds like the start."""
+    end = _first(span, _ENDS)
+    start, duration = span.get("timestamp"), span.get("duration")
+    if end is None and type(start) in (int, float) and type(duration) in (int, float):
+        return moment(start + duration)  # type: ignore[operator]
+    return moment(end)
+
+
+def _events(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    events = [e for e in value if isinstance(e, Mapping)] if isinstance(value, list) else []
+    return [(str(e.get("name") or ""), _mapping(e.get("attributes"))) for e in events]
+
+
+def _links(value: Any) -> list[tuple[str, str]]:
+    items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    contexts = [_mapping(k.get("context")) or k for k in items]
+    ids = [(span_id(_first(c, _TRACE), TRACE_BYTES), span_id(_first(c, _SPAN))) for c in contexts]
+    return [(trace, span or "") for trace, span in ids if trace]

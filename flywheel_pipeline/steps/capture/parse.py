@@ -1,0 +1,74 @@
+"""Bytes -> JSON values, strictly: what JSON forbids or silently loses is an error with its reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
+
+TOO_DEEP = "nested too deeply"
+BOM = b"\xef\xbb\xbf"
+
+
+def parse_json(raw: bytes) -> Any:
+    """Return the JSON value in `raw` (UTF-8).
+
+    Raises:
+        UnreadableError: it is not JSON, is nested too deeply, or an object holds one key twice, of which
+            any parser would drop one without a word.
+    """
+    try:
+        value = orjson.loads(raw)
+    except ValueError:
+        return _parse_slowly(raw)
+    # A repeated key is lost when the value is written again, and its quotation marks with it.
+    if orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).count(b'"') != raw.count(b'"'):
+        _refuse_repeated_keys(raw)
+    return value
+
+
+def _parse_slowly(raw: bytes) -> Any:
+    """Parse what the fast parser refuses: it may be allowed (lone surrogates), or the reason is to be told."""
+    try:
+        return json.loads(
+            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite, object_pairs_hook=_unique
+        )
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"not valid UTF-8 at byte {error.start}: export the file as UTF-8") from None
+    except RecursionError:
+        raise UnreadableError(TOO_DEEP) from None
+    except ValueError as error:
+        raise UnreadableError(f"not valid JSON: {error}") from None
+
+
+def _refuse_repeated_keys(raw: bytes) -> None:
+    try:
+        json.loads(raw, object_pairs_hook=_unique)
+    except RecursionError:
+        raise UnreadableError(TOO_DEEP) from None
+    except ValueError as error:
+        raise UnreadableError(f"not valid JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:40]!r} appears twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def split_lines(first_line: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, line) of the lines that hold something."""
+    for number, line in enumerate(data.split(b"\n"), first_line):
+        if line and not line.isspace():
+            yield number, line.removesuffix(b"\r")
