@@ -8,6 +8,7 @@ from typing import Any
 
 from flywheel_pipeline.records import (
     Annotation,
+    CapturedTrace,
     EvalResult,
     FailureMode,
     GoldenCase,
@@ -49,6 +50,11 @@ def a_trace(**changes: Any) -> RawTrace:
         "source_format": "chat", "source_file": "a.jsonl", "source_line": 1,
     }  # fmt: skip
     return RawTrace(**{**values, **changes})
+
+
+def a_captured_trace(**changes: Any) -> CapturedTrace:
+    values = {**vars(a_trace()), "n_rows": 1, "spans": None, **changes}
+    return CapturedTrace(**values)
 
 
 def an_annotation(**changes: Any) -> Annotation:

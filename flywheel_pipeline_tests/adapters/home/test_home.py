@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.adapters.home import Home, HomeFile, read_lines
+from flywheel_pipeline.adapters.home import Home, HomeFile
 from flywheel_pipeline.errors import CorruptFileError
 
 
@@ -68,33 +68,6 @@ def test_the_fingerprint_is_of_the_content_alone(tmp_path: Path) -> None:
     assert _only_file(tmp_path).fingerprint() == before == hashlib.sha256(content).hexdigest()
     _put(path, content + b"!")
     assert _only_file(tmp_path).fingerprint() != before
-
-
-@pytest.mark.parametrize("length", [11, 12, 21, 22, 23, 33, 1000])
-def test_a_line_over_the_limit_is_cut_and_the_next_line_is_intact(tmp_path: Path, length: int) -> None:
-    _put(tmp_path / "traces" / "a.jsonl", "first\n" + "x" * length + "\nnext\n\nlast")
-    lines = list(read_lines(_only_file(tmp_path), max_bytes=10))
-    assert lines == [(1, b"first"), (2, b"x" * 11), (3, b"next"), (4, b""), (5, b"last")]
-
-
-def test_a_line_of_exactly_the_limit_is_whole(tmp_path: Path) -> None:
-    _put(tmp_path / "traces" / "a.jsonl", "x" * 10 + "\n" + "y" * 10)
-    assert list(read_lines(_only_file(tmp_path), 10)) == [(1, b"x" * 10), (2, b"y" * 10)]
-
-
-def test_a_last_line_over_the_limit_without_a_line_end_ends_the_file(tmp_path: Path) -> None:
-    _put(tmp_path / "traces" / "a.jsonl", "ok\n" + "x" * 95)
-    assert list(read_lines(_only_file(tmp_path), 10)) == [(1, b"ok"), (2, b"x" * 11)]
-
-
-def test_windows_line_ends_are_no_part_of_a_line(tmp_path: Path) -> None:
-    _put(tmp_path / "traces" / "a.jsonl", b"one\r\ntwo\r\n\r\nthree")
-    assert list(read_lines(_only_file(tmp_path), 100)) == [(1, b"one"), (2, b"two"), (3, b""), (4, b"three")]
-
-
-def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
-    _put(tmp_path / "traces" / "a.jsonl", "")
-    assert list(read_lines(_only_file(tmp_path), 100)) == []
 
 
 VALUES = [

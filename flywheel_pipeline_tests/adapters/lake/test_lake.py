@@ -16,8 +16,10 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.errors import QueryError
 from flywheel_pipeline.records import (
     TABLES,
+    CapturedFile,
     CaptureLog,
     FailureAssignment,
+    Feedback,
     Json,
     LabelLog,
     LLMCall,
@@ -28,6 +30,7 @@ from flywheel_pipeline.records import (
 from flywheel_pipeline_tests.builders import (
     NOON,
     a_candidate,
+    a_captured_trace,
     a_case,
     a_mode,
     a_prompt,
@@ -41,8 +44,12 @@ from flywheel_pipeline_tests.builders import (
 NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
 
 ROWS: dict[str, Any] = {
-    "capture_log": CaptureLog("a.jsonl", "f1", 3, 2, 1, Json('{"2025-06-02": 2}')),
-    "captured_traces": a_trace(),
+    "captured_files": CapturedFile("a.jsonl", "f1", "chat", 99, 4, 1, 0, Json('{"email": 1}')),
+    "captured_traces": a_captured_trace(n_rows=2, spans=Json("[]")),
+    "feedback": Feedback("t1", 0.0, "wrong", None, "f.jsonl", 1),
+    "capture_log": CaptureLog(
+        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
+    ),
     "raw_traces": a_trace(feedback_score=0.5, cost_usd=0.1 + 0.2, input_tokens=None),
     "rejects": Reject("traces", "a.jsonl", 0, "not JSON", "{"),
     "sampled_traces": a_sampled_trace(),
@@ -174,7 +181,7 @@ def test_rows_are_picked_by_a_condition_with_values_that_can_not_become_sql(tmp_
 
 def test_the_result_of_a_query_becomes_a_partition_and_tells_its_row_count(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.write("captured_traces", [a_trace(trace_id=f"t{i}") for i in range(3)])
+    lake.write("captured_traces", [a_captured_trace(trace_id=f"t{i}") for i in range(3)])
     n = lake.write_query(
         "raw_traces", "select * from captured_traces where trace_id <> ?", ["t1"], "2025-06-02", inputs="d1"
     )
