@@ -81,6 +81,17 @@ def dev(home: Path | None, port: int, host: str) -> None:
 
 @main.command()
 @HOME
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=4318, show_default=True, help="0 takes a free one.")
+def serve(home: Path | None, host: str, port: int) -> None:
+    """Take traces (OTLP/HTTP) and feedback from running applications into a home."""
+    from flywheel_pipeline.commands.serve import serve_home
+
+    serve_home(home, host, port, click.echo)
+
+
+@main.command()
+@HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.argument("query")
 def sql(home: Path | None, form: str, query: str) -> None:

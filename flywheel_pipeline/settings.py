@@ -7,6 +7,7 @@
 | `FLYWHEEL_<ROLE>_MODEL` | the model of one role: `APP`, `JUDGE`, `TAXONOMY`, `IMPROVER` |
 | `FLYWHEEL_AUTOMATION` | `running`: schedules and sensors start switched on |
 | `FLYWHEEL_EXECUTOR` | `in_process` or `multiprocess` |
+| `FLYWHEEL_TOKEN` | what clients of `flywheel serve` must send: `Authorization: Bearer <token>`; never in the file |
 """
 
 from __future__ import annotations
@@ -160,6 +161,15 @@ class AutomationSettings(Section):
     executor: Literal["in_process", "multiprocess"] = "in_process"
 
 
+class ServeSettings(Section):
+    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed."""
+
+    max_body_mb: float = Field(16, gt=0, le=1000)
+    rotate_mb: float = Field(64, gt=0)
+    rotate_seconds: float = Field(60, gt=0)
+    token: SecretStr | None = None
+
+
 class Settings(Section):
     """All settings of one flywheel home."""
 
@@ -175,6 +185,7 @@ class Settings(Section):
     improve: ImproveSettings = ImproveSettings()
     gate: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()
+    serve: ServeSettings = ServeSettings()
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -201,6 +212,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} must be a mapping of sections, for example `app:`, not {type(values).__name__}")
     if "home" in (values or {}):
         raise SettingsError(f"{path}: unknown key `home`; the home is the folder of this file")
+    if isinstance(serve := (values or {}).get("serve"), dict) and "token" in serve:
+        raise SettingsError(f"{path}: a token does not belong in a file: remove serve.token and set FLYWHEEL_TOKEN")
     return values or {}
 
 
@@ -212,6 +225,8 @@ def _with_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dic
     for key, variable in (("default_status", "FLYWHEEL_AUTOMATION"), ("executor", "FLYWHEEL_EXECUTOR")):
         if environ.get(variable) and isinstance(merged.get("automation") or {}, dict):
             merged["automation"] = {**(merged.get("automation") or {}), key: environ[variable]}
+    if (token := environ.get("FLYWHEEL_TOKEN", "").strip()) and isinstance(merged.get("serve") or {}, dict):
+        merged["serve"] = {**(merged.get("serve") or {}), "token": token}
     return merged
 
 

@@ -1,8 +1,10 @@
 """`raw_traces`: one Parquet file an event day."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +65,14 @@ def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
         with lake.connect() as con:
             con.execute(SQL["superseded"])
             con.register("pieces_joined", to_frame("captured_traces", _joined(con, min(held), max(held))))
-            con.execute(f"create temp table joined as select {casts('captured_traces')} from pieces_joined")
-            for day in held:
-                params, digest = [day, day, day, day], inputs.get(day, "empty")
-                counts[day] = lake.write_from(con, "raw_traces", SQL["day"], params, day, digest)
+            con.execute(f"create table joined as select {casts('captured_traces')} from pieces_joined")
+
+            def write(day: str) -> int:
+                digest = inputs.get(day, "empty")
+                return lake.write_from(con.cursor(), "raw_traces", SQL["day"], [day] * 4, day, digest)
+
+            with ThreadPoolExecutor(os.cpu_count()) as pool:  # one day alone does not keep the cores busy
+                counts.update(zip(held, pool.map(write, held), strict=True))
     return counts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,18 +40,20 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
         raise UnreadableError("no span of the trace has a start time")
     started = min(times)
     ended = max([s.ended_at for s in spans if s.ended_at], default=None)
-    messages = conversation(spans)
+    root = root_of(spans)
+    ranked = [root, *(s for s in spans if s is not root)]
+    messages = conversation(root, spans)
     asked, answered = last_exchange(messages)
     score, comment = _feedback(spans)
     return CapturedTrace(
-        trace_id=clean(spans[0].trace_id),
-        session_id=_first(spans, "session_id"),
+        trace_id=clean(root.trace_id),
+        session_id=_first(ranked, "session_id"),
         started_at=started,
         latency_ms=(ended - started).total_seconds() * 1000 if ended and ended >= started else None,
-        app=_first(spans, "app") or app,
-        prompt_name=_first(spans, "prompt_name"),
-        prompt_version=_first(spans, "prompt_version"),
-        model=next((s.model for s in _generations(spans)[::-1] if s.model), None) or _first(spans, "model"),
+        app=_first(ranked, "app") or app,
+        prompt_name=_first(ranked, "prompt_name"),
+        prompt_version=_first(ranked, "prompt_version"),
+        model=next((s.model for s in reversed(_generations(spans)) if s.model), None) or _first(ranked, "model"),
         input=asked,
         output=answered,
         messages=Json(as_json(messages)),
@@ -60,11 +62,11 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
         n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),
         feedback_score=score,
         feedback_comment=comment,
-        error=_error(spans),
+        error=root.error or (None if answered else _first(ranked, "error")),
         input_tokens=_sum(spans, "input_tokens"),
         output_tokens=_sum(spans, "output_tokens"),
         cost_usd=_sum(spans, "cost_usd"),
-        tags=Json(as_json(_tags(spans))),
+        tags=Json(as_json(_tags(ranked))),
         source_format=place[0],
         source_file=place[1],
         source_line=place[2],
@@ -85,18 +87,25 @@ def root_of(spans: Sequence[Span]) -> Span:
     return (whole or said or tops or list(spans))[0]
 
 
-def conversation(spans: Sequence[Span]) -> list[dict[str, Any]]:
+def conversation(root: Span, spans: Sequence[Span]) -> list[dict[str, Any]]:
     """Return the conversation of a trace: the fullest that a generation holds, completed from root and tools."""
-    root = root_of(spans)
-    asked, said = to_messages(root.input, "user"), to_messages(root.output, "assistant")
     main = _fullest(spans)
     messages = [*main.messages, *main.reply] if main else []
     if not any(m["role"] == "user" for m in messages):
         system = [m for m in messages if m["role"] == "system"]
-        messages = [*system, *_asked(asked), *[m for m in messages if m["role"] != "system"]]
-    messages = [*messages, *_uncalled(spans, messages)]
+        asked = _asked(to_messages(root.input, "user"))
+        messages = [*system, *asked, *[m for m in messages if m["role"] != "system"]]
+    messages = _with_tools(spans, messages)
+    said = to_messages(root.output, "assistant")
     final = next((m for m in reversed(said) if m["role"] == "assistant" and m.get("content")), None)
     return messages if final is None or _answers(messages, final["content"]) else [*messages, final]
+
+
+def _with_tools(spans: Sequence[Span], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the conversation with the tool steps that no message of it tells of, before the answer."""
+    made = _uncalled(spans, messages)
+    answered = bool(messages) and messages[-1]["role"] == "assistant" and not messages[-1].get("tool_calls")
+    return [*messages[:-1], *made, messages[-1]] if answered else [*messages, *made]
 
 
 def _asked(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,31 +162,37 @@ def _feedback(spans: Sequence[Span]) -> tuple[float | None, str | None]:
     return (min(1.0, max(0.0, scores[-1])) if scores else None), (comments[-1] if comments else None)
 
 
-def _error(spans: Sequence[Span]) -> str | None:
-    """Return the error of the root, or else the first; a step's error that the app got over counts as well."""
-    root = root_of(spans)
-    return root.error or next((s.error for s in spans if s.error), None)
-
-
-def _tags(spans: Sequence[Span]) -> dict[str, Any]:
+def _tags(ranked: Sequence[Span]) -> dict[str, Any]:
     """Return the tags of all spans, the root's first; where two differ, the root's."""
-    root = root_of(spans)
-    tags: dict[str, Any] = dict(root.tags)
-    for span in spans:
+    tags: dict[str, Any] = {}
+    for span in ranked:
         for key, value in span.tags.items():
             if len(tags) < MAX_TAGS:
                 tags.setdefault(key, value)
     return tags
 
 
-def _first(spans: Sequence[Span], name: str) -> str | None:
-    root = root_of(spans)
-    found = next((v for v in (getattr(s, name) for s in (root, *spans)) if v), None)
+def _first(ranked: Sequence[Span], name: str) -> str | None:
+    found = next((v for v in (getattr(s, name) for s in ranked) if v), None)
     return None if found is None else clean(str(found))
 
 
 def _sum(spans: Sequence[Span], name: str) -> Any:
-    """Return the sum over the generations; of what only the whole is told, that."""
-    told = [s for s in spans if getattr(s, name) is not None]
-    steps = [s for s in told if s.kind != "trace"] or told
-    return sum(getattr(s, name) for s in steps) if steps else None
+    """Return the sum over the deepest steps that tell of it: a step above them tells the same once more."""
+    told = {s.span_id: s for s in spans if getattr(s, name) is not None}
+    if len(told) > 1:
+        above = {s.span_id: s.parent_id for s in spans}
+        for span_id in list(told):
+            for parent in _ancestors(span_id, above):
+                told.pop(parent, None)
+    return sum(getattr(s, name) for s in told.values()) if told else None
+
+
+def _ancestors(span_id: str, above: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield the steps above one, nearest first; a cycle is gone through once."""
+    seen = {span_id}
+    parent = above.get(span_id)
+    while parent and parent not in seen:
+        yield parent
+        seen.add(parent)
+        parent = above.get(parent)

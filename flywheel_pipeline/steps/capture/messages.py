@@ -54,7 +54,7 @@ def to_messages(value: Any, role: str = "user", depth: int = 0) -> list[dict[str
         return []
     if isinstance(decoded, list):
         return _of_list(decoded, role, depth)
-    if isinstance(decoded, Mapping):
+    if isinstance(decoded, dict):
         return _of_object(decoded, role, depth)
     return [{"role": role, "content": value if isinstance(value, str) else str(decoded)}]
 
@@ -68,9 +68,9 @@ def to_text(value: Any) -> str:
 def _of_list(items: Sequence[Any], role: str, depth: int) -> list[dict[str, Any]]:
     if all(isinstance(i, str) for i in items):
         texts = [loads(i) for i in items]
-        if not any(isinstance(t, Mapping) for t in texts):
+        if not any(isinstance(t, dict) for t in texts):
             return [{"role": role, "content": "\n".join(items)}]
-    if all(isinstance(i, Mapping) and _is_part(i) for i in items):
+    if all(isinstance(i, dict) and _is_part(i) for i in items):
         return message({"role": role, "content": list(items)})
     if items and all(isinstance(i, list) for i in items):
         return to_messages(items[0], role, depth + 1)
@@ -91,7 +91,7 @@ def _of_object(value: Mapping[str, Any], role: str, depth: int) -> list[dict[str
 def _instructions(value: Mapping[str, Any], found: list[dict[str, Any]], depth: int) -> list[dict[str, Any]]:
     """Return the system prompt of a request that tells it beside its messages (Anthropic, Responses, Gemini)."""
     config = value.get("config")
-    for place in (value, config if isinstance(config, Mapping) else {}):
+    for place in (value, config if isinstance(config, dict) else {}):
         told = next((place[k] for k in _SYSTEM if place.get(k) not in (None, "", [], {})), None)
         if told is not None and not any(m["role"] == "system" for m in found):
             return to_messages(told, "system", depth + 1)
@@ -100,17 +100,17 @@ def _instructions(value: Mapping[str, Any], found: list[dict[str, Any]], depth: 
 
 def is_message(value: Any) -> bool:
     """Return whether an object is one message of any of the known forms."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
-    if value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping):
+    if value.get("lc") == 1 and isinstance(value.get("kwargs"), dict):
         return True
-    if isinstance(value.get("message"), Mapping) and is_message(value["message"]):
+    if isinstance(value.get("message"), dict) and is_message(value["message"]):
         return True
     kind = _role(value)
     if kind is not None and ("content" in value or "parts" in value or "tool_calls" in value or "contents" in value):
         return True
     data = value.get("data")
-    if kind is not None and isinstance(data, Mapping) and "content" in data:
+    if kind is not None and isinstance(data, dict) and "content" in data:
         return True
     return value.get("type") in ("function_call", "function_call_output", "reasoning")
 
@@ -131,13 +131,13 @@ def _is_part(value: Mapping[str, Any]) -> bool:
 
 def message(value: Mapping[str, Any], role: str = "user") -> list[dict[str, Any]]:
     """Return one message of any known form as OpenAI-style messages: several where it holds several tool results."""
-    if isinstance(value.get("message"), Mapping):
+    if isinstance(value.get("message"), dict):
         return message(value["message"], role)
-    if value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping):
+    if value.get("lc") == 1 and isinstance(value.get("kwargs"), dict):
         names = value.get("id")
         kind = names[-1] if isinstance(names, list) and names else ""
         return message({"type": kind, **value["kwargs"]} if "role" not in value["kwargs"] else value["kwargs"], role)
-    if isinstance(value.get("data"), Mapping) and "content" in value["data"]:
+    if isinstance(value.get("data"), dict) and "content" in value["data"]:
         return message({**value["data"], "role": value.get("type") or value.get("role")}, role)
     if value.get("type") == "reasoning":
         return []
@@ -152,9 +152,9 @@ def _plain(value: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
     content = next((value[k] for k in ("content", "parts", "contents") if value.get(k) not in (None, "", [])), "")
     texts, calls, results = _parts(content)
     extra = value.get("additional_kwargs")
-    listed = loads(value.get("tool_calls") or (extra.get("tool_calls") if isinstance(extra, Mapping) else None))
-    calls += [_call(c) for c in listed if isinstance(c, Mapping)] if isinstance(listed, list) else []
-    if isinstance(value.get("function_call"), Mapping) and not calls:
+    listed = loads(value.get("tool_calls") or (extra.get("tool_calls") if isinstance(extra, dict) else None))
+    calls += [_call(c) for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    if isinstance(value.get("function_call"), dict) and not calls:
         calls = [_call(value["function_call"])]
     if role == "tool" and not results:
         return [_result(value, "\n".join(texts))]
@@ -172,7 +172,7 @@ def _parts(content: Any) -> tuple[list[str], list[dict[str, Any]], list[dict[str
     calls: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     decoded = loads(content) if isinstance(content, str) and content.lstrip()[:2] in ("[{", "[ ") else content
-    if not (isinstance(decoded, list) and all(isinstance(p, Mapping | str) for p in decoded)):
+    if not (isinstance(decoded, list) and all(isinstance(p, dict | str) for p in decoded)):
         decoded = [content]
     for part in decoded:
         _sort_part(part, texts, calls, results)
@@ -180,17 +180,17 @@ def _parts(content: Any) -> tuple[list[str], list[dict[str, Any]], list[dict[str
 
 
 def _sort_part(part: Any, texts: list[str], calls: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         texts.append(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False, default=str))
         return
     inner = part.get("message_content")
-    part = inner if isinstance(inner, Mapping) else part
+    part = inner if isinstance(inner, dict) else part
     kind = str(part.get("type") or "")
     called = next(
-        (part[k] for k in ("function_call", "functionCall", "toolUse") if isinstance(part.get(k), Mapping)), None
+        (part[k] for k in ("function_call", "functionCall", "toolUse") if isinstance(part.get(k), dict)), None
     )
     answered = next(
-        (part[k] for k in ("function_response", "functionResponse", "toolResult") if isinstance(part.get(k), Mapping)),
+        (part[k] for k in ("function_response", "functionResponse", "toolResult") if isinstance(part.get(k), dict)),
         None,
     )
     if called or kind in ("tool_call", "tool_use", "tool-call", "function_call"):
@@ -202,7 +202,7 @@ def _sort_part(part: Any, texts: list[str], calls: list[dict[str, Any]], results
         return
     else:
         text = next((part[k] for k in ("text", "content", "output_text", "input_text", "refusal") if part.get(k)), None)
-        if isinstance(text, Mapping):
+        if isinstance(text, dict):
             text = text.get("value") or text.get("text")
         texts.append(text if isinstance(text, str) else f"[{kind}]" if kind and kind != "text" else _dump(text or part))
 
@@ -212,9 +212,9 @@ _CALL_IDS = ("id", "call_id", "toolCallId", "tool_call_id", "toolUseId")
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool call of any form as OpenAI's."""
-    if isinstance(call.get("tool_call"), Mapping):
+    if isinstance(call.get("tool_call"), dict):
         call = call["tool_call"]
-    function = call["function"] if isinstance(call.get("function"), Mapping) else call
+    function = call["function"] if isinstance(call.get("function"), dict) else call
     arguments = next(
         (function[k] for k in ("arguments", "args", "input", "parameters") if function.get(k) is not None), ""
     )
@@ -241,7 +241,7 @@ def _result_text(result: Any) -> str:
     if (
         isinstance(result, list)
         and result
-        and all(isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in result)
+        and all(isinstance(p, dict) and isinstance(p.get("text"), str) for p in result)
     ):
         return "\n".join(p["text"] for p in result)
     return result if isinstance(result, str) else "" if result is None else _dump(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
 
 TOO_DEEP = "nested too deeply"
+_SPACE = re.compile(r"[\s,]*")
 BOM = b"\xef\xbb\xbf"
 
 
@@ -65,6 +67,34 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def parse_documents(raw: bytes) -> list[Any]:
+    """Return the JSON values that follow each other in `raw`, as pretty-printing exporters write them.
+
+    Raises:
+        UnreadableError: it is something else.
+    """
+    try:
+        return [parse_json(raw)]
+    except UnreadableError as error:
+        problem = error
+    text, found = raw.decode("utf-8", "replace"), []
+    at = _after_space(text, 0)
+    decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=finite, object_pairs_hook=_unique)
+    try:
+        while at < len(text):
+            value, at = decoder.raw_decode(text, at)
+            found.append(value)
+            at = _after_space(text, at)
+    except (ValueError, RecursionError):
+        raise problem from None
+    return found
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def split_lines(first_line: int, data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -14,7 +14,7 @@ from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
 from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
 from flywheel_pipeline.steps.capture.formats.common import clean
 from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
-from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_json, split_lines
+from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_documents, parse_json, split_lines
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -77,7 +77,7 @@ def _rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any
 def _document_rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any]]]]:
     """Yield the items of a JSON array, or the one document; what is neither is read line by line after all."""
     try:
-        value = parse_json(block.data.removeprefix(BOM))
+        found = parse_documents(block.data.removeprefix(BOM))
     except UnreadableError as error:
         reason = str(error)
         lines = list(split_lines(1, block.data.removeprefix(BOM)))
@@ -86,7 +86,7 @@ def _document_rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Ite
         else:
             yield 1, block.data, lambda raw: _refuse(reason)
         return
-    items = value if isinstance(value, list) else [value]
+    items = found[0] if len(found) == 1 and isinstance(found[0], list) else found
     yield from ((n, item, lambda item: [item]) for n, item in enumerate(items, 1))
 
 

@@ -149,6 +149,7 @@ KINDS: Mapping[str, str] = {
     # OpenInference
     "llm": "llm", "embedding": "embedding", "chain": "chain", "retriever": "retriever", "reranker": "retriever",
     "tool": "tool", "agent": "agent", "guardrail": "evaluator", "evaluator": "evaluator", "prompt": "chain",
+    "unknown": "other",
     # Langfuse
     "generation": "llm", "event": "other",
     # OpenTelemetry GenAI
@@ -178,6 +179,9 @@ HINTS = (
 """(field, kind): what a span is that names no kind but tells the field; the first counts."""
 
 MAX_PATH = 16
+INDEXED = ("messages", "reply", "system", "exchange", "documents", "annotations", "evaluations", "entity")
+"""The fields that may be spread over indexed attributes."""
+
 _FIELDS = {name: (field, rank) for field, names in NAMES.items() for rank, name in enumerate(names)}
 
 
@@ -216,7 +220,7 @@ def _part_of(name: str) -> Slot | None:
         if not _is_index(part) or i == 0:
             continue
         field = _FIELDS.get(".".join(parts[:i]))
-        if field:
+        if field and field[0] in INDEXED:
             return Slot(*field, tuple(parts[i:])) if len(parts) - i <= MAX_PATH else None
     return None
 

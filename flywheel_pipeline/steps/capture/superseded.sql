@@ -2,7 +2,7 @@
 -- Of several whole rows of one trace the fullest counts, then the newest, then the last file and line. Spans of one
 -- trace that came in several pieces (`is_piece`) are joined instead; only a piece that says the same again is a
 -- duplicate.
-create temp table superseded as
+create table superseded as
 with repeated as (
     select trace_id from captured_traces group by trace_id having count(*) > 1
 ),

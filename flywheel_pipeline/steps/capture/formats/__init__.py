@@ -6,9 +6,9 @@ one JSON object of a file: a line of JSONL, an item of an array, a whole documen
 `Unreadable` for an item of it that can not.
 """
 
-from flywheel_pipeline.steps.capture.formats import chat
+from flywheel_pipeline.steps.capture.formats import chat, otel_sdk, otlp
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
 
-FORMATS = (chat,)
+FORMATS = (otlp, otel_sdk, chat)
 
 __all__ = ["FORMATS", "Item", "Source", "UnreadableError"]

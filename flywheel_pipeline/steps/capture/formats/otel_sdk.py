@@ -34,14 +34,14 @@ def recognises(record: Mapping[str, Any]) -> bool:
         return True
     spans = record.get("spans")
     if isinstance(spans, list) and "attributes" not in record:
-        return bool(spans) and isinstance(spans[0], Mapping) and _is_span(spans[0])
+        return bool(spans) and isinstance(spans[0], dict) and _is_span(spans[0])
     return _is_span(record)
 
 
 def _is_span(record: Mapping[str, Any]) -> bool:
-    if not isinstance(record.get("attributes"), Mapping) or not ("name" in record or "span_name" in record):
+    if not isinstance(record.get("attributes"), dict) or not ("name" in record or "span_name" in record):
         return False
-    if any(isinstance(record.get(k), Mapping) for k in _CONTEXTS):
+    if any(isinstance(record.get(k), dict) for k in _CONTEXTS):
         return True
     return any(k in record for k in (*_TRACE, *_PARENT))
 
@@ -66,14 +66,14 @@ def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _decode(span: Any, trace: Any = None) -> RawSpan:
-    if not isinstance(span, Mapping):
+    if not isinstance(span, dict):
         raise UnreadableError("a span must be an object")
     span = _nested(span) if "context.trace_id" in span else span
-    context = next((span[k] for k in _CONTEXTS if isinstance(span.get(k), Mapping)), span)
+    context = next((span[k] for k in _CONTEXTS if isinstance(span.get(k), dict)), span)
     status, message = _status(span)
     name = _first(span, ("name", "span_name"))
     app, tags = resource_of(_mapping(_mapping(span.get("resource")).get("attributes")))
@@ -139,12 +139,12 @@ def _ended(span: Mapping[str, Any]) -> Any:
 
 
 def _events(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    events = [e for e in value if isinstance(e, Mapping)] if isinstance(value, list) else []
+    events = [e for e in value if isinstance(e, dict)] if isinstance(value, list) else []
     return [(str(e.get("name") or ""), _mapping(e.get("attributes"))) for e in events]
 
 
 def _links(value: Any) -> list[tuple[str, str]]:
-    items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     contexts = [_mapping(k.get("context")) or k for k in items]
     ids = [(span_id(_first(c, _TRACE), TRACE_BYTES), span_id(_first(c, _SPAN))) for c in contexts]
     return [(trace, span or "") for trace, span in ids if trace]

@@ -9,7 +9,6 @@ base64, 64-bit numbers text or numbers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,9 +32,9 @@ def recognises(record: Mapping[str, Any]) -> bool:
         return True
     batches = record.get("batches")
     if isinstance(batches, list):
-        return any(isinstance(b, Mapping) and any(k in b for k in _SCOPES) for b in batches[:3])
+        return any(isinstance(b, dict) and any(k in b for k in _SCOPES) for b in batches[:3])
     inner = record.get("trace")
-    if isinstance(inner, Mapping) and "resourceSpans" in inner:
+    if isinstance(inner, dict) and "resourceSpans" in inner:
         return True
     return _get(record, "traceId", "trace_id") is not None and (
         "startTimeUnixNano" in record or "start_time_unix_nano" in record
@@ -61,10 +60,10 @@ def _groups(record: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Sequ
     if _get(record, "traceId", "trace_id") is not None and not any(k in record for k in _SCOPES):
         yield _mapping(record.get("resource")), [record]
         return
-    whole = record["trace"] if isinstance(record.get("trace"), Mapping) and "trace" in record else record
+    whole = record["trace"] if isinstance(record.get("trace"), dict) and "trace" in record else record
     listed = next((k for k in _RESOURCES if k in whole), None)
     for part in _list(whole[listed], listed) if listed else [whole]:
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             raise UnreadableError(f"{listed} must be a list of objects")
         for key in _SCOPES:
             for scope in _list(part.get(key), key):
@@ -80,7 +79,7 @@ def _list(value: Any, name: str | None) -> list[Any]:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _get(record: Mapping[str, Any], camel: str, snake: str) -> Any:
@@ -89,7 +88,7 @@ def _get(record: Mapping[str, Any], camel: str, snake: str) -> Any:
 
 
 def _decode(span: Any) -> RawSpan:
-    if not isinstance(span, Mapping):
+    if not isinstance(span, dict):
         raise UnreadableError("a span must be an object")
     name = span.get("name")
     status, message = failed(span.get("status"))
@@ -109,24 +108,24 @@ def _decode(span: Any) -> RawSpan:
 
 
 def _events(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    events = [e for e in value if isinstance(e, Mapping)] if isinstance(value, list) else []
+    events = [e for e in value if isinstance(e, dict)] if isinstance(value, list) else []
     return [(str(e.get("name") or ""), attributes_of(e.get("attributes"))) for e in events]
 
 
 def _links(value: Any) -> list[tuple[str, str]]:
-    links = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    links = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     ids = [(span_id(_get(k, "traceId", "trace_id"), TRACE_BYTES), span_id(_get(k, "spanId", "span_id"))) for k in links]
     return [(trace, span or "") for trace, span in ids if trace]
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
     """Return OTLP attributes as {name: value}."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(k): value_of(v) if _is_wrapped(v) else v for k, v in value.items()}
     found: dict[str, Any] = {}
     if isinstance(value, list):
         for item in value:
-            if isinstance(item, Mapping) and isinstance(name := item.get("key"), str):
+            if isinstance(item, dict) and isinstance(name := item.get("key"), str):
                 wrapped = item.get("value")
                 if isinstance(wrapped, dict) and len(wrapped) == 1 and "stringValue" in wrapped:
                     found[name] = wrapped["stringValue"]
@@ -136,12 +135,12 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def _is_wrapped(value: Any) -> bool:
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _VALUES
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _VALUES
 
 
 def value_of(wrapped: Any, depth: int = 0) -> Any:
-    """Return the value in an OTLP `AnyValue`; below the depth limit its JSON text."""
-    if not isinstance(wrapped, Mapping) or not wrapped:
+    """Return the value in an OTLP `AnyValue`; None where it is nested too deeply."""
+    if not isinstance(wrapped, dict) or not wrapped:
         return None
     name, value = next(iter(wrapped.items()))
     kind = _VALUES.get(str(name))
@@ -151,13 +150,11 @@ def value_of(wrapped: Any, depth: int = 0) -> Any:
         return _int(value)
     if kind in ("array", "map"):
         if depth > MAX_DEPTH:
-            return json.dumps(None)
+            return None
         items = _items(value)
         if kind == "array":
             return [value_of(i, depth + 1) for i in items]
-        return {
-            str(i["key"]): value_of(i.get("value"), depth + 1) for i in items if isinstance(i, Mapping) and "key" in i
-        }
+        return {str(i["key"]): value_of(i.get("value"), depth + 1) for i in items if isinstance(i, dict) and "key" in i}
     return value
 
 
@@ -169,7 +166,7 @@ _VALUES: Mapping[str, str] = {
 
 
 def _items(value: Any) -> list[Any]:
-    inner = value.get("values") if isinstance(value, Mapping) else value
+    inner = value.get("values") if isinstance(value, dict) else value
     return inner if isinstance(inner, list) else []
 
 

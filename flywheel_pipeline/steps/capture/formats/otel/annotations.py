@@ -66,8 +66,8 @@ def listed(value: Any) -> list[Mapping[str, Any]]:
     """Return the judgements in the value of `annotations` or `evaluations`, each without its wrapper."""
     decoded = loads(value)
     items = decoded if isinstance(decoded, list) else [decoded]
-    inner = [next((i[k] for k in ("annotation", "evaluation") if isinstance(i, Mapping) and k in i), i) for i in items]
-    return [i for i in inner if isinstance(i, Mapping)]
+    inner = [next((i[k] for k in ("annotation", "evaluation") if isinstance(i, dict) and k in i), i) for i in items]
+    return [i for i in inner if isinstance(i, dict)]
 
 
 def of_event(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ MAX_OWN_TAGS = 20
 """How much is kept of attributes that the app itself set, under names that no convention knows."""
 
 _LAST = 1_000
+_EMPTY = ("{}", "[]", "null")
 
 
 @dataclass(slots=True)
@@ -98,11 +99,11 @@ def resource_of(attributes: Mapping[str, Any]) -> tuple[str | None, dict[str, An
 
 def collect(attributes: Mapping[str, Any]) -> Found:
     """Sort attributes by the field that they tell; of several names of one field the preferred one counts."""
-    found = Found()
+    found, slot_of = Found(), semconv.slot_of
     for name, value in attributes.items():
-        if (not value and value is not False and value != 0) or value in ("{}", "[]", "null"):
+        if not value and value is not False and value != 0:
             continue
-        slot = semconv.slot_of(name)
+        slot = slot_of(name)
         if slot is None:
             found.n_dropped += 1
         else:
@@ -130,7 +131,7 @@ def _sort(found: Found, slot: semconv.Slot, value: Any) -> None:
     elif rank < found.ranks.get(field_, _LAST):
         if field_ == "kind":
             value = semconv.KINDS.get(str(value).strip('"').lower())
-        if value is not None:
+        if value is not None and value not in _EMPTY:
             found.ranks[field_] = rank
             found.values[field_] = value
 
@@ -138,10 +139,9 @@ def _sort(found: Found, slot: semconv.Slot, value: Any) -> None:
 def tag_value(value: Any, limit: int) -> Any:
     """Return a value worth keeping as a tag: a scalar or a short list of scalars; None if it is neither."""
     if isinstance(value, str):
-        text = value.strip()
-        if text[:1] == "[" and isinstance(items := loads(text), list):
+        if value[:1] == "[" and isinstance(items := loads(value), list):
             return tag_value(items, limit)
-        return clean(value) if value and len(value) <= limit else None
+        return storable(value) if value and len(value) <= limit else None
     if isinstance(value, int | float):
         return value if abs(value) < 2**63 else None
     if isinstance(value, list) and 0 < len(value) <= 20:
@@ -170,7 +170,7 @@ def _tag_own(found: Found, name: str, value: Any) -> None:
 def _tag_metadata(found: Found, value: Any) -> None:
     """Keep the entries of a metadata object as tags of their own."""
     decoded = loads(value)
-    if isinstance(decoded, Mapping):
+    if isinstance(decoded, dict):
         for name, inner in decoded.items():
             if inner not in (None, "", [], {}):
                 _tag_own(found, str(name), inner)
@@ -217,12 +217,12 @@ def _make(raw: RawSpan, found: Found, told: Told) -> Span:
         output, reply = None, []
     counts = kind == "llm"
     prompt = loads(values.get("prompt"))
-    prompt = prompt if isinstance(prompt, Mapping) else {}
+    prompt = prompt if isinstance(prompt, dict) else {}
     return Span(
         trace_id=raw.trace_id,
         span_id=raw.span_id,
         parent_id=None if values.get("as_root") in (True, "true") else raw.parent_id,
-        name=_text(values.get("tool_name") if kind == "tool" else None) or clean(raw.name),
+        name=_text(values.get("tool_name") if kind == "tool" else None) or storable(raw.name),
         kind=kind,
         started_at=raw.started_at,
         ended_at=raw.ended_at,
@@ -248,14 +248,19 @@ def _make(raw: RawSpan, found: Found, told: Told) -> Span:
 def _text(value: Any) -> str | None:
     if value is None or value == "":
         return None
-    return clean(value) if isinstance(value, str) else as_json(value)
+    return storable(value) if isinstance(value, str) else as_json(value)
+
+
+def storable(value: str) -> str:
+    """Return `clean` text, at once where there is nothing to clean."""
+    return value if value.isascii() and "\x00" not in value else clean(value)
 
 
 def _read_entities(values: dict[str, Any]) -> None:
     """Take model and tool from Monocle's `entity.N.{type,name}`."""
     entities = values["entity"] if isinstance(values["entity"], list) else []
     for entity in entities:
-        kind, name = (entity.get("type"), entity.get("name")) if isinstance(entity, Mapping) else (None, None)
+        kind, name = (entity.get("type"), entity.get("name")) if isinstance(entity, dict) else (None, None)
         if isinstance(kind, str) and name:
             key = "model" if kind.startswith("model.") else "tool_name" if kind.startswith(("tool.", "mcp.")) else ""
             values.setdefault(key, name)
@@ -303,8 +308,8 @@ def _tidy(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _tidy_values(values: dict[str, Any]) -> None:
     for key, value in values.items():
-        if isinstance(value, str) and ("\x00" in value or not value.isascii()):
-            values[key] = clean(value)
+        if isinstance(value, str):
+            values[key] = storable(value)
 
 
 def _documents(values: Mapping[str, Any], told: Told, kind: str) -> list[dict[str, Any]]:
@@ -334,14 +339,14 @@ _USAGE: Mapping[str, Sequence[str]] = {
 def _tokens(values: Mapping[str, Any], side: str) -> int | None:
     told = _number(values.get(f"{side}_tokens"))
     usage = loads(values.get("usage")) if told is None else None
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         told = next((n for k in _USAGE[side] if (n := _number(usage.get(k))) is not None), None)
     return None if told is None or told >= 2**63 else int(told)
 
 
 def _cost(values: Mapping[str, Any]) -> float | None:
     told = loads(values.get("cost"))
-    if isinstance(told, Mapping):
+    if isinstance(told, dict):
         parts = (
             told
             if "total" not in told and "total_cost" not in told

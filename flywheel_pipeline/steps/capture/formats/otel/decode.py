@@ -64,7 +64,7 @@ def moment(value: Any) -> datetime | None:
 
 def failed(status: Any) -> tuple[bool | None, str]:
     """Return (whether it failed, None if unset; the message) of a status in any spelling."""
-    fields: Mapping[str, Any] = status if isinstance(status, Mapping) else {"code": status}
+    fields: Mapping[str, Any] = status if isinstance(status, dict) else {"code": status}
     code = next((fields[k] for k in ("code", "status_code", "statusCode") if fields.get(k) is not None), None)
     said = next((fields[k] for k in ("message", "description", "status_message") if fields.get(k)), "")
     return _CODES.get(str(code).upper().rpartition(".")[2]), clean(said) if isinstance(said, str) else ""

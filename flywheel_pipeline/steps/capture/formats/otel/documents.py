@@ -21,7 +21,7 @@ _KEYS: Mapping[str, Sequence[str]] = {
 def documents_of(value: Any) -> list[dict[str, Any]]:
     """Return the documents in `value` (a list of them, an object that holds one, JSON text of these), else none."""
     decoded = loads(value)
-    if isinstance(decoded, Mapping):
+    if isinstance(decoded, dict):
         held = next((decoded[k] for k in _HOLDERS if isinstance(decoded.get(k), list)), None)
         decoded = [decoded] if held is None else held
     if not isinstance(decoded, list):
@@ -32,13 +32,13 @@ def documents_of(value: Any) -> list[dict[str, Any]]:
 def _document(item: Any) -> dict[str, Any]:
     if isinstance(item, str):
         return {"content": clean(item)} if item.strip() else {}
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return {}
-    inner = next((item[k] for k in ("document", "node") if isinstance(item.get(k), Mapping)), None)
+    inner = next((item[k] for k in ("document", "node") if isinstance(item.get(k), dict)), None)
     fields = {**inner, **{k: v for k, v in item.items() if v is not inner}} if inner is not None else item
     metadata = loads(fields.get("metadata"))
     made = {key: found for key in _KEYS if (found := _find(fields, key)) is not None}
-    if "title" not in made and isinstance(metadata, Mapping) and (title := _find(metadata, "title")):
+    if "title" not in made and isinstance(metadata, dict) and (title := _find(metadata, "title")):
         made["title"] = title
     return made if "content" in made or "id" in made else {}
 

@@ -33,7 +33,7 @@ def records_of_protobuf(data: bytes) -> list[dict[str, Any]]:
             requests = [ExportTraceServiceRequest.FromString(f) for f in frames]
         except DecodeError:
             continue
-        if all(_is_export(r) for r in requests) and any(r.resource_spans for r in requests):
+        if _are_exports(requests):
             return [_request(r) for r in requests if r.resource_spans]
     raise UnreadableError(_NO_OTLP)
 
@@ -71,10 +71,11 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     return -1, at
 
 
-def _is_export(request: Any) -> bool:
-    """Return whether the message looks like traces: arbitrary bytes may parse, but not to ids of the right length."""
-    ids = [(len(s.trace_id), len(s.span_id)) for r in request.resource_spans for c in r.scope_spans for s in c.spans]
-    return all(pair == (16, 8) for pair in ids)
+def _are_exports(requests: list[Any]) -> bool:
+    """Return whether messages are traces: other bytes may parse, but not to spans with ids of the right length."""
+    parts = [c for request in requests for r in request.resource_spans for c in r.scope_spans]
+    ids = {(len(s.trace_id), len(s.span_id)) for c in parts for s in c.spans}
+    return ids == {(16, 8)}
 
 
 def _request(request: Any) -> dict[str, Any]:

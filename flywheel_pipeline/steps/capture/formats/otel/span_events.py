@@ -35,7 +35,7 @@ def told_by(events: Iterable[tuple[str, Mapping[str, Any]]]) -> Told:
     """Return what (name, attributes) of the events tell."""
     told = Told()
     for name, attributes in events:
-        handle = _HANDLERS.get(name)
+        handle = HANDLERS.get(name)
         if handle:
             handle(told, attributes)
         elif name in MESSAGE_EVENTS:
@@ -63,10 +63,10 @@ def exchange_of(value: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
         return [], []
     told = Told()
     for item in items:
-        name = item.get("event.name") if isinstance(item, Mapping) else None
-        if name in MESSAGE_EVENTS:
-            _converse(told, str(name), item)
-        elif isinstance(item, Mapping) and "role" in item:
+        name = item.get("event.name") if isinstance(item, dict) else None
+        if isinstance(name, str) and name in MESSAGE_EVENTS:
+            _converse(told, name, item)
+        elif isinstance(item, dict) and "role" in item:
             told.messages += to_messages(item)
     if not told.reply and told.messages and told.messages[-1]["role"] == "assistant":
         told.reply = [told.messages.pop()]
@@ -76,7 +76,7 @@ def exchange_of(value: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
 def _converse(told: Told, name: str, attributes: Mapping[str, Any]) -> None:
     """Add the message of a message event; its body may be JSON in one attribute."""
     body = next((loads(attributes[k]) for k in ("gen_ai.event.content", "event_body", "body") if k in attributes), None)
-    fields = {**attributes, **body} if isinstance(body, Mapping) else attributes
+    fields = {**attributes, **body} if isinstance(body, dict) else attributes
     if name == "gen_ai.choice":
         inner = loads(fields.get("message"))
         reply = to_messages(inner, "assistant") if inner not in (None, "", [], {}) else []
@@ -130,7 +130,7 @@ def _judge(told: Told, attributes: Mapping[str, Any]) -> None:
     told.judgements.append(of_event(attributes))
 
 
-_HANDLERS: Mapping[str, Callable[[Told, Mapping[str, Any]], None]] = {
+HANDLERS: Mapping[str, Callable[[Told, Mapping[str, Any]], None]] = {
     "exception": _fail,
     "gen_ai.client.inference.operation.details": _add,
     "gen_ai.content.prompt": _add,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -415,3 +416,25 @@ def test_a_real_span_of_litellm_for_langfuse() -> None:
     assert (span.input_tokens, span.output_tokens, span.cost_usd) == (10, 10, 7.5e-06)
     assert span.messages == [user("Hello!")]
     assert span.tags == {"trace_name": "litellm-acompletion"}
+
+
+SPEC = REPO.parent / "shared" / "data" / "formats" / "otel-semconv-docs" / "examples-llm-calls.md"
+
+
+@pytest.mark.skipif(not SPEC.exists(), reason="the real files are not part of the project")
+def test_the_examples_of_the_specification_are_conversations() -> None:
+    blocks = re.findall(r"`(gen_ai\.\w+[.\w]*)` value</span>\s*```json\n(.*?)```", SPEC.read_text(), re.DOTALL)
+    assert len(blocks) > 10
+    for name, value in blocks:
+        span = of({"gen_ai.operation.name": "chat", name: value})
+        if name.endswith("tool.definitions"):
+            assert not span.messages and not span.reply
+            continue
+        made = span.reply if name == "gen_ai.output.messages" else span.messages
+        assert made and all(m["content"] or m.get("tool_calls") for m in made), (name, made)
+        assert name != "gen_ai.system_instructions" or [m["role"] for m in made] == ["system"]
+
+
+def test_an_indexed_name_of_a_plain_field_is_not_that_field() -> None:
+    assert of({"operation.name.0.x": "chat", "session.id.0.a": "b"}).kind == "other"
+    assert of({"session.id.0.a": "b"}).session_id is None
