@@ -1,0 +1,164 @@
+"""Personal data and secrets -> typed placeholders, before anything is stored.
+
+Within a trace a value has one placeholder wherever it stands (`<EMAIL_1>`), so that texts can still be read and
+clustered; in the session id it is a salted hash (`<EMAIL_1f3a9c2b>`), so that traces of a session still join.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from flywheel_pipeline.records import CapturedTrace, Feedback
+from flywheel_pipeline.steps.capture.formats.common import as_json
+from flywheel_pipeline.steps.capture.redact.patterns import FINDERS
+from flywheel_pipeline.steps.capture.redact.secrets import may_hold_secret
+
+__all__ = ["KINDS", "Redactor"]
+
+KINDS = ("secret", "email", "iban", "card", "ip", "phone")
+"""What is looked for, in this order: where two overlap, the first counts."""
+
+_TEXTS = ("input", "output", "messages", "retrieved", "feedback_comment", "error", "tags", "spans")
+"""The columns that are looked through, in the order that numbers the placeholders."""
+N_DERIVED = 2
+"""The first of them are parts of `messages`: they hold nothing where it holds nothing."""
+_JSON = {"messages", "retrieved", "tags", "spans"}
+_KEPT = {"trace_id", "span_id", "parent_id", "started_at", "ended_at", "tool_call_id", "role", "kind", "type"}
+"""Keys whose values are ids, times and words of ours."""
+
+_DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
+_HEX = b"0123456789abcdefABCDEF"
+MIN_DIGITS = b"0" * 9
+"""The fewest digits, separators aside, of a telephone number, a card or an IBAN."""
+MAX_DEPTH = 200
+
+
+class Redactor:
+    """Replaces what `kinds` name; `salt` makes the hashes of this home its own."""
+
+    def __init__(self, kinds: Collection[str] = KINDS, salt: str = "") -> None:
+        self.kinds = [k for k in KINDS if k in kinds]
+        self.salt = salt.encode()
+
+    def redact(self, trace: CapturedTrace) -> tuple[CapturedTrace, dict[str, int]]:
+        """Return the trace without them, and how many different values of each kind it held."""
+        values = [getattr(trace, name) or "" for name in _TEXTS]
+        if not self.suspects("\n".join(values[N_DERIVED:])) and not self.suspects(trace.session_id or ""):
+            return trace, {}
+        pass_ = _Pass(self)
+        changed: dict[str, Any] = {}
+        for name, value in zip(_TEXTS, values, strict=True):
+            if value and self.suspects(value):
+                changed[name] = pass_.json(value) if name in _JSON else pass_.text(value)
+        if trace.session_id and self.suspects(trace.session_id):
+            changed["session_id"] = pass_.id(trace.session_id)
+        return (replace(trace, **changed) if pass_.seen else trace), dict(pass_.counts)
+
+    def redact_feedback(self, feedback: Feedback) -> tuple[Feedback, dict[str, int]]:
+        """Return the feedback without them, and how many different values of each kind its comment held."""
+        if not feedback.comment or not self.suspects(feedback.comment):
+            return feedback, {}
+        pass_ = _Pass(self)
+        return replace(feedback, comment=pass_.text(feedback.comment)), dict(pass_.counts)
+
+    def redact_text(self, text: str) -> str:
+        """Return a text without them."""
+        return _Pass(self).text(text) if self.suspects(text) else text
+
+    def suspects(self, text: str) -> list[str]:
+        """Return the kinds that a text may hold, from what is cheap to see."""
+        if not text:
+            return []
+        raw = text.encode("utf-8", "replace")
+        found = {
+            "email": b"@" in raw,
+            "secret": may_hold_secret(text, raw),
+            "ip": _has_address(raw),
+        }
+        numbers = MIN_DIGITS in raw.translate(_DIGITS, b" ().-/+")
+        found |= dict.fromkeys(("phone", "card", "iban"), numbers)
+        return [k for k in self.kinds if found[k]]
+
+
+def _has_address(raw: bytes) -> bool:
+    """Return whether a text may hold an IPv4 address (digits joined by dots) or an IPv6 one."""
+    return b"..." in raw.translate(None, b"0123456789") or b"::" in raw or b":" * 7 in raw.translate(None, _HEX)
+
+
+class _Pass:
+    """One trace's placeholders."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self.redactor = redactor
+        self.seen: dict[tuple[str, str], int] = {}
+        self.counts: Counter[str] = Counter()
+
+    def text(self, text: str) -> str:
+        """Return the text with placeholders."""
+        return self._replaced(text, lambda kind, value: f"<{kind.upper()}_{self._number(kind, value)}>")
+
+    def id(self, text: str) -> str:
+        """Return an id in which a salted hash stands for the value."""
+
+        def hashed(kind: str, value: str) -> str:
+            self._number(kind, value)
+            digest = hashlib.blake2b(value.encode(), key=self.redactor.salt[:64], digest_size=4).hexdigest()
+            return f"<{kind.upper()}_{digest}>"
+
+        return self._replaced(text, hashed)
+
+    def json(self, text: str) -> str:
+        """Return JSON text whose strings and keys have placeholders."""
+        try:
+            value = orjson.loads(text)
+        except ValueError:  # nested beyond what this parser takes
+            return self.text(text)
+        changed = self._walk(value, 0)
+        return text if changed is value else as_json(changed)
+
+    def _number(self, kind: str, value: str) -> int:
+        if (kind, value) not in self.seen:
+            self.counts[kind] += 1
+            self.seen[kind, value] = self.counts[kind]
+        return self.seen[kind, value]
+
+    def _walk(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return self._string(value)
+        if depth > MAX_DEPTH:
+            return value
+        if isinstance(value, list):
+            made = [self._walk(v, depth + 1) for v in value]
+            return value if all(a is b for a, b in zip(made, value, strict=True)) else made
+        if isinstance(value, dict):
+            pairs = {self._string(k): v if k in _KEPT else self._walk(v, depth + 1) for k, v in value.items()}
+            same = all(k in value and v is value[k] for k, v in pairs.items()) and len(pairs) == len(value)
+            return value if same else pairs
+        return value
+
+    def _string(self, text: str) -> str:
+        """Return a string with placeholders; one that is JSON itself, as arguments of tools are, is gone through."""
+        if len(text) < 5 or not self.redactor.suspects(text):
+            return text
+        if "\\" in text and text.lstrip()[:1] in ("{", "["):
+            return self.json(text)
+        return self.text(text)
+
+    def _replaced(self, text: str, placeholder: Any) -> str:
+        found = [
+            (start, rank, end, kind, value)
+            for rank, kind in enumerate(self.redactor.suspects(text))
+            for start, end, value in FINDERS[kind](text)
+        ]
+        parts, at = [], 0
+        for start, _, end, kind, value in sorted(found):
+            if start >= at:
+                parts += [text[at:start], placeholder(kind, value)]
+                at = end
+        return "".join([*parts, text[at:]])
