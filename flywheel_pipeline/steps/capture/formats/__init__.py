@@ -6,9 +6,22 @@ one JSON object of a file: a line of JSONL, an item of an array, a whole documen
 `Unreadable` for an item of it that can not.
 """
 
-from flywheel_pipeline.steps.capture.formats import chat, otel_sdk, otlp
+from flywheel_pipeline.steps.capture.formats import (
+    agenta,
+    braintrust,
+    chat,
+    feedback,
+    langfuse,
+    langsmith,
+    litellm,
+    mlflow,
+    openai,
+    otel_sdk,
+    otlp,
+    table,
+)
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
 
-FORMATS = (otlp, otel_sdk, chat)
+FORMATS = (agenta, otlp, otel_sdk, langfuse, langsmith, mlflow, litellm, braintrust, openai, chat, feedback, table)
 
 __all__ = ["FORMATS", "Item", "Source", "UnreadableError"]

@@ -1,0 +1,217 @@
+"""Langfuse: exports and API answers (server v2 and v3): traces, observations and scores, together or alone.
+
+A document is `{trace, observations, scores?}`, a trace with `observations` and `scores` within it, or one row of any
+of the three; keys in camelCase or, as in blob storage exports, snake_case. `input`, `output` and `metadata` are values
+or JSON text, encoded once or twice; at the trace they are often null, and are then taken from the generations.
+Scores of people (source API or ANNOTATION) with the name of a verdict are feedback; all others are tags.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flywheel_pipeline.records import Feedback
+from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
+from flywheel_pipeline.steps.capture.formats.loose import (
+    content,
+    documents_in,
+    first,
+    get_count,
+    get_list,
+    get_number,
+    get_object,
+    get_text,
+    get_time,
+    opinion,
+    scalars,
+    tags_of,
+)
+from flywheel_pipeline.steps.capture.messages import loads, to_messages
+from flywheel_pipeline.steps.capture.spans import Span, Unreadable
+
+NAME = "langfuse"
+
+KINDS: Mapping[str, str] = {
+    "GENERATION": "llm", "TOOL": "tool", "RETRIEVER": "retriever", "AGENT": "agent", "CHAIN": "chain",
+    "EMBEDDING": "embedding", "EVALUATOR": "evaluator", "GUARDRAIL": "evaluator",
+}  # fmt: skip
+"""Observation types; the others (SPAN, EVENT) say nothing of what was done."""
+
+_USER = re.compile(r"(?i)feedback|thumb|rating|satisf|csat|helpful|user|like|quality|correct|verdict|vote")
+_KNOWN = {
+    "id", "traceid", "projectid", "type", "name", "starttime", "endtime", "completionstarttime", "timestamp", "input",
+    "output", "metadata", "model", "providedmodelname", "modelparameters", "usage", "usagedetails", "costdetails",
+    "level", "statusmessage", "parentobservationid", "promptname", "promptversion", "promptid", "sessionid", "userid",
+    "tags", "release", "version", "environment", "observations", "scores", "latency", "totalcost",
+    "calculatedtotalcost", "createdat", "updatedat", "trace", "isrootobservation", "prompttokens", "completiontokens",
+    "totaltokens", "inputusage", "outputusage", "totalusage", "inputcost", "outputcost", "internalmodel",
+    "internalmodelid", "timetofirsttoken", "bookmarked", "public", "htmlpath", "providedcostdetails",
+    "usagepricingtierid", "usagepricingtiername", "toolcalls", "toolcallnames", "tooldefinitions", "corrections",
+}  # fmt: skip
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Return whether the record is a document, a trace, an observation or a score of Langfuse."""
+    if isinstance(record.get("trace"), dict) and isinstance(record.get("observations"), list):
+        return True
+    keys = {_plain(k) for k in record if isinstance(k, str)}
+    return _is_observation(keys) or _is_score(keys) or _is_trace(keys)
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", "").lower()
+
+
+def _is_observation(keys: set[str]) -> bool:
+    return {"id", "traceid", "type", "starttime"} <= keys and bool(
+        keys
+        & {"parentobservationid", "level", "statusmessage", "usagedetails", "isrootobservation", "completionstarttime"}
+    )
+
+
+def _is_score(keys: set[str]) -> bool:
+    return (
+        {"traceid", "name"} <= keys and bool(keys & {"datatype", "stringvalue", "configid"}) and "starttime" not in keys
+    )
+
+
+def _is_trace(keys: set[str]) -> bool:
+    own = keys & {"sessionid", "userid", "release", "public", "environment", "observations", "htmlpath", "bookmarked"}
+    return {"id", "timestamp"} <= keys and len(own) >= 2 and "messages" not in keys and "traceid" not in keys
+
+
+def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    """Yield the trace as a span, its observations and its scores."""
+    document = _camel(record)
+    inner = document.get("trace")
+    trace: dict[str, Any] = document
+    if isinstance(inner, dict):
+        trace = {**_camel(inner), **{k: document[k] for k in ("observations", "scores") if document.get(k)}}
+    keys = {_plain(k) for k in document}
+    if _is_observation(keys):
+        yield _observation(document, get_text(document, "traceId"))
+    elif _is_score(keys):
+        yield from _score(document, get_text(document, "traceId"), source)
+    else:
+        yield from _trace(trace, source)
+
+
+def _camel(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {re.sub(r"_([a-z])", lambda m: m.group(1).upper(), str(k)): v for k, v in record.items()}
+
+
+def _trace(trace: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    trace_id = get_text(trace, "id")
+    if not trace_id:
+        raise UnreadableError("the trace has no id")
+    observations = [o for o in get_list(trace, "observations") if isinstance(o, dict)]
+    started = get_time(trace, "timestamp", "createdAt")
+    if started is None and not observations:
+        raise UnreadableError("the trace has no timestamp and no observations")
+    yield Span(
+        trace_id=clean(trace_id),
+        span_id=clean(trace_id),
+        name=get_text(trace, "name") or "",
+        kind="trace",
+        started_at=started,
+        input=content(trace.get("input")),
+        output=content(trace.get("output")),
+        session_id=get_text(trace, "sessionId"),
+        cost_usd=None if observations else get_number(trace, "totalCost"),
+        tags=_tags(trace, {"userId": "user_id", "release": "release", "version": "version", "tags": "tags"}),
+        n_dropped=_dropped(trace),
+    )
+    for observation in get_list(trace, "observations"):
+        yield _safe_observation(observation, trace_id)
+    for score in get_list(trace, "scores"):
+        yield from _score(_camel(score), trace_id, source) if isinstance(score, dict) else ()
+
+
+def _safe_observation(value: Any, trace_id: str) -> Item:
+    if not isinstance(value, dict):
+        return Unreadable(
+            "an observation is given by its id only, or is no object: export it with its content", str(value)
+        )
+    return _observation(_camel(value), trace_id)
+
+
+def _observation(value: Mapping[str, Any], trace_id: str | None) -> Item:
+    own, of = get_text(value, "id"), get_text(value, "traceId") or trace_id
+    if not own or not of:
+        return Unreadable("the observation has no id or no traceId")
+    type_ = str(value.get("type") or "").upper()
+    kind = KINDS.get(type_, "other")
+    is_error = value.get("level") == "ERROR"
+    metadata = get_object(value, "metadata")
+    span = Span(
+        trace_id=clean(of),
+        span_id=clean(own),
+        parent_id=get_text(value, "parentObservationId") or clean(of),
+        name=get_text(value, "name") or "",
+        kind=kind,
+        started_at=get_time(value, "startTime", "createdAt"),
+        ended_at=get_time(value, "endTime"),
+        error=(get_text(value, "statusMessage") or "ERROR") if is_error else None,
+        input=content(value.get("input")),
+        output=content(value.get("output")),
+        session_id=get_text(value, "sessionId"),
+        tags=_tags(value, {"version": "version", "release": "release", "userId": "user_id"}) if kind == "llm" else {},
+        n_dropped=_dropped(value) + (0 if kind == "llm" else len(metadata)),
+    )
+    if kind == "llm":
+        _fill_generation(span, value)
+    elif kind == "retriever":
+        span.documents = documents_in(value.get("output"))
+    return span
+
+
+def _fill_generation(span: Span, value: Mapping[str, Any]) -> None:
+    """Add what only model calls have: conversation, model, prompt, tokens and cost."""
+    usage = {**get_object(value, "usage"), **get_object(value, "usageDetails")}
+    asked = loads(value.get("input"))
+    span.messages = to_messages(asked, "user")
+    span.reply = to_messages(loads(value.get("output")), "assistant")
+    span.model = get_text(value, "model", "providedModelName", "internalModel")
+    span.prompt_name, span.prompt_version = get_text(value, "promptName"), get_text(value, "promptVersion")
+    span.input_tokens = get_count(usage, "input", "promptTokens", "prompt_tokens", "input_tokens")
+    span.output_tokens = get_count(usage, "output", "completionTokens", "completion_tokens", "output_tokens")
+    if span.input_tokens is None:
+        span.input_tokens = get_count(value, "promptTokens", "inputUsage")
+        span.output_tokens = get_count(value, "completionTokens", "outputUsage")
+    costs = get_object(value, "costDetails")
+    span.cost_usd = get_number(costs, "total")
+    if span.cost_usd is None:
+        span.cost_usd = get_number(value, "calculatedTotalCost", "totalCost")
+
+
+def _score(score: Mapping[str, Any], trace_id: str | None, source: Source) -> Iterator[Item]:
+    of = get_text(score, "traceId") or trace_id
+    name = get_text(score, "name") or "score"
+    if not of:
+        yield Unreadable("the score has no traceId: scores of sessions and datasets are not read")
+        return
+    value = first(score, "value", "stringValue")
+    value = score.get("value") if value is None else value
+    verdict = opinion(first(score, "stringValue")) if score.get("stringValue") else None
+    verdict = opinion(value) if verdict is None else verdict
+    by_person = str(score.get("source") or "").upper() in ("API", "ANNOTATION", "") and bool(_USER.search(name))
+    if by_person and (verdict is not None or score.get("comment")):
+        at = get_time(score, "timestamp", "createdAt")
+        yield Feedback(clean(of), verdict, get_text(score, "comment"), at, source.file, source.line)
+    else:
+        tags = {f"score.{name}": value, **tags_of(score, {"comment": f"score.{name}.comment"})}
+        yield Span(clean(of), clean(get_text(score, "id") or f"score.{name}"), clean(of), name, "evaluator", tags=tags)
+
+
+def _tags(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    metadata = get_object(value, "metadata")
+    own = {k: v for k, v in metadata.items() if k not in ("attributes", "resourceAttributes", "scope")}
+    environment = value.get("environment")
+    named = {"environment": environment} if environment not in (None, "", "default") else {}
+    return {**tags_of(value, names), **named, **scalars(own)}
+
+
+def _dropped(value: Mapping[str, Any]) -> int:
+    return sum(_plain(k) not in _KNOWN and v not in (None, "", [], {}, False) for k, v in value.items())

@@ -1,0 +1,197 @@
+"""MLflow: traces `{info, data: {spans}}` of its SDK and REST API, versions 2 and 3, and `search_traces` tables.
+
+`info` has `trace_id` or `request_id`, `timestamp_ms` or `request_time`, `execution_time_ms`, `status` or `state`,
+`tags`, `trace_metadata` or `request_metadata`, `assessments`. Spans have their ids under `context` (version 2) or
+base64 ids as in OpenTelemetry (version 3); the values of their attributes (`mlflow.spanInputs`, …) are JSON text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from flywheel_pipeline.records import Feedback
+from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
+from flywheel_pipeline.steps.capture.formats.loose import (
+    content,
+    documents_in,
+    first,
+    get_count,
+    get_list,
+    get_number,
+    get_object,
+    get_text,
+    get_time,
+    opinion,
+    scalars,
+)
+from flywheel_pipeline.steps.capture.messages import loads, to_messages
+from flywheel_pipeline.steps.capture.spans import Span, Unreadable
+
+NAME = "mlflow"
+
+KINDS: Mapping[str, str] = {
+    "CHAT_MODEL": "llm", "LLM": "llm", "TOOL": "tool", "RETRIEVER": "retriever", "AGENT": "agent", "CHAIN": "chain",
+    "EMBEDDING": "embedding", "RERANKER": "retriever", "EVALUATOR": "evaluator",
+}  # fmt: skip
+_SECONDS = re.compile(r"([\d.]+)s")
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Return whether the record is a trace of MLflow, or a row of its table of traces."""
+    info = record.get("info")
+    if isinstance(info, dict) and isinstance(record.get("data"), dict | str):
+        return bool({"request_id", "trace_id"} & info.keys())
+    is_row = (
+        "spans" in record
+        and ({"request_id", "trace_id"} & record.keys())
+        and ("request" in record or "response" in record)
+    )
+    return (bool(is_row) and "execution_time_ms" in record) or (bool(is_row) and "execution_duration" in record)
+
+
+def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    """Yield the trace as a span, its spans and the assessments of people."""
+    info = get_object(record, "info") or dict(record)
+    data = get_object(record, "data")
+    trace_id = get_text(info, "trace_id", "request_id")
+    if not trace_id:
+        raise UnreadableError("the trace has neither trace_id nor request_id")
+    spans = get_list(data, "spans") or get_list(record, "spans")
+    yield _whole(info, data or record, clean(trace_id))
+    for span in spans:
+        if isinstance(loads(span), dict):
+            yield _span(loads(span), clean(trace_id))
+        else:
+            yield Unreadable("a span is no object", str(span)[:200])
+    for assessment in [*get_list(info, "assessments"), *get_list(record, "assessments" if "info" in record else "")]:
+        if isinstance(assessment, dict):
+            yield from _assessment(assessment, clean(trace_id), source)
+
+
+def _whole(info: Mapping[str, Any], data: Mapping[str, Any], trace_id: str) -> Span:
+    metadata = {**get_object(info, "request_metadata"), **get_object(info, "trace_metadata")}
+    tags = get_object(info, "tags")
+    started = get_time(info, "request_time", "timestamp_ms", "timestamp")
+    milliseconds = _milliseconds(info)
+    has_error = str(info.get("state") or info.get("status") or "").upper() in ("ERROR", "STATUS_CODE_ERROR")
+    return Span(
+        trace_id=trace_id,
+        span_id=trace_id,
+        name=get_text(tags, "mlflow.traceName") or "",
+        kind="trace",
+        started_at=started,
+        ended_at=_after(started, milliseconds),
+        error="ERROR" if has_error else None,
+        input=content(first(data, "request") or first(metadata, "mlflow.traceInputs") or info.get("request_preview")),
+        output=content(
+            first(data, "response") or first(metadata, "mlflow.traceOutputs") or info.get("response_preview")
+        ),
+        session_id=get_text(metadata, "mlflow.trace.session", "session_id"),
+        tags={
+            **scalars({k: v for k, v in {**metadata, **tags}.items() if not str(k).startswith("mlflow.")}),
+            **_user(metadata),
+        },
+    )
+
+
+def _after(started: datetime | None, milliseconds: float | None) -> datetime | None:
+    return started + timedelta(milliseconds=milliseconds) if started and milliseconds and milliseconds < 1e10 else None
+
+
+def _user(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    user = get_text(metadata, "mlflow.trace.user")
+    return {"user_id": user} if user else {}
+
+
+def _milliseconds(info: Mapping[str, Any]) -> float | None:
+    """Return the duration: a number of milliseconds or, in version 3, text such as `1.5s`."""
+    told = _SECONDS.fullmatch(str(info.get("execution_duration") or ""))
+    seconds = get_number({"s": told.group(1)}, "s") if told else None
+    return (
+        seconds * 1000
+        if seconds is not None
+        else get_number(info, "execution_time_ms", "execution_duration_ms", "execution_duration")
+    )
+
+
+def _span(span: Mapping[str, Any], trace_id: str) -> Item:
+    context = get_object(span, "context")
+    own = _id(first(span, "span_id", "spanId") or context.get("span_id"))
+    if not own:
+        return Unreadable("a span without an id", str(span.get("name")))
+    attributes = {k: loads(v) for k, v in get_object(span, "attributes").items()}
+    kind = KINDS.get(str(attributes.get("mlflow.spanType") or span.get("span_type") or "").upper(), "other")
+    inputs = attributes.get("mlflow.spanInputs", span.get("inputs"))
+    outputs = attributes.get("mlflow.spanOutputs", span.get("outputs"))
+    made = Span(
+        trace_id=trace_id,
+        span_id=own,
+        parent_id=_id(first(span, "parent_span_id", "parentSpanId", "parent_id")) or trace_id,
+        name=get_text(span, "name") or "",
+        kind=kind,
+        started_at=get_time(span, "start_time_unix_nano", "start_time", "start_time_ns"),
+        ended_at=get_time(span, "end_time_unix_nano", "end_time", "end_time_ns"),
+        error=_error(span),
+        input=content(inputs),
+        output=content(outputs),
+        documents=documents_in(outputs) if kind == "retriever" else [],
+        n_dropped=sum(not str(k).startswith("mlflow.") for k in attributes),
+    )
+    if kind == "llm":
+        _fill_model(made, attributes, inputs, outputs)
+    return made
+
+
+def _fill_model(span: Span, attributes: Mapping[str, Any], inputs: Any, outputs: Any) -> None:
+    """Add what only model calls have: conversation, model and tokens."""
+    usage = get_object(attributes, "mlflow.chat.tokenUsage")
+    told = get_object({"o": outputs}, "o")
+    usage = usage or get_object(told, "usage", "usage_metadata")
+    asked = get_object({"i": inputs}, "i")
+    span.messages, span.reply = to_messages(inputs), to_messages(outputs, "assistant")
+    if not span.messages:
+        span.messages = to_messages(attributes.get("mlflow.chat.messages"))
+    span.model = (
+        get_text(attributes, "mlflow.llm.model", "model") or get_text(told, "model") or get_text(asked, "model")
+    )
+    span.input_tokens = get_count(usage, "input_tokens", "prompt_tokens")
+    span.output_tokens = get_count(usage, "output_tokens", "completion_tokens")
+
+
+def _id(value: Any) -> str | None:
+    """Return a span id in hex: version 3 writes it in base64, version 2 as 0x….."""
+    if not isinstance(value, str) or not value:
+        return None
+    if re.fullmatch(r"(0x)?[0-9a-fA-F]{16}", value):
+        return value.removeprefix("0x").lower()
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return clean(value)
+    return raw.hex() if len(raw) == 8 else clean(value)
+
+
+def _error(span: Mapping[str, Any]) -> str | None:
+    status = span.get("status")
+    told = get_object(span, "status")
+    code = str(first(told, "code", "status_code") or span.get("status_code") or status or "").upper()
+    if "ERROR" not in code:
+        return None
+    return get_text(told, "message", "description") or get_text(span, "status_message") or "ERROR"
+
+
+def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Item]:
+    name = get_text(value, "assessment_name", "name") or "assessment"
+    given = get_object(value, "feedback").get("value", value.get("value"))
+    by = str(get_object(value, "source").get("source_type") or "").upper()
+    verdict, comment = opinion(given), get_text(value, "rationale")
+    if by == "HUMAN" and "expectation" not in value and (verdict is not None or comment):
+        at = get_time(value, "create_time", "create_time_ms", "last_update_time")
+        yield Feedback(trace_id, verdict, comment, at, source.file, source.line)
+    elif given is not None:
+        yield Span(trace_id, f"assessment.{name}", trace_id, name, "evaluator", tags=scalars({f"score.{name}": given}))

@@ -1,0 +1,52 @@
+"""A record that is a whole trace -> a row: what the formats without spans share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flywheel_pipeline.records import Json, RawTrace
+from flywheel_pipeline.steps.capture.formats.common import (
+    Source,
+    UnreadableError,
+    as_json,
+    clean,
+    content_id,
+    last_exchange,
+)
+
+
+def make_trace(name: str, source: Source, messages: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> RawTrace:
+    """Return the trace of a conversation; `values` are columns of `raw_traces`, Python values where they hold JSON.
+
+    Raises:
+        UnreadableError: there is no time, or nobody asked anything.
+    """
+    if values.get("started_at") is None:
+        raise UnreadableError("no time: each trace needs the time at which it began")
+    if not any(m.get("role") == "user" for m in messages):
+        raise UnreadableError("no message of a user")
+    asked, answered = last_exchange(messages)
+    optional: dict[str, Any] = {
+        key: clean(v) if isinstance(v := values.get(key), str) else v
+        for key in (
+            "session_id", "latency_ms", "prompt_name", "prompt_version", "model", "feedback_score", "feedback_comment",
+            "error", "input_tokens", "output_tokens", "cost_usd",
+        )
+    }  # fmt: skip
+    return RawTrace(
+        trace_id=clean(values.get("trace_id") or content_id([messages, str(values["started_at"])])),
+        started_at=values["started_at"],
+        app=clean(values.get("app") or source.app),
+        input=asked,
+        output=answered,
+        messages=Json(as_json(list(messages))),
+        retrieved=Json(as_json(values.get("retrieved") or [])),
+        n_turns=sum(m.get("role") == "user" for m in messages),
+        n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),
+        tags=Json(as_json(values.get("tags") or {})),
+        source_format=name,
+        source_file=source.file,
+        source_line=source.line,
+        **optional,
+    )

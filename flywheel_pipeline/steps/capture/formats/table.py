@@ -1,0 +1,126 @@
+"""Any table of traces: JSONL, CSV or Parquet rows whose columns are named in `flywheel.yaml`, or have obvious names.
+
+The field map says under which of their columns ours are found, with dots into nested objects: `{input: question,
+output: payload.reply, started_at: ts}`. Ours are `trace_id, session_id, started_at, latency_ms, app, prompt_name,
+prompt_version, model, input, output, messages, retrieved, feedback_score, feedback_comment, error, input_tokens,
+output_tokens, cost_usd`. Needed are a time, and `input` or `messages`; what is not mapped is kept in `tags`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, utc
+from flywheel_pipeline.steps.capture.formats.loose import (
+    content,
+    documents_in,
+    get_count,
+    get_number,
+    get_text,
+    opinion,
+    scalars,
+)
+from flywheel_pipeline.steps.capture.formats.row import make_trace
+from flywheel_pipeline.steps.capture.messages import to_messages
+
+NAME = "table"
+
+OBVIOUS: Mapping[str, tuple[str, ...]] = {
+    "trace_id": ("trace_id", "id", "request_id", "uuid"),
+    "session_id": ("session_id", "conversation_id", "thread_id", "chat_id"),
+    "started_at": ("started_at", "start_time", "timestamp", "created_at", "time", "datetime", "date", "ts", "created"),
+    "latency_ms": ("latency_ms", "duration_ms", "latency"),
+    "app": ("app", "application", "service"),
+    "prompt_name": ("prompt_name",),
+    "prompt_version": ("prompt_version",),
+    "model": ("model", "model_name"),
+    "messages": ("messages", "conversation", "chat_history", "history", "transcript"),
+    "input": ("input", "question", "query", "prompt", "user_input", "user_query", "user_message", "request"),
+    "output": ("output", "answer", "response", "completion", "reply", "assistant_message", "bot_response"),
+    "retrieved": ("retrieved", "documents", "docs", "contexts", "context", "retrieved_contexts", "sources"),
+    "feedback_score": ("feedback_score", "feedback", "thumbs", "thumb", "rating", "score"),
+    "feedback_comment": ("feedback_comment", "comment", "user_comment"),
+    "error": ("error", "error_message"),
+    "input_tokens": ("input_tokens", "prompt_tokens", "tokens_in"),
+    "output_tokens": ("output_tokens", "completion_tokens", "tokens_out"),
+    "cost_usd": ("cost_usd", "cost", "total_cost"),
+}
+"""Our fields and the columns, whatever their case, in which they are found without a field map."""
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Return whether the columns have names that leave no doubt: a question, an answer and a time."""
+    columns = obvious_fields(record)
+    return "started_at" in columns and ("messages" in columns or {"input", "output"} <= columns.keys())
+
+
+def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return {our field: their column} as far as the names of the columns tell."""
+    named = {str(k).strip().lower().replace(" ", "_").replace("-", "_"): str(k) for k in record}
+    found = {ours: next((named[n] for n in names if n in named), None) for ours, names in OBVIOUS.items()}
+    return {ours: theirs for ours, theirs in found.items() if theirs is not None}
+
+
+def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    """Yield the row as a trace."""
+    fields = {**({} if source.fields else obvious_fields(record)), **source.fields}
+    unknown = sorted(set(fields) - OBVIOUS.keys())
+    if unknown:
+        raise UnreadableError(
+            f"capture.sources maps {', '.join(unknown)}, which no trace has; known: {', '.join(OBVIOUS)}"
+        )
+    values = {ours: _at(record, theirs) for ours, theirs in fields.items()}
+    _require(values, fields, "started_at")
+    if not values.get("messages"):
+        _require(values, fields, "input")
+    mapped = {theirs.split(".")[0] for theirs in fields.values()}
+    rest = scalars({str(k): v for k, v in record.items() if k and k not in mapped}, limit=50)
+    yield make_trace(
+        NAME,
+        source,
+        _conversation(values),
+        {
+            **{
+                k: get_text(values, k)
+                for k in ("trace_id", "session_id", "app", "prompt_name", "prompt_version", "model")
+            },
+            "started_at": utc(values["started_at"]),
+            "latency_ms": get_number(values, "latency_ms"),
+            "retrieved": documents_in(values.get("retrieved")),
+            "feedback_score": opinion(values.get("feedback_score")),
+            "feedback_comment": get_text(values, "feedback_comment"),
+            "error": get_text(values, "error"),
+            "input_tokens": get_count(values, "input_tokens"),
+            "output_tokens": get_count(values, "output_tokens"),
+            "cost_usd": get_number(values, "cost_usd"),
+            "tags": rest,
+        },
+    )
+
+
+def _require(values: Mapping[str, Any], fields: Mapping[str, str], name: str) -> None:
+    if values.get(name) in (None, ""):
+        where = f"column {fields[name]!r} is missing or empty" if name in fields else "no column is mapped to it"
+        raise UnreadableError(f"no {name}: {where}; name the column in capture.sources of flywheel.yaml")
+
+
+def _at(record: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a column, or at a dotted path into it."""
+    if path in record:
+        return record[path]
+    value: Any = record
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _conversation(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    messages = to_messages(values.get("messages"))
+    if messages and any(m["role"] == "user" for m in messages):
+        return messages
+    asked, said = content(values.get("input")), content(values.get("output"))
+    first = to_messages(asked) if asked else []
+    if first and not any(m["role"] == "user" for m in first):
+        first = [{"role": "user", "content": asked}]
+    return [*messages, *first, *to_messages(said, "assistant")]
