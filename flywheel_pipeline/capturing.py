@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rule
     for file in files:
         own = _rules_of(file.name, capture, rules)
         before = known.get(part_of(file.name), "").split("+")
-        digest = hashlib.sha256(repr((own, capture.max_line_mb, capture.max_document_mb)).encode()).hexdigest()[:16]
+        digest = _digest(own, capture)
         stamp = file.stamp.replace(":", "-")
         if before[:2] == [digest, stamp]:
             continue
@@ -117,13 +118,19 @@ def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rule
         yield _Reading(file, "+".join(mark), own)
 
 
+def _digest(rules: Rules, capture: CaptureSettings) -> str:
+    """Return what beside its content decides how a file is read, so that a changed setting reads it again."""
+    lasting = (replace(rules, now=datetime.min), capture.max_line_mb, capture.max_document_mb)
+    return hashlib.sha256(repr(lasting).encode()).hexdigest()[:16]
+
+
 def _rules_of(name: str, capture: CaptureSettings, rules: Rules) -> Rules:
     """Return the rules with the format and the field map that the settings name for this file."""
     source = next((s for s in capture.sources if fnmatch(name, s.files)), None)
     if source is None:
         return rules
     fixed = source.format or ("table" if source.fields else None)
-    return Rules(rules.app, rules.first_day, rules.now, fixed, dict(source.fields), rules.redact, rules.salt)
+    return replace(rules, format=fixed, fields=dict(source.fields))
 
 
 def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, submit: _Submit, ahead: int) -> None:

@@ -68,6 +68,8 @@ def tool_calls(message: Message) -> list[str]:
 
 def text_of(content: Any) -> str:
     """Return the text of a message's content: a string, a list of parts, or nothing."""
+    if isinstance(content, str):
+        return content
     if isinstance(content, list):
         return "\n".join(str(p.get("text") or "") if isinstance(p, Mapping) else str(p) for p in content)
     return "" if content is None else str(content)

@@ -6,12 +6,9 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
-
-if TYPE_CHECKING:
-    import duckdb
 
 from flywheel_pipeline.adapters.lake import Lake, casts, to_frame
 from flywheel_pipeline.defs.assets.trace_files import GROUP, SQL, capture_log
@@ -76,9 +73,9 @@ def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _joined(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> list[CapturedTrace]:
+def _joined(con: Any, first: str, last: str) -> list[CapturedTrace]:
     """Return the traces of a range of days whose spans came in several pieces."""
-    pieces: list[dict[str, Any]] = con.execute(SQL["pieces"], [first, last]).df().to_dict("records")  # type: ignore[assignment]
+    pieces: list[dict[str, Any]] = con.execute(SQL["pieces"], [first, last]).df().to_dict("records")
     groups = groupby(pieces, key=lambda piece: piece["trace_id"])
     return [join_pieces(list(group)) for _, group in groups]
 

@@ -21,6 +21,7 @@ from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 EXCERPT = 200
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
+FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
 _Format = Any
 """A module of `formats`; see there for what it holds."""
 
@@ -126,6 +127,8 @@ class _Reader:
             self._reject(line, TOO_DEEP, raw)
         except UnreadableError as error:
             self._reject(line, str(error), raw)
+        except FAULTS as error:  # a reader met a shape that nobody foresaw: one record's failure is data
+            self._reject(line, f"a shape that no reader knows ({type(error).__name__}: {error}): please report it", raw)
 
     def _read(self, record: Any, line: int, raw: Any) -> None:
         """Sort the items of one record."""
@@ -198,10 +201,10 @@ class _Reader:
         _, line, name = held[0]
         try:
             trace = assemble_trace(spans, (name, self.file, line), self.rules.app, len(held) - repeated)
-        except (UnreadableError, RecursionError) as error:
+        except (UnreadableError, RecursionError, *FAULTS) as error:
             self.captured.n_rows_in -= len(held)
             for span, at, _ in held:
-                self._reject(at, str(error) if isinstance(error, UnreadableError) else TOO_DEEP, span.name)
+                self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), span.name)
             return
         self.captured.n_repeated += repeated
         self._keep(trace)
@@ -215,7 +218,10 @@ class _Reader:
 
     def _reject(self, line: int, reason: str, raw: Any) -> None:
         self.captured.n_rows_in += 1
-        self.captured.rejects.append(Reject("traces", self.file, line, clean(reason), excerpt_of(raw)))
+        excerpt = excerpt_of(raw)
+        if self.redactor:
+            reason, excerpt = self.redactor.redact_text(reason), self.redactor.redact_text(excerpt)[:EXCERPT]
+        self.captured.rejects.append(Reject("traces", self.file, line, clean(reason), excerpt))
 
 
 def known_formats() -> str:

@@ -22,6 +22,6 @@ from flywheel_pipeline.steps.capture.formats import (
 )
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
 
-FORMATS = (agenta, otlp, otel_sdk, langfuse, langsmith, mlflow, litellm, braintrust, openai, chat, feedback, table)
+FORMATS = (chat, agenta, otlp, otel_sdk, langfuse, langsmith, mlflow, litellm, braintrust, openai, feedback, table)
 
 __all__ = ["FORMATS", "Item", "Source", "UnreadableError"]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
+import orjson
+
 from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.records import Feedback, RawTrace
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
@@ -40,6 +42,10 @@ def utc(value: Any) -> datetime:
         UnreadableError: it is none of these.
     """
     try:
+        if isinstance(value, datetime):
+            return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+        if isinstance(value, str) and value[-1:] == "Z" and (quick := _plain_time(value[:-1])) is not None:
+            return quick
         if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
             text = re.sub(r"[zZ]$", "+00:00", value.strip())
             moment = datetime.fromisoformat(re.sub(r"\.(\d+)", _microseconds, text))
@@ -51,6 +57,15 @@ def utc(value: Any) -> datetime:
         return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
     except (ValueError, TypeError, OverflowError, OSError):
         raise UnreadableError(f"{str(value)[:40]!r} is not a time (ISO 8601 or a Unix time)") from None
+
+
+def _plain_time(text: str) -> datetime | None:
+    """Return a time without offset in the form that Python itself reads, None for any other."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is None else None
 
 
 def _microseconds(fraction: re.Match[str]) -> str:
@@ -101,24 +116,36 @@ def text(record: Mapping[str, Any], key: str) -> str | None:
 
 def clean(value: str) -> str:
     """Return text that UTF-8 and Parquet can hold: no NUL, no lone surrogate."""
-    return value.replace("\x00", "�").encode("utf-8", "replace").decode()
+    if "\x00" in value:
+        value = value.replace("\x00", "�")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace").decode()
+    return value
 
 
 def as_json(value: Any) -> str:
     """Return canonical JSON of a value, safe to store."""
-    return clean(json.dumps(value, ensure_ascii=False, sort_keys=True))
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError, RecursionError):  # integers beyond 64 bits, lone surrogates, depth
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return clean(text.replace("\\u0000", "�") if "\\u0000" in text else text)
 
 
 def content_id(value: Any) -> str:
     """Return a stable id made from the content, for a record without one."""
-    return "c-" + hashlib.sha256(as_json(value).encode()).hexdigest()[:20]
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return "c-" + hashlib.sha256(clean(text).encode()).hexdigest()[:20]
 
 
 def last_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """Return (the last user message, the last text that the app answered after the first of them)."""
     asked = [i for i, m in enumerate(messages) if m.get("role") == "user"]
-    spoken = [i for i, m in enumerate(messages) if m.get("role") == "assistant" and text_of(m.get("content")).strip()]
-    said = [i for i in spoken if asked and i > asked[0]]
-    output = clean(text_of(messages[said[-1]].get("content"))) if said else None
-    before = [i for i in asked if not said or i < said[-1]] or asked
-    return (clean(text_of(messages[before[-1]].get("content"))) if before else ""), output
+    first = asked[0] if asked else len(messages)
+    for at in range(len(messages) - 1, first, -1):
+        if messages[at].get("role") == "assistant" and (said := text_of(messages[at].get("content"))).strip():
+            before = next(i for i in reversed(asked) if i < at)
+            return clean(text_of(messages[before].get("content"))), clean(said)
+    return (clean(text_of(messages[asked[-1]].get("content"))) if asked else ""), None

@@ -29,7 +29,8 @@ _KNOWN = {
     "id", "trace_id", "request_id", "session_id", "call_type", "startTime", "endTime", "completionStartTime", "model",
     "model_group", "messages", "response", "status", "error_str", "error_information", "response_cost", "spend",
     "prompt_tokens", "completion_tokens", "total_tokens", "metadata", "end_user", "user", "request_tags",
-    "response_time", "proxy_server_request", "hidden_params", "custom_llm_provider", "cache_hit", "status_fields", "model_parameters",
+    "response_time", "proxy_server_request", "hidden_params", "custom_llm_provider", "cache_hit", "status_fields",
+    "model_parameters",
 }  # fmt: skip
 _TAGS = {
     "call_type": "call_type", "end_user": "user_id", "user": "user", "request_tags": "tags",

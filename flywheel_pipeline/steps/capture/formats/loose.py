@@ -156,5 +156,7 @@ _GOOD = {
     "helpful",
     "👍",
 }
-_BAD = {"down", "thumbs down", "thumbsdown", "bad", "negative", "no", "false", "fail", "incorrect", "dislike", "disliked",
-        "unhelpful", "👎"}  # fmt: skip
+_BAD = {
+    "down", "thumbs down", "thumbsdown", "bad", "negative", "no", "false", "fail", "incorrect", "dislike", "disliked",
+    "unhelpful", "👎",
+}  # fmt: skip

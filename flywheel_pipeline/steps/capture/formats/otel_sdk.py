@@ -101,7 +101,7 @@ def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
         head, _, rest = str(column).partition(".")
         if rest and head in made:
             _fill(made[head], rest, value, flat=head == "attributes")
-        else:
+        elif column not in made:
             made[column] = loads(value) if column in ("events", "links") else value
     kind = row.get("span_kind")
     if kind is not None:

@@ -14,8 +14,13 @@ from flywheel_pipeline_tests.builders import NOON, a_chat_record, a_conversation
 SOURCE = Source("exports/a.jsonl", 7, "fernwater")
 
 
+def one(record) -> RawTrace:
+    (trace,) = chat.read(record, SOURCE)
+    return trace
+
+
 def read(**changes) -> RawTrace:
-    return chat.read(a_chat_record(**changes), SOURCE)
+    return one(a_chat_record(**changes))
 
 
 def test_a_whole_record_fills_every_column():
@@ -41,7 +46,7 @@ def test_a_whole_record_fills_every_column():
 
 
 def test_a_bare_conversation_with_a_time_is_enough():
-    trace = chat.read({"messages": a_conversation("Q"), "timestamp": 1_748_865_600}, SOURCE)
+    trace = one({"messages": a_conversation("Q"), "timestamp": 1_748_865_600})
     assert (trace.app, trace.started_at, trace.input, trace.output) == ("fernwater", NOON, "Q", None)
     assert trace.trace_id.startswith("c-")
     assert (trace.retrieved, trace.tags) == ("[]", "{}")
@@ -52,21 +57,21 @@ def test_a_bare_conversation_with_a_time_is_enough():
 
 @pytest.mark.parametrize("key", ["started_at", "created_at", "start_time", "timestamp"])
 def test_the_time_goes_by_several_names(key):
-    assert chat.read({"messages": a_conversation("Q"), key: "2025-06-02T14:00:00+02:00"}, SOURCE).started_at == NOON
+    assert one({"messages": a_conversation("Q"), key: "2025-06-02T14:00:00+02:00"}).started_at == NOON
 
 
 def test_the_source_s_own_id_is_kept_in_either_spelling_also_when_it_is_a_number():
     record = {"messages": a_conversation("Q"), "started_at": "2025-06-02T12:00:00Z"}
-    assert chat.read({**record, "id": 17}, SOURCE).trace_id == "17"
-    assert chat.read({**record, "id": 17, "trace_id": "own"}, SOURCE).trace_id == "own"
+    assert one({**record, "id": 17}).trace_id == "17"
+    assert one({**record, "id": 17, "trace_id": "own"}).trace_id == "own"
 
 
 def test_an_id_from_the_content_is_the_same_wherever_the_record_lies():
     record = {"messages": a_conversation("Q", "A"), "started_at": "2025-06-02T12:00:00Z"}
     turned = dict(reversed(list(record.items())))
-    here, there = chat.read(record, SOURCE), chat.read(turned, Source("b.jsonl", 1, "other"))
+    here, (there,) = one(record), chat.read(turned, Source("b.jsonl", 1, "other"))
     assert here.trace_id == there.trace_id
-    assert chat.read({**record, "model": "m"}, SOURCE).trace_id != here.trace_id
+    assert one({**record, "model": "m"}).trace_id != here.trace_id
 
 
 @pytest.mark.parametrize(
