@@ -197,9 +197,9 @@ class _Reader:
         return self.captured
 
     def _assemble(self, held: list[tuple[Span, int, str]]) -> None:
-        spans, repeated = merge_spans(span for span, _, _ in held)
         _, line, name = held[0]
         try:
+            spans, repeated = merge_spans(span for span, _, _ in held)
             trace = assemble_trace(spans, (name, self.file, line), self.rules.app, len(held) - repeated)
         except (UnreadableError, RecursionError, *FAULTS) as error:
             self.captured.n_rows_in -= len(held)
