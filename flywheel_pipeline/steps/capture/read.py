@@ -58,6 +58,8 @@ def read_block(file: str, block: Block, rules: Rules) -> Captured:
     reader = _Reader(file, rules)
     for line, raw, parse in _rows(block):
         reader.take(line, raw, parse)
+    if block.kind == "document" and not reader.n_taken:
+        reader.take(0, b"", lambda raw: _refuse("the file is empty: export it again"))
     return reader.finish()
 
 
@@ -117,9 +119,10 @@ class _Reader:
         self.file, self.rules, self.captured = file, rules, Captured()
         self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
         self.spans: dict[str, list[tuple[Span, int, str]]] = {}
-        self.format: _Format = None
+        self.n_taken = 0
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
+        self.n_taken += 1
         try:
             for record in parse(raw):
                 self._read(record, line, raw)
