@@ -63,7 +63,7 @@ def _pair(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _body(value: dict[str, Any]) -> dict[str, Any]:
-    return get_object(value, "body", "json", "data") if "messages" not in value and "choices" not in value else value
+    return value if "messages" in value or "choices" in value else get_object(value, "body", "json", "data") or value
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:

@@ -18,7 +18,8 @@ _DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,6}[^\W\d_]{2,24}(?!
 _NUMBER = re.compile(r"[+(\d][\d ().\-/+]{7,80}\d")
 """Where digits and their separators stand close: only there cards and telephone numbers are looked for."""
 _CARD = re.compile(r"(?<![\w.\-+])\d(?:[ \-]?\d){12,18}(?![\w\-]|\.\d)")
-_IBAN = re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}[A-Z0-9 ]{11,40}")
+_IBAN = re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}")
+_IBAN_BODY = re.compile(r"[A-Z0-9]+")
 _IBAN_LENGTHS = {
     country: length
     for length, countries in {
@@ -80,10 +81,14 @@ def find_ibans(text: str) -> Iterator[Found]:
     """Find IBANs: of the length that their country has, with right check digits."""
     for m in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(m.group()[:2], 0)
-        places = [i for i, c in enumerate(m.group()) if c != " "][:length]
-        value = "".join(m.group()[i] for i in places)
-        if 0 < length == len(value) and int("".join(str(int(c, 36)) for c in value[4:] + value[:4])) % 97 == 1:
-            yield m.start(), m.start() + places[-1] + 1, value
+        places = [i for i in range(m.start(), min(len(text), m.start() + 45)) if text[i] != " "][:length]
+        value = "".join(text[i] for i in places)
+        if 0 < length == len(value) and _IBAN_BODY.fullmatch(value) and _modulo_97(value) == 1:
+            yield m.start(), places[-1] + 1, value
+
+
+def _modulo_97(value: str) -> int:
+    return int("".join(str(int(c, 36)) for c in value[4:] + value[:4])) % 97
 
 
 def find_ips(text: str) -> Iterator[Found]:

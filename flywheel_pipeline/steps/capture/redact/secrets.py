@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-WORDS = ("passw", "passphr", "pwd", "secret", "api", "token", "bearer", "basic ", "access", "credential")
+WORDS = ("passw", "passphr", "pwd", "secret", "api", "token", "bearer", "basic ", "access", "credential", "private key")
 """A text without any of these, without a long word and without a URL that names a user holds no secret known here."""
 
 _WORD = bytes.maketrans(
