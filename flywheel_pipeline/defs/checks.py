@@ -327,7 +327,7 @@ def gate(lake: LakeResource) -> dg.AssetCheckResult:
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return all checks."""
-    hidden = {"rejects", "captured_traces", "label_log", "llm_calls"}
+    hidden = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "llm_calls"}
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
     own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
            one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip

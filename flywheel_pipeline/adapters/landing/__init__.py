@@ -51,12 +51,12 @@ def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
         yield Block("document", 0, b"", problem="the file is empty: export it again")
     elif head.startswith(b"PAR1"):
         yield from parquet_blocks(path, stream, limits.document)
-    elif start[:1] in (b"{", b"["):
+    elif start[:1] in (b"{", b"[") or _holds_objects(start):
         yield from _json_blocks(stream, head, limits)
+    elif not _is_binary(head) and (start[:1] == b'"' or _has_header(start)):
+        yield from csv_blocks(stream, limits.line)
     elif _is_binary(head):
         yield from _whole(stream, limits, "protobuf")
-    elif start[:1] in (b'"',) or _has_header(start):
-        yield from csv_blocks(stream, limits.line)
     else:
         yield from line_blocks(stream, limits.line, limits.block)
 
@@ -66,11 +66,16 @@ def _json_blocks(stream: Stream, head: bytes, limits: Limits) -> Iterator[Block]
     if b"\n" not in head.strip() and len(head) >= HEAD:
         head = stream.peek(limits.line + 2)
     lines = head.removeprefix(BOM).strip().split(b"\n")
-    several = len(lines) > 1 and (head.lstrip()[:1] == b"{" or _closed(lines[0]))
+    several = len(lines) > 1 and (head.removeprefix(BOM).lstrip()[:1] != b"[" or _closed(lines[0]))
     if several and any(_closed(line) for line in lines[:LOOK]):
         yield from line_blocks(stream, limits.line, limits.block)
     else:
         yield from _whole(stream, limits, "document")
+
+
+def _holds_objects(start: bytes) -> bool:
+    """Return whether JSON objects follow, one a line, where the first line is none: a torn one, or a word of a log."""
+    return any(line[:2] in (b'{"', b"{}") and _closed(line) for line in start.split(b"\n")[1:LOOK])
 
 
 def _closed(line: bytes) -> bool:
@@ -89,9 +94,9 @@ def _whole(stream: Stream, limits: Limits, kind: str) -> Iterator[Block]:
 
 
 def _is_binary(head: bytes) -> bool:
-    """Return whether the first bytes are no text; invalid UTF-8 alone makes no binary file."""
+    """Return whether the first bytes are no text; a few stray bytes in a text make no binary file."""
     sample = head[:4096]
-    return sum(b not in _TEXT for b in sample) > len(sample) // 200 or (b"\x00" in sample and head[:1] == b"\n")
+    return sum(b not in _TEXT for b in sample) > 1 + len(sample) // 200 or head[:1] in (b"\n", b"\x00")
 
 
 def _has_header(start: bytes) -> bool:

@@ -50,7 +50,7 @@ def _checked(number: int, data: bytes, max_line: int) -> Iterator[Block]:
         if begin > start:
             yield Block("lines", number, data[start:begin])
         number += data.count(b"\n", start, begin)
-        yield _too_long(number, data[begin : begin + KEPT], max_line)
+        yield _too_long(number, data[begin : min(end, begin + KEPT)].rstrip(b"\n"), max_line)
         number, start = number + 1, end
     if start < len(data):
         yield Block("lines", number, data[start:])

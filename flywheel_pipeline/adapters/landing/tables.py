@@ -13,7 +13,8 @@ import duckdb
 from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError
 from flywheel_pipeline.ports import Block
 
-ROWS = 2_000
+ROWS, BYTES = 2_000, 4_000_000
+"""The most rows of a block, and about the most bytes."""
 STEP = 1 << 20
 
 
@@ -23,9 +24,10 @@ def csv_blocks(stream: Stream, max_cell: int) -> Iterator[Block]:
     The number of a row is that of its last line: a cell may hold line breaks.
     """
     csv.field_size_limit(max_cell)
-    reader = csv.reader(_texts(stream), delimiter=_delimiter(stream))
+    reader = csv.reader(_texts(stream, max_cell), delimiter=_delimiter(stream))
     header: list[str] | None = None
     rows: list[tuple[int, dict[str, Any]]] = []
+    size = 0
     while True:
         try:
             cells = next(reader, None)
@@ -37,12 +39,17 @@ def csv_blocks(stream: Stream, max_cell: int) -> Iterator[Block]:
             break
         if header is None:
             header = [c.strip() for c in cells]
+            if twice := {c for c in header if c and header.count(c) > 1}:
+                told = f"the columns {', '.join(sorted(twice))} are there twice: rename one"
+                yield Block("rows", reader.line_num, problem=told)
+                return
             continue
         if any(c.strip() for c in cells):
             rows.append((reader.line_num, _row(header, cells)))
-        if len(rows) >= ROWS:
+            size += sum(map(len, cells))
+        if len(rows) >= ROWS or size >= BYTES:
             yield from _full(rows)
-            rows = []
+            rows, size = [], 0
     yield from _full(rows) if rows or header is None else _nothing(reader.line_num)
 
 
@@ -65,14 +72,20 @@ def _delimiter(stream: Stream) -> str:
     return max(",;\t", key=first.count)
 
 
-def _texts(stream: Stream) -> Iterator[str]:
-    """Yield the lines as text; bytes that are no UTF-8 become U+FFFD, NUL is left out."""
+def _texts(stream: Stream, max_line: int) -> Iterator[str]:
+    """Yield the lines as text; bytes that are no UTF-8 become U+FFFD, NUL is left out.
+
+    Raises:
+        UnpackError: a line is too long.
+    """
     held, first = b"", True
     while data := stream.read(STEP):
         *lines, held = (held + data).split(b"\n")
         for line in lines:
             yield _decode(line, first) + "\n"
             first = False
+        if len(held) > max_line:
+            raise UnpackError(f"a line longer than {max_line} bytes: raise capture.max_line_mb to take it")
     if held:
         yield _decode(held, first)
 
@@ -100,13 +113,25 @@ def _parquet_rows(path: Path) -> Iterator[Block]:
         con.execute("set timezone = 'UTC'")
         found = con.execute("select * from read_parquet(?)", [[str(path)]])
         names = [d[0] for d in found.description or ()]
-        while batch := found.fetchmany(ROWS):
+        while batch := _batch(found):
             yield Block("rows", number, rows=tuple(_numbered(number, names, batch)))
             number += len(batch)
+        if number == 1:
+            yield Block("rows", 1, problem="a Parquet file without rows: export the file again")
     except duckdb.Error as error:
         yield Block("rows", number, problem=f"not a readable Parquet file: {str(error)[:300]}")
     finally:
         con.close()
+
+
+def _batch(found: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """Return the next rows, as many as a block may hold."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    while len(rows) < ROWS and size < BYTES and (more := found.fetchmany(20)):
+        rows += more
+        size += sum(len(str(value)) for row in more for value in row)
+    return rows
 
 
 def _numbered(first: int, names: list[str], batch: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -16,7 +16,8 @@ MAX_RATIO = 250
 """Times that a file may grow when unpacked; logs grow 5 to 50 times."""
 FREE = 64_000_000
 """Unpacked bytes that no ratio is asked of."""
-STEP = 1 << 20
+STEP = 1 << 16
+"""Unpacked bytes read at once: what a damaged file loses before its end."""
 PACKED_STEP = 1 << 12
 """Packed bytes unpacked at once: a bomb's ratio is bounded by it, not by the file."""
 MAX_WINDOW = 1 << 27
@@ -85,8 +86,9 @@ class Stream:
 
     def peek(self, size: int) -> bytes:
         """Return the next bytes without taking them."""
-        self._ahead = self.read(size)
-        return self._ahead
+        ahead = self.read(size)
+        self._ahead = ahead + self._ahead
+        return ahead
 
     def _next(self, size: int) -> bytes:
         try:

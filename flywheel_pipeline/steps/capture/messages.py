@@ -85,7 +85,7 @@ def _of_object(value: Mapping[str, Any], role: str, depth: int) -> list[dict[str
             found = to_messages(value[key], role, depth + 1)
             if found:
                 return [*_instructions(value, found, depth), *found] if key in _ASKED else found
-    return [{"role": role, "content": json.dumps(value, ensure_ascii=False, default=str)}]
+    return [{"role": role, "content": _dump(value)}]
 
 
 def _instructions(value: Mapping[str, Any], found: list[dict[str, Any]], depth: int) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def _parts(content: Any) -> tuple[list[str], list[dict[str, Any]], list[dict[str
 
 def _sort_part(part: Any, texts: list[str], calls: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
     if not isinstance(part, dict):
-        texts.append(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False, default=str))
+        texts.append(part if isinstance(part, str) else _dump(part))
         return
     inner = part.get("message_content")
     part = inner if isinstance(inner, dict) else part
@@ -248,4 +248,7 @@ def _result_text(result: Any) -> str:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "[nested too deeply]"

@@ -82,7 +82,8 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
     passed = draft.kind == "happy_path"
     return GoldenCase(
         case_id=draft.case_id, kind=draft.kind, mode_id=draft.mode_id, input=draft.input,
-        messages=Json(json.dumps(draft.messages, ensure_ascii=False)), context=Json(draft.trace.retrieved),
+        messages=Json(json.dumps(draft.messages, ensure_ascii=False)),
+        context=Json(json.dumps(json.loads(draft.trace.retrieved), ensure_ascii=False)),
         reference=draft.observed if passed else None, expected_doc_ids=None,
         criteria=None if passed else draft.trace.comment,
         observed_output=draft.observed if draft.kind != "synthetic" else None,

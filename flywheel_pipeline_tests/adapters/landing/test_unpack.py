@@ -74,7 +74,7 @@ def test_wherever_a_packed_file_breaks_off_it_is_told(tmp_path: Path, packer: st
 def test_of_a_file_that_breaks_off_at_its_end_nearly_all_is_read(tmp_path: Path, packer: str) -> None:
     lines = LINES * 4
     packed = b"".join(PACKERS[packer](lines[at : at + 100_000]) for at in range(0, len(lines), 100_000))
-    blocks = blocks_of(tmp_path, packed[: int(0.95 * len(packed))])
+    blocks = blocks_of(tmp_path, packed[: int(0.95 * len(packed))], LIMITS)
     assert sum(len(b.data) for b in blocks if not b.problem) > 0.7 * len(lines)
 
 
