@@ -11,6 +11,10 @@ KINDS = ("trace", "agent", "chain", "llm", "tool", "retriever", "embedding", "ev
 """What a span did; `trace` is the record that stands for the trace as a whole where a format has one."""
 
 
+_SILENT = (("n_dropped", 0), ("kind", "other"))
+"""Values that say nothing."""
+
+
 @dataclass(slots=True)
 class Span:
     """One step. Texts may be JSON text; `messages` is what a model was sent, `reply` what it answered.
@@ -49,7 +53,7 @@ class Span:
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        kept = {k: v for k, v in values.items() if v not in (None, "", [], {}, 0)}
+        kept = {k: v for k, v in values.items() if v not in (None, "", [], {}) and (k, v) not in _SILENT}
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in kept.items()}
 
     @classmethod
@@ -60,7 +64,7 @@ class Span:
 
     def merged(self, other: Span) -> Span:
         """Return this span with what only `other`, a later record of the same step, says, and what it says anew."""
-        mine, theirs = self.as_dict(), other.as_dict()
+        mine, theirs = self.as_dict(), other.as_dict()  # where they say nothing, neither overrules the other
         tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
         return Span.of({**mine, **theirs, **({"tags": tags} if tags else {})})
 

@@ -29,14 +29,15 @@ class Serving:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         command = ("-m", "flywheel_pipeline.cli", "serve", "--home", str(self.home), "--port", str(self.port))
-        self.process = subprocess.Popen(
-            (sys.executable, *command),
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=(self.home / "stderr.txt").open("a"),
-            text=True,
-            preexec_fn=self.limit,
-        )
+        with (self.home / "stderr.txt").open("a") as log:
+            self.process = subprocess.Popen(
+                (sys.executable, *command),
+                env={**os.environ, **self.environment},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                preexec_fn=self.limit,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.match(r"Listening on http://127.0.0.1:(\d+)", line)
