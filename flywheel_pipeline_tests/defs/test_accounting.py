@@ -115,7 +115,7 @@ def test_every_container_is_accounted_for(place: Place) -> None:
         "select 'p' as id, 'Q' as question, 'A' as answer, timestamp '2025-06-02 12:00:00' as time"
     ).write_parquet(str(traces / "c.parquet"))
     (traces / "d.json").write_text(json.dumps([a_chat_record(trace_id="d"), {"no": "trace"}]))
-    (traces / "e.bin").write_bytes(os.urandom(500))
+    (traces / "e.bin").write_bytes(bytes(range(256)) * 2)
     capture(place)
     found = {
         x.source_file: (x.n_rows_in, x.n_rows_out, x.n_rejects) for x in place.lake.read("capture_log", CaptureLog)
