@@ -74,6 +74,13 @@ class LLMSettings(Section):
     budget_usd: float = Field(5.0, ge=0)
 
 
+TraceFormat = Literal[
+    "chat", "agenta", "otlp", "otel_sdk", "langfuse", "langsmith", "mlflow", "litellm", "braintrust", "openai",
+    "feedback", "table",
+]  # fmt: skip
+"""The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
+
+
 class SourceSettings(Section):
     """How certain landing files are read: `files` is a pattern such as `crm/*.csv`; the first that fits counts.
 
@@ -81,7 +88,7 @@ class SourceSettings(Section):
     """
 
     files: str
-    format: str | None = None
+    format: TraceFormat | None = None
     fields: dict[str, str] = {}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from flywheel_pipeline.errors import SettingsError
-from flywheel_pipeline.settings import ROLES, load_settings
+from flywheel_pipeline.settings import ROLES, RedactionKind, TraceFormat, load_settings
+from flywheel_pipeline.steps.capture.formats import FORMATS
+from flywheel_pipeline.steps.capture.redact import KINDS as REDACTED
 
 
 @pytest.fixture
@@ -182,3 +185,14 @@ def test_settings_can_not_be_changed_after_reading(home):
     settings = load_settings(home, {})
     with pytest.raises(ValueError, match="frozen"):
         settings.sample.size = 3
+
+
+def test_a_source_may_name_each_format_and_redact_each_kind_that_there_is():
+    assert {f.NAME for f in FORMATS} == set(get_args(TraceFormat))
+    assert set(REDACTED) == set(get_args(RedactionKind))
+
+
+def test_a_format_that_nobody_knows_is_told_with_those_that_are(home):
+    write(home, "capture: {sources: [{files: '*', format: langfoose}]}")
+    with pytest.raises(SettingsError, match=r"(?s)capture\.sources.*format.*langfuse"):
+        load_settings(home, {})

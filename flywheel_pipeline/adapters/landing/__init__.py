@@ -47,7 +47,7 @@ def read_blocks(path: Path, limits: Limits) -> Iterator[Block]:
 def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
     head = stream.peek(HEAD)
     start = head.removeprefix(BOM).lstrip()
-    if not start and len(head) < HEAD:
+    if not head.replace(BOM, b"").strip() and len(head) < HEAD:
         yield Block("document", 0, b"", problem="the file is empty: export it again")
     elif head.startswith(b"PAR1"):
         yield from parquet_blocks(path, stream, limits.document)

@@ -113,7 +113,8 @@ def _after_space(text: str, at: int) -> int:
 
 
 def split_lines(first_line: int, data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number, line) of the lines that hold something."""
+    """Yield (line number, line) of the lines that hold something; files that were joined have a BOM in the middle."""
     for number, line in enumerate(data.split(b"\n"), first_line):
-        if line and not line.isspace():
-            yield number, line.removesuffix(b"\r")
+        told = line.removeprefix(BOM)
+        if told and not told.isspace():
+            yield number, told.removesuffix(b"\r")

@@ -74,7 +74,7 @@ def _rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any
     elif block.kind == "document":
         yield from _document_rows(block)
     else:
-        yield from ((n, raw, _records) for n, raw in split_lines(block.first_line, block.data.removeprefix(BOM)))
+        yield from ((n, raw, _records) for n, raw in split_lines(block.first_line, block.data))
 
 
 def _document_rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any]]]]:
@@ -83,7 +83,7 @@ def _document_rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Ite
         found = parse_documents(block.data.removeprefix(BOM))
     except UnreadableError as error:
         reason = str(error)
-        lines = list(split_lines(1, block.data.removeprefix(BOM)))
+        lines = list(split_lines(1, block.data))
         if _any_object(lines):
             yield from ((n, raw, _records) for n, raw in lines)
         else:
