@@ -107,20 +107,23 @@ class Lake:
             sql += f" limit {limit}" if limit is not None else ""
             return [record(*row) for row in con.execute(sql, list(params)).fetchall()]
 
-    def write(self, table: str, rows: Sequence[Any], part: str = "all", inputs: str = "") -> None:
+    def write(
+        self, table: str, rows: Sequence[Any], part: str = "all", inputs: str = "", compression: str = "zstd"
+    ) -> None:
         """Replace one partition of `table` by `rows`, records of the table's class.
 
-        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`).
+        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`). What is soon
+        written again is not worth zstd, the smallest compression.
         """
         con = self._open()
         try:
             frame = to_frame(table, rows)
             con.register("rows", frame)
             try:
-                self._copy(con, table, "rows", part, inputs)
+                self._copy(con, table, "rows", part, inputs, compression=compression)
             except duckdb.InvalidInputException:  # a lone surrogate, told only once it is met
                 con.register("rows", _storable(frame))
-                self._copy(con, table, "rows", part, inputs)
+                self._copy(con, table, "rows", part, inputs, compression=compression)
         finally:
             con.close()
 
@@ -149,10 +152,10 @@ class Lake:
         part: str,
         inputs: str,
         params: Sequence[Any] = (),
+        compression: str = "zstd",
     ) -> int:
-        options = (
-            f"format parquet, compression zstd, row_group_size {ROW_GROUP}, kv_metadata {{inputs: '{_word(inputs)}'}}"
-        )
+        kept = f"kv_metadata {{inputs: '{_word(inputs)}'}}"
+        options = f"format parquet, compression {compression}, row_group_size {ROW_GROUP}, {kept}"
         with replacing(self._file(table, part)) as path:
             copy = f"copy (select {casts(table)} from {source}) to {_quote(path)} ({options})"
             copied = con.execute(copy, list(params)).fetchall()

@@ -168,7 +168,7 @@ class _Reader:
             self._reject(line, problem, raw)
         else:
             self.captured.n_rows_in += 1
-            self._keep(CapturedTrace(**vars(item), n_rows=1, spans=None))
+            self._keep(item)
 
     def _keep_span(self, span: Span, line: int, raw: Any, name: str) -> None:
         problem = self._out_of_bounds(span.started_at) if span.started_at else ""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import Json, RawTrace
+from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.common import (
     Source,
     UnreadableError,
@@ -49,7 +49,6 @@ _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
     "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id",
 }  # fmt: skip
-_BULKY = {"messages", "retrieved"}
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
@@ -57,7 +56,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return isinstance(record.get("messages"), list) and _OTHERS.isdisjoint(record)
 
 
-def read(record: Mapping[str, Any], source: Source) -> Iterator[RawTrace]:
+def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
     """Yield the trace; see the module for the keys."""
     messages = [_message(m, i) for i, m in enumerate(record["messages"])]
     n_turns = sum(m["role"] == "user" for m in messages)
@@ -65,16 +64,15 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[RawTrace]:
         raise UnreadableError("no message has the role `user`")
     asked, answered = last_exchange(messages)
     score, comment = _feedback(record.get("feedback"))
-    said = {k: v for k, v in record.items() if v is not None and k not in _BULKY}
-    yield RawTrace(
-        trace_id=text(said, "trace_id") or text(said, "id") or content_id(record),
-        session_id=text(said, "session_id"),
-        started_at=utc(_time(said)),
-        latency_ms=number(said, "latency_ms"),
-        app=text(said, "app") or source.app,
-        prompt_name=text(said, "prompt_name"),
-        prompt_version=text(said, "prompt_version"),
-        model=text(said, "model"),
+    yield CapturedTrace(
+        trace_id=text(record, "trace_id") or text(record, "id") or content_id(record),
+        session_id=text(record, "session_id"),
+        started_at=utc(_time(record)),
+        latency_ms=number(record, "latency_ms"),
+        app=text(record, "app") or source.app,
+        prompt_name=text(record, "prompt_name"),
+        prompt_version=text(record, "prompt_version"),
+        model=text(record, "model"),
         input=asked,
         output=answered,
         messages=Json(as_json(messages)),
@@ -83,14 +81,16 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[RawTrace]:
         n_tool_calls=sum(len(m["tool_calls"]) for m in messages if m.get("tool_calls")),
         feedback_score=score,
         feedback_comment=comment,
-        error=text(said, "error"),
-        input_tokens=whole(said, "input_tokens"),
-        output_tokens=whole(said, "output_tokens"),
-        cost_usd=number(said, "cost_usd"),
+        error=text(record, "error"),
+        input_tokens=whole(record, "input_tokens"),
+        output_tokens=whole(record, "output_tokens"),
+        cost_usd=number(record, "cost_usd"),
         tags=Json(as_json({k: v for k, v in record.items() if k not in _KNOWN})),
         source_format=NAME,
         source_file=source.file,
         source_line=source.line,
+        n_rows=1,
+        spans=None,
     )
 
 
@@ -99,6 +99,8 @@ def _message(message: Any, index: int) -> dict[str, Any]:
     meant = ROLES.get(role.lower()) if isinstance(role, str) else None
     if meant is None:
         raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")
+    if meant == role and "tool_calls" not in message:
+        return message
     calls = message.get("tool_calls")
     if calls is not None and not (isinstance(calls, list) and all(isinstance(c, dict) for c in calls)):
         raise UnreadableError(f"message {index}: tool_calls must be a list of objects")

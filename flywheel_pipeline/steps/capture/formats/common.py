@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import orjson
 
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.records import Feedback, RawTrace
+from flywheel_pipeline.records import CapturedTrace, Feedback
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
-Item: TypeAlias = RawTrace | Span | Feedback | Unreadable
+Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
 """What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
 
 
@@ -118,6 +118,8 @@ def clean(value: str) -> str:
     """Return text that UTF-8 and Parquet can hold: no NUL, no lone surrogate."""
     if "\x00" in value:
         value = value.replace("\x00", "�")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -130,8 +132,8 @@ def as_json(value: Any) -> str:
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
     except (TypeError, ValueError, RecursionError):  # integers beyond 64 bits, lone surrogates, depth
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
-    return clean(text.replace("\\u0000", "�") if "\\u0000" in text else text)
+        text = clean(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str))
+    return text.replace("\\u0000", "�") if "\\u0000" in text else text
 
 
 def content_id(value: Any) -> str:

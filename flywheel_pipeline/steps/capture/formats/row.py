@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flywheel_pipeline.records import Json, RawTrace
+from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.common import (
     Source,
     UnreadableError,
@@ -16,8 +16,10 @@ from flywheel_pipeline.steps.capture.formats.common import (
 )
 
 
-def make_trace(name: str, source: Source, messages: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> RawTrace:
-    """Return the trace of a conversation; `values` are columns of `raw_traces`, Python values where they hold JSON.
+def make_trace(
+    name: str, source: Source, messages: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
+) -> CapturedTrace:
+    """Return the trace of a conversation; `values` are columns of `captured_traces`, Python values where they hold JSON.
 
     Raises:
         UnreadableError: there is no time, or nobody asked anything.
@@ -34,7 +36,7 @@ def make_trace(name: str, source: Source, messages: Sequence[Mapping[str, Any]],
             "error", "input_tokens", "output_tokens", "cost_usd",
         )
     }  # fmt: skip
-    return RawTrace(
+    return CapturedTrace(
         trace_id=clean(values.get("trace_id") or content_id([messages, str(values["started_at"])])),
         started_at=values["started_at"],
         app=clean(values.get("app") or source.app),
@@ -48,5 +50,7 @@ def make_trace(name: str, source: Source, messages: Sequence[Mapping[str, Any]],
         source_format=name,
         source_file=source.file,
         source_line=source.line,
+        n_rows=1,
+        spans=None,
         **optional,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,48 +42,43 @@ MAX_DEPTH = 200
 class Redactor:
     """Replaces what `kinds` name; `salt` makes the hashes of this home its own."""
 
-    def __init__(self, kinds: Collection[str] = KINDS, salt: str = "") -> None:
+    def __init__(self, kinds: Sequence[str] = KINDS, salt: str = "") -> None:
         self.kinds = [k for k in KINDS if k in kinds]
         self.salt = salt.encode()
 
     def redact(self, trace: CapturedTrace) -> tuple[CapturedTrace, dict[str, int]]:
         """Return the trace without them, and how many different values of each kind it held."""
         values = [getattr(trace, name) or "" for name in _TEXTS]
-        if not self.suspects("\n".join(values[N_DERIVED:])) and not self.suspects(trace.session_id or ""):
+        kinds = self.suspects("\n".join([*values[N_DERIVED:], trace.session_id or ""]), self.kinds)
+        if not kinds:
             return trace, {}
-        pass_ = _Pass(self)
+        pass_ = _Pass(self, kinds)
         changed: dict[str, Any] = {}
         for name, value in zip(_TEXTS, values, strict=True):
-            if value and self.suspects(value):
+            if value and self.suspects(value, kinds):
                 changed[name] = pass_.json(value) if name in _JSON else pass_.text(value)
-        if trace.session_id and self.suspects(trace.session_id):
+        if trace.session_id:
             changed["session_id"] = pass_.id(trace.session_id)
         return (replace(trace, **changed) if pass_.seen else trace), dict(pass_.counts)
 
     def redact_feedback(self, feedback: Feedback) -> tuple[Feedback, dict[str, int]]:
         """Return the feedback without them, and how many different values of each kind its comment held."""
-        if not feedback.comment or not self.suspects(feedback.comment):
+        if not feedback.comment:
             return feedback, {}
-        pass_ = _Pass(self)
+        pass_ = _Pass(self, self.kinds)
         return replace(feedback, comment=pass_.text(feedback.comment)), dict(pass_.counts)
 
     def redact_text(self, text: str) -> str:
         """Return a text without them."""
-        return _Pass(self).text(text) if self.suspects(text) else text
+        return _Pass(self, self.kinds).text(text)
 
-    def suspects(self, text: str) -> list[str]:
-        """Return the kinds that a text may hold, from what is cheap to see."""
+    def suspects(self, text: str, kinds: Sequence[str]) -> list[str]:
+        """Return those of `kinds` that a text may hold, from what is cheap to see."""
         if not text:
             return []
         raw = text.encode("utf-8", "replace")
-        found = {
-            "email": b"@" in raw,
-            "secret": may_hold_secret(text, raw),
-            "ip": _has_address(raw),
-        }
-        numbers = MIN_DIGITS in raw.translate(_DIGITS, b" ().-/+")
-        found |= dict.fromkeys(("phone", "card", "iban"), numbers)
-        return [k for k in self.kinds if found[k]]
+        found = {k for check, told in _CHECKS if not told.isdisjoint(kinds) and check(raw) for k in told}
+        return [k for k in kinds if k in found] if found else []
 
 
 def _has_address(raw: bytes) -> bool:
@@ -91,11 +86,23 @@ def _has_address(raw: bytes) -> bool:
     return b"..." in raw.translate(None, b"0123456789") or b"::" in raw or b":" * 7 in raw.translate(None, _HEX)
 
 
-class _Pass:
-    """One trace's placeholders."""
+def _has_long_number(raw: bytes) -> bool:
+    return MIN_DIGITS in raw.translate(_DIGITS, b" ().-/+")
 
-    def __init__(self, redactor: Redactor) -> None:
-        self.redactor = redactor
+
+_CHECKS: Sequence[tuple[Callable[[bytes], bool], frozenset[str]]] = (
+    (may_hold_secret, frozenset({"secret"})),
+    (lambda raw: b"@" in raw, frozenset({"email"})),
+    (_has_address, frozenset({"ip"})),
+    (_has_long_number, frozenset({"phone", "card", "iban"})),
+)
+
+
+class _Pass:
+    """One trace's placeholders; only `kinds` are looked for."""
+
+    def __init__(self, redactor: Redactor, kinds: Sequence[str]) -> None:
+        self.redactor, self.kinds = redactor, kinds
         self.seen: dict[tuple[str, str], int] = {}
         self.counts: Counter[str] = Counter()
 
@@ -144,7 +151,7 @@ class _Pass:
 
     def _string(self, text: str) -> str:
         """Return a string with placeholders; one that is JSON itself, as arguments of tools are, is gone through."""
-        if len(text) < 5 or not self.redactor.suspects(text):
+        if len(text) < 5 or not self.redactor.suspects(text, self.kinds):
             return text
         if "\\" in text and text.lstrip()[:1] in ("{", "["):
             return self.json(text)
@@ -153,7 +160,7 @@ class _Pass:
     def _replaced(self, text: str, placeholder: Any) -> str:
         found = [
             (start, rank, end, kind, value)
-            for rank, kind in enumerate(self.redactor.suspects(text))
+            for rank, kind in enumerate(self.redactor.suspects(text, self.kinds))
             for start, end, value in FINDERS[kind](text)
         ]
         parts, at = [], 0

@@ -7,23 +7,37 @@ its last release (1.5.0, May 2024) knows neither today's OpenAI nor Anthropic ke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-WORDS = ("passw", "passphr", "pwd", "secret", "api", "token", "bearer", "basic ", "access", "credential", "private key")
+NAMES = (
+    "password", "passwd", "passwort", "passphrase", "pwd", "secret", "token", "credential",
+    "apikey", "api key", "api_key", "api-key", "accesskey", "access key", "access_key", "access-key",
+)  # fmt: skip
+"""What stands before a secret that is assigned, in lower case."""
+SCHEMES = ("bearer", "basic")
+PREFIXES = (
+    "sk-", "sk_", "rk_", "pk_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox",
+    "AIza", "ya29.", "eyJ", "hf_", "npm_", "pypi-", "SG.", "dop_v1_", "shpat_", "lin_api_", "xai-", "gsk_",
+    "AccountKey=", "hooks.slack.com/services/",
+)  # fmt: skip
+"""How the tokens of `_TOKENS` begin."""
+_KEY_BEGINS = "-----BEGIN "
+_HINTS = tuple(w.encode() for w in (*NAMES, *SCHEMES, _KEY_BEGINS.lower()))
 """A text without any of these, without a long word and without a URL that names a user holds no secret known here."""
 
 _WORD = bytes.maketrans(
     bytes(range(256)), bytes(97 if chr(c).isalnum() or c in b"_-" else 32 for c in range(128)) + b" " * 128
 )
 _LONG = b"a" * 20
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def may_hold_secret(text: str, raw: bytes) -> bool:
-    """Return whether a text, whose UTF-8 is `raw`, may hold a secret, from what is cheap to see."""
+def may_hold_secret(raw: bytes) -> bool:
+    """Return whether a text (UTF-8) may hold a secret, from what is cheap to see."""
     if _LONG in raw.translate(_WORD) or (b"://" in raw and b"@" in raw):
         return True
-    lowered = text.lower()
-    return any(w in lowered for w in WORDS)
+    lowered = raw.lower()
+    return any(w in lowered for w in _HINTS)
 
 
 _TOKENS = re.compile(
@@ -57,15 +71,25 @@ _IN_URL = re.compile(r"://[^\s/:@\"'<>]{0,100}:([^\s/@\"'<>]{3,200})@")
 
 def find_secrets(text: str) -> Iterator[tuple[int, int, str]]:
     """Find secrets, each as (start, end, value); of an assignment only the value, of a URL only the password."""
-    for pattern in (_KEY_BLOCK, _TOKENS):
-        for m in pattern.finditer(text):
-            yield m.start(), m.end(), m.group()
-    for pattern in (_BEARER, _ASSIGNED):
-        for m in pattern.finditer(text):
-            if _looks_secret(m.group(1)):
-                yield m.start(1), m.end(1), m.group(1)
-    for m in _IN_URL.finditer(text):
+    for m in (*_begun(_KEY_BLOCK, (_KEY_BEGINS,), text, text), *_begun(_TOKENS, PREFIXES, text, text)):
+        yield m.start(), m.end(), m.group()
+    lowered = text.translate(_LOWER)
+    for m in (*_begun(_BEARER, SCHEMES, lowered, text), *_begun(_ASSIGNED, NAMES, lowered, text)):
+        if _looks_secret(m.group(1)):
+            yield m.start(1), m.end(1), m.group(1)
+    for m in _begun(_IN_URL, ("://",), text, text):
         yield m.start(1), m.end(1), m.group(1)
+
+
+def _begun(pattern: re.Pattern[str], starts: Iterable[str], where: str, text: str) -> Iterator[re.Match[str]]:
+    """Find a pattern in `text` where one of its beginnings stands in `where`: many times faster than everywhere."""
+    for start in starts:
+        at = where.find(start)
+        while at >= 0:
+            found = pattern.match(text, at)
+            if found:
+                yield found
+            at = where.find(start, found.end() if found else at + 1)
 
 
 def _looks_secret(value: str) -> bool:
