@@ -97,7 +97,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
 def _message(message: Any, index: int) -> dict[str, Any]:
     role = message.get("role") if isinstance(message, dict) else None
     meant = ROLES.get(role.lower()) if isinstance(role, str) else None
-    if meant is None:
+    if not isinstance(message, dict) or meant is None:
         raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")
     if meant == role and "tool_calls" not in message:
         return message

@@ -19,7 +19,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
 def make_trace(
     name: str, source: Source, messages: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
 ) -> CapturedTrace:
-    """Return the trace of a conversation; `values` are columns of `captured_traces`, Python values where they hold JSON.
+    """Return the trace of a conversation; `values` are its columns, Python values where they hold JSON.
 
     Raises:
         UnreadableError: there is no time, or nobody asked anything.

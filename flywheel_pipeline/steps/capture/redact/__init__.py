@@ -34,6 +34,7 @@ _KEPT = {"trace_id", "span_id", "parent_id", "started_at", "ended_at", "tool_cal
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _HEX = b"0123456789abcdefABCDEF"
+_HEX_DIGITS = bytes.maketrans(_HEX, b"0" * len(_HEX))
 MIN_DIGITS = b"0" * 9
 """The fewest digits, separators aside, of a telephone number, a card or an IBAN."""
 MAX_DEPTH = 200
@@ -55,7 +56,7 @@ class Redactor:
         pass_ = _Pass(self, kinds)
         changed: dict[str, Any] = {}
         for name, value in zip(_TEXTS, values, strict=True):
-            if value and self.suspects(value, kinds):
+            if value:
                 changed[name] = pass_.json(value) if name in _JSON else pass_.text(value)
         if trace.session_id:
             changed["session_id"] = pass_.id(trace.session_id)
@@ -83,7 +84,9 @@ class Redactor:
 
 def _has_address(raw: bytes) -> bool:
     """Return whether a text may hold an IPv4 address (digits joined by dots) or an IPv6 one."""
-    return b"..." in raw.translate(None, b"0123456789") or b"::" in raw or b":" * 7 in raw.translate(None, _HEX)
+    if b"0.0" in raw.translate(_DIGITS) and b"..." in raw.translate(None, b"0123456789"):
+        return True
+    return b"::" in raw or (b"0:0" in raw.translate(_HEX_DIGITS) and b":" * 7 in raw.translate(None, _HEX))
 
 
 def _has_long_number(raw: bytes) -> bool:
@@ -122,6 +125,8 @@ class _Pass:
 
     def json(self, text: str) -> str:
         """Return JSON text whose strings and keys have placeholders."""
+        if not self.redactor.suspects(text, self.kinds):
+            return text
         try:
             value = orjson.loads(text)
         except ValueError:  # nested beyond what this parser takes
@@ -151,16 +156,19 @@ class _Pass:
 
     def _string(self, text: str) -> str:
         """Return a string with placeholders; one that is JSON itself, as arguments of tools are, is gone through."""
-        if len(text) < 5 or not self.redactor.suspects(text, self.kinds):
+        if len(text) < 5:
             return text
         if "\\" in text and text.lstrip()[:1] in ("{", "["):
             return self.json(text)
         return self.text(text)
 
     def _replaced(self, text: str, placeholder: Any) -> str:
+        kinds = self.redactor.suspects(text, self.kinds)
+        if not kinds:
+            return text
         found = [
             (start, rank, end, kind, value)
-            for rank, kind in enumerate(self.redactor.suspects(text, self.kinds))
+            for rank, kind in enumerate(kinds)
             for start, end, value in FINDERS[kind](text)
         ]
         parts, at = [], 0

@@ -22,8 +22,16 @@ PREFIXES = (
 )  # fmt: skip
 """How the tokens of `_TOKENS` begin."""
 _KEY_BEGINS = "-----BEGIN "
-_HINTS = tuple(w.encode() for w in (*NAMES, *SCHEMES, _KEY_BEGINS.lower()))
-"""A text without any of these, without a long word and without a URL that names a user holds no secret known here."""
+_NAMED = re.compile(rb"(?s).{0,40}?(?:[:=]|[\sntr]is[\s\\:])")
+"""What follows the name of a secret that is assigned, with room for the backslashes of JSON within JSON."""
+_SCHEMED = re.compile(rb"[ :]{1,3}[a-z0-9_\-.=+/~]{16}")
+_HINTS = (
+    *((name, _NAMED) for name in (b"passw", b"passphrase", b"pwd", b"secret", b"token", b"credential", b"key")),
+    *((scheme.encode(), _SCHEMED) for scheme in SCHEMES),
+    (_KEY_BEGINS.lower().encode(), re.compile(b"")),
+)
+"""A text holds no secret known here unless it holds one of these with what follows it, a long word, or a URL that
+names a user."""
 
 _WORD = bytes.maketrans(
     bytes(range(256)), bytes(97 if chr(c).isalnum() or c in b"_-" else 32 for c in range(128)) + b" " * 128
@@ -37,7 +45,13 @@ def may_hold_secret(raw: bytes) -> bool:
     if _LONG in raw.translate(_WORD) or (b"://" in raw and b"@" in raw):
         return True
     lowered = raw.lower()
-    return any(w in lowered for w in _HINTS)
+    for hint, follows in _HINTS:
+        at = lowered.find(hint)
+        while at >= 0:
+            if follows.match(lowered, at + len(hint)):
+                return True
+            at = lowered.find(hint, at + 1)
+    return False
 
 
 _TOKENS = re.compile(
@@ -73,7 +87,7 @@ def find_secrets(text: str) -> Iterator[tuple[int, int, str]]:
     """Find secrets, each as (start, end, value); of an assignment only the value, of a URL only the password."""
     for m in (*_begun(_KEY_BLOCK, (_KEY_BEGINS,), text, text), *_begun(_TOKENS, PREFIXES, text, text)):
         yield m.start(), m.end(), m.group()
-    lowered = text.translate(_LOWER)
+    lowered = text.lower() if len(text.lower()) == len(text) else text.translate(_LOWER)  # as long, letter by letter
     for m in (*_begun(_BEARER, SCHEMES, lowered, text), *_begun(_ASSIGNED, NAMES, lowered, text)):
         if _looks_secret(m.group(1)):
             yield m.start(1), m.end(1), m.group(1)
