@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
+import resource
 import threading
 import urllib.error
 import urllib.request
@@ -126,3 +128,24 @@ def test_it_does_not_listen_to_the_world_without_a_token(tmp_path: Path) -> None
 
     done = CliRunner().invoke(main, ["serve", "--home", str(tmp_path), "--host", "0.0.0.0", "--port", "0"])
     assert done.exit_code != 0 and "FLYWHEEL_TOKEN" in done.output
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Serving) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.putrequest("POST", "/v1/traces")
+    connection.putheader("Content-Type", JSON)
+    connection.putheader("Content-Length", "10000000000")
+    connection.endheaders()
+    answer = connection.getresponse()
+    told = answer.read()
+    connection.close()
+    assert answer.status == 413 and "serve.max_body_mb" in json.loads(told)["message"]
+
+
+def test_what_can_not_be_written_is_not_acknowledged_and_may_come_again(tmp_path: Path) -> None:
+    full = 20_000
+    with serving(tmp_path, limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (full, full))) as server:
+        body = a_request(1).SerializeToString()
+        codes = [post(server, "/v1/traces", body, PROTOBUF)[0] for _ in range(100)]
+    assert set(codes) == {200, 503}
+    assert len(spans_of(tmp_path)) == codes.count(200)

@@ -58,10 +58,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
     """Yield the trace; see the module for the keys."""
-    messages = [_message(m, i) for i, m in enumerate(record["messages"])]
-    n_turns = sum(m["role"] == "user" for m in messages)
-    if not n_turns:
-        raise UnreadableError("no message has the role `user`")
+    messages, n_turns, n_tool_calls = _conversation(record["messages"])
     asked, answered = last_exchange(messages)
     score, comment = _feedback(record.get("feedback"))
     yield CapturedTrace(
@@ -76,9 +73,9 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         input=asked,
         output=answered,
         messages=Json(as_json(messages)),
-        retrieved=Json(as_json(_documents(record.get("retrieved")))),
+        retrieved=Json(as_json(_documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
         n_turns=n_turns,
-        n_tool_calls=sum(len(m["tool_calls"]) for m in messages if m.get("tool_calls")),
+        n_tool_calls=n_tool_calls,
         feedback_score=score,
         feedback_comment=comment,
         error=text(record, "error"),
@@ -92,6 +89,19 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         n_rows=1,
         spans=None,
     )
+
+
+def _conversation(found: list[Any]) -> tuple[list[dict[str, Any]], int, int]:
+    """Return (messages, how many are of the user, how many tools they call)."""
+    messages, n_turns, n_tool_calls = [], 0, 0
+    for index, one in enumerate(found):
+        message = _message(one, index)
+        n_turns += message["role"] == "user"
+        n_tool_calls += len(message.get("tool_calls") or ())
+        messages.append(message)
+    if not n_turns:
+        raise UnreadableError("no message has the role `user`")
+    return messages, n_turns, n_tool_calls
 
 
 def _message(message: Any, index: int) -> dict[str, Any]:
@@ -126,8 +136,6 @@ def _feedback(value: Any) -> tuple[float | None, str | None]:
 
 
 def _documents(value: Any) -> list[dict[str, Any]]:
-    if value is None:
-        return []
     if not isinstance(value, list):
         raise UnreadableError("retrieved must be a list of documents")
     return [d if isinstance(d, dict) else {"content": clean(str(d))} for d in value]

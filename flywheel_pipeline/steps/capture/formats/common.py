@@ -31,6 +31,9 @@ class Source:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+_NUMBERS = (int, float)  # as a union it would be made anew at every look
+
+
 class UnreadableError(Exception):
     """This record can not become a trace; the text says why."""
 
@@ -93,7 +96,7 @@ def number(record: Mapping[str, Any], key: str) -> float | None:
     value = record.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not 0 <= value <= sys.float_info.max:
         raise UnreadableError(f"{key} must be a number of at least 0, not {str(value)[:40]!r}")
     return float(value)
 
@@ -144,10 +147,14 @@ def content_id(value: Any) -> str:
 
 def last_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """Return (the last user message, the last text that the app answered after the first of them)."""
-    asked = [i for i, m in enumerate(messages) if m.get("role") == "user"]
-    first = asked[0] if asked else len(messages)
-    for at in range(len(messages) - 1, first, -1):
-        if messages[at].get("role") == "assistant" and (said := text_of(messages[at].get("content"))).strip():
-            before = next(i for i in reversed(asked) if i < at)
-            return clean(text_of(messages[before].get("content"))), clean(said)
-    return (clean(text_of(messages[asked[-1]].get("content"))) if asked else ""), None
+    question: Mapping[str, Any] | None = None
+    pair: tuple[Mapping[str, Any], str] | None = None
+    for message in messages:
+        role = message.get("role")
+        if role == "user":
+            question = message
+        elif role == "assistant" and question is not None and (said := text_of(message.get("content"))).strip():
+            pair = question, said
+    if pair:
+        return clean(text_of(pair[0].get("content"))), clean(pair[1])
+    return (clean(text_of(question.get("content"))) if question else ""), None
