@@ -13,7 +13,7 @@ from flywheel_pipeline.steps.capture.formats.common import UnreadableError, fini
 
 TOO_DEEP = "nested too deeply"
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
-NINETEEN = b"0" * 19
+_TWENTY, _NEGATIVE = b"0" * 20, b"-" + b"0" * 19
 _HUGE = re.compile(rb"[\s:,\[](?:-\d{19}|\d{20})")
 _SPACE = re.compile(r"[\s,]*")
 BOM = b"\xef\xbb\xbf"
@@ -30,7 +30,8 @@ def parse_json(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except ValueError:
         return _parse_slowly(raw)
-    if NINETEEN in raw.translate(_DIGITS) and _HUGE.search(raw):
+    zeros = raw.translate(_DIGITS)
+    if (_TWENTY in zeros or _NEGATIVE in zeros) and _HUGE.search(raw):
         return _parse_slowly(raw)  # the fast parser makes floats of whole numbers beyond 64 bits
     if not _is_all_there(value, raw):
         _refuse_repeated_keys(raw)

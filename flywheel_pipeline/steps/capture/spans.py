@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 KINDS = ("trace", "agent", "chain", "llm", "tool", "retriever", "embedding", "evaluator", "other")
 """What a span did; `trace` is the record that stands for the trace as a whole where a format has one."""
-
-
-_SILENT = (("n_dropped", 0), ("kind", "other"))
-"""Values that say nothing."""
 
 
 @dataclass(slots=True)
@@ -52,9 +49,12 @@ class Span:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        kept = {k: v for k, v in values.items() if v not in (None, "", [], {}) and (k, v) not in _SILENT}
-        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in kept.items()}
+        values = zip(_NAMES, _VALUES(self), _UNSAID, strict=True)
+        told = {name: value for name, value, unsaid in values if value is not None and value != "" and value != unsaid}
+        for k in ("started_at", "ended_at"):
+            if k in told:
+                told[k] = told[k].isoformat()
+        return told
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Span:
@@ -67,6 +67,12 @@ class Span:
         mine, theirs = self.as_dict(), other.as_dict()  # where they say nothing, neither overrules the other
         tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
         return Span.of({**mine, **theirs, **({"tags": tags} if tags else {})})
+
+
+_NAMES = tuple(f.name for f in fields(Span))
+_VALUES = attrgetter(*_NAMES)
+_UNSAID = tuple(f.default_factory() if callable(f.default_factory) else f.default for f in fields(Span))
+"""The value of every field that says nothing."""
 
 
 @dataclass(frozen=True)

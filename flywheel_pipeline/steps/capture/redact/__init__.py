@@ -7,9 +7,11 @@ clustered; in the session id it is a salted hash (`<EMAIL_1f3a9c2b>`), so that t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -38,6 +40,13 @@ _HEX_DIGITS = bytes.maketrans(_HEX, b"0" * len(_HEX))
 MIN_DIGITS = b"0" * 9
 """The fewest digits, separators aside, of a telephone number, a card or an IBAN."""
 MAX_DEPTH = 200
+_LONGEST_WORD = 20
+"""Letters alone, fewer than these, are none of the kinds."""
+_SHORT = 40
+_ROUTINE = re.compile(
+    r'"(?:[a-z]+_tokens|trace_id|span_id|parent_id|tool_call_id|started_at|ended_at)":(?:"[^"\\]{0,64}"|\d+)'
+)
+"""What every span holds and is not looked through, but looks like a secret or a number from afar."""
 
 
 class Redactor:
@@ -50,7 +59,8 @@ class Redactor:
     def redact(self, trace: CapturedTrace) -> tuple[CapturedTrace, dict[str, int]]:
         """Return the trace without them, and how many different values of each kind it held."""
         values = [getattr(trace, name) or "" for name in _TEXTS]
-        kinds = self.suspects("\n".join([*values[N_DERIVED:], trace.session_id or ""]), self.kinds)
+        held = "\n".join([*values[N_DERIVED:], trace.session_id or ""])
+        kinds = self.suspects(_ROUTINE.sub("", held) if trace.spans else held, self.kinds)
         if not kinds:
             return trace, {}
         pass_ = _Pass(self, kinds)
@@ -75,10 +85,9 @@ class Redactor:
 
     def suspects(self, text: str, kinds: Sequence[str]) -> list[str]:
         """Return those of `kinds` that a text may hold, from what is cheap to see."""
-        if not text:
+        if not text or (len(text) < _LONGEST_WORD and text.isalpha()):
             return []
-        raw = text.encode("utf-8", "replace")
-        found = {k for check, told in _CHECKS if not told.isdisjoint(kinds) and check(raw) for k in told}
+        found = _found_in_short(text) if len(text) < _SHORT else _found_in(text, kinds)
         return [k for k in kinds if k in found] if found else []
 
 
@@ -99,6 +108,17 @@ _CHECKS: Sequence[tuple[Callable[[bytes], bool], frozenset[str]]] = (
     (_has_address, frozenset({"ip"})),
     (_has_long_number, frozenset({"phone", "card", "iban"})),
 )
+
+
+def _found_in(text: str, kinds: Collection[str]) -> set[str]:
+    raw = text.encode("utf-8", "replace")
+    return {k for check, told in _CHECKS if not told.isdisjoint(kinds) and check(raw) for k in told}
+
+
+@lru_cache(4096)
+def _found_in_short(text: str) -> set[str]:
+    """Remember short texts: keys, roles, and names of models and tools come again and again."""
+    return _found_in(text, KINDS)
 
 
 class _Pass:
