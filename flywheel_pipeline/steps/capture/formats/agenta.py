@@ -151,8 +151,9 @@ def _model(meta: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
 
 def _references(value: Mapping[str, Any], ag: Mapping[str, Any]) -> dict[str, str]:
     """Return {what is referred to: its version, slug or id}."""
-    held = first(value, "references") or first(ag, "refs", "references") or {}
-    items = held.items() if isinstance(held, dict) else [(_key(r), r) for r in held if isinstance(r, dict)]
+    held = first(value, "references") or first(ag, "refs", "references")
+    listed = held if isinstance(held, list) else []
+    items = held.items() if isinstance(held, dict) else [(_key(r), r) for r in listed if isinstance(r, dict)]
     found = {k: get_text(r, "version", "slug", "id") for k, r in items if isinstance(r, dict)}
     return {str(k): v for k, v in found.items() if v}
 

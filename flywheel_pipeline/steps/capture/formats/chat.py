@@ -58,7 +58,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
     """Yield the trace; see the module for the keys."""
-    messages, n_turns, n_tool_calls = _conversation(record["messages"])
+    messages, n_turns, n_tool_calls = _conversation(record.get("messages"))
     asked, answered = last_exchange(messages)
     score, comment = _feedback(record.get("feedback"))
     yield CapturedTrace(
@@ -91,8 +91,10 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
     )
 
 
-def _conversation(found: list[Any]) -> tuple[list[dict[str, Any]], int, int]:
+def _conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
     """Return (messages, how many are of the user, how many tools they call)."""
+    if not isinstance(found, list):
+        raise UnreadableError("`messages` must be a list of {role, content}")
     messages, n_turns, n_tool_calls = [], 0, 0
     for index, one in enumerate(found):
         message = _message(one, index)

@@ -31,6 +31,7 @@ class Source:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _NUMBERS = (int, float)  # as a union it would be made anew at every look
 
 
@@ -136,7 +137,7 @@ def as_json(value: Any) -> str:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
     except (TypeError, ValueError, RecursionError):  # integers beyond 64 bits, lone surrogates, depth
         text = clean(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str))
-    return text.replace("\\u0000", "�") if "\\u0000" in text else text
+    return _ESCAPED_NUL.sub("\\1�", text) if "\\u0000" in text else text
 
 
 def content_id(value: Any) -> str:

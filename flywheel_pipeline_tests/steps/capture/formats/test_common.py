@@ -193,3 +193,8 @@ def test_tool_messages_between_question_and_answer_are_passed_over():
     asked, answered = last_exchange(messages)
     assert asked == "Where is� it?"
     assert answered == "In Hall 4. ?"
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "a\\\\u0000", "\x00", "\\\x00", "\\\\\x00 \\u0000"])
+def test_json_that_speaks_of_nul_stays_json_and_holds_none(text):
+    assert json.loads(as_json([text])) == [text.replace("\x00", "�")]
