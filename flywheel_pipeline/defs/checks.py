@@ -163,7 +163,7 @@ def few_rejected_traces(lake: LakeResource, bench: dg.ResourceParam[Workbench]) 
     )
     rejects = lake.lake.read("rejects", Reject, "source = 'traces'", limit=50)
     first = f"; the first: {rejects[0].file}, line {rejects[0].line}: {rejects[0].reason}" if rejects else ""
-    told = f"{len(over)} files with more than {limit:.1%} of their rows rejected{first}"
+    told = f"Files with more than {limit:.1%} of their rows rejected: {len(over)}{first}"
     return dg.AssetCheckResult(
         passed=over.empty,
         severity=WARN,

@@ -93,14 +93,16 @@ def _shown(lake: Lake) -> dict[str, Any]:
     log = lake.read("capture_log", CaptureLog)
     rejects = lake.read("rejects", Reject, "source = 'traces'", limit=20)
     names = ("n_rows_in", "n_rows_out", "n_duplicates", "n_rejects", "n_fields_dropped")
-    rows = [[x.source_file, x.source_format, *(getattr(x, n) for n in names), x.redacted] for x in log[-50:]]
-    columns = ("file", "format", "rows in", "rows out", "duplicates", "rejected", "fields dropped", "redacted")
+    rows = [[x.source_file, x.source_format, *(getattr(x, n) for n in names)] for x in log[-50:]]
+    columns = ("file", "format", "in", "out", "duplicates", "rejected", "fields dropped")
     return {
         "dagster/row_count": len(log),
         "n_traces": sum(x.n_traces for x in log),
         **{n: sum(getattr(x, n) for x in log) for n in names},
         "n_feedback": sum(x.n_feedback for x in log),
-        "redacted": bars(sorted(_redacted(log).items())) if _redacted(log) else "nothing",
+        "redacted": bars([(f"{kind} {n}", n) for kind, n in sorted(_redacted(log).items())])
+        if _redacted(log)
+        else "nothing",
         "files": table(columns, rows),
         "rejects": table(
             ("file", "line", "reason", "excerpt"), [[r.file, r.line, r.reason, r.excerpt] for r in rejects]
