@@ -173,7 +173,7 @@ class ServeSettings(Section):
 
     max_body_mb: float = Field(16, gt=0, le=1000)
     rotate_mb: float = Field(64, gt=0)
-    rotate_seconds: float = Field(60, gt=0)
+    rotate_seconds: float = Field(300, gt=0)
     token: SecretStr | None = None
 
 

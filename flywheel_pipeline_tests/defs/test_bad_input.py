@@ -73,7 +73,10 @@ def test_label_rows_are_rejected_with_line_and_reason(place: Place) -> None:
 
 def test_the_checks_say_so(place: Place) -> None:
     said = "\n".join(place.said)
-    assert "warning: check few_rejected_traces of capture_log failed: Files with more than 1.0% of their rows rejected: 3" in said
+    assert (
+        "warning: check few_rejected_traces of capture_log failed: Files with more than 1.0% of their rows rejected: 3"
+        in said
+    )
     assert "warning: check no_rejected_labels of annotations failed: 9 rows of labels rejected" in said
     assert said.count("few_rejected_traces") == 1
     assert "error" not in said

@@ -88,6 +88,12 @@ def test_only_the_kinds_that_are_asked_for_are_replaced() -> None:
     assert Redactor(("phone",)).redact_text("a@b.com +1 555 123 4567") == "a@b.com <PHONE_1>"
 
 
+def test_a_key_that_is_usually_an_id_hides_nothing() -> None:
+    tags = {"type": "joe@a.com", "kind": "call +1 555 123 4567", "trace_id": "4b4d5d1e4b4d5d1e4b4d5d1e4b4d5d1e"}
+    found, _ = ALL.redact(a_captured_trace(tags=json.dumps(tags)))
+    assert json.loads(found.tags) == {**tags, "type": "<EMAIL_1>", "kind": "call <PHONE_1>"}
+
+
 def test_a_trace_without_any_is_left_as_it_is() -> None:
     trace = a_captured_trace()
     assert ALL.redact(trace)[0] is trace

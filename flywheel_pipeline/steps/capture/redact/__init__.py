@@ -32,7 +32,8 @@ N_DERIVED = 2
 """The first of them are parts of `messages`: they hold nothing where it holds nothing."""
 _JSON = {"messages", "retrieved", "tags", "spans"}
 _KEPT = {"trace_id", "span_id", "parent_id", "started_at", "ended_at", "tool_call_id", "role", "kind", "type"}
-"""Keys whose values are ids, times and words of ours."""
+"""Keys whose values are ids, times and words of ours, where they look like it."""
+_ID = re.compile(r"[A-Za-z0-9_:.+\-]{0,64}")
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _HEX = b"0123456789abcdefABCDEF"
@@ -44,7 +45,7 @@ _LONGEST_WORD = 20
 """Letters alone, fewer than these, are none of the kinds."""
 _SHORT = 40
 _ROUTINE = re.compile(
-    r'"(?:[a-z]+_tokens|trace_id|span_id|parent_id|tool_call_id|started_at|ended_at)":(?:"[^"\\]{0,64}"|\d+)'
+    r'"(?:[a-z]+_tokens|trace_id|span_id|parent_id|tool_call_id|started_at|ended_at)":(?:"[A-Za-z0-9_:.+\-]{0,64}"|\d+)'
 )
 """What every span holds and is not looked through, but looks like a secret or a number from afar."""
 
@@ -121,6 +122,10 @@ def _found_in_short(text: str) -> set[str]:
     return _found_in(text, KINDS)
 
 
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 class _Pass:
     """One trace's placeholders; only `kinds` are looked for."""
 
@@ -169,7 +174,9 @@ class _Pass:
             made = [self._walk(v, depth + 1) for v in value]
             return value if all(a is b for a, b in zip(made, value, strict=True)) else made
         if isinstance(value, dict):
-            pairs = {self._string(k): v if k in _KEPT else self._walk(v, depth + 1) for k, v in value.items()}
+            pairs = {
+                self._string(k): v if k in _KEPT and _is_id(v) else self._walk(v, depth + 1) for k, v in value.items()
+            }
             same = all(k in value and v is value[k] for k, v in pairs.items()) and len(pairs) == len(value)
             return value if same else pairs
         return value
