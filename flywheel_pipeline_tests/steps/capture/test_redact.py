@@ -31,6 +31,7 @@ HELD = [
     ("AKIAIOSFODNN7EXAMPLE", "<SECRET_1>"),
     ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "<SECRET_1>"),
     ("password: hunter2!", "password: <SECRET_1>"),
+    ('called with {\\"api_key\\": \\"abC123def\\"}', 'called with {\\"api_key\\": \\"<SECRET_1>\\"}'),
     ("my password is Tr0ub4dor&3", "my password is <SECRET_1>"),
     ("Authorization: Bearer abcdef0123456789abcdef", "Authorization: Bearer <SECRET_1>"),
     ("postgres://user:s3cr3t@db.host/x", "postgres://user:<SECRET_1>@db.host/x"),

@@ -78,7 +78,8 @@ _KEY_BLOCK = re.compile(
 _BEARER = re.compile(r"(?i)(?<!\w)(?:bearer|basic)[ :]{1,3}([A-Za-z0-9_\-.=+/~]{16,2000})")
 _ASSIGNED = re.compile(
     r"(?i)(?:password|passwd|passwort|passphrase|pwd|secret|api[ _\-]?key|access[ _\-]?key|token|credentials?)"
-    r"[\"']?(?:\s{0,3}(?:=|:=|:)\s{0,3}|\s{1,3}is\s{1,3}:?\s{0,2})[\"']?([^\s\"'<>,;]{6,200})"
+    r"[\\\"']{0,8}(?:\s{0,3}(?:=|:=|:)\s{0,3}|\s{1,3}is\s{1,3}:?\s{0,2})[\\\"']{0,8}"  # backslashes: JSON in a text
+    r"((?:[^\s\"'<>,;\\]|\\(?![\"'\\])){6,200})"
 )
 _IN_URL = re.compile(r"://[^\s/:@\"'<>]{0,100}:([^\s/@\"'<>]{3,200})@")
 
