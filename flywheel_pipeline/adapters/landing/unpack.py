@@ -35,14 +35,14 @@ class _Zstd:
     """Frames of zstd one after the other; unlike the library's own reader it notices a file that breaks off."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._held = file, b""
+        self._file, self._held, self._at = file, b"", 0
         self._frame = self._new()
 
     def _new(self) -> zstandard.ZstdDecompressionObj:
         return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(write_size=STEP)
 
     def read(self, size: int, /) -> bytes:
-        while not self._held:
+        while self._at == len(self._held):
             packed = self._frame.unused_data if self._frame.eof else b""
             packed = packed or self._file.read(PACKED_STEP)
             if not packed:
@@ -51,8 +51,9 @@ class _Zstd:
                 return b""
             if self._frame.eof:
                 self._frame = self._new()
-            self._held = self._frame.decompress(packed)
-        out, self._held = self._held[:size], self._held[size:]
+            self._held, self._at = self._frame.decompress(packed), 0
+        out = self._held[self._at : self._at + size]
+        self._at += len(out)
         return out
 
 
