@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -278,6 +279,13 @@ def test_a_forced_format_is_asked_of_every_record_also_of_one_that_another_would
     assert [f.comment for f in landing.held()["feedback"]] == ["good"]
     assert landing.ids() == []
     assert [r.line for r in landing.held()["rejects"]] == [2]
+
+
+def test_reading_leaves_the_collection_of_garbage_as_it_was(landing: Landing) -> None:
+    landing.put("a.jsonl", *some_traces(1))
+    assert gc.isenabled()
+    landing.read()
+    assert gc.isenabled()
 
 
 def test_originals_go_only_when_read_as_they_are_and_old(landing: Landing) -> None:

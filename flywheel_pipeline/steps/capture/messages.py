@@ -166,6 +166,17 @@ def _plain(value: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
     return [*([made] if texts or calls or not results else []), *results]
 
 
+_PART_KEYS = {
+    "type", "text", "function_call", "functionCall", "toolUse", "function_response", "functionResponse", "toolResult",
+    "message_content",
+}  # fmt: skip
+"""One of them is in every part of a content, whatever API it is of."""
+
+
+def _may_be_part(value: Any) -> bool:
+    return isinstance(value, dict) and not _PART_KEYS.isdisjoint(value)
+
+
 def _parts(content: Any) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (texts, tool calls, tool results) of a message's content."""
     texts: list[str] = []
@@ -174,6 +185,8 @@ def _parts(content: Any) -> tuple[list[str], list[dict[str, Any]], list[dict[str
     decoded = loads(content) if isinstance(content, str) and content.lstrip()[:2] in ("[{", "[ ") else content
     if not (isinstance(decoded, list) and all(isinstance(p, dict | str) for p in decoded)):
         decoded = [content]
+    elif decoded is not content and not (decoded and all(map(_may_be_part, decoded))):
+        decoded = [content]  # text that only looks like a list of parts: somebody's JSON
     for part in decoded:
         _sort_part(part, texts, calls, results)
     return texts, calls, results

@@ -67,7 +67,7 @@ def test_of_a_write_that_failed_nothing_stays_and_the_next_one_succeeds(tmp_path
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
     try:
         with pytest.raises(OSError):
-            file.write(b"b" * 2_000_000 + b"\n")
+            file.write(b"b\n" * 1_000_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     file.write(b"c\n")
