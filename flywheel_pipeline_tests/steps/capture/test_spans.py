@@ -40,6 +40,10 @@ def test_zero_is_a_number_that_was_said_also_after_it_was_stored() -> None:
     assert Span.of(json.loads(json.dumps(span.as_dict()))) == span
 
 
+def test_an_empty_text_overrules_nothing() -> None:
+    assert Span("t", "a", output="A").merged(Span("t", "a", output="")).output == "A"
+
+
 def test_a_thumb_down_is_not_lost_when_more_is_said_of_its_step() -> None:
     span = Span("t", "a", feedback_score=0.0).merged(Span("t", "a", output="A"))
     assert (span.feedback_score, span.output) == (0.0, "A")
