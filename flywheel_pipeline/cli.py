@@ -70,6 +70,21 @@ def demo(home: Path | None) -> None:
 
 @main.command()
 @HOME
+@click.option("--size", type=click.IntRange(1, 2000), help="Traces for the expert. Default: sample.size.")
+@click.option("--since", help="First day, for example 2026-01-31. Default: sample.window_days before the last.")
+@click.option("--until", help="Last day. Default: the newest with traces.")
+@click.option("--strata", help="Columns or tags, with commas between them: a minimum of traces of every value.")
+@click.option("--seed", type=int, help="Another seed draws another batch of the same days.")
+def sample(home: Path | None, strata: str | None, **asked: Any) -> None:
+    """Draw a batch of traces to label: diverse, failure-seeking, each with its inclusion probability."""
+    from flywheel_pipeline.commands.sample import draw_home
+
+    names = [name.strip() for name in strata.split(",") if name.strip()] if strata else None
+    draw_home(home, {**asked, "strata": names}, click.echo)
+
+
+@main.command()
+@HOME
 @click.option("-p", "--port", default=3000, show_default=True, help="The port of the Dagster UI.")
 @click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 def dev(home: Path | None, port: int, host: str) -> None:

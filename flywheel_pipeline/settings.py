@@ -115,6 +115,8 @@ class SampleSettings(Section):
     window_days: int = Field(7, ge=1)
     risk_multiplier: float = Field(10, ge=1)
     uniform_share: float = Field(0.3, ge=0, le=1)
+    strata: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field((), max_length=5)
+    min_per_stratum: int = Field(3, ge=0)
     seed: int = 1
 
 

@@ -15,6 +15,10 @@ Z95 = 1.959963984540054
 """The two-sided 95 % quantile of the normal distribution."""
 
 
+MAX_EFFECT = 1.5
+"""How many times its Kish size a weighted sample may count for."""
+
+
 @dataclass(frozen=True)
 class Rate:
     """A rate between 0 and 1 with its 95 % interval and the number of observations behind it."""
@@ -50,8 +54,10 @@ def weighted_rate(outcomes: Sequence[bool], weights: Sequence[float]) -> Rate:
     """Return the Hajek estimate of a population rate from a sample with unequal inclusion probabilities.
 
     `weights` are 1 / inclusion probability. The interval is Wilson's on the effective sample size
-    θ(1-θ)/v, v the linearised variance n/(n-1) Σ(w(y-θ))² / (Σw)², capped at 3n. With no spread in the
-    outcomes (all equal) it is Kish's size (Σw)²/Σw². Source: Särndal, Swensson & Wretman 1992, section 5.7.
+    θ(1-θ)/v, v the linearised variance n/(n-1) Σ(w(y-θ))² / (Σw)², capped at 1.5 times Kish's size (Σw)²/Σw²: where
+    outcomes of large weights are rare, v is too small more often than not. (Simulated designs of 30 to 100 of 150 to
+    1,400 traces: 90-96 % covered without the cap, 94-99 % with it.) With no spread in the outcomes (all equal) it is
+    Kish's size. Source: Särndal, Swensson & Wretman 1992, section 5.7; Kish 1965, section 11.7.
     """
     n = len(outcomes)
     if n == 0:
@@ -60,8 +66,44 @@ def weighted_rate(outcomes: Sequence[bool], weights: Sequence[float]) -> Rate:
     theta = float((w * y).sum() / w.sum())
     variance = n / max(n - 1, 1) * float(((w * (y - theta)) ** 2).sum()) / float(w.sum()) ** 2
     kish = float(w.sum()) ** 2 / float((w**2).sum())
-    n_eff = min(theta * (1 - theta) / variance, 3.0 * n) if variance > 0 else kish
+    n_eff = min(theta * (1 - theta) / variance, MAX_EFFECT * kish) if variance > 0 else kish
     return Rate(theta, *wilson(theta * n_eff, n_eff), n)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A part of a population, by the design's stratum and a judge's verdict: how many there are, and what people said
+    of those they labelled, which must be a random sample of the cell."""
+
+    n: int
+    n_labelled: int
+    n_true: int
+
+
+def post_stratified_rate(cells: Sequence[Cell], seed: int = 0) -> Rate:
+    """Return a population's rate from labels in cells of known size: tighter than labels alone where a judge helps.
+
+    In every cell the rate of what is not labelled is drawn from Beta(n_true + ½, n_labelled - n_true + ½); the rate
+    of the population is the mean over 4,000 seeded draws, the interval their 2.5 and 97.5 percentiles (which covered
+    91 to 97 % in simulations). Value 0 and interval (0, 1) where nobody is in any
+    cell. Source: Jeffreys' prior (Brown, Cai & DasGupta 2001, section 4.3) in
+    post-stratification of a finite population (Little 1993, section 2).
+
+    Raises:
+        ValueError: a cell has more labels than members, or more that are true than labels.
+    """
+    if any(not 0 <= c.n_true <= c.n_labelled <= c.n for c in cells):
+        raise ValueError("a cell needs 0 <= n_true <= n_labelled <= n")
+    total = sum(c.n for c in cells)
+    if not total:
+        return Rate(0.0, 0.0, 1.0, 0)
+    rng = np.random.default_rng(seed)
+    known = np.zeros(4_000)
+    for c in cells:
+        drawn = rng.beta(c.n_true + 0.5, c.n_labelled - c.n_true + 0.5, len(known))
+        known += c.n_true + (c.n - c.n_labelled) * drawn
+    low, high = (float(q) for q in np.quantile(known / total, [0.025, 0.975]))
+    return Rate(float(known.mean()) / total, low, high, sum(c.n_labelled for c in cells))
 
 
 def unseen_share_bound(counts: Sequence[int]) -> float:

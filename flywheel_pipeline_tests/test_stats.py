@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.stats import (
+    Cell,
+    Rate,
     mcnemar_mid_p,
     paired_change,
+    post_stratified_rate,
     proportion,
     smallest_detectable_change,
     unseen_share_bound,
@@ -86,11 +89,6 @@ def test_a_weighted_rate_does_not_depend_on_the_scale_of_the_weights(sample, sca
 def test_equal_weights_give_the_plain_share_at_one_degree_of_freedom_less():
     rate = weighted_rate([True] * 30 + [False] * 70, [7.0] * 100)
     assert (rate.value, rate.low, rate.high) == pytest.approx((0.3, *wilson(0.3 * 99, 99)))
-
-
-def test_no_sample_counts_for_more_than_three_times_its_size():
-    rate = weighted_rate([True] + [False] * 99, [1.0] + [100.0] * 99)
-    assert (rate.low, rate.high) == pytest.approx(wilson(300 / 9901, 300))
 
 
 def test_unequal_weights_pull_the_rate_to_the_heavy_and_widen_the_interval():
@@ -250,3 +248,43 @@ def test_a_true_change_of_the_smallest_detectable_size_is_found_in_about_four_of
     trials = rng.multinomial(n, [(discordant + d) / 2, (discordant - d) / 2, 1 - discordant], 2000)
     found = np.mean([mcnemar_mid_p(int(f), int(b)) < 0.05 for f, b, _ in trials])
     assert found == pytest.approx(0.8, abs=0.04)
+
+
+def test_a_weighted_sample_counts_for_at_most_one_and_a_half_times_its_kish_size() -> None:
+    light_fails = weighted_rate([True] * 10 + [False] * 10, [1.0] * 10 + [30.0] * 10)
+    kish = 310**2 / (10 + 10 * 900)
+    assert (light_fails.low, light_fails.high) == pytest.approx(wilson(10 / 310 * 1.5 * kish, 1.5 * kish))
+
+
+def test_a_judge_that_is_right_makes_the_interval_of_a_rate_tighter_and_keeps_the_value() -> None:
+    alone = post_stratified_rate([Cell(1000, 100, 20)])
+    judged = post_stratified_rate([Cell(800, 80, 1), Cell(200, 20, 19)])
+    assert alone.value == pytest.approx(0.2, abs=0.01)
+    assert judged.value == pytest.approx(0.2, abs=0.015)
+    assert judged.high - judged.low < 0.6 * (alone.high - alone.low)
+    assert judged.n == 100
+
+
+def test_where_everybody_is_labelled_the_rate_is_known_and_where_nobody_is_it_is_not() -> None:
+    assert post_stratified_rate([Cell(10, 10, 3)]) == Rate(
+        pytest.approx(0.3), pytest.approx(0.3), pytest.approx(0.3), 10
+    )
+    nobody = post_stratified_rate([Cell(10, 0, 0)])
+    assert (nobody.low, nobody.high) == (pytest.approx(0.0, abs=0.01), pytest.approx(1.0, abs=0.01))
+    assert post_stratified_rate([]) == Rate(0.0, 0.0, 1.0, 0)
+    with pytest.raises(ValueError, match="n_true <= n_labelled"):
+        post_stratified_rate([Cell(3, 4, 1)])
+
+
+def test_the_post_stratified_interval_covers_the_truth() -> None:
+    rng, covered = np.random.default_rng(3), []
+    for seed in range(200):
+        truth = rng.random(500) < 0.15
+        says = np.where(rng.random(500) < 0.85, truth, ~truth)
+        chosen = rng.choice(500, 100, replace=False)
+        cells = [
+            Cell(int(own.sum()), int(own[chosen].sum()), int((own & truth)[chosen].sum())) for own in (says, ~says)
+        ]
+        rate = post_stratified_rate(cells, seed)
+        covered.append(rate.low <= truth.mean() <= rate.high)
+    assert np.mean(covered) > 0.87  # 0.91 of 1,500

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -19,7 +20,7 @@ from flywheel_pipeline.defs.partitions import contiguous, range_tags
 from flywheel_pipeline.errors import FlywheelError, HomeError
 from flywheel_pipeline.settings import Settings, load_settings
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
 
 
@@ -82,10 +83,10 @@ def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tags: dic
         if not check.passed:
             level = "error" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"
             say(f"{level}: check {check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}")
-    return TurnResult(result.success, tuple(_cause(e) for e in result.all_events if e.is_step_failure))
+    return TurnResult(result.success, tuple(cause_of(e) for e in result.all_events if e.is_step_failure))
 
 
-def _cause(event: dg.DagsterEvent) -> str:
+def cause_of(event: dg.DagsterEvent) -> str:
     """Return what stopped a step: our own error in full, else the step and the exception's text."""
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:

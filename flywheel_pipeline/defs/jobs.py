@@ -20,6 +20,12 @@ capture = dg.define_asset_job(
     description="Write event days of `raw_traces` from the files that were read.",
 )
 
+sample = dg.define_asset_job(
+    "sample",
+    selection=dg.AssetSelection.assets("sampled_traces"),
+    description="Draw a batch for the expert: the usual one, or with other days, size, strata or seed in the config.",
+)
+
 label_batch = dg.define_asset_job(
     "label_batch",
     selection=dg.AssetSelection.assets("annotations", "failure_taxonomy", "failure_assignments", "golden_set"),
@@ -34,4 +40,4 @@ nightly_evals = dg.define_asset_job(
     description="Evaluate the production prompt on the golden set as it is now.",
 )
 
-JOBS = [turn, read_trace_files, capture, label_batch, nightly_evals]
+JOBS = [turn, read_trace_files, capture, sample, label_batch, nightly_evals]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import replace
+from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from flywheel_pipeline.defs.assets.sampled_traces import allocation, draw_batch
-from flywheel_pipeline_tests.builders import NOON, a_trace
+import pytest
+
+from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, allocation, draw_batch, read_batches
+from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.records import RawTrace
+from flywheel_pipeline.steps.sample import KNOWN, Frame
+from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 
 TOPICS = ("hub", "valve", "probe", "parcel", "refund", "plan", "battery", "wifi", "invoice", "frost")
@@ -40,6 +47,104 @@ def test_of_very_many_traces_the_weights_still_stand_for_all(tmp_path: Path) -> 
     assert time.monotonic() - started < 60  # a draw over all of them would take hours
     assert len(frame) == 1_300 and len(rows) == 100
     assert {r.n_frame for r in rows} == {30_000}
-    assert sum(r.stratum == "flagged" for r in rows) > 5  # 1 of 100 traces; risk makes it about 1 of 9
+    assert sum(r.stratum == "flagged" for r in rows) > 5  # 1 of 100 traces; risk makes it about 1 of 11
     assert 24_000 < sum(r.weight for r in rows) < 36_000
     assert allocation(frame, rows)[-1][:3] == ["all", 30_000, 100]
+
+
+def wrote(place: Place, *traces: RawTrace) -> None:
+    place.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
+
+
+def frame_of(place: Place, **design) -> dict[str, Frame]:
+    frame, _ = draw_batch(place.lake, place.bench, BatchConfig(**design))
+    return {f.trace_id: f for f in frame}
+
+
+def test_what_is_known_of_a_trace_makes_it_risky(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
+    talk = [{"role": "user", "content": "where is my parcel please"}, {"role": "assistant", "content": "Soon."},
+            {"role": "user", "content": "but where is my parcel"}]  # fmt: skip
+    later = NOON.replace(minute=9)
+    ordinary = [replace(base, trace_id=f"o{i}", input=f"question {i}", latency_ms=100.0 + i % 7) for i in range(40)]
+    wrote(
+        place, *ordinary,
+        replace(base, trace_id="disliked", feedback_score=0.0), replace(base, trace_id="failed", error="timeout"),
+        replace(base, trace_id="silent", output=None), replace(base, trace_id="slow", latency_ms=90_000.0),
+        replace(base, trace_id="calls", n_tool_calls=30), replace(base, trace_id="costly", cost_usd=9.0),
+        replace(base, trace_id="again", n_turns=2, messages=json.dumps(talk)),
+        replace(base, trace_id="first", session_id="s", input="how do I pair the hub", output="No."),
+        replace(base, trace_id="second", session_id="s", input="no, how do I pair the hub!", started_at=later),
+    )  # fmt: skip
+    frame = frame_of(place)
+    told = {name: f.reason() for name, f in frame.items() if f.flagged}
+    assert told == {
+        "disliked": "thumbs down", "failed": "ended in an error", "silent": "no answer", "slow": "unusually slow",
+        "calls": "unusually many tool calls", "again": "the user asked again", "first": "the user asked again",
+        **({"costly": told["costly"]} if "costly" in told else {}),
+    }  # fmt: skip
+
+
+def test_near_duplicates_come_once_and_stand_for_all_of_them(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
+    asked = ["Where is it?", "where is it", "WHERE IS IT!!"]
+    wrote(
+        place,
+        *[replace(base, trace_id=f"d{i}", input=q) for i, q in enumerate(asked)],
+        replace(base, trace_id="bad", input="Where is it?", feedback_score=0.0),
+        replace(base, trace_id="other", input="Where is it?", output="30 days"),
+    )  # fmt: skip
+    frame, rows = draw_batch(place.lake, place.bench)
+    assert {f.trace_id: f.n_like for f in frame} == {"d0": 3, "bad": 1, "other": 1}
+    assert {r.trace_id: r.weight for r in rows} == {"d0": 3.0, "bad": 1.0, "other": 1.0}
+    assert {r.n_frame for r in rows} == {5}
+
+
+def test_what_was_judged_before_is_not_drawn_again_and_still_counts_for_itself(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
+    wrote(place, *[replace(base, trace_id=f"t{i:03}", input=f"question {i // 2}") for i in range(400)])
+    place.lake.write("annotations", [an_annotation(trace_id=f"t{i:03}") for i in range(0, 60)])
+    frame, rows = draw_batch(place.lake, place.bench, BatchConfig(size=40))
+    known = {f.trace_id for f in frame if f.known}
+    assert known == {f"t{i:03}" for i in range(0, 60, 2)}
+    census = [r for r in rows if r.trace_id in known]
+    assert {(r.inclusion_probability, r.weight, r.reason) for r in census} == {(1.0, 2.0, KNOWN)}
+    assert len(rows) - len(census) == 40
+    assert sum(r.weight for r in rows) == pytest.approx(400)
+
+
+def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
+    tags = [json.dumps({"channel": "fax" if i % 80 == 0 else "e-mail" if i % 9 == 0 else "phone"}) for i in range(320)]
+    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=t) for i, t in enumerate(tags)])
+    for seed in range(5):
+        _, rows = draw_batch(place.lake, place.bench, BatchConfig(size=20, strata=["channel", "model"], seed=seed))
+        counts = Counter(r.stratum.split(",")[0] for r in rows)
+        assert min(counts["channel: fax"], counts["channel: e-mail"]) >= 3
+        assert len(rows) == 20
+        assert 240 < sum(r.weight for r in rows) < 400
+
+
+def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    wrote(place, a_trace())
+    with pytest.raises(SettingsError, match=r"no trace from .* has a column or a tag 'colour\"\]'"):
+        draw_batch(place.lake, place.bench, BatchConfig(strata=['colour"]']))
+
+
+@pytest.mark.parametrize(
+    ("config", "told"), [({"since": "June"}, "'June' is not a day"), ({"since": "2031-01-01"}, "swap the days")]
+)
+def test_a_window_that_is_none_is_an_error(tmp_path: Path, config, told) -> None:
+    place = a_home(tmp_path / "home")
+    wrote(place, a_trace())
+    with pytest.raises(SettingsError, match=told):
+        draw_batch(place.lake, place.bench, BatchConfig(**config))
+
+
+def test_a_batch_of_before_near_duplicates_is_still_read(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    row = {k: v for k, v in asdict(a_sampled_trace(batch="2025_n1_abc")).items() if k not in ("n_like", "design")}
+    place.bench.home.append_jsonl("samples/2025_n1_abc.jsonl", [row])
+    (read,) = read_batches(place.bench)["2025_n1_abc"]
+    assert (read.n_like, read.design) == (1, "abc")

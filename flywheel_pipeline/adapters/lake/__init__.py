@@ -8,7 +8,7 @@ ever holds a lock.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
@@ -79,15 +79,15 @@ class Lake:
         found = folder.iterdir() if folder.is_dir() else ()
         return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
 
-    def frame(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
-        """Return the result of `sql` over the views.
+    def frame(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+        """Return the result of `sql` over the views; its parameters by place (`?`) or by name (`$name`).
 
         Raises:
             QueryError: DuckDB rejects the query.
         """
         with self.connect() as con:
             try:
-                return con.execute(sql, list(params)).df()
+                return con.execute(sql, dict(params) if isinstance(params, Mapping) else list(params)).df()
             except duckdb.Error as error:
                 raise QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
 

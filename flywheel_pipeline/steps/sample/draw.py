@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import SampledTrace
-from flywheel_pipeline.steps.sample.inclusion import inclusion_probabilities
+from flywheel_pipeline.steps.sample.frame import KNOWN, Frame
+from flywheel_pipeline.steps.sample.inclusion import Floats, inclusion_probabilities, raise_to_minimum
 from flywheel_pipeline.steps.sample.pivotal import local_pivotal
-
-MAX_FRAME = 1_000
-"""Flagged traces, and ordinary ones, that are compared with each other at most: the draw is quadratic in them."""
 
 MAX_TEXT = 2_000
 """Characters of a question that its place among the others depends on."""
@@ -30,78 +28,68 @@ class Design:
     risk_multiplier: float
     uniform_share: float
     seed: int
+    strata: tuple[str, ...] = field(default=(), repr=False)
+    min_per_stratum: int = field(default=0, repr=False)
+    """Traces of every value of every stratum, as far as there are so many."""
+
+    @property
+    def digest(self) -> str:
+        """The design's id: a hash of all that decides the draw."""
+        told = repr(self) + (repr((self.strata, self.min_per_stratum)) if self.strata else "")
+        return hashlib.sha256(told.encode()).hexdigest()[:6]
 
     @property
     def batch(self) -> str:
-        """The batch's name: the window, and a hash of all that decides the draw."""
-        digest = hashlib.sha256(repr(self).encode()).hexdigest()[:6]
-        return f"{self.since}_{self.until}_n{self.size}_{digest}"
+        """The batch's name: the window, the size, and the design's id."""
+        return f"{self.since}_{self.until}_n{self.size}_{self.digest}"
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One trace that may be sampled; the flags are the columns of `frame.sql`."""
-
-    trace_id: str
-    input: str
-    thumbs_down: bool
-    failed: bool
-    silent: bool
-    n_turns: int
-    many_turns: bool
-    slow: bool
-    long: bool
-    kept: float = 1.0
-    """The probability with which the trace came into the frame, where there are too many to look at all."""
-
-    def risk(self, multiplier: float) -> float:
-        """Return 1 for an ordinary trace, up to `multiplier` for one that the user disliked."""
-        share = (
-            1.0 * self.thumbs_down
-            + 0.45 * (self.failed or self.silent)
-            + 0.2 * (self.many_turns or self.slow or self.long)
-        )
-        return 1 + (multiplier - 1) * min(1.0, share)
-
-    def reason(self) -> str:
-        """Return why the trace was likely to be chosen, for people."""
-        said = [
-            (self.thumbs_down, "thumbs down"),
-            (self.failed, "ended in an error"),
-            (self.silent, "no answer"),
-            (self.many_turns, f"{self.n_turns} turns"),
-            (self.slow, "unusually slow"),
-            (self.long, "unusually long"),
-        ]
-        return "; ".join(text for holds, text in said if holds) or "ordinary trace, for coverage"
-
-
-def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed) -> list[SampledTrace]:
+def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed, n_frame: int) -> list[SampledTrace]:
     """Draw about `design.size` traces of `frame`; the same frame and design give the same batch.
 
-    Inclusion probabilities follow risk (`inclusion_probabilities`), the draw is spread over what the
-    users asked (`local_pivotal` on embeddings). Fewer traces than the size: all of them, at weight 1.
+    `n_frame` is how many traces the frame stands for, near-duplicates and those that were not kept included.
+
+    Inclusion probabilities follow risk (`inclusion_probabilities`) and leave no stratum below its minimum
+    (`raise_to_minimum`); the draw is spread over what the users asked (`local_pivotal` on embeddings), within the
+    strata first. Traces that are `known` are not drawn: they come beside the batch, at probability 1, because they
+    tell of their own part of the population. Fewer traces than the size: all of them.
     """
-    if not frame:
-        return []
-    risk = np.array([f.risk(design.risk_multiplier) for f in frame])
-    kept = np.array([f.kept for f in frame])
-    probability = inclusion_probabilities(risk, design.size, design.uniform_share, kept)
-    points = embed.embed([f.input[:MAX_TEXT] for f in frame])
-    chosen = local_pivotal(probability, points, design.seed)
-    n_frame = round(float((1 / kept).sum()))
-    return [_row(frame[i], float(risk[i]), float(kept[i] * probability[i]), design, n_frame) for i in chosen]
+    fresh = [f for f in frame if not f.known]
+    p = _probabilities(fresh, design)
+    probability = {f.trace_id: value for f, value in zip(fresh, p, strict=True)}
+    points = embed.embed([f.input[:MAX_TEXT] for f in fresh]) if fresh else np.zeros((0, 1))
+    chosen = {fresh[i].trace_id for i in local_pivotal(p, points, design.seed, _cells(fresh, design))}
+    rows = [f for f in frame if f.known or f.trace_id in chosen]
+    return [_row(f, f.kept * float(probability.get(f.trace_id, 1.0)), design, n_frame) for f in rows]
 
 
-def _row(trace: Frame, risk: float, probability: float, design: Design, n_frame: int) -> SampledTrace:
+def _probabilities(fresh: Sequence[Frame], design: Design) -> Floats:
+    """Return with what probability each trace of the frame is drawn."""
+    if not fresh:
+        return np.zeros(0)
+    risk = np.array([f.risk(design.risk_multiplier) for f in fresh])
+    stands_for = np.array([f.n_like / f.kept for f in fresh])
+    probability = inclusion_probabilities(risk, design.size, design.uniform_share, stands_for)
+    columns = [[f.strata[k] for f in fresh] for k in range(len(design.strata))]
+    return raise_to_minimum(probability, columns, design.min_per_stratum)
+
+
+def _cells(fresh: Sequence[Frame], design: Design) -> list[list[str]]:
+    """Return the strata crossed with each other, the finest cells first."""
+    return [["\n".join(f.strata[:k]) for f in fresh] for k in range(len(design.strata), 0, -1)]
+
+
+def _row(trace: Frame, probability: float, design: Design, n_frame: int) -> SampledTrace:
     return SampledTrace(
         batch=design.batch,
         trace_id=trace.trace_id,
-        stratum="flagged" if risk > 1 else "ordinary",
-        reason=trace.reason(),
-        risk=round(risk, 6),
+        stratum=trace.stratum(design.strata),
+        reason=KNOWN if trace.known else trace.reason(),
+        risk=round(trace.risk(design.risk_multiplier), 6),
         inclusion_probability=min(1.0, round(probability, 9)),
-        weight=max(1.0, round(1 / probability, 6)),
+        weight=max(1.0, round(trace.n_like / probability, 6)),
+        n_like=trace.n_like,
+        design=design.digest,
         seed=design.seed,
         n_frame=n_frame,
     )

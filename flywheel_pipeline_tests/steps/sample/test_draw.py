@@ -20,11 +20,7 @@ TOPICS = ("pair hub", "refund order", "late delivery", "battery empty", "student
 
 
 def a_frame(trace_id: str = "t1", **flags) -> Frame:
-    values = {
-        "trace_id": trace_id, "input": "How do I pair the hub?", "thumbs_down": False, "failed": False, "silent": False,
-        "n_turns": 1, "many_turns": False, "slow": False, "long": False,
-    }  # fmt: skip
-    return Frame(**{**values, **flags})
+    return Frame(**{"trace_id": trace_id, "input": "How do I pair the hub?", **flags})
 
 
 def a_population(n: int) -> list[Frame]:
@@ -35,7 +31,7 @@ def a_population(n: int) -> list[Frame]:
 
 
 def draw(frame: list[Frame], **changes) -> list[SampledTrace]:
-    return sample_traces(frame, replace(DESIGN, **changes), FakeEmbed())
+    return sample_traces(frame, replace(DESIGN, **changes), FakeEmbed(), sum(f.n_like for f in frame))
 
 
 @pytest.mark.parametrize(

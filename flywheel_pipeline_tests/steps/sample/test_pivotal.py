@@ -86,3 +86,18 @@ def test_a_spread_draw_takes_clusters_in_proportion_where_an_independent_draw_do
     spread = np.mean([unevenness(local_pivotal(p, points, seed)) for seed in range(120)])
     independent = np.mean([unevenness(rng.choice(60, 12, replace=False)) for _ in range(120)])
     assert spread < independent / 4
+
+
+def test_of_every_cell_the_expected_number_is_drawn_and_every_unit_as_often_as_it_should():
+    rng = np.random.default_rng(5)
+    p = inclusion_probabilities(1 + 9 * (rng.random(60) < 0.2), 20, 0.3)
+    coarse = ["x" if i < 40 else "y" for i in range(60)]
+    fine = [f"{c}{i % 3}" for i, c in enumerate(coarse)]
+    counts = np.zeros(60)
+    expected = sum(v for v, c in zip(p, coarse, strict=True) if c == "x")
+    for seed in range(600):
+        chosen = local_pivotal(p, random_points(60), seed, [fine, coarse])
+        assert abs(sum(coarse[i] == "x" for i in chosen) - expected) < 1
+        assert len(chosen) == 20
+        counts[chosen] += 1
+    assert np.abs(counts / 600 - p).max() < 0.09

@@ -1,0 +1,38 @@
+"""When to stop labelling: how many failures are still of a kind that nobody has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flywheel_pipeline.stats import unseen_share_bound
+
+ENOUGH, MIN_FAILURES = 0.05, 30
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """How complete the modes are that the failures so far were sorted into."""
+
+    n_failures: int
+    n_modes: int
+    unseen_share_at_most: float
+    """The upper 95 % bound on the share of failures in unseen modes (Good-Turing)."""
+
+    @property
+    def advice(self) -> str:
+        """Return whether to go on, for people ("none new in the last 20" stops too early: up to 14 % are left)."""
+        if not self.n_failures:
+            return "go on: no failure was sorted into a mode yet"
+        told = f"at most {self.unseen_share_at_most:.0%} of failures are of a mode not seen yet (95 %)"
+        if self.n_failures < MIN_FAILURES:
+            return f"go on: {told}, but {self.n_failures} failures are too few to tell; {MIN_FAILURES} would do"
+        if self.unseen_share_at_most > ENOUGH:
+            return f"go on: {told}; stop at {ENOUGH:.0%}"
+        return f"stop: {told}; label again when the app or its users change"
+
+
+def judge_saturation(failures_per_mode: Sequence[int]) -> Saturation:
+    """Return how far the modes are saturated, from the number of failures of each."""
+    seen = [n for n in failures_per_mode if n]
+    return Saturation(sum(seen), len(seen), unseen_share_bound(seen))

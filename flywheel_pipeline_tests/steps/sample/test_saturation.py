@@ -1,0 +1,26 @@
+"""When to stop labelling."""
+
+from __future__ import annotations
+
+import pytest
+
+from flywheel_pipeline.steps.sample import judge_saturation
+
+
+@pytest.mark.parametrize(
+    ("failures", "advice"),
+    [
+        ([], "go on: no failure"),
+        ([0, 0], "go on: no failure"),
+        ([5, 5], "go on: at most 30% of failures are of a mode not seen yet (95 %), but 10 failures are too few"),
+        ([20, 9, 1, 1], "go on: at most"),
+        ([40, 30, 20, 10], "stop: at most 3%"),
+    ],
+)
+def test_the_advice_follows_the_bound_and_needs_thirty_failures(failures, advice) -> None:
+    assert judge_saturation(failures).advice.startswith(advice)
+
+
+def test_modes_without_failures_do_not_count() -> None:
+    saturation = judge_saturation([3, 0, 2])
+    assert (saturation.n_failures, saturation.n_modes) == (5, 2)
