@@ -118,3 +118,23 @@ def test_settings_prints_every_value_with_defaults(place: Place) -> None:
     place.lake.write("failure_taxonomy", [a_mode()])
     done = flywheel(place, "settings")
     assert "window_days: 7" in done.output and "model: offline/judge" in done.output
+
+
+def test_sample_draws_a_batch_by_hand_and_says_what_is_in_it(place: Place) -> None:
+    place.put_traces("a.jsonl", *some_traces(30))
+    assert flywheel(place, "run").exit_code == 0
+    done = flywheel(place, "sample", "--size", "5", "--seed", "9", "--strata", "model, app")
+    assert done.exit_code == 0, done.output
+    assert "5 of " in done.output and "traces to label: samples/" in done.output
+    assert "labelling: go on" in done.output
+    assert len(list((place.root / "samples").iterdir())) == 2
+
+
+def test_sample_says_what_is_wrong(place: Place, tmp_path: Path) -> None:
+    place.put_traces("a.jsonl", *some_traces(3))
+    assert flywheel(place, "run").exit_code == 0
+    assert "'June' is not a day" in flywheel(place, "sample", "--since", "June").output
+    assert "has a column or a tag 'colour'" in flywheel(place, "sample", "--strata", "colour").output
+    assert "No traces" in flywheel(place, "sample", "--since", "2031-01-01", "--until", "2031-01-02").output
+    nowhere = CliRunner().invoke(main, ["sample", "--home", str(tmp_path / "nowhere")])
+    assert nowhere.exit_code == 1 and "flywheel init" in nowhere.output

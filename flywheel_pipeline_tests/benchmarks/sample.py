@@ -9,16 +9,27 @@ a mode counts as found when one of its failures is in the batch. `--scale` times
 from __future__ import annotations
 
 import argparse
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from flywheel_pipeline.adapters.embed import TfidfEmbed
+from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.stats import proportion, weighted_rate
 from flywheel_pipeline.steps.sample import Design, Frame, sample_traces
 
 N_TOPICS, N_FAILING, SIZE = 150, 12, 100
+MODULE = "flywheel_pipeline_tests.benchmarks.sample"
 LEAST = 2
 """Traces of a failing topic, at least."""
 SENSITIVITY, FALSE_ALARMS = 0.25, 0.02
@@ -128,12 +139,121 @@ def compare(n: int) -> None:
               f"{covers.mean():9.1%}{width.mean():8.3f}{naive.mean():12.3f}")  # fmt: skip
 
 
+MANY = """
+    select
+        't' || i as trace_id, 's' || i // 3 as session_id,
+        '2025-01-01'::timestamp + to_milliseconds(i * 600) as started_at, 500 + hash(i) % 1000 as latency_ms,
+        'a' as app, 'p' as prompt_name, 'v' || i % 3 as prompt_version, 'm' as model,
+        'question ' || hash(i // 2) % 5000 || ' about ' || hash(i) % 97 || ' and ' || hash(i + 1) % 977 as input,
+        repeat('an answer of several words ', 15) || hash(i) % 1000 as output,
+        '[{"role": "user", "content": "how do I do this"}, {"role": "assistant", "content": "' ||
+            repeat('an answer of several words ', 15) || '"}, {"role": "user", "content": "no, and that?"}]'
+            as messages,
+        '[]' as retrieved, 1 + (hash(i) % 9 = 0)::int as n_turns, hash(i) % 4 as n_tool_calls,
+        case when hash(i) % 50 = 0 then 0.0 end as feedback_score, null as feedback_comment,
+        case when hash(i) % 300 = 7 then 'timeout' end as error, 300 as input_tokens, 80 as output_tokens,
+        0.0001 * (hash(i) % 20) as cost_usd, '{"channel": "c' || hash(i) % 4 || '"}' as tags, 'chat' as source_format,
+        'f.jsonl' as source_file, i + 1 as source_line
+    from range(?) r(i)
+"""
+
+
+def scale(sizes: Sequence[int]) -> None:
+    """Print seconds and peak memory of the asset's whole work, drawn from lakes of these sizes."""
+    print(f"\n{'traces':>10}{'seconds':>9}{'peak MB':>9}{'drawn':>7}")
+    for n in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            code = f"from {MODULE} import draw_many; draw_many({folder!r}, {n})"
+            subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def draw_many(folder: str, n: int) -> None:
+    """Make a lake of `n` traces and draw 100 from it, in strata; prints a row of the table."""
+    from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, draw_batch
+    from flywheel_pipeline.defs.resources import Workbench
+    from flywheel_pipeline.settings import load_settings
+
+    lake, bench = Lake(Path(folder) / "lake"), Workbench(load_settings(Path(folder)))
+    code = f"from {MODULE} import fill; fill({folder!r}, {n})"
+    subprocess.run([sys.executable, "-c", code], check=True)  # its memory is not the draw's
+    started = time.perf_counter()
+    _, rows = draw_batch(lake, bench, BatchConfig(since="2025-01-01", strata=["channel"]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{n:>10,}{time.perf_counter() - started:>9.1f}{peak:>9.0f}{len(rows):>7}")
+
+
+def fill(folder: str, n: int) -> None:
+    """Write a lake of `n` traces."""
+    Lake(Path(folder) / "lake").write_query("raw_traces", MANY, [n], "all")
+
+
+def read_leasing(file: Path) -> tuple[list[Frame], list[tuple[str, str]]]:
+    """Return the traces of a chat JSONL file, and of each its channel and property, as its system prompt tells them."""
+    frame, told = [], []
+    for line in file.read_text("utf-8").splitlines():
+        trace = json.loads(line)
+        system = " ".join(str(m["content"]) for m in trace["messages"] if m["role"] == "system")
+        asked = [str(m["content"]) for m in trace["messages"] if m["role"] == "user"]
+        channel = next((c for c in ("phone", "text", "email") if re.search(CHANNELS[c], system)), "other")
+        place = re.search(
+            r"(?:team member|agent|representative|assistant)[^.]{0,40}? (?:at|for) (?:the )?([A-Z][^.,]*?)(?: and|[.,])",
+            system,
+        )
+        frame.append(
+            Frame(trace["trace_id"], " ".join(asked), n_turns=len(asked), strata=(channel, place[1] if place else "?"))
+        )
+        told.append(frame[-1].strata)
+    return frame, told
+
+
+PROPERTY = re.compile(r"(?:team member|agent|representative|assistant)[^.]{0,40}? (?:at|for) (?:the )?([A-Z][^.,]*?)(?: and|[.,])")  # fmt: skip # noqa: E501
+CHANNELS = {"phone": r"(?i)caller|phone call|voice", "text": r"(?i)text message|sms|texting", "email": r"(?i)e-?mail"}
+
+
+def compare_leasing(file: Path, seeds: int = 200, size: int = 40) -> None:
+    """Print how batches cover channels and properties, ours against random ones."""
+    frame, told = read_leasing(file)
+    counts = [Counter(t[k] for t in told) for k in range(2)]
+    print(f"\n{len(frame)} traces; channels {dict(counts[0])}; {len(counts[1])} properties")
+    embed = StoredEmbed(Population(frame, []))
+    ours, plain = [], []
+    for seed in range(seeds):
+        design = Design("a", "b", size, 10.0, 0.3, seed, ("channel", "property"), 3)
+        chosen = {r.trace_id for r in sample_traces(frame, design, embed, len(frame))}
+        ours.append(_coverage([t for f, t in zip(frame, told, strict=True) if f.trace_id in chosen], counts))
+        drawn = np.random.default_rng(seed).choice(len(frame), size, replace=False)
+        plain.append(_coverage([told[i] for i in drawn], counts))
+    print(f"{'':10}{'channels':>10}{'least of a channel':>20}{'properties':>12}{'with 3 or all':>15}")
+    for name, rows in (("ours", ours), ("random", plain)):
+        a, b, c, d = np.array(rows).mean(axis=0)
+        print(f"{name:10}{a:10.1%}{b:20.2f}{c:12.1%}{d:15.1%}")
+
+
+def _coverage(chosen: list[tuple[str, str]], counts: list[Counter[str]]) -> tuple[float, float, float, float]:
+    """Return the share of channels met, the least number of one, the share of properties met, and of those with 3."""
+    channel, place = (Counter(t[k] for t in chosen) for k in range(2))
+    enough = sum(place[p] >= min(3, n) for p, n in counts[1].items())
+    return (
+        len(channel) / len(counts[0]),
+        min(channel[c] for c in counts[0]),
+        len(place) / len(counts[1]),
+        enough / len(counts[1]),
+    )
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--populations", type=int, default=120)
+    parser.add_argument("--scale", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--leasing", type=Path, help="chat JSONL whose system prompts tell channel and property")
     args = parser.parse_args()
-    compare(args.populations)
+    if args.populations:
+        compare(args.populations)
+    if args.scale:
+        scale(args.scale)
+    if args.leasing:
+        compare_leasing(args.leasing)
 
 
 if __name__ == "__main__":

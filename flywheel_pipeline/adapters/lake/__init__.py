@@ -58,6 +58,7 @@ class Lake:
     def _open(self) -> duckdb.DuckDBPyConnection:
         """Open an empty in-memory database whose large sorts go to disk instead of growing without end."""
         con = duckdb.connect(":memory:")
+        con.execute("set enable_progress_bar = false")
         con.execute(f"set memory_limit = '{MEMORY}'")
         con.execute(f"set temp_directory = {_quote(self.root / '.tmp')}")
         if self.threads:
