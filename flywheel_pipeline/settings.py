@@ -123,7 +123,10 @@ class SampleSettings(Section):
 class AnnotateSettings(Section):
     """Whose verdict counts where people differ."""
 
-    arbiter: str = "expert"
+    arbiter: str = Field("expert", min_length=1, max_length=80)
+    annotators: tuple[Annotated[str, Field(min_length=1, max_length=80)], ...] = ()
+    overlap: float = Field(0.2, ge=0, le=1)
+    repeated: float = Field(0.1, ge=0, le=1)
 
 
 class ClusterSettings(Section):

@@ -123,7 +123,7 @@ def test_settings_prints_every_value_with_defaults(place: Place) -> None:
 def test_sample_draws_a_batch_by_hand_and_says_what_is_in_it(place: Place) -> None:
     place.put_traces("a.jsonl", *some_traces(30))
     assert flywheel(place, "run").exit_code == 0
-    done = flywheel(place, "sample", "--size", "5", "--seed", "9", "--strata", "model, app")
+    done = flywheel(place, "sample", "--size", "5", "--seed", "9", "--strata", "source_format, app")
     assert done.exit_code == 0, done.output
     assert "5 of " in done.output and "traces to label: samples/" in done.output
     assert "labelling: go on" in done.output

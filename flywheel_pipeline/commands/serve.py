@@ -6,9 +6,13 @@ import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 
-from flywheel_pipeline.adapters.web import Limits, build_app, open_socket, serve_app
+from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.adapters.web import Limits, Source, build_app, labelling_mount, open_socket, serve_app
 from flywheel_pipeline.errors import HomeError, SettingsError
+from flywheel_pipeline.records import FailureMode, RawTrace, SampledTrace
 from flywheel_pipeline.settings import Settings, load_settings
+from flywheel_pipeline.steps.annotate import Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.sample import KNOWN
 
 
 def serve_home(home: Path | None, host: str, port: int, say: Callable[[str], None]) -> None:
@@ -34,7 +38,36 @@ def serve_home(home: Path | None, host: str, port: int, say: Callable[[str], Non
     where = listening.getsockname()
     url = f"http://{f'[{where[0]}]' if ':' in where[0] else where[0]}:{where[1]}"
     say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
-    serve_app(build_app(settings.home / "traces", _limits(settings), token), listening)
+    say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
+    page = labelling_mount(settings.home / "labels", _source(settings), _annotators(settings), token)
+    serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
+
+
+def _annotators(settings: Settings) -> list[str]:
+    return list(dict.fromkeys([settings.annotate.arbiter, *settings.annotate.annotators]))
+
+
+def _source(settings: Settings) -> Source:
+    """Return where the labelling page has its traces from: the drawn batches, and the lake."""
+    lake = Lake(settings.home / "lake")
+    known = settings.annotate
+    sharing = Sharing(tuple(_annotators(settings)), known.overlap, known.repeated)
+    wanted = "trace_id in (select unnest(?))"
+    return Source(
+        batch=lambda: _to_label(lake),
+        traces=lambda ids: lake.read("raw_traces", RawTrace, wanted, [list(ids)]),
+        modes=lambda: [m.name for m in lake.read("failure_taxonomy", FailureMode)],
+        queue=lambda annotator, ids: queue_of(annotator, ids, sharing),
+        fold=fold_events,
+        row=label_row,
+        trace_of=trace_of,
+    )
+
+
+def _to_label(lake: Lake) -> list[SampledTrace]:
+    """Return the rows of all batches that were drawn to be labelled, the newest batch first."""
+    rows = [r for r in lake.read("sampled_traces", SampledTrace) if r.reason != KNOWN]
+    return sorted(rows, key=lambda r: r.batch, reverse=True)
 
 
 def is_loopback(host: str) -> bool:

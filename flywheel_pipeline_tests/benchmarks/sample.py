@@ -195,18 +195,15 @@ def read_leasing(file: Path) -> tuple[list[Frame], list[tuple[str, str]]]:
         system = " ".join(str(m["content"]) for m in trace["messages"] if m["role"] == "system")
         asked = [str(m["content"]) for m in trace["messages"] if m["role"] == "user"]
         channel = next((c for c in ("phone", "text", "email") if re.search(CHANNELS[c], system)), "other")
-        place = re.search(
-            r"(?:team member|agent|representative|assistant)[^.]{0,40}? (?:at|for) (?:the )?([A-Z][^.,]*?)(?: and|[.,])",
-            system,
-        )
-        frame.append(
-            Frame(trace["trace_id"], " ".join(asked), n_turns=len(asked), strata=(channel, place[1] if place else "?"))
-        )
-        told.append(frame[-1].strata)
+        place = PROPERTY.search(system)
+        told.append((channel, place[1] if place else "?"))
+        frame.append(Frame(trace["trace_id"], " ".join(asked), n_turns=len(asked), strata=told[-1]))
     return frame, told
 
 
-PROPERTY = re.compile(r"(?:team member|agent|representative|assistant)[^.]{0,40}? (?:at|for) (?:the )?([A-Z][^.,]*?)(?: and|[.,])")  # fmt: skip # noqa: E501
+PROPERTY = re.compile(
+    r"(?:team member|agent|representative|assistant)[^.]{0,40}? (?:at|for) (?:the )?([A-Z][^.,]*?)(?: and|[.,])"
+)
 CHANNELS = {"phone": r"(?i)caller|phone call|voice", "text": r"(?i)text message|sms|texting", "email": r"(?i)e-?mail"}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from flywheel_pipeline.adapters.web.answers import JSON, PROTOBUF, RETRY_SECONDS, Refused, answer, busy, media_type
 from flywheel_pipeline.adapters.web.answers import refusal as as_response
@@ -148,13 +148,14 @@ def _exported(request: Request, n_rejected: int) -> Response:
     return answer(request, as_json, response.SerializeToString())
 
 
-def build_app(folder: Path, limits: Limits, token: str | None) -> Starlette:
-    """Return the endpoint for a landing folder; with a token, only who sends it may write."""
+def build_app(folder: Path, limits: Limits, token: str | None, pages: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the endpoint for a landing folder, and pages beside it; with a token, only who sends it may write."""
     receiver = Receiver(folder, limits, token)
     routes = [
         Route("/v1/traces", receiver.take_traces, methods=["POST"]),
         Route("/v1/feedback", receiver.take_feedback, methods=["POST"]),
         Route("/healthz", receiver.tell_health),
+        *pages,
     ]
     handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
         Refused: _refused,

@@ -1,0 +1,177 @@
+"""What the page asks for and says: queues, traces, labels, hand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.adapters.web.labelling.journal import Journal
+from flywheel_pipeline.adapters.web.labelling.render import render_trace
+from flywheel_pipeline.records import VERDICTS, RawTrace, SampledTrace
+
+MAX_TEXT, MAX_CODE, MAX_CODE_WORDS, MAX_NAME = 20_000, 200, 8, 80
+CODES_AFTER = 20
+"""Labels after which earlier codes are offered: before that they would lead the eye."""
+SEVERITIES = ("low", "medium", "high")
+
+
+class NotLabelledError(ValueError):
+    """What was sent is no label; the text says why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where traces come from and how they are shared; each is asked again whenever it may have changed."""
+
+    batch: Callable[[], Sequence[SampledTrace]]
+    """The rows of the batches to label, the newest batch first."""
+    traces: Callable[[Sequence[str]], Sequence[RawTrace]]
+    modes: Callable[[], Sequence[str]]
+    queue: Callable[[str, Sequence[str]], list[str]]
+    fold: Callable[[Sequence[Mapping[str, Any]]], Any]
+    row: Callable[[Mapping[str, Any], str], dict[str, Any]]
+    trace_of: Callable[[str], str]
+
+
+class Desk:
+    """The state behind the page: nothing but the journals, and traces that were read before."""
+
+    def __init__(self, labels: Path, source: Source, annotators: Sequence[str]) -> None:
+        self.labels, self.source, self.annotators = labels, source, list(annotators)
+        self._traces: dict[str, RawTrace] = {}
+        self._sampled: dict[str, SampledTrace] = {}
+
+    def queue(self, annotator: str) -> dict[str, Any]:
+        """Return an annotator's items in order, with what was said of each, and how far it is."""
+        self._look()
+        sitting = self.source.fold(Journal(self.labels, annotator).events())
+        keys = self.source.queue(annotator, list(self._sampled))
+        items = [{"key": k, "verdict": sitting.labels.get(k, {}).get("verdict")} for k in keys]
+        return {
+            "annotator": annotator,
+            "annotators": self.annotators,
+            "items": items,
+            "n_pending": len(sitting.pending),
+            "codes": sitting.codes if len(sitting.labels) >= CODES_AFTER else [],
+            "modes": list(self.source.modes()),
+        }
+
+    def item(self, annotator: str, key: str, whole: bool) -> dict[str, Any]:
+        """Return one trace as HTML, what is known of it, and what the annotator said of it in this place.
+
+        Raises:
+            KeyError: it is not in any batch.
+        """
+        if not self._sampled:
+            self._look()
+        sampled = self._sampled[self.source.trace_of(key)]
+        trace = self._traces[sampled.trace_id]
+        label = self.source.fold(Journal(self.labels, annotator).events()).labels.get(key)
+        return {
+            "key": key,
+            "trace_id": trace.trace_id,
+            "reason": sampled.reason,
+            "badges": _badges(trace),
+            "html": render_trace(trace, whole),
+            "label": label,
+        }
+
+    def say(self, annotator: str, sent: Mapping[str, Any]) -> None:
+        """Keep a label.
+
+        Raises:
+            NotLabelledError: it can not be one.
+            OSError: it can not be written.
+        """
+        event = read_label(sent)
+        if not self._sampled:
+            self._look()
+        if event["key"] not in self.source.queue(annotator, list(self._sampled)):
+            raise NotLabelledError("this trace is not in your queue: reload the page")
+        Journal(self.labels, annotator).append({**event, **_stamp("label", annotator)})
+
+    def undo(self, annotator: str) -> str | None:
+        """Take the latest label back; returns the item that it was of."""
+        journal = Journal(self.labels, annotator)
+        labels = self.source.fold(journal.events()).labels
+        if not labels:
+            return None
+        journal.append(_stamp("undo", annotator))
+        return str(list(labels)[-1])
+
+    def hand_in(self, annotator: str) -> tuple[str, int]:
+        """Write what is new into a label file, for the sensor; returns its name and rows, ("", 0) if nothing is new."""
+        journal = Journal(self.labels, annotator)
+        pending = self.source.fold(journal.events()).pending
+        if not pending:
+            return "", 0
+        stamp = _stamp("hand_in", annotator)
+        name = f"{stamp['at'][:19].replace(':', '').replace('-', '')}Z-{journal.name}.jsonl"
+        journal.hand_in(name, [self.source.row(e, e["at"]) for e in pending.values()], {**stamp, "file": name})
+        return name, len(pending)
+
+    def _look(self) -> None:
+        """Take in batches that were drawn since; a trace is read once, so that turning a page costs no query."""
+        sampled = {row.trace_id: row for row in reversed(self.source.batch())}
+        if missing := [i for i in sampled if i not in self._traces]:
+            self._traces |= {t.trace_id: t for t in self.source.traces(missing)}
+        self._sampled = {t: row for t, row in sampled.items() if t in self._traces}
+
+
+def read_label(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the label that was sent, checked.
+
+    Raises:
+        NotLabelledError: the text says what is wrong with it.
+    """
+    verdict = sent.get("verdict")
+    if verdict not in VERDICTS:
+        raise NotLabelledError(f"the verdict must be one of {', '.join(VERDICTS)}")
+    code, comment = _text(sent, "code", MAX_CODE), _text(sent, "comment", MAX_TEXT)
+    if verdict == "fail" and not (code or comment):
+        raise NotLabelledError("Say what went wrong first, in a few words.")
+    if code and len(code.split()) > MAX_CODE_WORDS:
+        raise NotLabelledError(f"The code has at most {MAX_CODE_WORDS} words; what is longer belongs into the comment.")
+    step, severity = sent.get("first_failure_step"), _text(sent, "severity", 20)
+    if step is not None and (isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 1_000_000):
+        raise NotLabelledError("the step must be the number of a message")
+    if severity and severity not in SEVERITIES:
+        raise NotLabelledError(f"the severity must be one of {', '.join(SEVERITIES)}")
+    key = _text(sent, "key", 1_000)
+    if key is None:
+        raise NotLabelledError("the key of the item is missing")
+    said = {"code": code, "comment": comment, "category": _text(sent, "category", MAX_CODE), "severity": severity}
+    failed = {**said, "first_failure_step": step} if verdict == "fail" else {"comment": comment}
+    return {"key": key, "verdict": verdict, **{k: v for k, v in failed.items() if v is not None}}
+
+
+def _text(sent: Mapping[str, Any], name: str, longest: int) -> str | None:
+    value = sent.get(name)
+    if value is not None and not isinstance(value, str):
+        raise NotLabelledError(f"{name} must be text")
+    text = (value or "").strip()
+    if len(text) > longest:
+        raise NotLabelledError(f"the {name} is longer than {longest:,} characters")
+    return text or None
+
+
+def _stamp(event: str, annotator: str) -> dict[str, Any]:
+    return {"event": event, "annotator": annotator, "at": datetime.now(timezone.utc).isoformat()}
+
+
+def _badges(trace: RawTrace) -> list[str]:
+    turns = f"{trace.n_turns} turn{'s' if trace.n_turns != 1 else ''}"
+    told: list[str | None] = [
+        f"{trace.started_at:%Y-%m-%d %H:%M}",
+        turns,
+        f"{trace.n_tool_calls} tool calls" if trace.n_tool_calls else None,
+        f"{trace.latency_ms / 1000:.1f} s" if trace.latency_ms else None,
+        trace.model,
+        f"prompt {trace.prompt_version}" if trace.prompt_version else None,
+        None if trace.feedback_score is None else "thumbs up" if trace.feedback_score >= 0.5 else "thumbs down",
+        f"user: {trace.feedback_comment[:200]}" if trace.feedback_comment else None,
+    ]
+    return [t[:220] for t in told if t]

@@ -1,0 +1,157 @@
+"use strict";
+// The server holds the state: every action is sent, and what it answers is shown. HTML of traces comes escaped from it.
+const $ = (id) => document.getElementById(id);
+let items = [], at = 0, step = null, verdict = null, pending = 0, loads = 0;
+
+const who = () => encodeURIComponent($("annotator").value || localStorage.getItem("annotator") || "");
+
+async function ask(path, sent) {
+  const options = sent ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) } : {};
+  let answer;
+  try { answer = await fetch(path, options); } catch { throw new Error("The server can not be reached. Nothing was lost; try again."); }
+  const told = await answer.json().catch(() => ({ error: "The server answered " + answer.status + "." }));
+  if (!answer.ok) throw new Error(told.error);
+  return told;
+}
+
+async function attempt(work) {
+  try { $("message").textContent = ""; await work(); } catch (error) { $("message").textContent = error.message; }
+}
+
+function fill(list, values) {
+  list.replaceChildren(...values.map((v) => { const o = document.createElement("option"); o.value = v; return o; }));
+}
+
+async function loadQueue() {
+  const told = await ask("api/queue?annotator=" + who());
+  items = told.items;
+  pending = told.n_pending;
+  $("annotator").replaceChildren(...told.annotators.map((n) => new Option(n, n, false, n === told.annotator)));
+  $("annotator").closest("label").hidden = told.annotators.length < 2;
+  fill($("codes"), told.codes);
+  fill($("modes"), told.modes);
+  fill($("ids"), items.map((i) => i.key));
+  showProgress();
+}
+
+function showProgress() {
+  const done = items.filter((i) => i.verdict && i.verdict !== "defer").length;
+  $("progress").textContent = items.length ? `${done} of ${items.length}` : "Nothing to label yet: run the flywheel to draw a batch.";
+  $("bar").max = items.length || 1;
+  $("bar").value = done;
+  $("hand-in").textContent = pending ? `Hand in ${pending}` : "Hand in";
+  $("hand-in").disabled = !pending;
+}
+
+async function show(place, whole) {
+  if (!items.length) return;
+  at = Math.max(0, Math.min(place, items.length - 1));
+  const load = ++loads;
+  const item = await ask(`api/item?annotator=${who()}&key=${encodeURIComponent(items[at].key)}${whole ? "&whole" : ""}`);
+  if (load !== loads) return;
+  $("title").textContent = item.trace_id;
+  $("reason").textContent = "Why it is here: " + item.reason;
+  $("badges").replaceChildren(...item.badges.map((b) => { const li = document.createElement("li"); li.textContent = b; return li; }));
+  $("trace").innerHTML = item.html;
+  const label = item.label || {};
+  setVerdict(label.verdict || null);
+  for (const name of ["comment", "code", "severity", "category"]) $(name).value = label[name] || "";
+  setStep(label.first_failure_step ?? null);
+  if (!whole) scrollTo(0, 0);
+}
+
+function setVerdict(value) {
+  verdict = value;
+  for (const name of ["pass", "fail"]) $(name).setAttribute("aria-pressed", String(value === name));
+  $("defer").setAttribute("aria-pressed", String(value === "defer"));
+}
+
+function setStep(value) {
+  step = value;
+  for (const m of document.querySelectorAll(".message")) {
+    const marked = Number(m.dataset.step) === value && value !== null;
+    m.classList.toggle("marked", marked);
+    m.querySelector(".step").setAttribute("aria-pressed", String(marked));
+  }
+  $("step-told").textContent = value === null ? "Click “first failure here” beside a message to mark it." : `First failure at message ${value + 1}.`;
+}
+
+function nextStep() {
+  const steps = [...document.querySelectorAll(".message")].map((m) => Number(m.dataset.step));
+  const after = steps.find((s) => step === null || s > step);
+  setStep(after ?? null);
+  document.querySelector(".marked")?.scrollIntoView({ block: "nearest" });
+}
+
+async function say(value) {
+  if (!items.length) return;
+  const sent = { key: items[at].key, verdict: value, comment: $("comment").value };
+  if (value === "fail") Object.assign(sent, { code: $("code").value, severity: $("severity").value, category: $("category").value, first_failure_step: step });
+  await ask("api/label?annotator=" + who(), sent);
+  items[at].verdict = value;
+  attempt(loadQueue);
+  await show(nextIn(1, openOnly));
+  $("main").focus({ preventScroll: true });
+}
+
+const openOnly = (i) => !i.verdict;
+function wanted(i) { const f = $("filter").value; return !f || (f === "open" ? !i.verdict : i.verdict === f); }
+
+function nextIn(by, test) {
+  for (let place = at + by; place >= 0 && place < items.length; place += by) if (test(items[place])) return place;
+  if (test === openOnly) { const first = items.findIndex(openOnly); if (first >= 0) return first; }
+  return at;
+}
+
+async function undo() {
+  const told = await ask("api/undo?annotator=" + who(), {});
+  await loadQueue();
+  const place = items.findIndex((i) => i.key === told.key);
+  await show(place < 0 ? at : place);
+}
+
+async function handIn() {
+  const told = await ask("api/hand-in?annotator=" + who(), {});
+  await loadQueue();
+  $("message").textContent = told.n ? `Thank you: ${told.n} labels are handed in.` : "Nothing new to hand in.";
+}
+
+function startFail() { setVerdict("fail"); $("comment").focus(); }
+
+const KEYS = {
+  p: () => say("pass"), f: startFail, d: () => say("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
+  ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: nextStep,
+  "/": () => $("jump").focus(), "?": () => $("help").showModal(), H: handIn,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(() => say("fail")); return; }
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+  if (event.key === "Escape" && typing) { event.target.blur(); return; }
+  if (typing || $("help").open || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+  event.preventDefault();
+  attempt(async () => KEYS[event.key]());
+});
+for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["hand-in", "H"], ["help-button", "?"]])
+  $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));
+$("save").addEventListener("click", () => attempt(() => say("fail")));
+$("form").addEventListener("submit", (event) => event.preventDefault());
+$("help-close").addEventListener("click", () => $("help").close());
+$("trace").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.classList.contains("step")) setStep(Number(button.dataset.step) === step ? null : Number(button.dataset.step));
+  if (button?.classList.contains("whole")) attempt(() => show(at, true));
+});
+$("jump").addEventListener("change", () => attempt(async () => {
+  const place = items.findIndex((i) => i.key.startsWith($("jump").value.trim()));
+  if (place < 0) throw new Error("No trace of your queue has this id.");
+  $("jump").value = "";
+  $("jump").blur();
+  await show(place);
+}));
+$("filter").addEventListener("change", () => attempt(async () => { if (!wanted(items[at])) await show(items.findIndex(wanted)); $("filter").blur(); }));
+$("annotator").addEventListener("change", () => { localStorage.setItem("annotator", $("annotator").value); attempt(start); });
+addEventListener("focus", () => attempt(loadQueue));
+
+async function start() { await loadQueue(); at = -1; await show(Math.max(0, nextIn(1, openOnly))); }
+attempt(start);
