@@ -107,6 +107,20 @@ def serve(home: Path | None, host: str, port: int) -> None:
 
 @main.command()
 @HOME
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=4318, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--browser/--no-browser", default=True, show_default=True, help="Open the page in this machine's browser."
+)
+def label(home: Path | None, host: str, port: int, browser: bool) -> None:
+    """Open the page on which a domain expert labels the sampled traces; it is a part of `flywheel serve`."""
+    from flywheel_pipeline.commands.serve import serve_home
+
+    serve_home(home, host, port, click.echo, click.launch if browser else None)
+
+
+@main.command()
+@HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.argument("query")
 def sql(home: Path | None, form: str, query: str) -> None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.web import Limits, Source, build_app, labelling_mount, open_socket, serve_app
 from flywheel_pipeline.errors import HomeError, SettingsError
-from flywheel_pipeline.records import FailureMode, RawTrace, SampledTrace
+from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
 from flywheel_pipeline.settings import Settings, load_settings
-from flywheel_pipeline.steps.annotate import Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
 from flywheel_pipeline.steps.sample import KNOWN
 
 
-def serve_home(home: Path | None, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Take traces and feedback into `traces/` of the home until SIGTERM or SIGINT.
+def serve_home(
+    home: Path | None, host: str, port: int, say: Callable[[str], None], browse: Callable[[str], object] | None = None
+) -> None:
+    """Take traces and feedback into `traces/` of the home, and labels into `labels/`, until SIGTERM or SIGINT.
+
+    `browse` opens the labelling page, if it is given.
 
     Raises:
         HomeError: there is no home.
@@ -39,6 +44,8 @@ def serve_home(home: Path | None, host: str, port: int, say: Callable[[str], Non
     url = f"http://{f'[{where[0]}]' if ':' in where[0] else where[0]}:{where[1]}"
     say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
     say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
+    if browse:
+        browse(f"{url}/label/{f'?token={token}' if token else ''}")
     page = labelling_mount(settings.home / "labels", _source(settings), _annotators(settings), token)
     serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
 
@@ -56,12 +63,20 @@ def _source(settings: Settings) -> Source:
     return Source(
         batch=lambda: _to_label(lake),
         traces=lambda ids: lake.read("raw_traces", RawTrace, wanted, [list(ids)]),
+        filed=lambda annotator: _filed(lake, annotator),
         modes=lambda: [m.name for m in lake.read("failure_taxonomy", FailureMode)],
         queue=lambda annotator, ids: queue_of(annotator, ids, sharing),
         fold=fold_events,
         row=label_row,
         trace_of=trace_of,
     )
+
+
+def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
+    """Return {trace: label} of an annotator's label files as they were last read; the latest label counts."""
+    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat", [annotator])
+    rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
+    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
 
 
 def _to_label(lake: Lake) -> list[SampledTrace]:

@@ -2,9 +2,9 @@
 
 from flywheel_pipeline.steps.annotate.read import LabelFile, read_labels
 from flywheel_pipeline.steps.annotate.resolve import Labels, resolve_labels
-from flywheel_pipeline.steps.annotate.sitting import Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate.sitting import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
 
 __all__ = [
-    "LabelFile", "Labels", "Sharing", "fold_events", "label_row", "queue_of", "read_labels", "resolve_labels",
+    "FIELDS", "LabelFile", "Labels", "Sharing", "fold_events", "label_row", "queue_of", "read_labels", "resolve_labels",
     "trace_of",
 ]  # fmt: skip

@@ -29,6 +29,8 @@ class Source:
     batch: Callable[[], Sequence[SampledTrace]]
     """The rows of the batches to label, the newest batch first."""
     traces: Callable[[Sequence[str]], Sequence[RawTrace]]
+    filed: Callable[[str], Mapping[str, Mapping[str, Any]]]
+    """{trace: label} of what an annotator said in label files, of this page or of another kind, that were read."""
     modes: Callable[[], Sequence[str]]
     queue: Callable[[str, Sequence[str]], list[str]]
     fold: Callable[[Sequence[Mapping[str, Any]]], Any]
@@ -43,13 +45,15 @@ class Desk:
         self.labels, self.source, self.annotators = labels, source, list(annotators)
         self._traces: dict[str, RawTrace] = {}
         self._sampled: dict[str, SampledTrace] = {}
+        self._filed: dict[str, dict[str, Mapping[str, Any]]] = {}
 
     def queue(self, annotator: str) -> dict[str, Any]:
         """Return an annotator's items in order, with what was said of each, and how far it is."""
         self._look()
         sitting = self.source.fold(Journal(self.labels, annotator).events())
+        filed = self._filed[annotator] = dict(self.source.filed(annotator))
         keys = self.source.queue(annotator, list(self._sampled))
-        items = [{"key": k, "verdict": sitting.labels.get(k, {}).get("verdict")} for k in keys]
+        items = [{"key": k, "verdict": (_label(sitting, filed, k) or {}).get("verdict")} for k in keys]
         return {
             "annotator": annotator,
             "annotators": self.annotators,
@@ -69,7 +73,8 @@ class Desk:
             self._look()
         sampled = self._sampled[self.source.trace_of(key)]
         trace = self._traces[sampled.trace_id]
-        label = self.source.fold(Journal(self.labels, annotator).events()).labels.get(key)
+        sitting = self.source.fold(Journal(self.labels, annotator).events())
+        label = _label(sitting, self._filed.get(annotator, {}), key)
         return {
             "key": key,
             "trace_id": trace.trace_id,
@@ -119,6 +124,12 @@ class Desk:
         if missing := [i for i in sampled if i not in self._traces]:
             self._traces |= {t.trace_id: t for t in self.source.traces(missing)}
         self._sampled = {t: row for t, row in sampled.items() if t in self._traces}
+
+
+def _label(sitting: Any, filed: Mapping[str, Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
+    """Return what was said of an item: here, or else, unless it was taken back here, in a label file."""
+    found: Mapping[str, Any] | None = sitting.labels.get(key)
+    return found if found or key in sitting.pending else filed.get(key)
 
 
 def read_label(sent: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ function setStep(value) {
 }
 
 function nextStep() {
-  const steps = [...document.querySelectorAll(".message")].map((m) => Number(m.dataset.step));
+  const steps = [...document.querySelectorAll(".message:not(.system)")].map((m) => Number(m.dataset.step));
   const after = steps.find((s) => step === null || s > step);
   setStep(after ?? null);
   document.querySelector(".marked")?.scrollIntoView({ block: "nearest" });

@@ -1,0 +1,204 @@
+"""The requests of the labelling page: what is kept, what is refused, who may ask."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+
+from flywheel_pipeline.adapters.web import labelling_mount
+from flywheel_pipeline.adapters.web.labelling.guard import HEADERS
+from flywheel_pipeline.adapters.web.labelling.journal import Journal
+from flywheel_pipeline.commands.serve import _annotators, _source
+from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline.steps.annotate import read_labels
+from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace, an_annotation
+from flywheel_pipeline_tests.homes import Place, a_home
+
+with warnings.catch_warnings():  # it would rather have httpx2, which nothing else here needs
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+OURS = "http://127.0.0.1:4318"
+
+
+def a_batch(place: Place, n: int = 5) -> None:
+    traces = [replace(a_trace(), trace_id=f"t{i}", input=f"question {i}") for i in range(n)]
+    place.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
+    place.lake.write("sampled_traces", [a_sampled_trace(trace_id=t.trace_id, reason="thumbs down") for t in traces])
+    place.lake.write("failure_taxonomy", [a_mode()])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = a_home(tmp_path / "home")
+    (made.root / "flywheel.yaml").write_text("annotate: {arbiter: mira, annotators: [ben], overlap: 1, repeated: 0}")
+    a_batch(made)
+    return made
+
+
+def client_of(place: Place, token: str | None = None) -> TestClient:
+    settings = load_settings(place.root, {})
+    mount = labelling_mount(place.root / "labels", _source(settings), _annotators(settings), token)
+    return TestClient(Starlette(routes=[mount]), base_url=OURS, follow_redirects=False)
+
+
+@pytest.fixture
+def client(place: Place) -> Iterator[TestClient]:
+    yield client_of(place)
+
+
+def say(client: TestClient, key: str, verdict: str = "pass", annotator: str = "mira", **more):
+    return client.post(f"/label/api/label?annotator={annotator}", json={"key": key, "verdict": verdict, **more})
+
+
+def queue(client: TestClient, annotator: str = "mira") -> dict:
+    return client.get(f"/label/api/queue?annotator={annotator}").json()
+
+
+def test_what_is_said_is_on_the_disk_and_there_after_a_restart(place: Place, client: TestClient) -> None:
+    assert say(client, "t1", "fail", code="Made it up", first_failure_step=1, severity="high").status_code == 200
+    assert say(client, "t2").status_code == 200
+    told = queue(client_of(place))
+    assert {i["key"]: i["verdict"] for i in told["items"] if i["verdict"]} == {"t1": "fail", "t2": "pass"}
+    assert (told["n_pending"], told["modes"], told["annotators"]) == (2, ["Made up a feature"], ["mira", "ben"])
+    item = client.get("/label/api/item?key=t1").json()
+    assert (item["label"]["code"], item["reason"]) == ("Made it up", "thumbs down")
+    assert not {i["verdict"] for i in queue(client, "ben")["items"]} - {None}
+
+
+def test_handing_in_makes_a_label_file_that_is_read_back_as_it_was_said(place: Place, client: TestClient) -> None:
+    say(client, "t1", "fail", comment="=cmd|' /C'!A0 <b>", code="Made it up", first_failure_step=1, category="Made up")
+    say(client, "t2", "defer", comment="ask Jo")
+    assert list((place.root / "labels").glob("*.jsonl")) == []
+    done = client.post("/label/api/hand-in?annotator=mira", json={}).json()
+    (file,) = (place.root / "labels").glob("*.jsonl")
+    assert (done["file"], done["n"]) == (file.name, 2)
+    read = read_labels(file.name, file.read_bytes())
+    assert [(a.trace_id, a.verdict, a.comment, a.code, a.category, a.first_failure_step) for a in read.annotations] == [
+        ("t1", "fail", "=cmd|' /C'!A0 <b>", "Made it up", "Made up", 1), ("t2", "defer", "ask Jo", None, None, None),
+    ]  # fmt: skip
+    assert client.post("/label/api/hand-in?annotator=mira", json={}).json() == {"file": "", "n": 0}
+    assert {f.name for f in place.bench.home.files("labels")} == {file.name}
+
+
+def test_undo_takes_back_the_latest_and_says_of_what(client: TestClient) -> None:
+    say(client, "t1")
+    say(client, "t2")
+    assert client.post("/label/api/undo?annotator=mira", json={}).json() == {"key": "t2"}
+    assert client.post("/label/api/undo?annotator=mira", json={}).json() == {"key": "t1"}
+    assert client.post("/label/api/undo?annotator=mira", json={}).json() == {"key": None}
+
+
+def test_labels_of_files_of_another_kind_are_shown(place: Place, client: TestClient) -> None:
+    place.lake.write("annotations", [an_annotation(trace_id="t3", annotator="mira", verdict="pass")])
+    assert {i["key"]: i["verdict"] for i in queue(client)["items"]}["t3"] == "pass"
+    assert {i["key"]: i["verdict"] for i in queue(client, "ben")["items"]}["t3"] is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"verdict": "maybe"}, "pass, fail, defer"),
+        ({"verdict": "fail"}, "Say what went wrong first"),
+        ({"verdict": "fail", "code": "one two three four five six seven eight nine"}, "at most 8 words"),
+        ({"verdict": "fail", "comment": "x" * 20_001}, "longer than 20,000"),
+        ({"verdict": "fail", "comment": 7}, "must be text"),
+        ({"verdict": "fail", "comment": "x", "first_failure_step": True}, "number of a message"),
+        ({"verdict": "fail", "comment": "x", "severity": "huge"}, "severity must be one of"),
+        ({"verdict": "pass", "key": "t99"}, "not in your queue"),
+        ({"verdict": "pass", "key": ""}, "key of the item"),
+    ],
+)  # fmt: skip
+def test_what_is_no_label_is_refused_with_a_reason(client: TestClient, sent: dict, told: str) -> None:
+    answer = client.post("/label/api/label?annotator=mira", json={"key": "t1", **sent})
+    assert answer.status_code == 422 and told in answer.json()["error"]
+    assert not [i for i in queue(client)["items"] if i["verdict"]]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 100_000, b'"' + b"x" * 300_000 + b'"'])
+def test_what_is_no_json_object_is_refused(client: TestClient, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    assert client.post("/label/api/label?annotator=mira", content=body, headers=headers).status_code == 400
+
+
+def test_a_trace_that_is_not_in_a_batch_is_not_shown(client: TestClient) -> None:
+    assert client.get("/label/api/item?key=nothing").status_code == 404
+    assert client.get("/label/nothing").status_code == 404
+
+
+def test_every_answer_has_the_security_headers(client: TestClient) -> None:
+    for path in ("/label/", "/label/label.js", "/label/label.css", "/label/api/queue", "/label/nothing"):
+        answer = client.get(path)
+        assert {k: answer.headers[k] for k in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:4318", "127.0.0.1.evil.example", ""])
+def test_a_name_that_is_not_ours_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/label/api/queue", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:9"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+)
+def test_pages_of_other_sites_can_do_nothing(client: TestClient, headers: dict) -> None:
+    sent = {"key": "t1", "verdict": "pass"}
+    assert client.post("/label/api/label?annotator=mira", json=sent, headers=headers).status_code == 403
+    form = client.post("/label/api/label?annotator=mira", data={"key": "t1", "verdict": "pass"})
+    assert form.status_code == 415
+    assert not [i for i in queue(client)["items"] if i["verdict"]]
+
+
+def test_our_own_page_may(client: TestClient) -> None:
+    headers = {"origin": OURS, "sec-fetch-site": "same-origin"}
+    assert client.post("/label/api/label", json={"key": "t1", "verdict": "pass"}, headers=headers).status_code == 200
+
+
+def test_with_a_token_only_who_has_it_gets_in_and_it_leaves_the_address(place: Place) -> None:
+    client = client_of(place, "s3cret")
+    assert client.get("/label/").status_code == 401
+    assert client.get("/label/?token=wrong").status_code == 401
+    entered = client.get("/label/?token=s3cret", headers={"host": "labels.example"})
+    assert (entered.status_code, entered.headers["location"]) == (303, "/label/")
+    assert "HttpOnly" in entered.headers["set-cookie"] and "SameSite=strict" in entered.headers["set-cookie"]
+    cookie = {"cookie": "flywheel_token=s3cret"}
+    assert client_of(place, "s3cret").get("/label/api/queue", headers=cookie).status_code == 200
+
+
+def test_a_line_that_a_crash_cut_off_is_not_there_and_hurts_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "../mira/é")
+    journal.append({"event": "label", "n": 1})
+    with journal.path.open("ab") as file:
+        file.write(b'{"event": "lab')
+    assert [e["n"] for e in journal.events()] == [1]
+    journal.append({"event": "label", "n": 2})
+    assert [e["n"] for e in journal.events()] == [1, 2]
+    assert journal.path.parent == tmp_path / ".drafts"
+    assert all(json.loads(line) for line in journal.path.read_text().splitlines())
+
+
+def test_a_full_disk_is_told_and_nothing_is_kept(place: Place, client: TestClient) -> None:
+    (place.root / "labels" / ".drafts").write_text("in the way")
+    answer = say(client, "t1")
+    assert answer.status_code == 503 and "could not be saved" in answer.json()["error"]
+
+
+def test_codes_are_offered_only_after_twenty_labels(place: Place) -> None:
+    a_batch(place, 25)
+    client = client_of(place)
+    for i in range(19):
+        say(client, f"t{i}", "fail", code=f"Code {i % 3}")
+    assert queue(client)["codes"] == []
+    say(client, "t19", "fail", code="Code 7")
+    assert queue(client)["codes"] == ["Code 7", "Code 0", "Code 2", "Code 1"]
