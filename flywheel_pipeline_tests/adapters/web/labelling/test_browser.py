@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,15 @@ def page(url: str) -> Iterator[playwright.Page]:
         browser.close()
 
 
+def take_in(place: Place) -> None:
+    """Do what the sensor does, and what its run begins with."""
+    with dg.instance_for_test() as instance:
+        result = look(dg.build_sensor_context(instance=instance), place.bench, "labels", "label_files", "label_batch")
+        assert isinstance(result, dg.SensorResult) and len(result.run_requests or []) == 1
+        job = build_definitions(load_settings(place.root, {})).resolve_job_def("label_batch")
+        job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("annotations")])
+
+
 def progress(page: playwright.Page, told: str) -> None:
     playwright.expect(page.locator("#progress")).to_have_text(told)
 
@@ -109,11 +119,8 @@ def test_ten_traces_by_keyboard_alone_reach_the_annotations(page: playwright.Pag
     assert not place.bench.home.files("labels")
     page.keyboard.press("Shift+H")
     playwright.expect(page.locator("#message")).to_have_text("Thank you: 11 labels are handed in.")
-    with dg.instance_for_test() as instance:
-        result = look(dg.build_sensor_context(instance=instance), place.bench, "labels", "label_files", "label_batch")
-        assert isinstance(result, dg.SensorResult) and len(result.run_requests or []) == 1
-        job = build_definitions(load_settings(place.root, {})).resolve_job_def("label_batch")
-        job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("annotations")])
+    with ThreadPoolExecutor(1) as pool:  # the browser's driver has an event loop in this thread
+        pool.submit(take_in, place).result()
     rows = place.lake.frame("select * from annotations where is_current order by labelled_at")
     assert rows["verdict"].value_counts().to_dict() == {"pass": 7, "fail": 3, "defer": 1}
     assert rows["trace_id"][0] == first and set(rows["annotator"]) == {"mira"}
