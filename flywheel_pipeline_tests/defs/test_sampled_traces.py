@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from flywheel_pipeline.defs.assets.annotations import _rates
 from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, allocation, draw_batch, read_batches
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import RawTrace
+from flywheel_pipeline.steps.annotate import Labels
 from flywheel_pipeline.steps.sample import KNOWN, Frame
 from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -148,3 +150,14 @@ def test_a_batch_of_before_near_duplicates_is_still_read(tmp_path: Path) -> None
     place.bench.home.append_jsonl("samples/2025_n1_abc.jsonl", [row])
     (read,) = read_batches(place.bench)["2025_n1_abc"]
     assert (read.n_like, read.design) == (1, "abc")
+
+
+def test_the_weighted_rate_stands_beside_the_naive_one(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    rows = [a_sampled_trace(trace_id=f"t{i}", weight=1.0 if i < 10 else 9.0) for i in range(20)]
+    place.lake.write("sampled_traces", rows)
+    labels = [an_annotation(trace_id=f"t{i}", verdict="fail" if i < 10 else "pass", is_current=True) for i in range(19)]
+    (shown,) = _rates(place.lake, Labels(tuple(labels), ()))["failure_rates"].records
+    told = list(shown.data.values())
+    assert told[1] == "19 of 20"
+    assert told[2].startswith("11% (") and told[3].startswith("53% (")

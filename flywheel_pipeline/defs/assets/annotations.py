@@ -10,8 +10,9 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.records import Annotation, LabelLog
-from flywheel_pipeline.steps.annotate import Labels, read_labels, resolve_labels
+from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
+from flywheel_pipeline.stats import proportion, weighted_rate
+from flywheel_pipeline.steps.annotate import Labels, measure_agreement, read_labels, resolve_labels
 
 SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
 
@@ -40,7 +41,7 @@ def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
     lake.lake.write("annotations", labels.annotations)
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
-    return dg.MaterializeResult(metadata=_shown(log, labels))
+    return dg.MaterializeResult(metadata={**_shown(log, labels), **_rates(lake.lake, labels), **_agreement(labels)})
 
 
 def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str) -> Labels:
@@ -79,6 +80,33 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         ),
         "preview": preview([a for a in labels.annotations if a.verdict == "fail"], SHOWN),
     }
+
+
+def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show each batch's failure rate of production, and beside it that of the batch, which seeks failures."""
+    failed = {a.trace_id: a.verdict == "fail" for a in labels.annotations if a.is_current and a.verdict != "defer"}
+    batches: dict[str, list[SampledTrace]] = {}
+    for row in lake.read("sampled_traces", SampledTrace):
+        batches.setdefault(row.batch, []).append(row)
+    rows: list[list[object]] = []
+    for batch, sampled in batches.items():
+        judged = [r for r in sampled if r.trace_id in failed]
+        outcomes = [failed[r.trace_id] for r in judged]
+        weighted = weighted_rate(outcomes, [r.weight for r in judged])
+        told = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
+        rows.append([batch, f"{len(judged)} of {len(sampled)}", *told])
+    names = ("batch", "judged", "failure rate of production", "unweighted: too high, the batch seeks failures")
+    return {"failure_rates": table(names, rows[-50:])}
+
+
+def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show how far annotators agree with each other and with themselves."""
+    found = measure_agreement(labels.annotations)
+    rows = [
+        [a.who, a.measure, f"{a.value:.2f} ({a.low:.2f} to {a.high:.2f}, n={a.n})", a.agreed, a.reading] for a in found
+    ]
+    names = ("who", "measure", "value", "share agreed", "what to make of it")
+    return {"agreement": table(names, rows)} if found else {}
 
 
 def current_annotations(lake: Lake) -> list[Annotation]:
