@@ -16,6 +16,7 @@ import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_expectations
+from flywheel_pipeline.defs.label_checks import LABEL_CHECKS
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import (
@@ -331,4 +332,4 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
     own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
            one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
-    return [*generated, *own]
+    return [*generated, *own, *LABEL_CHECKS]

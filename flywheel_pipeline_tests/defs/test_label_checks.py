@@ -1,0 +1,69 @@
+"""The checks on what people said warn, or stop the run, when they should."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from flywheel_pipeline.defs.label_checks import (
+    annotators_known,
+    both_verdicts_present,
+    failures_described,
+    few_deferred,
+)
+from flywheel_pipeline.records import Annotation
+from flywheel_pipeline_tests.builders import an_annotation
+from flywheel_pipeline_tests.homes import Place, a_home
+
+BASE = an_annotation(annotator="mira", is_current=True)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return a_home(tmp_path / "home")
+
+
+def verdicts(n_pass: int, n_fail: int, n_defer: int = 0) -> list[Annotation]:
+    said = ["pass"] * n_pass + ["fail"] * n_fail + ["defer"] * n_defer
+    return [replace(BASE, trace_id=f"t{i}", verdict=v, source_line=i + 1) for i, v in enumerate(said)]
+
+
+def result(place: Place, check: dg.AssetChecksDefinition, rows: list[Annotation]) -> dg.AssetCheckResult:
+    place.lake.write("annotations", rows)
+    found = check(lake=place.resource, bench=place.bench) if check is annotators_known else check(lake=place.resource)
+    assert isinstance(found, dg.AssetCheckResult)
+    return found
+
+
+def test_a_stranger_stops_the_run_only_where_people_are_named(place: Place) -> None:
+    rows = [*verdicts(1, 1), replace(BASE, trace_id="t9", annotator="mallory")]
+    assert result(place, annotators_known, rows).passed
+    (place.root / "flywheel.yaml").write_text("annotate: {arbiter: mira, annotators: [ben]}")
+    found = result(place, annotators_known, rows)
+    assert not found.passed and "mallory" in str(found.description)
+    assert result(place, annotators_known, verdicts(1, 1)).passed
+    (spec,) = annotators_known.check_specs
+    assert spec.blocking
+
+
+def test_a_failure_that_is_described_in_two_words_is_a_warning(place: Place) -> None:
+    rows = [replace(BASE, verdict="fail", code=None, comment="bad answer"), replace(BASE, verdict="fail", code="Bad")]
+    found = result(place, failures_described, rows)
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.metadata["n_rows"].value == 1
+    assert result(place, failures_described, rows[1:]).passed
+
+
+@pytest.mark.parametrize(
+    ("n_pass", "n_fail", "passed"), [(0, 0, True), (19, 0, True), (20, 0, False), (18, 2, True), (1, 19, False)]
+)
+def test_one_verdict_alone_is_a_warning_from_twenty_on(place: Place, n_pass: int, n_fail: int, passed: bool) -> None:
+    assert result(place, both_verdicts_present, verdicts(n_pass, n_fail)).passed is passed
+
+
+@pytest.mark.parametrize(("n_defer", "passed"), [(0, True), (2, True), (3, False)])
+def test_many_deferrals_are_a_warning(place: Place, n_defer: int, passed: bool) -> None:
+    assert result(place, few_deferred, verdicts(4, 4, n_defer)).passed is passed
