@@ -81,17 +81,13 @@ def fold_events(events: Iterable[Event]) -> Sitting:
     """Return what an annotator's events come to.
 
     An undo takes the latest label back that was not taken back yet; where it had been handed in, what was said before
-    it, or that it is deferred, waits to be handed in in its place.
+    it, or that it is deferred, waits to be handed in in its place. A hand-in tells how many events it had seen
+    (`n_events`): what another process kept at the same moment is not lost.
     """
-    history: list[Event] = []
-    handed: dict[str, Event] = {}
-    for event in events:
-        if event["event"] == LABEL:
-            history.append(event)
-        elif event["event"] == UNDO and history:
-            history.pop()
-        elif event["event"] == HAND_IN:
-            handed = {e["key"]: e for e in history}
+    told = list(events)
+    history = _standing(told)
+    last = next((e for e in reversed(told) if e["event"] == HAND_IN), None)
+    handed = {e["key"]: e for e in _standing(told[: last["n_events"]])} if last else {}
     labels: dict[str, Event] = {}
     for event in history:
         labels.pop(event["key"], None)
@@ -100,6 +96,17 @@ def fold_events(events: Iterable[Event]) -> Sitting:
     taken_back = {key: {**e, "verdict": "defer", "code": None, "comment": None} for key, e in handed.items()}
     pending |= {key: e for key, e in taken_back.items() if key not in labels}
     return Sitting(labels, pending)
+
+
+def _standing(events: Iterable[Event]) -> list[Event]:
+    """Return the labels that were not taken back, in order."""
+    history: list[Event] = []
+    for event in events:
+        if event["event"] == LABEL:
+            history.append(event)
+        elif event["event"] == UNDO and history:
+            history.pop()
+    return history
 
 
 def label_row(event: Event, labelled_at: str) -> dict[str, Any]:

@@ -16,7 +16,11 @@ def says(key: str, verdict: str = "pass", **more) -> dict:
     return {"event": "label", "key": key, "verdict": verdict, "annotator": "mira", **more}
 
 
-UNDO, HAND_IN = {"event": "undo"}, {"event": "hand_in"}
+UNDO = {"event": "undo"}
+
+
+def hand_in(n_events: int) -> dict:
+    return {"event": "hand_in", "n_events": n_events}
 
 
 def test_the_order_is_random_stays_and_is_another_for_everybody() -> None:
@@ -54,13 +58,13 @@ def test_the_latest_label_of_an_item_counts_and_an_undo_brings_the_one_before_ba
 
 
 def test_only_what_is_new_is_handed_in() -> None:
-    events = [says("a"), HAND_IN, says("b"), says("a", "fail", comment="after all")]
+    events = [says("a"), hand_in(1), says("b"), says("a", "fail", comment="after all")]
     assert list(fold_events(events).pending) == ["b", "a"]
-    assert fold_events([*events, HAND_IN]).pending == {}
+    assert fold_events([*events, hand_in(4)]).pending == {}
 
 
 def test_a_label_that_was_handed_in_and_taken_back_is_deferred_in_the_next_file() -> None:
-    (event,) = fold_events([says("a", "fail", comment="no"), HAND_IN, UNDO]).pending.values()
+    (event,) = fold_events([says("a", "fail", comment="no"), hand_in(1), UNDO]).pending.values()
     row = label_row(event, "2025-06-02T12:00:00+00:00")
     assert row == {
         "trace_id": "a", "verdict": "defer", "annotator": "mira", "labelled_at": "2025-06-02T12:00:00+00:00",
@@ -74,19 +78,23 @@ def test_a_second_look_is_marked_as_one() -> None:
 
 
 actions = st.lists(
-    st.one_of(
-        st.builds(says, st.sampled_from("abc"), st.sampled_from(["pass", "defer"])), st.just(UNDO), st.just(HAND_IN)
-    )
+    st.one_of(st.builds(says, st.sampled_from("abc"), st.sampled_from(["pass", "defer"])), st.just(UNDO), st.just(None))
 )
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(actions)
-def test_whatever_was_done_all_files_together_say_what_the_page_says(events) -> None:
+def test_whatever_was_done_all_files_together_say_what_the_page_says(done) -> None:
     filed: dict[str, str] = {}
-    for n, event in enumerate([*events, HAND_IN]):
-        if event is HAND_IN:
-            filed |= {k: e["verdict"] for k, e in fold_events(events[:n]).pending.items()}
+    events: list[dict] = []
+    for event in [*done, None]:  # None is a hand-in
+        if event is None:
+            filed |= {k: e["verdict"] for k, e in fold_events(events).pending.items()}
+        events.append(hand_in(len(events)) if event is None else event)
     labels = {k: e["verdict"] for k, e in fold_events(events).labels.items()}
     assert {k: v for k, v in filed.items() if k in labels} == labels
     assert all(filed[k] == "defer" for k in filed if k not in labels)
+
+
+def test_a_label_that_another_process_kept_during_the_hand_in_still_waits() -> None:
+    assert list(fold_events([says("a"), says("b"), hand_in(1)]).pending) == ["b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -110,11 +111,12 @@ class Desk:
     def hand_in(self, annotator: str) -> tuple[str, int]:
         """Write what is new into a label file, for the sensor; returns its name and rows, ("", 0) if nothing is new."""
         journal = Journal(self.labels, annotator)
-        pending = self.source.fold(journal.events()).pending
+        events = journal.events()
+        pending = self.source.fold(events).pending
         if not pending:
             return "", 0
-        stamp = _stamp("hand_in", annotator)
-        name = f"{stamp['at'][:19].replace(':', '').replace('-', '')}Z-{journal.name}.jsonl"
+        stamp = {**_stamp("hand_in", annotator), "n_events": len(events)}
+        name = f"{re.sub('[^0-9T]', '', stamp['at'][:26])}Z-{journal.name}.jsonl"
         journal.hand_in(name, [self.source.row(e, e["at"]) for e in pending.values()], {**stamp, "file": name})
         return name, len(pending)
 
@@ -170,7 +172,7 @@ def _text(sent: Mapping[str, Any], name: str, longest: int) -> str | None:
 
 
 def _stamp(event: str, annotator: str) -> dict[str, Any]:
-    return {"event": event, "annotator": annotator, "at": datetime.now(timezone.utc).isoformat()}
+    return {"event": event, "annotator": annotator, "at": datetime.now(timezone.utc).isoformat(timespec="microseconds")}
 
 
 def _badges(trace: RawTrace) -> list[str]:
