@@ -16,7 +16,7 @@ from flywheel_pipeline.defs.label_checks import (
 )
 from flywheel_pipeline.records import Annotation
 from flywheel_pipeline_tests.builders import an_annotation
-from flywheel_pipeline_tests.homes import Place, a_home
+from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 BASE = an_annotation(annotator="mira", is_current=True)
 
@@ -67,3 +67,21 @@ def test_one_verdict_alone_is_a_warning_from_twenty_on(place: Place, n_pass: int
 @pytest.mark.parametrize(("n_defer", "passed"), [(0, True), (2, True), (3, False)])
 def test_many_deferrals_are_a_warning(place: Place, n_defer: int, passed: bool) -> None:
     assert result(place, few_deferred, verdicts(4, 4, n_defer)).passed is passed
+
+
+def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) -> None:
+    place.put_traces("a.jsonl", *some_traces(3))
+    first = place.put_labels(
+        "one.csv", "trace_id,verdict,comment\n2025-06-02-0,fail,made it all up\n2025-06-02-1,pass,\n"
+    )
+    assert place.turn().success
+    first.unlink()
+    place.put_labels("two.csv", "trace_id,verdict\n2025-06-02-2,pass\n")
+    assert place.turn().success
+    rows = place.lake.frame("select trace_id, verdict, source_file from annotations where is_current order by trace_id")
+    assert rows.values.tolist() == [
+        ["2025-06-02-0", "fail", "one.csv"], ["2025-06-02-1", "pass", "one.csv"], ["2025-06-02-2", "pass", "two.csv"],
+    ]  # fmt: skip
+    assert any("rows_match_label_files" in line and "one.csv" in line for line in place.said)
+    assert place.turn().success
+    assert place.one("select count(*) from annotations") == 3

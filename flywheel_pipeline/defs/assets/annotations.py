@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, 
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
-from flywheel_pipeline.steps.annotate import Labels, measure_agreement, read_labels, resolve_labels
+from flywheel_pipeline.steps.annotate import LabelFile, Labels, measure_agreement, read_labels, resolve_labels
 
 SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
 
@@ -34,19 +34,25 @@ label_files = dg.AssetSpec(
     metadata=definition_metadata("annotations"),
 )
 def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """Every verdict of every label file, joined to its trace; rows that can not be used are in `rejects`."""
+    """Every verdict ever given, joined to its trace; rows that can not be used are in `rejects`.
+
+    What was read from a file that is gone stays: a verdict is a fact, and only another verdict overrules it.
+    """
     contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
-    labels = read_all_labels(lake.lake, contents, bench.settings.annotate.arbiter)
-    log = _log(contents, labels)
+    gone = [x for x in lake.lake.read("label_log", LabelLog) if x.source_file not in contents]
+    labels = read_all_labels(lake.lake, contents, bench.settings.annotate.arbiter, [x.source_file for x in gone])
+    log = [*_log(contents, labels), *gone]
     lake.lake.write("annotations", labels.annotations)
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
     return dg.MaterializeResult(metadata={**_shown(log, labels), **_rates(lake.lake, labels), **_agreement(labels)})
 
 
-def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str) -> Labels:
-    """Read all label files together, against the traces that are known now."""
-    files = [read_labels(name, data) for name, data in contents.items()]
+def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str, gone: Sequence[str] = ()) -> Labels:
+    """Read all label files together, against the traces that are known now; of those that are `gone`, what was read."""
+    before = lake.read("annotations", Annotation, "source_file in (select unnest(?))", [list(gone)]) if gone else []
+    kept = [LabelFile(name, tuple(a for a in before if a.source_file == name), ()) for name in gone]
+    files = [*(read_labels(name, data) for name, data in contents.items()), *kept]
     wanted = {a.trace_id for f in files for a in f.annotations}
     with lake.connect() as con:
         rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
