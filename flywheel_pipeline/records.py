@@ -199,20 +199,23 @@ class Annotation:
     rubric_version: Annotated[str | None, Column("The rubric that the annotator worked by")]
     is_repeat: Annotated[bool, Column("Shown a second time, to measure the annotator's own consistency")]
     labelled_at: Annotated[datetime | None, Column("When it was judged (UTC), if the file says so")]
+    corrects: Annotated[str | None, Column("The verdict it was changed from, in an exported file", allowed=VERDICTS)]
+    extra: Annotated[Json, Column("What the file says beyond these columns: {name: value}")]
     is_current: Annotated[bool, Column("The verdict that counts for its trace")]
     source_file: Annotated[str, Column("The label file")]
-    source_line: Annotated[int, Column("The line in it, from 1", low=1)]
+    source_line: Annotated[int, Column("The line in it, or the item's number in a JSON array, from 1", low=1)]
 
 
 @dataclass(frozen=True)
 class LabelLog:
-    """One label file, which is one batch: what was in it when it was read."""
+    """One label file, which is one batch: rows = annotations + rejects + rows that nobody filled in."""
 
     source_file: Annotated[str, Column("The label file, relative to `labels/`", unique=True)]
     fingerprint: Annotated[str, Column("SHA-256 of the file's content")]
     n_rows: Annotated[int, Column("Rows in the file", low=0)]
     n_annotations: Annotated[int, Column("Rows used as verdicts", low=0)]
     n_rejects: Annotated[int, Column("Rows that could not be used; each is in `rejects`", low=0)]
+    n_unlabelled: Annotated[int, Column("Rows that nobody filled in: no verdict, no code, no comment", low=0)]
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,7 @@
 A blocking check that fails stops the run before wrong data poisons what follows; the others warn.
 """
 
-import csv
 import hashlib
-import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +13,7 @@ import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_expectations
+from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.defs.label_checks import LABEL_CHECKS
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
@@ -219,45 +217,23 @@ def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench
 
 def _compare(lake: Lake, name: str, data: bytes) -> list[list[object]]:
     """Return what differs between a label file and the rows that came of it."""
-    stored = {a.source_line: a for a in lake.read("annotations", Annotation, "source_file = ?", [name])}
+    stored = lake.read("annotations", Annotation, "source_file = ?", [name])
     rejected = lake.read("rejects", Reject, "source = 'labels' and file = ?", [name])
+    read = read_labels(name, data)
     found: list[list[object]] = []
-    n = count_rows(name, data)
-    if n != len(stored) + len(rejected):
-        found.append([name, 0, f"{n} rows in the file, {len(stored)} in the table and {len(rejected)} rejected"])
-    for a in read_labels(name, data).annotations:
-        known = stored.get(a.source_line)
-        if known and _fact(known) != _fact(a):
-            found.append([name, a.source_line, f"the file says {_fact(a)}, the table {_fact(known)}"])
-    return found
+    n, told = count_rows(name, data), (len(stored), len(rejected), read.n_unlabelled)
+    if n != sum(told):
+        found.append([name, 0, "{} rows in the file, {} in the table, {} rejected, {} not filled in".format(n, *told)])
+    lines = {r.line for r in rejected}
+    said, kept = Counter(_fact(a) for a in read.annotations), Counter(_fact(a) for a in stored)
+    found += [[name, f[0], f"the table says {f[1:]}, the file does not"] for f in kept - said]
+    return found + [
+        [name, f[0], f"the file says {f[1:]}, the table does not"] for f in said - kept if f[0] not in lines
+    ]
 
 
-def _fact(a: Annotation) -> tuple[str, str, str | None, str | None]:
-    return a.trace_id, a.verdict, a.code, a.comment
-
-
-def count_rows(name: str, data: bytes) -> int:
-    """Count the rows of a label file without reading them as labels; a file that can not be read counts as one."""
-    text = data.decode("utf-8-sig", "replace").replace("\x00", "")
-    if not text.strip():
-        return 1
-    if name.lower().endswith((".csv", ".tsv")):
-        delimiter = max(",;\t", key=text.lstrip().split("\n", 1)[0].count)
-        return (
-            sum(any(c.strip() for c in row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-            - 1
-        )
-    if name.lower().endswith((".jsonl", ".ndjson")):
-        return sum(bool(line.strip()) for line in text.split("\n"))
-    return _count_json(text) if name.lower().endswith(".json") else 1
-
-
-def _count_json(text: str) -> int:
-    try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        return 1
-    return len(items) if isinstance(items, list) else 1
+def _fact(a: Annotation) -> tuple[int, str, str, str, str | None, str | None]:
+    return a.source_line, a.trace_id, a.annotator, a.verdict, a.code, a.comment
 
 
 @dg.asset_check(asset="failure_assignments")

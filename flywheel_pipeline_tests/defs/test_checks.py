@@ -13,7 +13,8 @@ import pytest
 
 from flywheel_pipeline.adapters.quality import expectations
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.checks import KINDS, count_rows, run_on_lake
+from flywheel_pipeline.defs.checks import KINDS, run_on_lake
+from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.records import LabelLog, PromptCandidate
 from flywheel_pipeline_tests.builders import (
     a_candidate,
@@ -69,7 +70,7 @@ def test_expectations_hold_for_valid_rows(place: Place, table: str) -> None:
 
 
 def logged(path: Path, n_rows: int) -> LabelLog:
-    return LabelLog(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), n_rows, n_rows, 0)
+    return LabelLog(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), n_rows, n_rows, 0, 0)
 
 
 def test_rows_that_differ_from_the_label_file_they_were_read_from_are_an_error(place: Place) -> None:

@@ -62,10 +62,8 @@ def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str, gon
 
 def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
     used, rejected = Counter(a.source_file for a in labels.annotations), Counter(r.file for r in labels.rejects)
-    return [
-        LabelLog(name, hashlib.sha256(data).hexdigest(), used[name] + rejected[name], used[name], rejected[name])
-        for name, data in contents.items()
-    ]
+    counts = {n: (used[n], rejected[n], labels.n_unlabelled[n]) for n in contents}
+    return [LabelLog(n, hashlib.sha256(data).hexdigest(), sum(counts[n]), *counts[n]) for n, data in contents.items()]
 
 
 def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
@@ -77,8 +75,11 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(
-            ("file", "rows", "used", "rejected", "fingerprint"),
-            [[x.source_file, x.n_rows, x.n_annotations, x.n_rejects, x.fingerprint[:16]] for x in log[-100:]],
+            ("file", "rows", "used", "rejected", "not filled in", "fingerprint"),
+            [
+                [x.source_file, x.n_rows, x.n_annotations, x.n_rejects, x.n_unlabelled, x.fingerprint[:16]]
+                for x in log[-100:]
+            ],
         ),
         "rejects": table(
             ("file", "line", "reason", "excerpt"),

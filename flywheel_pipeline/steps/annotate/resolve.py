@@ -1,10 +1,10 @@
-"""Many verdicts -> the one that counts for each trace; verdicts that contradict are set aside."""
+"""Many verdicts -> the one that counts for each trace; of verdicts that contradict none does."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from flywheel_pipeline.records import Annotation, Reject
 from flywheel_pipeline.steps.annotate.read import LabelFile, reject
@@ -13,64 +13,93 @@ DEFER = "defer"
 
 
 @dataclass(frozen=True)
+class Contradiction:
+    """Verdicts on one trace of which none counts, and what to do about it."""
+
+    trace_id: str
+    parties: tuple[Annotation, ...]
+    remedy: str
+
+    def __str__(self) -> str:
+        told = " vs ".join(
+            f"{a.verdict} by {a.annotator} ({a.source_file}, line {a.source_line})" for a in self.parties
+        )
+        return f"contradicting verdicts on {self.trace_id[:80]}: {told}: {self.remedy}"
+
+
+@dataclass(frozen=True)
 class Labels:
-    """All label files together: every row of every file is in exactly one of the two."""
+    """All label files together: every row that somebody filled in is in exactly one of the first two."""
 
     annotations: tuple[Annotation, ...]
     rejects: tuple[Reject, ...]
+    n_unlabelled: Mapping[str, int] = field(default_factory=dict)
+    """{file: rows that nobody filled in}"""
 
 
 def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], arbiter: str) -> Labels:
     """Join the files, reject verdicts on unknown traces, and mark the verdict that counts for each trace.
 
     An annotator's latest dated verdict counts; the arbiter's counts over others'; to defer counts only where
-    nobody judged. Verdicts that differ
-    and can not be ordered so contradict each other: all of them become rejects until somebody decides.
+    nobody judged. Verdicts that differ and can not be ordered so contradict each other: all are kept, and none
+    counts until somebody decides.
     """
-    annotations: list[Annotation] = []
-    rejects: list[Reject] = []
-    for file in files:
-        rejects += file.rejects
-        for a in file.annotations:
-            unknown = a.trace_id not in known_traces
-            rejects += (
-                [_rejected(a, f"unknown trace_id {a.trace_id[:80]!r}: no captured trace has it")] if unknown else []
-            )
-            annotations += [] if unknown else [a]
-    by_trace: dict[str, list[Annotation]] = defaultdict(list)
-    for a in annotations:
-        by_trace[a.trace_id].append(a)
-    resolved = [_resolve(rows, arbiter) for rows in by_trace.values()]
-    kept = [a for r in resolved for a in r.annotations]
+    files = list(files)
+    told = [a for file in files for a in file.annotations]
+    unknown = [
+        _rejected(a, f"unknown trace_id {a.trace_id[:80]!r}: no captured trace has it")
+        for a in told
+        if a.trace_id not in known_traces
+    ]
+    kept = [
+        replace(a, is_current=a is counting)
+        for rows in _by_trace([a for a in told if a.trace_id in known_traces]).values()
+        for counting in [_resolve(rows, arbiter)]
+        for a in rows
+    ]
     return Labels(
         tuple(sorted(kept, key=lambda a: (a.source_file, a.source_line))),
-        tuple(sorted([*rejects, *(x for r in resolved for x in r.rejects)], key=lambda r: (r.file, r.line))),
+        tuple(sorted([*unknown, *(r for f in files for r in f.rejects)], key=lambda r: (r.file, r.line))),
+        {f.file: f.n_unlabelled for f in files},
     )
 
 
-def _resolve(rows: Sequence[Annotation], arbiter: str) -> Labels:
+def find_contradictions(annotations: Iterable[Annotation], arbiter: str) -> list[Contradiction]:
+    """Return the traces on which verdicts contradict each other, so that none of them counts."""
+    found = [_resolve(rows, arbiter) for rows in _by_trace(annotations).values()]
+    return [x for x in found if isinstance(x, Contradiction)]
+
+
+def _by_trace(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
+    found: dict[str, list[Annotation]] = defaultdict(list)
+    for a in annotations:
+        found[a.trace_id].append(a)
+    return found
+
+
+def _resolve(rows: Sequence[Annotation], arbiter: str) -> Annotation | Contradiction:
     by_annotator: dict[str, list[Annotation]] = defaultdict(list)
     for a in rows:
         by_annotator[a.annotator].append(a)
     final = _latest(by_annotator.get(arbiter, []))
     if final is not None and final.verdict != DEFER:
-        return Labels(tuple(replace(a, is_current=a is final) for a in rows), ())
-    finals: dict[str, Annotation] = {}
+        return final
+    finals: list[Annotation] = []
     for annotator, own in by_annotator.items():
         final = _latest(own)
         if final is None:
-            return _contradiction(rows, own, f"{annotator} gave both; add labelled_at, or correct the file")
-        finals[annotator] = final
-    decided = _agreed(_judged(list(finals.values())))
-    if decided is None:
-        return _contradiction(
-            rows, list(finals.values()), f"the annotators differ; {arbiter} (the arbiter) must decide"
-        )
-    return Labels(tuple(replace(a, is_current=a is decided) for a in rows), ())
+            why = f"{annotator} gave both; add labelled_at, or correct the file"
+            return Contradiction(rows[0].trace_id, tuple(own), why)
+        finals.append(final)
+    decided = _agreed(_judged(finals))
+    why = f"the annotators differ; {arbiter} (the arbiter) must decide in a row of a label file"
+    return decided or Contradiction(rows[0].trace_id, tuple(finals), why)
 
 
 def _latest(rows: Sequence[Annotation]) -> Annotation | None:
     """Return the verdict of one annotator that counts, None when verdicts differ and none is the latest."""
+    if any(a.corrects for a in rows):  # who changed an exported verdict has seen what was said without a date
+        rows = [a for a in rows if a.labelled_at]
     if not rows:
         return None
     if len({a.verdict for a in rows}) == 1:
@@ -89,11 +118,6 @@ def _judged(rows: Sequence[Annotation]) -> Sequence[Annotation]:
 
 def _agreed(rows: Sequence[Annotation]) -> Annotation | None:
     return rows[-1] if len({a.verdict for a in rows}) == 1 else None
-
-
-def _contradiction(rows: Sequence[Annotation], parties: Sequence[Annotation], why: str) -> Labels:
-    told = " vs ".join(f"{a.verdict} ({a.source_file}, line {a.source_line})" for a in parties)
-    return Labels((), tuple(_rejected(a, f"contradicting verdicts on {a.trace_id[:80]}: {told}: {why}") for a in rows))
 
 
 def _rejected(a: Annotation, reason: str) -> Reject:

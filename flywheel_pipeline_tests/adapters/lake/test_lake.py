@@ -53,7 +53,7 @@ ROWS: dict[str, Any] = {
     "raw_traces": a_trace(feedback_score=0.5, cost_usd=0.1 + 0.2, input_tokens=None),
     "rejects": Reject("traces", "a.jsonl", 0, "not JSON", "{"),
     "sampled_traces": a_sampled_trace(),
-    "label_log": LabelLog("a.csv", "f1", 3, 2, 1),
+    "label_log": LabelLog("a.csv", "f1", 4, 2, 1, 1),
     "annotations": an_annotation(labelled_at=datetime(2025, 6, 2, 23, 59, 59, 999999), is_repeat=True),
     "failure_taxonomy": a_mode(),
     "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up"),

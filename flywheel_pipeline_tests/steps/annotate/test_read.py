@@ -101,6 +101,33 @@ def test_a_verdict_may_be_a_json_value(value, verdict):
     assert (the_annotation(row, "b.jsonl").verdict, the_annotation(row, "b.jsonl").trace_id) == (verdict, "12")
 
 
+def test_a_row_that_nobody_filled_in_is_counted_and_not_rejected():
+    found = read("trace_id,verdict,code,comment,annotator\nt1,,,,mira\nt2,pass,,,\nt3, , ,nan,\n")
+    assert (len(found.annotations), found.rejects, found.n_unlabelled, found.n_rows) == (1, (), 2, 3)
+
+
+def test_columns_beyond_ours_are_kept_under_their_own_names():
+    row = {"id": 7, "trace_id": "t1", "verdict": "pass", "Team": "north", "n": 2, "deep": {"a": [1]}, "none": None}
+    assert json.loads(the_annotation(json.dumps(row), "b.jsonl").extra) == {
+        "id": 7, "Team": "north", "n": 2, "deep": '{"a": [1]}',
+    }  # fmt: skip
+    assert json.loads(the_annotation("trace_id,verdict,team,\nt1,pass,'=1+1,x\n").extra) == {"team": "=1+1", "": "x"}
+    assert json.loads(the_annotation('trace_id,verdict,extra\nt1,pass,"{""a"": 1}"\n').extra) == {"a": 1}
+    assert json.loads(the_annotation("trace_id,verdict,extra\nt1,pass,see below\n").extra) == {"extra": "see below"}
+
+
+def test_what_an_export_shows_of_the_trace_is_not_kept_a_second_time():
+    text = "trace_id,input,conversation,team,verdict,exported\nt1,Q,user: Q,north,pass,2025-06-02T12:00:00Z\n"
+    assert json.loads(the_annotation(text).extra) == {"team": "north"}
+    assert json.loads(the_annotation(text.replace("exported", "at")).extra)["input"] == "Q"
+
+
+def test_very_long_texts_are_refused_in_our_columns_and_cut_in_others():
+    assert "comment has 200000 characters" in the_reject(f"trace_id,verdict,comment\nt1,fail,{'x' * 200_000}\n").reason
+    (value,) = json.loads(the_annotation(f"trace_id,verdict,team\nt1,pass,{'x' * 200_000}\n").extra).values()
+    assert len(value) < 3000
+
+
 @pytest.mark.parametrize("word", ["", "maybe", "2", "passfail", "null"])
 def test_another_verdict_is_refused_with_the_words_that_are_known(word):
     reject = the_reject(f"trace_id,verdict,comment\nt1,{word},because\n")
@@ -184,7 +211,9 @@ def test_a_bad_row_leaves_the_others_and_the_line_is_that_of_the_file():
     assert found.n_rows == 5
 
 
-@pytest.mark.parametrize(("file", "text"), [("b.csv", ""), ("b.jsonl", "\n\n"), ("b.xlsx", "PK"), ("b.json", "{")])
+@pytest.mark.parametrize(
+    ("file", "text"), [("b.csv", ""), ("b.jsonl", "\n\n"), ("b.xlsx", "PK"), ("b.xlsx", ""), ("b.json", "{")]
+)
 def test_a_file_without_readable_rows_is_one_reject_of_the_whole_file(file, text):
     reject = the_reject(text, file)
     assert (reject.file, reject.line, read(text, file).n_rows) == (file, 0, 1)
@@ -232,7 +261,7 @@ HEADER = ("trace_id", "verdict", "comment", "labelled_at", "step")
 
 def check_accounting(found: LabelFile, n: int) -> None:
     places = [a.source_line for a in found.annotations] + [r.line for r in found.rejects]
-    assert found.n_rows == len(places) == len(set(places)) == n
+    assert found.n_rows == len(places) + found.n_unlabelled == len(set(places)) + found.n_unlabelled == n
     assert all(a.verdict != "fail" or a.comment or a.code for a in found.annotations)
     assert all(a.trace_id.strip() and a.source_line >= 1 for a in found.annotations)
     assert all(r.reason for r in found.rejects)
@@ -269,7 +298,7 @@ def test_every_line_of_json_is_either_an_annotation_or_a_reject(lines):
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.binary(max_size=80), st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.json", "a.pdf", "a"]))
+@given(st.binary(max_size=80), st.sampled_from(["a.csv", "a.tsv", "a.xlsx", "a.jsonl", "a.json", "a.pdf", "a"]))
 def test_no_bytes_stop_the_reader(data, file):
     found = read_labels(file, b"trace_id,verdict\n" + data if file == "a.csv" else data)
-    assert found.n_rows == len(found.annotations) + len(found.rejects)
+    assert found.n_rows == len(found.annotations) + len(found.rejects) + found.n_unlabelled

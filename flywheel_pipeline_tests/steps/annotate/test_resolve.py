@@ -1,4 +1,4 @@
-"""Many verdicts -> the one that counts; contradictions are set aside until somebody decides."""
+"""Many verdicts -> the one that counts; of a contradiction none does until somebody decides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.records import Annotation
-from flywheel_pipeline.steps.annotate import LabelFile, Labels, resolve_labels
+from flywheel_pipeline.steps.annotate import LabelFile, Labels, find_contradictions, resolve_labels
 from flywheel_pipeline.steps.annotate.read import reject
 from flywheel_pipeline_tests.builders import an_annotation
 
@@ -36,6 +36,14 @@ def current(labels: Labels) -> list[tuple[str, int]]:
     return [(a.verdict, a.source_line) for a in labels.annotations if a.is_current]
 
 
+def contradiction(labels: Labels, arbiter: str = "expert") -> str:
+    """What is told of the only contradiction, of which every verdict is kept and none counts."""
+    assert labels.rejects == ()
+    assert not any(a.is_current for a in labels.annotations)
+    (found,) = find_contradictions(labels.annotations, arbiter)
+    return str(found)
+
+
 def test_a_single_verdict_counts_and_keeps_all_that_was_said():
     said = verdict("fail", severity="high", is_repeat=True)
     (kept,) = resolve(said).annotations
@@ -55,14 +63,12 @@ def test_equal_verdicts_of_one_person_agree_and_the_newest_counts():
 
 
 @pytest.mark.parametrize(("first", "second"), [(None, None), (1, None), (None, 1), (1, 1)])
-def test_differing_verdicts_of_one_person_that_can_not_be_ordered_are_both_rejected(first, second):
+def test_differing_verdicts_of_one_person_that_can_not_be_ordered_are_kept_and_do_not_count(first, second):
     labels = resolve(verdict("pass", day=first, line=2), verdict("fail", day=second, line=5, code=None))
-    assert labels.annotations == ()
-    assert [(r.source, r.file, r.line) for r in labels.rejects] == [("labels", "b.csv", 2), ("labels", "b.csv", 5)]
-    for r in labels.rejects:
-        assert "contradicting verdicts on t1: pass (b.csv, line 2) vs fail (b.csv, line 5)" in r.reason
-        assert "mira gave both; add labelled_at" in r.reason
-    assert labels.rejects[1].excerpt == "t1, fail, There is no such feature."
+    told = contradiction(labels)
+    assert [a.source_line for a in labels.annotations] == [2, 5]
+    assert "contradicting verdicts on t1: pass by mira (b.csv, line 2) vs fail by mira (b.csv, line 5)" in told
+    assert "mira gave both; add labelled_at" in told
 
 
 def test_people_who_agree_need_no_arbiter_and_exactly_one_of_their_verdicts_counts():
@@ -71,11 +77,16 @@ def test_people_who_agree_need_no_arbiter_and_exactly_one_of_their_verdicts_coun
     assert len(labels.annotations) == 3
 
 
-def test_people_who_differ_without_the_arbiter_are_both_rejected():
+def test_people_who_differ_without_the_arbiter_are_both_kept_and_do_not_count():
     labels = resolve(verdict("pass", "mira", line=2), verdict("fail", "noor", line=3), arbiter="ada")
-    assert labels.annotations == ()
-    assert [r.line for r in labels.rejects] == [2, 3]
-    assert all("ada (the arbiter) must decide" in r.reason for r in labels.rejects)
+    assert [a.source_line for a in labels.annotations] == [2, 3]
+    assert "ada (the arbiter) must decide" in contradiction(labels, "ada")
+
+
+def test_a_verdict_that_was_changed_in_an_exported_file_counts_over_the_one_that_it_corrects():
+    assert current(resolve(verdict("pass", line=2), verdict("fail", day=1, line=3, corrects="pass"))) == [("fail", 3)]
+    rows = [verdict("pass", line=2), verdict("fail", day=1, line=3, corrects="pass"), verdict("pass", day=2, line=4)]
+    assert current(resolve(*rows)) == [("pass", 4)]
 
 
 @pytest.mark.parametrize("day", [None, -5, 0, 5])
@@ -92,8 +103,8 @@ def test_the_arbiter_decides_also_where_somebody_else_contradicts_themselves():
 def test_an_arbiter_who_contradicts_himself_decides_nothing():
     rows = [verdict("pass", "ada", line=2), verdict("fail", "ada", line=3), verdict("fail", "mira", line=4)]
     labels = resolve(*rows, arbiter="ada")
-    assert labels.annotations == ()
-    assert [r.line for r in labels.rejects] == [2, 3, 4]
+    assert len(labels.annotations) == 3
+    assert "ada gave both" in contradiction(labels, "ada")
 
 
 def test_each_person_s_latest_verdict_is_what_is_compared():
@@ -104,8 +115,7 @@ def test_each_person_s_latest_verdict_is_what_is_compared():
 def test_a_contradiction_on_one_trace_leaves_the_others():
     rows = [verdict("pass", line=2), verdict("fail", line=3), verdict("fail", line=4, trace_id="t2")]
     labels = resolve(*rows)
-    assert [(a.trace_id, a.is_current) for a in labels.annotations] == [("t2", True)]
-    assert [r.line for r in labels.rejects] == [2, 3]
+    assert [(a.source_line, a.is_current) for a in labels.annotations] == [(2, False), (3, False), (4, True)]
 
 
 def test_a_verdict_on_an_unknown_trace_is_rejected_and_takes_no_part():
@@ -139,7 +149,7 @@ verdicts = st.lists(
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(verdicts)
-def test_every_verdict_ends_in_exactly_one_place_and_one_counts_for_every_trace_that_is_kept(rows):
+def test_every_verdict_ends_in_exactly_one_place_and_one_counts_for_every_trace_without_a_contradiction(rows):
     said = [
         verdict(v, who, day, line, trace_id=trace, source_file=file, batch=file)
         for line, (trace, v, who, day, file) in enumerate(rows, 2)
@@ -149,10 +159,11 @@ def test_every_verdict_ends_in_exactly_one_place_and_one_counts_for_every_trace_
     rejected = [(r.file, r.line) for r in labels.rejects]
     assert sorted(kept + rejected) == sorted((a.source_file, a.source_line) for a in said)
     counting = Counter(a.trace_id for a in labels.annotations if a.is_current)
-    assert counting == dict.fromkeys({a.trace_id for a in labels.annotations}, 1)
+    open_ones = {c.trace_id for c in find_contradictions(labels.annotations, "ada")}
+    assert counting == dict.fromkeys({a.trace_id for a in labels.annotations} - open_ones, 1)
     assert "gone" not in counting
     gone = {(a.source_file, a.source_line) for a in said if a.trace_id == "gone"}
-    assert gone <= set(rejected)
+    assert gone == set(rejected)
 
 
 def test_a_deferred_trace_contradicts_nobody():

@@ -82,12 +82,40 @@ def test_an_empty_file_is_one_row_with_a_problem(file, data):
     assert "the file is empty" in row.problem
 
 
-@pytest.mark.parametrize(("file", "named"), [("a.xlsx", ".xlsx"), ("labels", "labels"), ("a.csv.gz", ".gz")])
+@pytest.mark.parametrize(("file", "named"), [("a.xls", ".xls"), ("labels", "labels"), ("a.csv.gz", ".gz")])
 def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file, named):
     row = the_row(file, b"PK\x03\x04 some bytes")
     assert row.line == 0
     assert named in row.problem
-    assert all(ending in row.problem for ending in (".csv", ".tsv", ".jsonl", ".json"))
+    assert all(ending in row.problem for ending in (".csv", ".tsv", ".xlsx", ".jsonl", ".json"))
+
+
+def test_a_column_that_is_there_twice_is_told_instead_of_losing_one():
+    (row,) = rows("a.csv", b"trace_id,verdict,verdict\nt1,pass,fail\n")
+    assert "the columns verdict are there twice: rename one" in (row.problem or "")
+
+
+@pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
+def test_json_is_read_by_its_content_where_the_ending_says_something_else(file):
+    lines = b'{"trace_id": "t1"}\n{"trace_id": "t2"}\n'
+    whole = b'[\n {"trace_id": "t1"},\n {"trace_id": "t2"}\n]'
+    for data in (lines, whole):
+        assert [(r.line, r.cells["trace_id"], r.problem) for r in rows(file, data)] == [
+            (1, "t1", None),
+            (2, "t2", None),
+        ]
+
+
+def test_the_list_in_the_answer_of_an_api_is_read():
+    data = json.dumps({"data": [{"trace_id": "t1"}, {"trace_id": "t2"}], "meta": {"page": 1}}).encode()
+    assert [r.cells["trace_id"] for r in rows("a.json", data)] == ["t1", "t2"]
+
+
+def test_a_file_that_is_too_large_is_not_read(monkeypatch):
+    from flywheel_pipeline.steps.annotate import rows as module
+
+    monkeypatch.setattr(module, "MAX_BYTES", 10)
+    assert "split it into several files" in (the_row("a.csv", b"trace_id,verdict\nt1,pass\n").problem or "")
 
 
 def test_lines_of_json_are_rows_and_a_bad_one_has_a_problem():
