@@ -5,10 +5,12 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_pipeline.adapters.quality import Expectation, run_expectations
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import Annotation
 from flywheel_pipeline.stats import proportion
+from flywheel_pipeline.steps.annotate import find_contradictions
 
 MIN_WORDS = 3
 """Words of a comment without a code, below which there is nothing to group it by."""
@@ -34,6 +36,30 @@ def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     names = ", ".join(sorted({a.annotator for a in strange}))
     told = f"not in annotate.annotators: {names}; add them, or correct the files" if strange else "all are known"
     return dg.AssetCheckResult(passed=not strange, description=told, metadata=_listed(strange))
+
+
+@dg.asset_check(asset="annotations", blocking=True)
+def no_unresolved_contradictions(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """No two verdicts on a trace contradict each other; while they do, none of them counts until somebody decides."""
+    found = find_contradictions(lake.lake.read("annotations", Annotation), bench.settings.annotate.arbiter)
+    rows = [
+        [c.trace_id, a.source_file, a.source_line, a.annotator, a.verdict, c.remedy] for c in found for a in c.parties
+    ]
+    told = f"{len(found)} traces; the first: {found[0]}" if found else "none"
+    listed = table(("trace", "file", "line", "annotator", "verdict", "what to do"), rows[:100])
+    metadata: dict[str, Any] = {"n_traces": len(found), "verdicts": listed}
+    return dg.AssetCheckResult(passed=not found, description=told, metadata=metadata)
+
+
+@dg.asset_check(asset="annotations", blocking=True)
+def failures_explained(lake: LakeResource) -> dg.AssetCheckResult:
+    """Every fail has a comment or a code."""
+    frame = lake.lake.frame("select coalesce(code, comment) as reason from annotations where verdict = 'fail'")
+    wanted = [Expectation("reason_present", "reason", "expect_column_values_to_not_be_null")]
+    (found,) = run_expectations(frame, wanted, {})
+    silent = lake.lake.read("annotations", Annotation, "verdict = 'fail' and coalesce(code, comment) is null")
+    told = f"{found.n_unexpected} of {found.n_rows} fails have neither comment nor code"
+    return dg.AssetCheckResult(passed=found.passed, description=told, metadata=_listed(silent))
 
 
 @dg.asset_check(asset="annotations")
@@ -68,4 +94,7 @@ def few_deferred(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=WARN, description=told, metadata=_listed(deferred))
 
 
-LABEL_CHECKS = [annotators_known, failures_described, both_verdicts_present, few_deferred]
+LABEL_CHECKS = [
+    annotators_known, no_unresolved_contradictions, failures_explained, failures_described, both_verdicts_present,
+    few_deferred,
+]  # fmt: skip

@@ -12,13 +12,17 @@ from flywheel_pipeline.defs.label_checks import (
     annotators_known,
     both_verdicts_present,
     failures_described,
+    failures_explained,
     few_deferred,
+    no_unresolved_contradictions,
 )
 from flywheel_pipeline.records import Annotation
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 BASE = an_annotation(annotator="mira", is_current=True)
+ASKING = (annotators_known, no_unresolved_contradictions)
+"""Checks that look at the settings."""
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def verdicts(n_pass: int, n_fail: int, n_defer: int = 0) -> list[Annotation]:
 
 def result(place: Place, check: dg.AssetChecksDefinition, rows: list[Annotation]) -> dg.AssetCheckResult:
     place.lake.write("annotations", rows)
-    found = check(lake=place.resource, bench=place.bench) if check is annotators_known else check(lake=place.resource)
+    found = check(lake=place.resource, bench=place.bench) if check in ASKING else check(lake=place.resource)
     assert isinstance(found, dg.AssetCheckResult)
     return found
 
@@ -47,6 +51,32 @@ def test_a_stranger_stops_the_run_only_where_people_are_named(place: Place) -> N
     assert result(place, annotators_known, verdicts(1, 1)).passed
     (spec,) = annotators_known.check_specs
     assert spec.blocking
+
+
+def test_a_contradiction_stops_the_run_and_says_where_it_is_and_who_decides(place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text("annotate: {arbiter: mira}")
+    said = [replace(BASE, annotator=w, verdict=v, is_current=False) for w, v in (("ben", "pass"), ("ann", "fail"))]
+    found = result(place, no_unresolved_contradictions, said)
+    assert not found.passed and found.severity == dg.AssetCheckSeverity.ERROR
+    told = str(found.description)
+    assert "fail by ann (b.csv, line 2) vs pass by ben" in told and "mira (the arbiter) must decide" in told
+    assert found.metadata["n_traces"].value == 1
+    assert result(place, no_unresolved_contradictions, [*said, replace(BASE, verdict="pass")]).passed
+    (spec,) = no_unresolved_contradictions.check_specs
+    assert spec.blocking
+
+
+@pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
+def test_a_fail_without_a_reason_stops_the_run(place: Place) -> None:
+    rows = [
+        replace(BASE, code=None),
+        replace(BASE, comment=None),
+        replace(BASE, verdict="pass", code=None, comment=None),
+    ]
+    assert result(place, failures_explained, rows).passed
+    found = result(place, failures_explained, [*rows, replace(BASE, code=None, comment=None)])
+    assert not found.passed and found.metadata["n_rows"].value == 1
+    assert "1 of 3 fails" in str(found.description)
 
 
 def test_a_failure_that_is_described_in_two_words_is_a_warning(place: Place) -> None:

@@ -76,7 +76,7 @@ def _sheet_rows(data: bytes) -> Iterator[Row]:
             if names is None:
                 names = cells
                 continue
-            yield _spreadsheet_row(number, names, cells, " | ")
+            yield _spreadsheet_row(number, names, cells + [""] * (len(names) - len(cells)), " | ")
         if not names:
             yield Row(0, {}, "", "the first sheet is empty: hand it in again")
     except WorkbookError as error:
