@@ -119,6 +119,33 @@ def label(home: Path | None, host: str, port: int, browser: bool) -> None:
     serve_home(home, host, port, click.echo, click.launch if browser else None)
 
 
+@main.group()
+def labels() -> None:
+    """Label in a spreadsheet or in Label Studio: batches out; what comes back is dropped into `labels/`."""
+
+
+@labels.command()
+@HOME
+@click.option("--batch", help="A batch of sampled_traces. Default: the newest.")
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx", "jsonl", "label-studio"]), default="csv")
+@click.option("--annotator", help="Who will fill it in. Default: annotate.arbiter.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+def export(home: Path | None, file: Path | None, **asked: Any) -> None:
+    """Write a batch to FILE, one row a trace, with the verdicts that count filled in."""
+    from flywheel_pipeline.commands.labels import export_labels
+
+    path, n, filled = export_labels(home, file, **asked)
+    click.echo(f"{path}: {n} traces to label, {filled} of them filled in. Put it into labels/ when you are done.")
+
+
+@labels.command()
+def config() -> None:
+    """Print the labelling interface to paste into a project of Label Studio."""
+    from flywheel_pipeline.steps.annotate.write import LABEL_STUDIO_CONFIG
+
+    click.echo(LABEL_STUDIO_CONFIG)
+
+
 @main.command()
 @HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
