@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from click.testing import CliRunner, Result
 from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.records import PromptVersion
-from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_trace
+from flywheel_pipeline.steps.annotate import read_labels
+from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_sampled_trace, a_trace
 from flywheel_pipeline_tests.conftest import REPO
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
@@ -94,6 +96,39 @@ def test_a_prompt_is_set_promoted_and_rolled_back(place: Place, tmp_path: Path) 
     assert registry.production() == better
     assert base.version in flywheel(place, "rollback").output
     assert registry.production() == base
+
+
+def a_batch(place: Place, batch: str, *days: int) -> None:
+    traces = [a_trace(trace_id=f"{batch}-{d}", started_at=datetime(2025, 6, d)) for d in days]
+    place.lake.write("raw_traces", traces, part=batch)
+    place.lake.write("sampled_traces", [a_sampled_trace(batch=batch, trace_id=t.trace_id) for t in traces], part=batch)
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "jsonl", "label-studio"])
+def test_a_batch_is_written_to_be_labelled_and_read_as_not_filled_in(place: Place, tmp_path: Path, form: str) -> None:
+    a_batch(place, "old", 1, 2)
+    a_batch(place, "new", 3, 4, 5)
+    ending = {"label-studio": ".json"}.get(form, f".{form}")
+    for batch, n in (("old", 2), (None, 3)):
+        file = tmp_path / f"{batch}{ending}"
+        words = ["labels", "export", "--home", str(place.root), "--format", form, str(file)]
+        done = CliRunner().invoke(main, [*words, *(["--batch", batch] if batch else [])])
+        assert done.exit_code == 0 and f"{n} traces to label, 0 of them filled in" in done.output, done.output
+        assert read_labels(file.name, file.read_bytes()).n_unlabelled == n
+
+
+def test_an_export_that_can_not_be_says_why(place: Place, tmp_path: Path) -> None:
+    def export(*words: str) -> str:
+        done = CliRunner().invoke(main, ["labels", "export", "--home", str(place.root), *words])
+        assert done.exit_code == 1 and "Traceback" not in done.output
+        return done.output
+
+    assert "`flywheel run` draws one" in export()
+    a_batch(place, "old", 1)
+    assert "there are: old" in export("--batch", "none")
+    assert "must end in .xlsx" in export("--format", "xlsx", str(tmp_path / "a.csv"))
+    assert not list(tmp_path.glob("a.*"))
+    assert CliRunner().invoke(main, ["labels", "config"]).output.startswith("<View>")
 
 
 def test_promote_refuses_what_the_gate_refused(place: Place) -> None:
