@@ -55,11 +55,14 @@ def look(
     """Compare the settled files of a folder with the cursor; one run for all that is new or changed."""
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     files = bench.home.files(folder)
-    settled = {f.name: f for f in files if f.settled(bench.settings.automation.settle_seconds)}
-    young = sorted(f.name for f in files if f.name not in settled)
+    open_ones = {f.name for f in files if f.locked}
+    settled = {
+        f.name: f for f in files if f.settled(bench.settings.automation.settle_seconds) and f.name not in open_ones
+    }
     fresh = {n: f for n, f in settled.items() if seen.get(n) != f.stamp}
     if not fresh:
-        waiting = f"; still being written: {', '.join(young)}" if young else ""
+        waiting = _listed("still being written", {f.name for f in files} - settled.keys() - open_ones)
+        waiting += _listed("open in a spreadsheet", open_ones)
         return dg.SkipReason(f"{len(settled)} files in {folder}/, none new{waiting}{_gone(seen, files, folder)}")
     if _in_progress(context, job):
         return dg.SkipReason(f"{len(fresh)} new files in {folder}/ wait for the {job} run in progress")
@@ -91,8 +94,11 @@ def request_days(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.
 
 
 def _gone(seen: Mapping[str, str], files: list[HomeFile], folder: str) -> str:
-    gone = sorted(set(seen) - {f.name for f in files})
-    return f"; no longer in {folder}/: {', '.join(gone)}" if gone else ""
+    return _listed(f"no longer in {folder}/", set(seen) - {f.name for f in files})
+
+
+def _listed(what: str, names: set[str]) -> str:
+    return f"; {what}: {', '.join(sorted(names))}" if names else ""
 
 
 def _in_progress(context: dg.SensorEvaluationContext, job: str) -> bool:

@@ -56,23 +56,42 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return home
 
 
-@pytest.fixture(scope="module")
-def port(place: Place) -> Iterator[int]:
+class Dev:
     """`flywheel dev` as a user starts it, with the automation on."""
-    number = free_port()
-    command = [sys.executable, "-m", "flywheel_pipeline.cli", "dev", "--home", str(place.root), "-p", str(number)]
-    with (place.root.parent / "dev.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.port = place, free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = ["dev", "--home", str(self.place.root), "-p", str(self.port)]
+        with (self.place.root.parent / "dev.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flywheel_pipeline.cli", *words],
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        assert wait_for(lambda: bool(ask(self.port, "{ version }")), 120), log_of(self.place)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        os.killpg(self.process.pid, signal.SIGINT)
         try:
-            assert wait_for(lambda: bool(ask(number, "{ version }")), 120), log_of(place)
-            yield number
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+
+@pytest.fixture(scope="module")
+def dev(place: Place) -> Iterator[Dev]:
+    made = Dev(place)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 def log_of(place: Place) -> str:
@@ -83,21 +102,26 @@ def finished(port: int, job: str) -> list[str]:
     return [r["status"] for r in ask(port, RUNS)["runsOrError"]["results"] if r["jobName"] == job]
 
 
-def test_the_graph_is_served(port: int) -> None:
-    nodes = {tuple(n["assetKey"]["path"]): n["groupName"] for n in ask(port, NODES)["assetNodes"]}
+def test_the_graph_is_served(dev: Dev) -> None:
+    nodes = {tuple(n["assetKey"]["path"]): n["groupName"] for n in ask(dev.port, NODES)["assetNodes"]}
     assert nodes["raw_traces",] == "capture_and_label"
     assert nodes["prompt_candidate",] == "improve"
     assert len(nodes) == 13
 
 
-def test_traces_and_then_labels_are_picked_up_by_the_sensors(port: int, place: Place) -> None:
-    captured = wait_for(lambda: "SUCCESS" in finished(port, "capture"), 150)
-    assert captured, log_of(place)
+def test_traces_and_then_labels_are_picked_up_by_the_sensors_once_also_after_a_restart(dev: Dev, place: Place) -> None:
+    assert wait_for(lambda: "SUCCESS" in finished(dev.port, "capture"), 150), log_of(place)
     assert place.one("select count(*) from raw_traces") == 8
     rows = ["trace_id,verdict,code", "2025-06-02-0,fail,made up an answer", "2025-06-02-1,pass,"]
     place.put_labels("batch.csv", "\n".join(rows))
-    assert wait_for(lambda: "SUCCESS" in finished(port, "label_batch"), 150), log_of(place)
+    assert wait_for(lambda: "SUCCESS" in finished(dev.port, "label_batch"), 150), log_of(place)
     assert place.one("select count(*) from annotations") == 2
     assert place.one("select count(*) from golden_set") > 0
+    dev.stop()
+    place.put_labels("second.csv", "trace_id,verdict\n2025-06-02-2,pass\n")
+    place.put_labels("third.jsonl", '{"trace_id": "2025-06-02-3", "verdict": "pass"}\n')
+    dev.start()
+    assert wait_for(lambda: finished(dev.port, "label_batch") == ["SUCCESS"] * 2, 150), log_of(place)
+    assert place.one("select count(*) from annotations") == 4
     time.sleep(15)  # three more ticks of the sensor
-    assert finished(port, "label_batch") == ["SUCCESS"]  # exactly once
+    assert finished(dev.port, "label_batch") == ["SUCCESS"] * 2  # once for the first, once for the two together

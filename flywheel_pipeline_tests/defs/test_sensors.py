@@ -57,6 +57,27 @@ def test_a_half_written_file_waits(place: Place, instance: dg.DagsterInstance) -
     assert isinstance(skipped, dg.SkipReason) and "still being written: a.csv" in str(skipped.skip_message)
 
 
+@pytest.mark.parametrize("lock", ["~$a.xlsx", ".~lock.a.xlsx#"])
+def test_a_file_that_a_spreadsheet_has_open_waits_until_it_is_closed(
+    place: Place, instance: dg.DagsterInstance, lock: str
+) -> None:
+    settled(place.put_labels("a.xlsx", "PK"))
+    beside = place.put_labels(lock, "mira")
+    skipped = tick(place, instance)
+    assert isinstance(skipped, dg.SkipReason) and "open in a spreadsheet: a.xlsx" in str(skipped.skip_message)
+    beside.unlink()
+    assert isinstance(tick(place, instance), dg.SensorResult)
+
+
+def test_a_file_that_is_gone_is_told_and_starts_nothing(place: Place, instance: dg.DagsterInstance) -> None:
+    path = settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    first = tick(place, instance)
+    assert isinstance(first, dg.SensorResult)
+    path.unlink()
+    skipped = tick(place, instance, first.cursor)
+    assert isinstance(skipped, dg.SkipReason) and "no longer in labels/: a.csv" in str(skipped.skip_message)
+
+
 def test_a_corrected_file_starts_a_run_with_another_key(place: Place, instance: dg.DagsterInstance) -> None:
     settled(place.put_labels("a.csv", "trace_id,verdict\nt1,pass\n"))
     first = tick(place, instance)

@@ -35,6 +35,11 @@ class HomeFile:
         """Return whether the file was last written to at least `seconds` ago, or by a clock that is ahead of ours."""
         return not 0 <= time.time() - self.modified_ns / 1e9 < seconds
 
+    @property
+    def locked(self) -> bool:
+        """Whether a spreadsheet program has the file open: Excel and LibreOffice say so in a file beside it."""
+        return any(self.path.with_name(n).exists() for n in (f"~${self.path.name}", f".~lock.{self.path.name}#"))
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content."""
         with self.path.open("rb") as file:
@@ -62,12 +67,13 @@ class Home:
     def settled_files(self, folder: str, seconds: float) -> list[HomeFile]:
         """Return the files that nobody has written to for `seconds`, waiting up to twice that for young ones.
 
-        A file that is still being written then is left out: half of it must not be taken for all of it.
+        A file that is still being written then, or that is open in a spreadsheet, is left out: half of it must not be
+        taken for all of it.
         """
         end = time.monotonic() + 2 * seconds
         while any(not f.settled(seconds) for f in self.files(folder)) and time.monotonic() < end:
             time.sleep(min(0.5, seconds))
-        return [f for f in self.files(folder) if f.settled(seconds)]
+        return [f for f in self.files(folder) if f.settled(seconds) and not f.locked]
 
     def _file(self, path: Path, base: Path) -> HomeFile:
         stat = path.stat()

@@ -60,6 +60,16 @@ def test_the_stamp_changes_with_the_size_and_with_the_time_of_a_change(tmp_path:
     assert len({before, longer, _only_file(tmp_path).stamp}) == 3
 
 
+@pytest.mark.parametrize("lock", ["~$a.xlsx", ".~lock.a.xlsx#"])
+def test_a_file_that_a_spreadsheet_has_open_is_not_settled(tmp_path: Path, lock: str) -> None:
+    _put(tmp_path / "traces" / "a.xlsx")
+    beside = _put(tmp_path / "traces" / lock)
+    assert _only_file(tmp_path).locked
+    assert Home(tmp_path).settled_files("traces", 0) == []
+    beside.unlink()
+    assert [f.name for f in Home(tmp_path).settled_files("traces", 0)] == ["a.xlsx"]
+
+
 def test_the_fingerprint_is_of_the_content_alone(tmp_path: Path) -> None:
     content = b"line\n" * 500_000
     path = _put(tmp_path / "traces" / "a.jsonl", content)
