@@ -12,7 +12,14 @@ from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, 
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
-from flywheel_pipeline.steps.annotate import LabelFile, Labels, measure_agreement, read_labels, resolve_labels
+from flywheel_pipeline.steps.annotate import (
+    LabelFile,
+    Labels,
+    measure_agreement,
+    measure_drift,
+    read_labels,
+    resolve_labels,
+)
 
 SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
 
@@ -45,7 +52,9 @@ def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
     lake.lake.write("annotations", labels.annotations)
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
-    return dg.MaterializeResult(metadata={**_shown(log, labels), **_rates(lake.lake, labels), **_agreement(labels)})
+    return dg.MaterializeResult(
+        metadata={**_shown(log, labels), **_rates(lake.lake, labels), **_agreement(labels), **_drift(labels)}
+    )
 
 
 def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str, gone: Sequence[str] = ()) -> Labels:
@@ -114,6 +123,20 @@ def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
     ]
     names = ("who", "measure", "value", "share agreed", "what to make of it")
     return {"agreement": table(names, rows)} if found else {}
+
+
+def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show the traces that the same person judged differently later."""
+    found = measure_drift(labels.annotations)
+    rows = [
+        [b.trace_id, b.annotator, b.verdict, b.labelled_at, a.verdict, a.labelled_at, a.comment or a.code]
+        for b, a in found.changed
+    ]
+    names = ("trace", "annotator", "was", "at", "became", "later at", "what was said then")
+    return {
+        "criteria_drift": dg.MetadataValue.text(str(found)),
+        **({"changed_verdicts": table(names, rows[-50:])} if rows else {}),
+    }
 
 
 def current_annotations(lake: Lake) -> list[Annotation]:
