@@ -174,6 +174,9 @@ class SampledTrace:
     trace_id: Annotated[str, Column("The chosen trace", references="raw_traces.trace_id")]
     stratum: Annotated[str, Column("The part of the population it is from: by sample.strata, else flagged or ordinary")]
     reason: Annotated[str, Column("Why it was likely to be chosen, for people")]
+    to_label: Annotated[
+        bool, Column("Drawn for the expert; else judged before, and here for its part of the population")
+    ]
     risk: Annotated[float, Column("Risk score of the trace, 1 for an ordinary one", low=1)]
     inclusion_probability: Annotated[float, Column("The probability with which the design chooses it", low=0, high=1)]
     weight: Annotated[float, Column("n_like / inclusion_probability: the traces it stands for", low=1)]

@@ -70,7 +70,8 @@ def an_annotation(**changes: Any) -> Annotation:
 def a_sampled_trace(**changes: Any) -> SampledTrace:
     values: dict[str, Any] = {
         "batch": "b", "trace_id": "t1", "stratum": "ordinary", "reason": "ordinary trace, for coverage", "risk": 1.0,
-        "inclusion_probability": 0.5, "weight": 2.0, "n_like": 1, "design": "d1", "seed": 1, "n_frame": 10,
+        "to_label": True, "inclusion_probability": 0.5, "weight": 2.0, "n_like": 1, "design": "d1", "seed": 1,
+        "n_frame": 10,
     }  # fmt: skip
     return SampledTrace(**{**values, **changes})
 

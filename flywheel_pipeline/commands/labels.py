@@ -48,7 +48,7 @@ def export_labels(
 
 def _batch(lake: Lake, wanted: str | None) -> list[SampledTrace]:
     """Return the rows of a batch; the newest is the one whose traces end last."""
-    sampled = lake.read("sampled_traces", SampledTrace)
+    sampled = lake.read("sampled_traces", SampledTrace, "to_label")
     newest = lake.frame(
         "select batch from sampled_traces join raw_traces using (trace_id) group by batch"
         " order by max(started_at) desc, batch desc limit 1"

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.web import Limits, Source, build_app, labelling_mount, open_socket, serve_app
+from flywheel_pipeline.adapters.web import Limits, People, Source, build_app, labelling_mount, open_socket, serve_app
 from flywheel_pipeline.errors import HomeError, SettingsError
 from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
 from flywheel_pipeline.settings import Settings, load_settings
 from flywheel_pipeline.steps.annotate import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
-from flywheel_pipeline.steps.sample import KNOWN
 
 
 def serve_home(
@@ -45,20 +44,22 @@ def serve_home(
     say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
     say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
     if browse:
-        browse(f"{url}/label/{f'?token={token}' if token else ''}")
-    page = labelling_mount(settings.home / "labels", _source(settings), _annotators(settings), token)
+        browse(f"{url}/label/")  # without the token: others on this machine can read a command's arguments
+    page = labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token)
     serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
 
 
-def _annotators(settings: Settings) -> list[str]:
-    return list(dict.fromkeys([settings.annotate.arbiter, *settings.annotate.annotators]))
+def people_of(settings: Settings) -> People:
+    """Return who labels on the page."""
+    names = dict.fromkeys([settings.annotate.arbiter, *settings.annotate.annotators])
+    return People(tuple(names), settings.annotate.hand_in_after)
 
 
-def _source(settings: Settings) -> Source:
+def label_source(settings: Settings) -> Source:
     """Return where the labelling page has its traces from: the drawn batches, and the lake."""
     lake = Lake(settings.home / "lake")
     known = settings.annotate
-    sharing = Sharing(tuple(_annotators(settings)), known.overlap, known.repeated)
+    sharing = Sharing(people_of(settings).annotators, known.overlap, known.repeated)
     wanted = "trace_id in (select unnest(?))"
     return Source(
         batch=lambda: _to_label(lake),
@@ -81,7 +82,7 @@ def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
 
 def _to_label(lake: Lake) -> list[SampledTrace]:
     """Return the rows of all batches that were drawn to be labelled, the newest batch first."""
-    rows = [r for r in lake.read("sampled_traces", SampledTrace) if r.reason != KNOWN]
+    rows = lake.read("sampled_traces", SampledTrace, "to_label")
     return sorted(rows, key=lambda r: r.batch, reverse=True)
 
 

@@ -7,6 +7,8 @@ import re
 import zipfile
 from typing import Any
 
+from flywheel_pipeline.steps.annotate.xlsx import MAX_UNPACKED
+
 _ROW = re.compile(rb"<row\b[^>]*>(.*?)</row>", re.S)
 _FILLED = re.compile(rb"<v>[^<]+</v>|<t\b[^>]*>[^<]*\S[^<]*</t>")
 
@@ -81,6 +83,8 @@ def _count_sheet(data: bytes) -> int:
                 (n for n in book.namelist() if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", n)),
                 key=lambda n: int(re.sub(r"\D", "", n)),
             )
+            if sum(part.file_size for part in book.infolist()) > MAX_UNPACKED:
+                return 1  # a bomb is one row that is rejected, and is not unpacked to count it
             counts = [sum(bool(_FILLED.search(row)) for row in _ROW.findall(book.read(n))) for n in sheets]
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError, NotImplementedError):
         return 1

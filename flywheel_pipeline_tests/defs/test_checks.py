@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import shutil
+import tracemalloc
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.checks import KINDS, run_on_lake
 from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.records import LabelLog, PromptCandidate
+from flywheel_pipeline.steps.annotate.xlsx import MAX_UNPACKED
 from flywheel_pipeline_tests.builders import (
     a_candidate,
     a_case,
@@ -170,3 +174,15 @@ def test_every_expectation_of_every_table_is_in_exactly_one_check(place: Place) 
         for e in expectations(table):
             kinds = [kind for kind in KINDS if e.name.endswith(kind[kind.index("_") :])]
             assert len(kinds) == 1 and (table, kinds[0]) in told, e.name
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_counted_without_unpacking_it() -> None:
+    out = io.BytesIO()
+    rows = b"<row><c><v>1</v></c></row>" * 40_000
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book, book.open("xl/worksheets/sheet1.xml", "w") as part:
+        for _ in range(MAX_UNPACKED // len(rows) + 1):
+            part.write(rows)
+    tracemalloc.start()
+    assert count_rows("a.xlsx", out.getvalue()) == 1
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from flywheel_pipeline.defs.assets.annotations import _rates
-from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, allocation, draw_batch, read_batches
+from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, _shown, allocation, draw_batch, read_batches
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import RawTrace
 from flywheel_pipeline.steps.annotate import Labels
-from flywheel_pipeline.steps.sample import KNOWN, Frame
+from flywheel_pipeline.steps.sample import Frame
 from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 
@@ -110,7 +110,7 @@ def test_what_was_judged_before_is_not_drawn_again_and_still_counts_for_itself(t
     known = {f.trace_id for f in frame if f.known}
     assert known == {f"t{i:03}" for i in range(0, 60, 2)}
     census = [r for r in rows if r.trace_id in known]
-    assert {(r.inclusion_probability, r.weight, r.reason) for r in census} == {(1.0, 2.0, KNOWN)}
+    assert {(r.inclusion_probability, r.weight, r.to_label) for r in census} == {(1.0, 2.0, False)}
     assert len(rows) - len(census) == 40
     assert sum(r.weight for r in rows) == pytest.approx(400)
 
@@ -146,10 +146,14 @@ def test_a_window_that_is_none_is_an_error(tmp_path: Path, config, told) -> None
 
 def test_a_batch_of_before_near_duplicates_is_still_read(tmp_path: Path) -> None:
     place = a_home(tmp_path / "home")
-    row = {k: v for k, v in asdict(a_sampled_trace(batch="2025_n1_abc")).items() if k not in ("n_like", "design")}
+    row = {
+        k: v
+        for k, v in asdict(a_sampled_trace(batch="2025_n1_abc")).items()
+        if k not in ("n_like", "design", "to_label")
+    }
     place.bench.home.append_jsonl("samples/2025_n1_abc.jsonl", [row])
     (read,) = read_batches(place.bench)["2025_n1_abc"]
-    assert (read.n_like, read.design) == (1, "abc")
+    assert (read.n_like, read.design, read.to_label) == (1, "abc", True)
 
 
 def test_the_weighted_rate_stands_beside_the_naive_one(tmp_path: Path) -> None:
@@ -161,3 +165,14 @@ def test_the_weighted_rate_stands_beside_the_naive_one(tmp_path: Path) -> None:
     told = list(shown.data.values())
     assert told[1] == "19 of 20"
     assert told[2].startswith("11% (") and told[3].startswith("53% (")
+
+
+def test_a_batch_that_was_labelled_is_still_shown_as_it_was_drawn(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None)
+    wrote(place, *[replace(base, trace_id=f"t{i:03}", input=f"question {i}") for i in range(50)])
+    first = _shown(place.lake, *draw_batch(place.lake, place.bench, BatchConfig(size=20)))
+    drawn = place.lake.frame("select trace_id from sampled_traces")["trace_id"]
+    place.lake.write("annotations", [an_annotation(trace_id=t, is_current=True) for t in drawn])
+    again = _shown(place.lake, *draw_batch(place.lake, place.bench, BatchConfig(size=20)))
+    assert (first["n_sampled"], first["n_known"]) == (again["n_sampled"], again["n_known"]) == (20, 0)
+    assert again["allocation"] == first["allocation"]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from flywheel_pipeline.adapters.web.labelling import Source, labelling_mount
+from flywheel_pipeline.adapters.web.labelling import People, Source, labelling_mount
 from flywheel_pipeline.adapters.web.receiver import Limits, build_app
 
-__all__ = ["Limits", "Source", "build_app", "labelling_mount", "open_socket", "serve_app"]
+__all__ = ["Limits", "People", "Source", "build_app", "labelling_mount", "open_socket", "serve_app"]
 
 CONNECTIONS = 1000
 SHUTDOWN_SECONDS = 10

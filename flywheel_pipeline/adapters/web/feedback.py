@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flywheel_pipeline.adapters.web.fields import read_text
+
 KEYS = ("trace_id", "score", "comment")
 MAX_ID, MAX_COMMENT = 200, 100_000
 _WORDS = {"up": 1.0, "down": 0.0}
@@ -35,22 +37,13 @@ def _row(item: Any, at: datetime) -> dict[str, Any]:
         raise ValueError("feedback must be an object {trace_id, score, comment}, or a list of them")
     if unknown := [k for k in item if k not in KEYS]:
         raise ValueError(f"unknown key {unknown[0][:40]!r}; known: {', '.join(KEYS)}")
-    score, comment = _score(item.get("score")), _text(item.get("comment"), "comment", MAX_COMMENT)
+    score, comment = _score(item.get("score")), read_text(item.get("comment"), "comment", MAX_COMMENT)
     if score is None and comment is None:
         raise ValueError("give a score, a comment, or both")
-    trace_id = _text(item.get("trace_id"), "trace_id", MAX_ID)
+    trace_id = read_text(item.get("trace_id"), "trace_id", MAX_ID)
     if trace_id is None:
         raise ValueError("trace_id is missing")
     return {"trace_id": trace_id, "score": score, "comment": comment, "at": at.isoformat().replace("+00:00", "Z")}
-
-
-def _text(value: Any, key: str, longest: int) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{key} must be text")
-    text = (value or "").strip()
-    if len(text) > longest:
-        raise ValueError(f"{key} is longer than {longest} characters")
-    return text or None
 
 
 def _score(value: Any) -> float | None:

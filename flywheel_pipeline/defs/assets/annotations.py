@@ -111,7 +111,7 @@ def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
         weighted = weighted_rate(outcomes, [r.weight for r in judged])
         told = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
         rows.append([batch, f"{len(judged)} of {len(sampled)}", *told])
-    names = ("batch", "judged", "failure rate of production", "unweighted: too high, the batch seeks failures")
+    names = ("batch", "judged", "failure rate of production", "unweighted: biased, the batch seeks failures")
     return {"failure_rates": table(names, rows[-50:])}
 
 

@@ -57,7 +57,7 @@ def sampled_traces(config: BatchConfig, lake: LakeResource, bench: dg.ResourcePa
 
 def _shown(lake: Lake, frame: list[Frame], rows: list[SampledTrace]) -> dict[str, Any]:
     saturation = judge_saturation(_failures_per_mode(lake))
-    to_label = [r for r in rows if r.trace_id not in {f.trace_id for f in frame if f.known}]
+    to_label = [r for r in rows if r.to_label]
     return {
         "n_sampled": len(to_label),
         "n_known": len(rows) - len(to_label),
@@ -97,12 +97,13 @@ def draw_batch(
 
 
 def read_batches(bench: Workbench) -> dict[str, list[SampledTrace]]:
-    """Return {name: rows} of the batches that were drawn; those of before near-duplicates stand for one trace each."""
+    """Return {name: rows} of the batches that were drawn; old ones know neither near-duplicates nor judged traces."""
     found = {}
     for file in bench.home.files("samples"):
         name = file.path.stem
         rows = bench.home.read_jsonl(f"samples/{file.name}")
-        found[name] = [SampledTrace(**{"n_like": 1, "design": name.rpartition("_")[2], **row}) for row in rows]
+        old = {"to_label": True, "n_like": 1, "design": name.rpartition("_")[2]}
+        found[name] = [SampledTrace(**{**old, **row}) for row in rows]
     return found
 
 

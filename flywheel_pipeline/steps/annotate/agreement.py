@@ -39,7 +39,9 @@ class Agreement:
         """Return what to make of it, for people."""
         if self.n < MIN_PAIRS:
             return f"inconclusive: {self.n} traces judged twice, {MIN_PAIRS} would tell something"
-        return "good enough" if self.value >= ENOUGH else f"below {ENOUGH}: compare what differs, sharpen the rubric"
+        if self.low < ENOUGH <= self.high:
+            return f"inconclusive: it may be below {ENOUGH} or not"
+        return "good enough" if self.low >= ENOUGH else f"below {ENOUGH}: compare what differs, sharpen the rubric"
 
 
 def cohen_kappa(pairs: Sequence[Pair]) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import SampledTrace
-from flywheel_pipeline.steps.sample.frame import KNOWN, Frame
+from flywheel_pipeline.steps.sample.frame import Frame
 from flywheel_pipeline.steps.sample.inclusion import Floats, inclusion_probabilities, raise_to_minimum
 from flywheel_pipeline.steps.sample.pivotal import local_pivotal
 
@@ -35,13 +35,21 @@ class Design:
     @property
     def digest(self) -> str:
         """The design's id: a hash of all that decides the draw."""
-        told = repr(self) + (repr((self.strata, self.min_per_stratum)) if self.strata else "")
+        told = repr(
+            replace(self, risk_multiplier=_plain(self.risk_multiplier), uniform_share=_plain(self.uniform_share))
+        )
+        told += repr((self.strata, self.min_per_stratum)) if self.strata else ""
         return hashlib.sha256(told.encode()).hexdigest()[:6]
 
     @property
     def batch(self) -> str:
         """The batch's name: the window, the size, and the design's id."""
         return f"{self.since}_{self.until}_n{self.size}_{self.digest}"
+
+
+def _plain(value: float) -> float:
+    """Return 10 for 10.0: written out or by default, a setting is the same."""
+    return int(value) if float(value).is_integer() else value
 
 
 def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed, n_frame: int) -> list[SampledTrace]:
@@ -84,7 +92,8 @@ def _row(trace: Frame, probability: float, design: Design, n_frame: int) -> Samp
         batch=design.batch,
         trace_id=trace.trace_id,
         stratum=trace.stratum(design.strata),
-        reason=KNOWN if trace.known else trace.reason(),
+        reason=trace.reason(),
+        to_label=not trace.known,
         risk=round(trace.risk(design.risk_multiplier), 6),
         inclusion_probability=min(1.0, round(probability, 9)),
         weight=max(1.0, round(trace.n_like / probability, 6)),

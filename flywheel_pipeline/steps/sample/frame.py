@@ -9,8 +9,6 @@ from typing import Any
 
 from flywheel_pipeline.records import RawTrace, columns
 
-KNOWN = "judged before; not in the batch to label"
-"""The reason of a trace that is beside the batch, for its part of the population."""
 NONE = "(none)"
 """The value of a stratum of a trace that does not have it."""
 MIN_POOL = 1_000
@@ -61,7 +59,9 @@ class Frame:
         return 1 + (multiplier - 1) * min(1.0, share)
 
     def reason(self) -> str:
-        """Return why the trace was likely to be chosen, for people."""
+        """Return why the trace is there, for people."""
+        if self.known:
+            return "judged before"
         said = [
             (self.thumbs_down, "thumbs down"),
             (self.failed, "ended in an error"),

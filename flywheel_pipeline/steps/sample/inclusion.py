@@ -51,7 +51,7 @@ def raise_to_minimum(probability: Floats, strata: Sequence[Sequence[str]], least
     `strata` holds one column of N labels each; every value of every column is a stratum. A stratum that is below is
     scaled up, all others down, in turns until nothing moves (iterative proportional fitting; Deming & Stephan 1940).
     A stratum with fewer traces than that is taken whole, and where the minima together exceed the sample, each is
-    lowered to an equal share of it.
+    lowered to an equal share of it. The floor under the others' probabilities falls in the same proportion.
     """
     total = float(probability.sum())
     made = probability.copy()

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.annotate.agreement import cohen_kappa, krippendorff_alpha, measure_agreement, pabak
+from flywheel_pipeline.steps.annotate.agreement import (
+    Agreement,
+    cohen_kappa,
+    krippendorff_alpha,
+    measure_agreement,
+    pabak,
+)
 from flywheel_pipeline_tests.builders import an_annotation
 
 TABLE = [("pass", "pass")] * 20 + [("pass", "fail")] * 5 + [("fail", "pass")] * 10 + [("fail", "fail")] * 15
@@ -67,3 +73,9 @@ def test_three_annotators_have_an_alpha_as_well() -> None:
     base = an_annotation(is_repeat=False)
     rows = [replace(base, trace_id=f"t{i}", annotator=a) for i in range(4) for a in ("a", "b", "c")[: 2 + i % 2]]
     assert [f.measure for f in measure_agreement(rows)] == ["Cohen's kappa"] * 3 + ["Krippendorff's alpha"]
+
+
+def test_what_the_interval_leaves_open_is_inconclusive() -> None:
+    ends = ((0.5, 0.9), (0.72, 0.9), (0.1, 0.6))
+    told = [Agreement("a", "k", 50, 0.75, low, high, 0.9).reading for low, high in ends]
+    assert [t.split(":")[0] for t in told] == ["inconclusive", "good enough", "below 0.7"]

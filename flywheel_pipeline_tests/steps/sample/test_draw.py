@@ -110,6 +110,11 @@ def test_the_name_of_a_batch_says_its_window_and_size_and_depends_on_the_whole_d
     assert len(set(names)) == len(changes)
 
 
+def test_a_setting_that_is_written_out_is_the_same_design_as_the_default():
+    assert replace(DESIGN, risk_multiplier=10.0).batch == DESIGN.batch
+    assert replace(DESIGN, strata=("model",)).batch != DESIGN.batch == replace(DESIGN, min_per_stratum=3).batch
+
+
 def test_flagged_traces_are_drawn_more_often_and_all_topics_are_reached():
     frame = a_population(200)
     topic = {f.trace_id: f.input for f in frame}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from flywheel_pipeline.adapters.web.labelling.desk import MAX_NAME, Desk, NotLabelledError, Source
+from flywheel_pipeline.adapters.web.labelling.desk import (
+    MAX_NAME,
+    Desk,
+    NotLabelledError,
+    NotThereError,
+    People,
+    Source,
+)
 from flywheel_pipeline.adapters.web.labelling.guard import Guard
+from flywheel_pipeline.errors import FlywheelError
 
-__all__ = ["Desk", "Source", "labelling_mount"]
+__all__ = ["Desk", "People", "Source", "labelling_mount"]
 
 MAX_BODY = 200_000
+ACTIONS = ("label", "undo", "hand-in")
 PAGE = {"": "text/html", "label.css": "text/css", "label.js": "text/javascript"}
 
 
@@ -45,24 +55,18 @@ class Page:
     async def item(self, request: Request) -> Response:
         """Answer `GET /label/api/item`."""
         key, whole = request.query_params.get("key", ""), "whole" in request.query_params
-        try:
+        async with self._lock:
             return JSONResponse(await asyncio.to_thread(self.desk.item, self._annotator(request), key, whole))
-        except KeyError:
-            return JSONResponse({"error": "this trace is not in your queue: reload the page"}, 404)
 
     async def act(self, request: Request) -> Response:
         """Answer `POST /label/api/{label, undo, hand-in}`: when it answers 200, it is on the disk."""
-        sent = await _body(request)
+        sent, what = await _body(request), request.path_params["what"]
+        if what not in ACTIONS:
+            return JSONResponse({"error": f"there is only {', '.join(ACTIONS)}"}, 404)
         if sent is None:
             return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
-        try:
-            async with self._lock:
-                done = await asyncio.to_thread(self._do, request.path_params["what"], self._annotator(request), sent)
-        except NotLabelledError as error:
-            return JSONResponse({"error": str(error)}, 422)
-        except OSError as error:
-            return JSONResponse({"error": f"It could not be saved: {error.strerror or error}. Try again."}, 503)
-        return JSONResponse(done)
+        async with self._lock:
+            return JSONResponse(await asyncio.to_thread(self._do, what, self._annotator(request), sent))
 
     def _do(self, what: str, annotator: str, sent: dict[str, Any]) -> dict[str, Any]:
         if what == "undo":
@@ -70,8 +74,7 @@ class Page:
         if what == "hand-in":
             name, n = self.desk.hand_in(annotator)
             return {"file": name, "n": n}
-        self.desk.say(annotator, sent)
-        return {}
+        return {"n": self.desk.say(annotator, sent)}
 
     def _annotator(self, request: Request) -> str:
         name = request.query_params.get("annotator", "").strip()[:MAX_NAME]
@@ -91,9 +94,19 @@ async def _body(request: Request) -> dict[str, Any] | None:
     return sent if isinstance(sent, dict) else None
 
 
-def labelling_mount(labels: Path, source: Source, annotators: list[str], token: str | None) -> Mount:
+def _told(status: int) -> Callable[[Request, Exception], Response]:
+    """Return what answers an error with its own words, which the page shows."""
+    return lambda request, error: JSONResponse({"error": str(error)}, status)
+
+
+def _not_saved(request: Request, error: Exception) -> Response:
+    why = getattr(error, "strerror", None) or error
+    return JSONResponse({"error": f"It could not be saved: {why}. Try again."}, 503)
+
+
+def labelling_mount(labels: Path, source: Source, people: People, token: str | None) -> Mount:
     """Return the page, to be mounted under `/label`."""
-    page = Page(Desk(labels, source, annotators))
+    page = Page(Desk(labels, source, people))
     routes = [
         Route("/api/queue", page.queue),
         Route("/api/item", page.item),
@@ -101,4 +114,5 @@ def labelling_mount(labels: Path, source: Source, annotators: list[str], token: 
         Route("/", page.file),
         Route("/{name:str}", page.file),
     ]
-    return Mount("/label", app=Guard(Starlette(routes=routes), token))
+    handlers = {NotLabelledError: _told(422), NotThereError: _told(404), FlywheelError: _told(500), OSError: _not_saved}
+    return Mount("/label", app=Guard(Starlette(routes=routes, exception_handlers=handlers), token))

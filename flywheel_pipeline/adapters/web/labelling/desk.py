@@ -9,11 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.adapters.web.fields import read_text
 from flywheel_pipeline.adapters.web.labelling.journal import Journal
 from flywheel_pipeline.adapters.web.labelling.render import render_trace
 from flywheel_pipeline.records import VERDICTS, RawTrace, SampledTrace
 
-MAX_TEXT, MAX_CODE, MAX_CODE_WORDS, MAX_NAME = 20_000, 200, 8, 80
+LONGEST = {"key": 1_000, "code": 200, "comment": 20_000, "category": 200, "severity": 20}
+"""The texts of a label, and how many characters each may have."""
+MAX_CODE_WORDS, MAX_NAME = 8, 80
 CODES_AFTER = 20
 """Labels after which earlier codes are offered: before that they would lead the eye."""
 SEVERITIES = ("low", "medium", "high")
@@ -21,6 +24,10 @@ SEVERITIES = ("low", "medium", "high")
 
 class NotLabelledError(ValueError):
     """What was sent is no label; the text says why."""
+
+
+class NotThereError(LookupError):
+    """An item that is in no batch."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,20 @@ class Source:
     trace_of: Callable[[str], str]
 
 
+@dataclass(frozen=True)
+class People:
+    """Who labels, the arbiter first, and after how many new labels they are handed in by themselves, if at all."""
+
+    annotators: tuple[str, ...]
+    hand_in_after: int | None = None
+
+
 class Desk:
     """The state behind the page: nothing but the journals, and traces that were read before."""
 
-    def __init__(self, labels: Path, source: Source, annotators: Sequence[str]) -> None:
-        self.labels, self.source, self.annotators = labels, source, list(annotators)
+    def __init__(self, labels: Path, source: Source, people: People) -> None:
+        self.labels, self.source = labels, source
+        self.annotators, self.hand_in_after = list(people.annotators), people.hand_in_after
         self._traces: dict[str, RawTrace] = {}
         self._sampled: dict[str, SampledTrace] = {}
         self._filed: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -68,11 +84,13 @@ class Desk:
         """Return one trace as HTML, what is known of it, and what the annotator said of it in this place.
 
         Raises:
-            KeyError: it is not in any batch.
+            NotThereError: it is not in any batch.
         """
         if not self._sampled:
             self._look()
-        sampled = self._sampled[self.source.trace_of(key)]
+        sampled = self._sampled.get(self.source.trace_of(key))
+        if sampled is None:
+            raise NotThereError("this trace is not in your queue: reload the page")
         trace = self._traces[sampled.trace_id]
         sitting = self.source.fold(Journal(self.labels, annotator).events())
         label = _label(sitting, self._filed.get(annotator, {}), key)
@@ -85,19 +103,23 @@ class Desk:
             "label": label,
         }
 
-    def say(self, annotator: str, sent: Mapping[str, Any]) -> None:
-        """Keep a label.
+    def say(self, annotator: str, sent: Mapping[str, Any]) -> int:
+        """Keep a label; returns how many labels were handed in with it because that many were new.
 
         Raises:
             NotLabelledError: it can not be one.
             OSError: it can not be written.
         """
-        event = read_label(sent)
+        try:
+            event = read_label(sent)
+        except ValueError as error:
+            raise NotLabelledError(str(error)) from None
         if not self._sampled:
             self._look()
         if event["key"] not in self.source.queue(annotator, list(self._sampled)):
             raise NotLabelledError("this trace is not in your queue: reload the page")
         Journal(self.labels, annotator).append({**event, **_stamp("label", annotator)})
+        return self._hand_in_when_due(annotator)
 
     def undo(self, annotator: str) -> str | None:
         """Take the latest label back; returns the item that it was of."""
@@ -120,6 +142,12 @@ class Desk:
         journal.hand_in(name, [self.source.row(e, e["at"]) for e in pending.values()], {**stamp, "file": name})
         return name, len(pending)
 
+    def _hand_in_when_due(self, annotator: str) -> int:
+        if self.hand_in_after is None:
+            return 0
+        pending = self.source.fold(Journal(self.labels, annotator).events()).pending
+        return self.hand_in(annotator)[1] if len(pending) >= self.hand_in_after else 0
+
     def _look(self) -> None:
         """Take in batches that were drawn since; a trace is read once, so that turning a page costs no query."""
         sampled = {row.trace_id: row for row in reversed(self.source.batch())}
@@ -138,37 +166,25 @@ def read_label(sent: Mapping[str, Any]) -> dict[str, Any]:
     """Return the label that was sent, checked.
 
     Raises:
-        NotLabelledError: the text says what is wrong with it.
+        ValueError: the text says what is wrong with it.
     """
-    verdict = sent.get("verdict")
+    verdict, step = sent.get("verdict"), sent.get("first_failure_step")
+    texts = {name: read_text(sent.get(name), f"the {name}", longest) for name, longest in LONGEST.items()}
     if verdict not in VERDICTS:
-        raise NotLabelledError(f"the verdict must be one of {', '.join(VERDICTS)}")
-    code, comment = _text(sent, "code", MAX_CODE), _text(sent, "comment", MAX_TEXT)
-    if verdict == "fail" and not (code or comment):
-        raise NotLabelledError("Say what went wrong first, in a few words.")
-    if code and len(code.split()) > MAX_CODE_WORDS:
-        raise NotLabelledError(f"The code has at most {MAX_CODE_WORDS} words; what is longer belongs into the comment.")
-    step, severity = sent.get("first_failure_step"), _text(sent, "severity", 20)
+        raise ValueError(f"the verdict must be one of {', '.join(VERDICTS)}")
+    if texts["key"] is None:
+        raise ValueError("the key of the item is missing")
+    if verdict == "fail" and not (texts["code"] or texts["comment"]):
+        raise ValueError("Say what went wrong first, in a few words.")
+    if len((texts["code"] or "").split()) > MAX_CODE_WORDS:
+        raise ValueError(f"The code has at most {MAX_CODE_WORDS} words; what is longer belongs into the comment.")
     if step is not None and (isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 1_000_000):
-        raise NotLabelledError("the step must be the number of a message")
-    if severity and severity not in SEVERITIES:
-        raise NotLabelledError(f"the severity must be one of {', '.join(SEVERITIES)}")
-    key = _text(sent, "key", 1_000)
-    if key is None:
-        raise NotLabelledError("the key of the item is missing")
-    said = {"code": code, "comment": comment, "category": _text(sent, "category", MAX_CODE), "severity": severity}
-    failed = {**said, "first_failure_step": step} if verdict == "fail" else {"comment": comment}
-    return {"key": key, "verdict": verdict, **{k: v for k, v in failed.items() if v is not None}}
-
-
-def _text(sent: Mapping[str, Any], name: str, longest: int) -> str | None:
-    value = sent.get(name)
-    if value is not None and not isinstance(value, str):
-        raise NotLabelledError(f"{name} must be text")
-    text = (value or "").strip()
-    if len(text) > longest:
-        raise NotLabelledError(f"the {name} is longer than {longest:,} characters")
-    return text or None
+        raise ValueError("the step must be the number of a message")
+    if texts["severity"] not in (None, *SEVERITIES):
+        raise ValueError(f"the severity must be one of {', '.join(SEVERITIES)}")
+    failed = {**texts, "first_failure_step": step}
+    said = failed if verdict == "fail" else {name: texts[name] for name in ("key", "comment")}
+    return {"verdict": verdict, **{k: v for k, v in said.items() if v is not None}}
 
 
 def _stamp(event: str, annotator: str) -> dict[str, Any]:

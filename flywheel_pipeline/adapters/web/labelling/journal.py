@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_pipeline.durable import replace_text
+from flywheel_pipeline.errors import CorruptFileError
 
 FOLDER = ".drafts"
 """Below `labels/`; the sensor does not look into hidden folders."""
@@ -29,11 +30,24 @@ class Journal:
         self.path = labels / FOLDER / f"{self.name}.jsonl"
 
     def events(self) -> list[dict[str, Any]]:
-        """Return all events; a line that a crash cut off was never acknowledged and is left out."""
+        """Return all events; a line that a crash cut off was never acknowledged and is left out.
+
+        Raises:
+            CorruptFileError: a whole line is no event.
+        """
         if not self.path.exists():
             return []
         lines = self.path.read_bytes().split(b"\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return [self._event(number, line) for number, line in enumerate(lines, 1)]
+
+    def _event(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise CorruptFileError(f"{self.path}, line {number} is not JSON: {error}. Restore the file.") from None
+        if not isinstance(event, dict) or "event" not in event:
+            raise CorruptFileError(f"{self.path}, line {number} is no event. Restore the file.")
+        return event
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Add an event; it is on the disk when this returns.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,9 +16,11 @@ import pytest
 import uvicorn
 
 from flywheel_pipeline.adapters.web import Limits, build_app, labelling_mount, open_socket
-from flywheel_pipeline.commands.serve import _annotators, _source
+from flywheel_pipeline.adapters.web.labelling.journal import Journal
+from flywheel_pipeline.commands.serve import label_source, people_of
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.sensors import look
+from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -25,7 +28,7 @@ from flywheel_pipeline_tests.homes import Place, a_home
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e .[dev]")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on this machine")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"  # noqa: E501
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> [x](javascript:window.hacked=1) "
 
 
@@ -45,7 +48,7 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture
 def url(place: Place) -> Iterator[str]:
     settings = load_settings(place.root, {})
-    page = labelling_mount(place.root / "labels", _source(settings), _annotators(settings), None)
+    page = labelling_mount(place.root / "labels", label_source(settings), people_of(settings), None)
     app = build_app(place.root / "traces", Limits(10**6, 10**6, 10**6, 60), None, [page])
     listening = open_socket("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -173,3 +176,40 @@ def test_two_tabs_do_not_undo_each_other(page: playwright.Page) -> None:
     progress(other, "3 of 13")
     page.reload()
     progress(page, "3 of 13")
+
+
+def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(
+    page: playwright.Page, place: Place
+) -> None:
+    told = page.text_content("#title")
+    rows = place.lake.read("sampled_traces", SampledTrace)
+    more = [replace(a_trace(), trace_id=f"n{i:02}", input=f"new {i}") for i in range(30)]
+    place.lake.write("raw_traces", more, part="2025-06-09")
+    place.lake.write("sampled_traces", [*rows, *(a_sampled_trace(batch="c", trace_id=t.trace_id) for t in more)])
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    progress(page, "0 of 43")
+    turn(page, "p")
+    said = Journal(place.root / "labels", "mira").events()
+    assert [(e["key"], e["verdict"]) for e in said] == [(told, "pass")]
+
+
+def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(
+    page: playwright.Page, place: Place
+) -> None:
+    told = page.text_content("#title")
+    page.route("**/api/item*", lambda route: (time.sleep(0.3), route.continue_()))
+    for _ in range(5):
+        page.keyboard.press("p")
+    playwright.expect(page.locator("#title")).not_to_have_text(told or "")
+    said = Journal(place.root / "labels", "mira").events()
+    assert [e["key"] for e in said] == [told]
+
+
+def test_the_last_one_is_told(page: playwright.Page) -> None:
+    for _ in range(12):
+        turn(page, "p")
+    page.keyboard.press("p")
+    playwright.expect(page.locator("#message")).to_have_text("That was the last one. Hand in when you are ready.")
+    progress(page, "13 of 13")
+    page.select_option("#filter", "fail")
+    playwright.expect(page.locator("#message")).to_have_text("There is none of this kind.")

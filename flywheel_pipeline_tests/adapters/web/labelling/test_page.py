@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from flywheel_pipeline.adapters.web import labelling_mount
 from flywheel_pipeline.adapters.web.labelling.guard import HEADERS
 from flywheel_pipeline.adapters.web.labelling.journal import Journal
-from flywheel_pipeline.commands.serve import _annotators, _source
+from flywheel_pipeline.commands.serve import label_source, people_of
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline.steps.annotate import read_labels
 from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace, an_annotation
@@ -44,7 +44,7 @@ def place(tmp_path: Path) -> Place:
 
 def client_of(place: Place, token: str | None = None) -> TestClient:
     settings = load_settings(place.root, {})
-    mount = labelling_mount(place.root / "labels", _source(settings), _annotators(settings), token)
+    mount = labelling_mount(place.root / "labels", label_source(settings), people_of(settings), token)
     return TestClient(Starlette(routes=[mount]), base_url=OURS, follow_redirects=False)
 
 
@@ -202,3 +202,28 @@ def test_codes_are_offered_only_after_twenty_labels(place: Place) -> None:
     assert queue(client)["codes"] == []
     say(client, "t19", "fail", code="Code 7")
     assert queue(client)["codes"] == ["Code 7", "Code 0", "Code 2", "Code 1"]
+
+
+def test_so_many_new_labels_are_handed_in_by_themselves(place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text("annotate: {arbiter: mira, repeated: 0, hand_in_after: 2}")
+    client = client_of(place)
+    assert [say(client, f"t{i}").json()["n"] for i in range(5)] == [0, 2, 0, 2, 0]
+    assert len(list((place.root / "labels").glob("*.jsonl"))) == 2 and queue(client)["n_pending"] == 1
+
+
+def test_there_is_nothing_else_to_do(client: TestClient) -> None:
+    answer = client.post("/label/api/promote?annotator=mira", json={"key": "t1", "verdict": "pass"})
+    assert answer.status_code == 404 and not [i for i in queue(client)["items"] if i["verdict"]]
+
+
+def test_a_journal_that_somebody_damaged_is_told_with_its_line(place: Place, client: TestClient) -> None:
+    say(client, "t1")
+    (journal,) = (place.root / "labels" / ".drafts").iterdir()
+    journal.write_bytes(journal.read_bytes() + b"[1]\n")
+    answer = client.get("/label/api/queue?annotator=mira")
+    assert answer.status_code == 500 and "line 2 is no event" in answer.json()["error"]
+
+
+def test_what_was_judged_before_is_not_in_the_queue(place: Place, client: TestClient) -> None:
+    place.lake.write("sampled_traces", [a_sampled_trace(trace_id="t1"), a_sampled_trace(trace_id="t2", to_label=False)])
+    assert [i["key"] for i in queue(client)["items"]] == ["t1"]

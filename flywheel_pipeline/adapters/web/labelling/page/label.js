@@ -1,7 +1,9 @@
 "use strict";
 // The server holds the state: every action is sent, and what it answers is shown. HTML of traces comes escaped from it.
 const $ = (id) => document.getElementById(id);
-let items = [], at = 0, step = null, verdict = null, pending = 0, loads = 0;
+// `current` is the key of the item that is shown, or, while not `ready`, about to be: what is said is always of an item
+// that stands on the screen, never of a place in the queue, which may have changed meanwhile.
+let items = [], at = 0, current = null, ready = false, step = null, pending = 0, loads = 0;
 
 const who = () => encodeURIComponent($("annotator").value || localStorage.getItem("annotator") || "");
 
@@ -25,6 +27,7 @@ function fill(list, values) {
 async function loadQueue() {
   const told = await ask("api/queue?annotator=" + who());
   items = told.items;
+  at = Math.max(0, items.findIndex((i) => i.key === current));
   pending = told.n_pending;
   $("annotator").replaceChildren(...told.annotators.map((n) => new Option(n, n, false, n === told.annotator)));
   $("annotator").closest("label").hidden = told.annotators.length < 2;
@@ -47,8 +50,11 @@ async function show(place, whole) {
   if (!items.length) return;
   at = Math.max(0, Math.min(place, items.length - 1));
   const load = ++loads;
-  const item = await ask(`api/item?annotator=${who()}&key=${encodeURIComponent(items[at].key)}${whole ? "&whole" : ""}`);
+  current = items[at].key;
+  ready = false;
+  const item = await ask(`api/item?annotator=${who()}&key=${encodeURIComponent(current)}${whole ? "&whole" : ""}`);
   if (load !== loads) return;
+  ready = true;
   $("title").textContent = item.trace_id;
   $("reason").textContent = "Why it is here: " + item.reason;
   $("badges").replaceChildren(...item.badges.map((b) => { const li = document.createElement("li"); li.textContent = b; return li; }));
@@ -61,7 +67,6 @@ async function show(place, whole) {
 }
 
 function setVerdict(value) {
-  verdict = value;
   for (const name of ["pass", "fail"]) $(name).setAttribute("aria-pressed", String(value === name));
   $("defer").setAttribute("aria-pressed", String(value === "defer"));
 }
@@ -84,14 +89,19 @@ function nextStep() {
 }
 
 async function say(value) {
-  if (!items.length) return;
-  const sent = { key: items[at].key, verdict: value, comment: $("comment").value };
+  if (!ready) return;
+  const key = current, sent = { key, verdict: value, comment: $("comment").value };
   if (value === "fail") Object.assign(sent, { code: $("code").value, severity: $("severity").value, category: $("category").value, first_failure_step: step });
-  await ask("api/label?annotator=" + who(), sent);
-  items[at].verdict = value;
-  attempt(loadQueue);
+  ready = false;
+  let told;
+  try { told = await ask("api/label?annotator=" + who(), sent); } finally { ready = current === key; }
+  const said = items.find((i) => i.key === key);
+  if (said) said.verdict = value;
   await show(nextIn(1, openOnly));
   $("main").focus({ preventScroll: true });
+  if (told.n) thank(told.n);
+  else if (!items.some(openOnly)) $("message").textContent = "That was the last one. Hand in when you are ready.";
+  loadQueue().catch(() => {});
 }
 
 const openOnly = (i) => !i.verdict;
@@ -113,8 +123,10 @@ async function undo() {
 async function handIn() {
   const told = await ask("api/hand-in?annotator=" + who(), {});
   await loadQueue();
-  $("message").textContent = told.n ? `Thank you: ${told.n} labels are handed in.` : "Nothing new to hand in.";
+  thank(told.n);
 }
+
+function thank(n) { $("message").textContent = n ? `Thank you: ${n} labels are handed in.` : "Nothing new to hand in."; }
 
 function startFail() { setVerdict("fail"); $("comment").focus(); }
 
@@ -149,7 +161,11 @@ $("jump").addEventListener("change", () => attempt(async () => {
   $("jump").blur();
   await show(place);
 }));
-$("filter").addEventListener("change", () => attempt(async () => { if (!wanted(items[at])) await show(items.findIndex(wanted)); $("filter").blur(); }));
+$("filter").addEventListener("change", () => attempt(async () => {
+  $("filter").blur();
+  if (!items.some(wanted)) throw new Error("There is none of this kind.");
+  if (!wanted(items[at])) await show(items.findIndex(wanted));
+}));
 $("annotator").addEventListener("change", () => { localStorage.setItem("annotator", $("annotator").value); attempt(start); });
 addEventListener("focus", () => attempt(loadQueue));
 
