@@ -39,14 +39,19 @@ def serve_home(
         listening = open_socket(host, port)
     except (OSError, OverflowError) as error:
         raise SettingsError(f"can not listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
-    where = listening.getsockname()
-    url = f"http://{f'[{where[0]}]' if ':' in where[0] else where[0]}:{where[1]}"
-    say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
-    say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
-    if browse:
-        browse(f"{url}/label/")  # without the token: others on this machine can read a command's arguments
-    page = labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token)
-    serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
+    with listening:
+        url = _url_of(listening.getsockname())
+        say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
+        say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
+        if browse:
+            browse(f"{url}/label/")  # without the token: others on this machine can read a command's arguments
+        page = labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token)
+        serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
+
+
+def _url_of(address: tuple[Any, ...]) -> str:
+    host, port = address[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def people_of(settings: Settings) -> People:

@@ -24,7 +24,7 @@ def _current(lake: LakeResource, where: str = "true") -> list[Annotation]:
 
 def _listed(rows: list[Annotation]) -> dict[str, Any]:
     told = [[a.source_file, a.source_line, a.annotator, a.code or a.comment] for a in rows[:50]]
-    return {"n_rows": len(rows), "rows": table(("file", "line", "annotator", "what was said"), told)}
+    return {"n_found": len(rows), "found": table(("file", "line", "annotator", "what was said"), told)}
 
 
 @dg.asset_check(asset="annotations", blocking=True)

@@ -75,7 +75,7 @@ def test_a_fail_without_a_reason_stops_the_run(place: Place) -> None:
     ]
     assert result(place, failures_explained, rows).passed
     found = result(place, failures_explained, [*rows, replace(BASE, code=None, comment=None)])
-    assert not found.passed and found.metadata["n_rows"].value == 1
+    assert not found.passed and found.metadata["n_found"].value == 1
     assert "1 of 3 fails" in str(found.description)
 
 
@@ -83,7 +83,7 @@ def test_a_failure_that_is_described_in_two_words_is_a_warning(place: Place) -> 
     rows = [replace(BASE, verdict="fail", code=None, comment="bad answer"), replace(BASE, verdict="fail", code="Bad")]
     found = result(place, failures_described, rows)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert found.metadata["n_rows"].value == 1
+    assert found.metadata["n_found"].value == 1
     assert result(place, failures_described, rows[1:]).passed
 
 

@@ -53,7 +53,7 @@ def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
     return dg.MaterializeResult(
-        metadata={**_shown(log, labels), **_rates(lake.lake, labels), **_agreement(labels), **_drift(labels)}
+        metadata={**_rates(lake.lake, labels), **_agreement(labels), **_drift(labels), **_shown(log, labels)}
     )
 
 
@@ -111,7 +111,7 @@ def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
         weighted = weighted_rate(outcomes, [r.weight for r in judged])
         told = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
         rows.append([batch, f"{len(judged)} of {len(sampled)}", *told])
-    names = ("batch", "judged", "failure rate of production", "unweighted: biased, the batch seeks failures")
+    names = ("batch", "judged", "failure rate of production", "unweighted (biased)")
     return {"failure_rates": table(names, rows[-50:])}
 
 

@@ -64,9 +64,7 @@ def _shown(lake: Lake, frame: list[Frame], rows: list[SampledTrace]) -> dict[str
         "batch": rows[0].batch if rows else "no traces to sample",
         "n_frame": rows[0].n_frame if rows else 0,
         "coverage": coverage_plot(frame, to_label),
-        "allocation": table(
-            ("traces", "in frame", "sampled", "share of frame", "share of sample"), allocation(frame, to_label)
-        ),
+        "allocation": table(("traces", "in frame", "sampled", "of frame", "of sample"), allocation(frame, to_label)),
         "unseen_share_at_most": round(saturation.unseen_share_at_most, 4),
         "saturation": dg.MetadataValue.text(saturation.advice),
         "preview": preview(to_label, SHOWN),

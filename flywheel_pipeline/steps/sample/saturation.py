@@ -24,7 +24,7 @@ class Saturation:
         """Return whether to go on, for people ("none new in the last 20" stops too early: up to 14 % are left)."""
         if not self.n_failures:
             return "go on: no failure was sorted into a mode yet"
-        told = f"at most {self.unseen_share_at_most:.0%} of failures are of a mode not seen yet (95 %)"
+        told = f"at most {self.unseen_share_at_most:.0%} of failures in unseen modes (95 %)"
         if self.n_failures < MIN_FAILURES:
             return f"go on: {told}, but {self.n_failures} failures are too few to tell; {MIN_FAILURES} would do"
         if self.unseen_share_at_most > ENOUGH:

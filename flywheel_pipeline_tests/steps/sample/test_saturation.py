@@ -12,7 +12,7 @@ from flywheel_pipeline.steps.sample import judge_saturation
     [
         ([], "go on: no failure"),
         ([0, 0], "go on: no failure"),
-        ([5, 5], "go on: at most 30% of failures are of a mode not seen yet (95 %), but 10 failures are too few"),
+        ([5, 5], "go on: at most 30% of failures in unseen modes (95 %), but 10 failures are too few"),
         ([20, 9, 1, 1], "go on: at most"),
         ([40, 30, 20, 10], "stop: at most 3%"),
     ],

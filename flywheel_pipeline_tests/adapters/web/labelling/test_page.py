@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +17,7 @@ from starlette.applications import Starlette
 from flywheel_pipeline.adapters.web import labelling_mount
 from flywheel_pipeline.adapters.web.labelling.guard import HEADERS
 from flywheel_pipeline.adapters.web.labelling.journal import Journal
-from flywheel_pipeline.commands.serve import label_source, people_of
+from flywheel_pipeline.commands.serve import label_source, people_of, serve_home
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline.steps.annotate import read_labels
 from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace, an_annotation
@@ -227,3 +230,41 @@ def test_a_journal_that_somebody_damaged_is_told_with_its_line(place: Place, cli
 def test_what_was_judged_before_is_not_in_the_queue(place: Place, client: TestClient) -> None:
     place.lake.write("sampled_traces", [a_sampled_trace(trace_id="t1"), a_sampled_trace(trace_id="t2", to_label=False)])
     assert [i["key"] for i in queue(client)["items"]] == ["t1"]
+
+
+def test_flywheel_label_serves_the_page_and_ends_in_order(place: Place) -> None:
+    command = (
+        sys.executable,
+        "-m",
+        "flywheel_pipeline.cli",
+        "label",
+        "--home",
+        str(place.root),
+        "--port",
+        "0",
+        "--no-browser",
+    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = [process.stdout.readline() for _ in range(2)][1]
+    url = told.removeprefix("Labelling page: ").strip()
+    try:
+        assert b"<title>Labelling</title>" in urllib.request.urlopen(url, timeout=20).read()
+        assert len(json.load(urllib.request.urlopen(url + "api/queue", timeout=20))["items"]) == 5
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_the_token_is_not_among_the_arguments_of_the_browser(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYWHEEL_TOKEN", "s3cret")
+    opened, said = [], []
+
+    def browse(url: str) -> None:
+        opened.append(url)
+        raise KeyboardInterrupt  # before it serves
+
+    with pytest.raises(KeyboardInterrupt):
+        serve_home(place.root, "127.0.0.1", 0, said.append, browse)
+    assert "s3cret" not in "".join([*opened, *said]) and opened[0].endswith("/label/")
