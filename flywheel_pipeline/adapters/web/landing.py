@@ -47,7 +47,7 @@ class LandingFile:
         if self._path is None:
             self._open()
         try:
-            _write_all(self._fd, data)
+            write_all(self._fd, data)
             os.fsync(self._fd)
         except OSError:
             self._give_up()
@@ -84,7 +84,7 @@ class LandingFile:
             os.close(fd)  # another process took it for a leftover between these two lines
         self._fd, self._path, self._size, self._opened = fd, self.folder / name, 0, time.monotonic()
         try:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError:
             self._give_up()
             raise
@@ -143,7 +143,7 @@ def _finish(fd: int, path: Path) -> None:
         path.rename(path.with_name(path.name.removesuffix(OPEN)))
     else:
         path.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _whole_lines(fd: int) -> int:
@@ -158,13 +158,14 @@ def _whole_lines(fd: int) -> int:
     return 0
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it: one call may write a part."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names in a folder as durable as the content of its files."""
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     with _closing(fd):

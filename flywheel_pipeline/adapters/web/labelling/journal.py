@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.adapters.web.landing import sync_folder, write_all
 from flywheel_pipeline.durable import replace_text
 from flywheel_pipeline.errors import CorruptFileError
 
@@ -61,7 +62,7 @@ class Journal:
             line = json.dumps(event).encode() + b"\n"
             if torn:  # what was never acknowledged goes, so that the next event begins a line
                 os.ftruncate(fd, self._end_of_lines())
-            _write_all(fd, line)
+            write_all(fd, line)
             os.fsync(fd)
 
     def hand_in(self, name: str, rows: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) -> None:
@@ -76,15 +77,13 @@ class Journal:
     @contextmanager
     def _locked(self) -> Iterator[int]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
+            if is_new:
+                sync_folder(self.path.parent)
+                sync_folder(self.labels)
             yield fd
         finally:
             os.close(fd)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

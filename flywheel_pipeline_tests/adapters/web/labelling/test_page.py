@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -268,3 +269,20 @@ def test_the_token_is_not_among_the_arguments_of_the_browser(place: Place, monke
     with pytest.raises(KeyboardInterrupt):
         serve_home(place.root, "127.0.0.1", 0, said.append, browse)
     assert "s3cret" not in "".join([*opened, *said]) and opened[0].endswith("/label/")
+
+
+def test_an_action_is_synced_to_the_disk_before_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    really = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        really(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    journal = Journal(tmp_path, "mira")
+    journal.append({"event": "label"})
+    file, folder = journal.path.stat().st_ino, journal.path.parent.stat().st_ino
+    assert folder in synced and synced[-1] == file  # the name of a new file, and then what is in it
+    journal.append({"event": "undo"})
+    assert synced[-1] == file and synced.count(file) == 2
