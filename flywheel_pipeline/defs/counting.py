@@ -66,13 +66,16 @@ def _within(item: Any) -> int:
     if not isinstance(item, dict):
         return 1
     if isinstance(item.get("data"), dict) and not {"trace_id", "traceId", "verdict"} & set(item):
-        return max(1, sum(isinstance(a, dict) for a in item.get("annotations") or ()))
+        return max(1, sum(isinstance(a, dict) for a in _listed(item.get("annotations"))))
     given = item.get("responses") if isinstance(item.get("fields"), dict) else None
-    if isinstance(given, dict):
-        given = [r for rs in given.values() if isinstance(rs, list) for r in rs]
-    people = {str(r.get("user_id")) for r in given or () if isinstance(r, dict)}
+    answers = [r for rs in given.values() for r in _listed(rs)] if isinstance(given, dict) else _listed(given)
+    people = {str(r.get("user_id")) for r in answers if isinstance(r, dict)}
     flat = [v for k, v in item.items() if str(k).endswith(".responses.users") and isinstance(v, list)]
     return max(1, len(people | {str(u) for users in flat for u in users}))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _count_sheet(data: bytes) -> int:
