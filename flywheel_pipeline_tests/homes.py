@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.commands.homes import init_home
@@ -59,6 +62,12 @@ def a_home(path: Path) -> Place:
     init_home(path)
     (path / "flywheel.yaml").write_text("automation: {settle_seconds: 0}\n")
     return Place(path)
+
+
+def an_instance() -> AbstractContextManager[dg.DagsterInstance]:
+    """Dagster's own storage for one test; what steps print is not kept, which would leave a `tail` a stream behind."""
+    module = "dagster._core.storage.noop_compute_log_manager"
+    return dg.instance_for_test(overrides={"compute_logs": {"module": module, "class": "NoOpComputeLogManager"}})
 
 
 def some_traces(n: int, day: str = "2025-06-02") -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from flywheel_pipeline.defs.assets.annotations import annotations
+from flywheel_pipeline.defs.checks import rows_match_label_files
 from flywheel_pipeline.defs.label_checks import (
     annotators_known,
     both_verdicts_present,
@@ -17,8 +19,8 @@ from flywheel_pipeline.defs.label_checks import (
     no_unresolved_contradictions,
 )
 from flywheel_pipeline.records import Annotation
-from flywheel_pipeline_tests.builders import an_annotation
-from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+from flywheel_pipeline_tests.builders import a_trace, an_annotation
+from flywheel_pipeline_tests.homes import Place, a_home
 
 BASE = an_annotation(annotator="mira", is_current=True)
 ASKING = (annotators_known, no_unresolved_contradictions)
@@ -100,18 +102,19 @@ def test_many_deferrals_are_a_warning(place: Place, n_defer: int, passed: bool) 
 
 
 def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) -> None:
-    place.put_traces("a.jsonl", *some_traces(3))
+    place.lake.write("raw_traces", [a_trace(trace_id=f"2025-06-02-{i}") for i in range(3)], part="2025-06-02")
     first = place.put_labels(
         "one.csv", "trace_id,verdict,comment\n2025-06-02-0,fail,made it all up\n2025-06-02-1,pass,\n"
     )
-    assert place.turn().success
+    annotations(lake=place.resource, bench=place.bench)
     first.unlink()
     place.put_labels("two.csv", "trace_id,verdict\n2025-06-02-2,pass\n")
-    assert place.turn().success
+    annotations(lake=place.resource, bench=place.bench)
     rows = place.lake.frame("select trace_id, verdict, source_file from annotations where is_current order by trace_id")
     assert rows.values.tolist() == [
         ["2025-06-02-0", "fail", "one.csv"], ["2025-06-02-1", "pass", "one.csv"], ["2025-06-02-2", "pass", "two.csv"],
     ]  # fmt: skip
-    assert any("rows_match_label_files" in line and "one.csv" in line for line in place.said)
-    assert place.turn().success
+    told = rows_match_label_files(lake=place.resource, bench=place.bench)
+    assert not told.passed and told.severity == dg.AssetCheckSeverity.WARN and "one.csv" in (told.description or "")
+    annotations(lake=place.resource, bench=place.bench)
     assert place.one("select count(*) from annotations") == 3

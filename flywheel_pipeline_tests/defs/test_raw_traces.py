@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.partitions import contiguous, range_tags
-from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_a_changed_setting_reads_the_files_again(place: Place) -> None:
 
 def test_a_backfill_of_a_week_is_one_run(place: Place) -> None:
     defs = build_definitions(place.bench.settings)
-    with dg.instance_for_test() as instance:
+    with an_instance() as instance:
         defs.resolve_job_def("read_trace_files").execute_in_process(instance=instance)
         done = defs.resolve_job_def("capture").execute_in_process(
             instance=instance, tags=range_tags(["2025-06-01", "2025-06-07"])

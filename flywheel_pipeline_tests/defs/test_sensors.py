@@ -15,12 +15,12 @@ from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.assets.raw_traces import write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.sensors import look, request_days
-from flywheel_pipeline_tests.homes import Place, a_home, some_traces
+from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
+    with an_instance() as made:
         yield made
 
 

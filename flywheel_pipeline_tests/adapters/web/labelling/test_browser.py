@@ -23,7 +23,7 @@ from flywheel_pipeline.defs.sensors import look
 from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace
-from flywheel_pipeline_tests.homes import Place, a_home
+from flywheel_pipeline_tests.homes import Place, a_home, an_instance
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e .[dev]")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -75,7 +75,7 @@ def page(url: str) -> Iterator[playwright.Page]:
 
 def take_in(place: Place) -> None:
     """Do what the sensor does, and what its run begins with."""
-    with dg.instance_for_test() as instance:
+    with an_instance() as instance:
         result = look(dg.build_sensor_context(instance=instance), place.bench, "labels", "label_files", "label_batch")
         assert isinstance(result, dg.SensorResult) and len(result.run_requests or []) == 1
         job = build_definitions(load_settings(place.root, {})).resolve_job_def("label_batch")
