@@ -14,22 +14,23 @@ import re
 from typing import Any
 
 JOINER = "\u2060"
-_MARK = re.compile(rf"(\{{)({JOINER}*)(?=[{{%#])")
-_MADE = re.compile(rf"(\{{){JOINER}({JOINER}*)(?=[{{%#])")
-_LOADED = re.compile(rf"\A(\s*(?:file|package):)({JOINER}*)", re.I)
-_KEPT = re.compile(rf"\A(\s*(?:file|package):){JOINER}({JOINER}*)", re.I)
-_REFERENCE = re.compile(rf"\s*(file://|package:(?!{JOINER}))", re.I)
-_IN_JSON = re.compile(r"(?<=\{)[{%#]")
+_MARK = re.compile(rf"(\{{(?={JOINER}*[{{%#])|#(?={JOINER}*\}}))")
+_MADE = re.compile(rf"(\{{(?={JOINER}+[{{%#])|#(?={JOINER}+\}})){JOINER}")
+"""How templates and comments begin; and how comments end, which alone is an error."""
+_LOADED = re.compile(rf"\A(\s*(?:file|package))(?={JOINER}*:)", re.I)
+_KEPT = re.compile(rf"\A(\s*(?:file|package)){JOINER}(?={JOINER}*:)", re.I)
+_REFERENCE = re.compile(r"\s*(?:file://|package:)", re.I)
+_IN_JSON = re.compile(r"(?<=\{)[{%#]|(?<=#)\}")
 
 
 def inert(text: str) -> str:
     """Return a text that promptfoo shows as it is; `active` is the inverse."""
-    return _LOADED.sub(rf"\1{JOINER}\2", _MARK.sub(rf"\1{JOINER}\2", text))
+    return _LOADED.sub(rf"\1{JOINER}", _MARK.sub(rf"\1{JOINER}", text))
 
 
 def active(text: str) -> str:
     """Return the text as it was before `inert`."""
-    return _MADE.sub(r"\1\2", _KEPT.sub(r"\1\2", text))
+    return _MADE.sub(r"\1", _KEPT.sub(r"\1", text))
 
 
 def is_reference(text: str) -> bool:

@@ -21,7 +21,8 @@ def _make(row: Row, carry: Row) -> Item:
     outputs = None if row["reference"] is None else {"answer": row["reference"]}
     return present({
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"golden_set/{row['case_id']}")),
-        "inputs": {"messages": row["messages"]}, "outputs": outputs, "metadata": carry, "split": row["split"],
+        "inputs": {"messages": row["messages"]}, "outputs": outputs, "metadata": carry,
+        "split": row["split"],
     })  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def _tell(item: Item, convert: Convert) -> Told:
     asked = conversation(mapping(item.get("inputs"), "inputs"), convert)
     split = item.get("split")
     row = {
-        **asked.row, "reference": answer(item.get("outputs") or item.get("reference_outputs")),
+        **asked.row, "reference": answer(item.get("reference_outputs") or item.get("outputs")),
         "split": split if split in SPLITS else None, "source_trace_id": item.get("source_run_id"),
     }  # fmt: skip
     return told(row, [f"inputs.{k}" for k in asked.dropped], item, _KNOWN)

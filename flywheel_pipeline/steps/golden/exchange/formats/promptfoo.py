@@ -52,9 +52,14 @@ def _asserts(row: Row) -> list[Item]:
     found = [{"type": "llm-rubric", "value": inert(as_rubric(row["criteria"]))}] if row["criteria"] else []
     reference = row["reference"]
     if reference:
-        short = len(reference.split()) <= _WORDS and not re.search(r"[.!?:]\s*$", reference)
-        found.append({"type": "icontains" if short else "factuality", "value": inert(reference)})
+        found.append({"type": "icontains" if _literal(reference) else "factuality", "value": inert(reference)})
     return found
+
+
+def _literal(reference: str) -> bool:
+    """Return whether a right answer holds these very words."""
+    short = len(reference.split()) <= _WORDS and not re.search(r"[.!?:\s]$|^\s", reference)
+    return short and inert(reference) == reference
 
 
 def _tell(item: Item, convert: Convert) -> Told:
@@ -107,7 +112,9 @@ def _carried(item: Item) -> Row:
 
 def _altered(row: Row) -> dict[str, str]:
     marked = [k for k in ("input", "reference", "criteria") if isinstance(row.get(k), str) and inert(row[k]) != row[k]]
-    return {k: "an invisible U+2060 within a template or file mark keeps promptfoo from running it" for k in marked}
+    told = {k: "an invisible U+2060 within a template or file mark keeps promptfoo from running it" for k in marked}
+    ends = {"end of input": "promptfoo takes the line end off"} if row["input"].endswith("\n") else {}
+    return {**told, **ends}
 
 
 YAML = Format(
