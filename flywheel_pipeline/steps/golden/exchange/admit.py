@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.ports import Embed
-from flywheel_pipeline.records import GoldenCase
+from flywheel_pipeline.records import KINDS, GoldenCase
 from flywheel_pipeline.steps.golden.cases import content_id
 from flywheel_pipeline.steps.golden.exchange.read import ReadRow
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, case_of, row_of
@@ -37,24 +37,32 @@ def admit_cases(
 ) -> Admitted:
     """Return the cases to add; nothing that exists is changed.
 
-    The id follows from the content. `taken` are ids that may not come again, `kind` is the kind of a case whose item
-    does not say one, `source` goes into `added_in`. The family is that of a case here that it nearly repeats or
-    shares the trace with, else the one it had where it was exported; the family decides the split.
+    The id follows from the kind and the conversation. An item that says no kind is the case here of any kind with this
+    conversation, else of the kind `kind`. `taken` are ids that may not come again, `source` goes into `added_in`. The
+    family is that of a case here that it nearly repeats or shares the trace with, else the one it had where it was
+    exported; the family decides the split.
     """
     known = {content_id(c.kind, json.loads(c.messages)): c for c in existing} | {c.case_id: c for c in existing}
+    here = {*known, *taken}
     new: dict[str, Row] = {}
     differing: list[tuple[int, str, str]] = []
     for read in rows:
-        row = {**read.row, "kind": read.row.get("kind") or kind}
-        case_id = content_id(row["kind"], row["messages"])
+        row = _identified(read.row, kind, {*here, *new})
+        case_id = row["case_id"]
         same = row_of(known[case_id]) if case_id in known else new.get(case_id)
-        if same is not None:
-            names = [k for k in SPECS if k in row and k not in _OWN and row[k] != same.get(k)]
-            differing += [(read.line, case_id, ", ".join(names))] if names else []
-        elif case_id not in taken:
-            new[case_id] = {**row, "case_id": case_id, "added_in": source}
+        if same is None and case_id not in here:
+            new[case_id] = {**row, "added_in": source}
+        names = [k for k in SPECS if k in row and k not in _OWN and row[k] != same.get(k)] if same else []
+        differing += [(read.line, case_id, ", ".join(names))] if names else []
     added = _with_families(list(new.values()), existing, embed)
     return Admitted(tuple(added), len(rows) - len(added), tuple(differing))
+
+
+def _identified(row: Row, kind: str, here: Collection[str]) -> Row:
+    kinds = [row["kind"]] if row.get("kind") else [kind, *KINDS]
+    ids = {k: content_id(k, row["messages"]) for k in kinds}
+    chosen = next((k for k, i in ids.items() if i in here), kinds[0])
+    return {**row, "kind": chosen, "case_id": ids[chosen]}
 
 
 def _with_families(rows: Sequence[Row], existing: Sequence[GoldenCase], embed: Embed) -> list[GoldenCase]:

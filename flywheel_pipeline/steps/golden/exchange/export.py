@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.exchange.files import read_items, write_items
@@ -65,8 +66,13 @@ def _lost(form: Format, rows: Sequence[Row], data: bytes) -> tuple[Loss, ...]:
     lost: Counter[tuple[str, str]] = Counter()
     for row, item in zip(rows, found, strict=True):
         back = _back(form, item.item)
-        lost.update((k, _reason(form, row, k)) for k in SPECS if back.get(k) != row[k])
+        lost.update((k, _reason(form, row, k)) for k in SPECS if not _same(back.get(k), row[k]))
     return tuple(Loss(what, n, reason) for (what, reason), n in lost.items())
+
+
+def _same(back: Any, value: Any) -> bool:
+    """Return whether a field came back; of an empty list nothing needs to."""
+    return bool(back == value) or (back is None and value == [])
 
 
 def _back(form: Format, item: Item) -> Row:
@@ -81,7 +87,7 @@ def _reason(form: Format, row: Row, name: str) -> str:
         return "numbers that are none (NaN, infinite) are written as null"
     if name in form.where or form.metadata:
         return "comes back otherwise than it was"
-    return f"{form.name} has no place for it"
+    return f"{form.name} has no place for them"
 
 
 def _changed(form: Format, rows: Sequence[Row]) -> tuple[Loss, ...]:

@@ -52,6 +52,11 @@ def _csv(items: Sequence[Item]) -> bytes:
     return out.getvalue().encode("utf-8", "replace")
 
 
+def is_table(name: str) -> bool:
+    """Return whether a file of this name has rows of cells."""
+    return PurePath(name).suffix.lower() in (".csv", ".tsv")
+
+
 def read_items(name: str, data: bytes) -> Iterator[Found]:
     """Yield the items of a file: by its ending, or where that says nothing by how it begins."""
     if len(data) > MAX_BYTES:
@@ -65,11 +70,12 @@ def read_items(name: str, data: bytes) -> Iterator[Found]:
     if not text.strip():
         yield Found(0, {}, "", "the file is empty")
     else:
-        yield from _items(PurePath(name).suffix.lower(), text)
+        yield from _items(name, text)
 
 
-def _items(ending: str, text: str) -> Iterator[Found]:
-    if ending in (".csv", ".tsv"):
+def _items(name: str, text: str) -> Iterator[Found]:
+    ending = PurePath(name).suffix.lower()
+    if is_table(name):
         yield from _csv_items(text)
     elif ending in (".yaml", ".yml"):
         yield from (_checked(line, item, problem) for line, item, problem in yaml_items(text, HOLDERS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,9 +47,19 @@ class LossReport:
         """Return the report for people."""
         places: dict[str, list[str]] = {}
         for name, place in self.where.items():
-            places.setdefault(place, []).append(name)
-        told = [f"  {place}: {', '.join(names)}" for place, names in places.items()]
-        lost = [f"lost: {x.what} of {x.cases} cases: {x.reason}" for x in self.lost]
-        changed = [f"changed: {x.what} of {x.cases} cases: {x.reason}" for x in self.changed]
-        out = [f"left out: {len(x.case_ids)} cases: {x.reason}" for x in self.left_out]
-        return [f"{self.written} of {self.cases} cases", *told, *(lost or ["nothing is lost"]), *changed, *out]
+            if place != name:
+                places.setdefault(place, []).append(name)
+        return [
+            f"{self.written} of {self.cases} cases are written",
+            *(f"  {', '.join(names)}: in {place}" for place, names in places.items()),
+            *(_together("lost", self.lost) or ["nothing is lost"] * bool(self.written)),
+            *_together("changed", self.changed),
+            *(f"left out: {len(x.case_ids)} cases {x.reason}" for x in self.left_out),
+        ]
+
+
+def _together(word: str, losses: Sequence[Loss]) -> list[str]:
+    found: dict[tuple[int, str], list[str]] = {}
+    for x in losses:
+        found.setdefault((x.cases, x.reason), []).append(x.what)
+    return [f"{word}: {', '.join(names)} of {n} cases: {reason}" for (n, reason), names in found.items()]

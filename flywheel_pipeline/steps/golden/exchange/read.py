@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.records import KINDS
-from flywheel_pipeline.steps.golden.exchange.files import Found, read_items
+from flywheel_pipeline.steps.golden.exchange.files import Found, is_table, read_items
 from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item
 from flywheel_pipeline.steps.golden.exchange.formats import FORMATS
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, case_of, to_text
@@ -64,7 +64,7 @@ def read_cases(name: str, data: bytes, form: Format | None, convert: Convert, cl
     an answer at its end is the reference.
     """
     found = list(read_items(name, data))
-    chosen = form or recognise([f.item for f in found if not f.problem])
+    chosen = form or recognise([f.item for f in found if not f.problem], is_table(name))
     rows: list[ReadRow] = []
     rejected: list[Rejected] = []
     for item in found:
@@ -76,10 +76,9 @@ def read_cases(name: str, data: bytes, form: Format | None, convert: Convert, cl
     return ReadFile(chosen.name if chosen else "unknown", tuple(rows), tuple(rejected))
 
 
-def recognise(items: Sequence[Item]) -> Format | None:
+def recognise(items: Sequence[Item], table: bool) -> Format | None:
     """Return the format that the items look like, by the first of them; None for none."""
-    csv = bool(items) and all(isinstance(v, str) for v in items[0].values())
-    fitting = [f for f in FORMATS if (f.container == "csv") == csv]
+    fitting = [f for f in FORMATS if f.container == "csv" or not table]
     return next((f for f in fitting if items and f.mine(items[0])), None)
 
 

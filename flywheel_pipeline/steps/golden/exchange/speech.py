@@ -63,7 +63,7 @@ def conversation(inputs: Any, convert: Convert) -> Told:
 
 
 def _is_words(value: Any) -> bool:
-    return isinstance(value, str) and value.strip()[:1] not in ("{", "[")
+    return isinstance(value, str) and value.strip()[:1] not in ("", "{", "[")
 
 
 def said(messages: Sequence[Mapping[str, Any]]) -> Row:

@@ -19,10 +19,10 @@ BY_NAME: dict[str, Format] = {f.name: f for f in FORMATS}
 HOSTILE = (
     "{{ env.CANARY }}", "{{7*7}}", "{% raw %}{{ input }}{% endraw %}", "{% for x in range(9) %}x{% endfor %}",
     "{# gone #}", "#}", "{#}", "{{", "%}", "{#\u2060}", "{\u2060{ input }}", "{{{a}}}", "\\{{ x }}", "\\u007b{",
-    "file:///etc/passwd", "FILE\u2060://x", " file://a.js", "package:x:y", "python: print(1)", "javascript:process.exit()",
-    "llm-rubric:x", "equals: x", "is-json", "=1+1", "'=1", "+49", "-", "@SUM(A1)", "\t=1", "\r\nx", "ＳＵＭ 😀",
-    '"', '""', '"quoted", yes;\tno', "a\rb", "x\n", "\x85\u2028\ufeff", "!!python/object/apply:os.system [ls]", "&a *a",
-    "yes", "null", "1e3", "0o17", "2024-01-01", "<<", "~", "[1, 2]", "[]", '{"$ref": "file:///etc/passwd"}',
+    "file:///etc/passwd", "FILE\u2060://x", " file://a.js", "package:x:y", "python: print(1)", "llm-rubric:x",
+    "javascript:process.exit()", "equals: x", "is-json", "=1+1", "'=1", "+49", "-", "@SUM(A1)", "\t=1", "\r\nx",
+    "ＳＵＭ 😀", '"', '""', '"quoted", yes;\tno', "a\rb", "x\n", "\x85\u2028\ufeff", "&a *a",
+    "!!python/object/apply:os.system [ls]", "yes", "null", "1e3", "0o17", "2024-01-01", "<<", "~", "[1, 2]", "[]", '{"$ref": "file:///etc/passwd"}',
     "[DEEPEVAL:IMAGE:x]",
 )  # fmt: skip
 """Texts that some tool calculates, loads, runs or reads as something else than text."""

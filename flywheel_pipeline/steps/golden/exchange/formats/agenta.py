@@ -50,5 +50,5 @@ FORMAT = Format(
     "agenta", "csv",
     {"input": "input", "messages": "messages", "reference": "correct_answer", "case_id": "__dedup_id__"},
     _make, _tell, lambda i: "correct_answer" in i or any(k in i for k in _DEDUP),
-    "a column each", _carried, altered=quoted,
+    "columns of their own", _carried, altered=quoted,
 )  # fmt: skip

@@ -67,7 +67,7 @@ def _tell(item: Item, convert: Convert) -> Told:
         raise ValueError("its vars are in another file: put them into the test")
     held = {k: _read(k, v) for k, v in mapping(item.get("vars"), "vars").items()}
     asked = conversation(_inputs(held), convert)
-    asserts = [a for a in item.get("assert") or [] if isinstance(a, Mapping)]
+    asserts = _assertions(item.get("assert"))
     rubrics = [a for a in asserts if a.get("type") in _RUBRICS and _is_text(a.get("value"))]
     answers = [a for a in asserts if a.get("type") in _ANSWERS and _is_text(a.get("value"))]
     row = {
@@ -78,6 +78,12 @@ def _tell(item: Item, convert: Convert) -> Told:
     unused = [f"assert {a.get('type')}" for a in asserts if a not in rubrics and a not in answers[:1]]
     dropped = [f"vars.{k}" for k in asked.dropped if k not in ("input", "messages", "context")]
     return told(row, [*dropped, *unused], item, _KNOWN)
+
+
+def _assertions(value: Any) -> list[Mapping[str, Any]]:
+    if value is not None and not isinstance(value, list):
+        raise ValueError("assert must be a list")
+    return [a for a in value or [] if isinstance(a, Mapping)]
 
 
 def _inputs(held: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -161,5 +167,5 @@ CSV = Format(
      "reference": "__expected factuality or icontains"},
     lambda row, carry: _flat(_make(row, carry)), lambda item, convert: _tell(_test(item), convert),
     lambda i: any(k.startswith(("__expected", "__description", "__metadata:")) for k in i),
-    "__metadata:", lambda item: _carried(_test(item)), altered=lambda row: {**_altered(row), **quoted(row)},
+    "__metadata:… columns", lambda item: _carried(_test(item)), altered=lambda row: {**_altered(row), **quoted(row)},
 )  # fmt: skip
