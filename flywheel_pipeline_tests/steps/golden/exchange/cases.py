@@ -22,7 +22,8 @@ HOSTILE = (
     "file:///etc/passwd", "FILE\u2060://x", " file://a.js", "package:x:y", "python: print(1)", "llm-rubric:x",
     "javascript:process.exit()", "equals: x", "is-json", "=1+1", "'=1", "+49", "-", "@SUM(A1)", "\t=1", "\r\nx",
     "ＳＵＭ 😀", '"', '""', '"quoted", yes;\tno', "a\rb", "x\n", "\x85\u2028\ufeff", "&a *a",
-    "!!python/object/apply:os.system [ls]", "yes", "null", "1e3", "0o17", "2024-01-01", "<<", "~", "[1, 2]", "[]", '{"$ref": "file:///etc/passwd"}',
+    "!!python/object/apply:os.system [ls]", "yes", "null", "1e3", "0o17", "2024-01-01", "<<", "~", "[1, 2]", "[]",
+    '{"$ref": "file:///etc/passwd"}',
     "[DEEPEVAL:IMAGE:x]",
 )  # fmt: skip
 """Texts that some tool calculates, loads, runs or reads as something else than text."""

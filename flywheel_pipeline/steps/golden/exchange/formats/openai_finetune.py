@@ -10,6 +10,7 @@ from flywheel_pipeline.steps.golden.exchange.formats.common import told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 from flywheel_pipeline.steps.golden.exchange.speech import conversation
 
+_EXAMPLE = {"messages", "tools", "parallel_tool_calls", "functions"}
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 
 
@@ -37,5 +38,5 @@ def _tell(item: Item, convert: Convert) -> Told:
 FORMAT = Format(
     "openai-finetune", "jsonl",
     {"messages": "messages", "input": "messages", "reference": "messages, the last"},
-    _make, _tell, lambda i: isinstance(i.get("messages"), list) and "case_id" not in i, refuse=_refuse, alone=True,
+    _make, _tell, lambda i: "messages" in i and set(i) <= _EXAMPLE, refuse=_refuse, alone=True,
 )  # fmt: skip
