@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MAX_NODES = 2_000_000
 """Values of a document, those behind an alias counted each time: a few lines of aliases can stand for billions."""
 
@@ -26,7 +27,7 @@ class _Text(str):
     """A value, as opposed to a key."""
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(_BaseDumper):  # type: ignore[misc]
     """Writes every value in double quotes, and never an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -34,12 +35,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_representer(_Text, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+_Dumper.add_representer(_Text, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'))
 
 
 def dump_yaml(value: Any) -> str:
     """Return a YAML document."""
-    return str(yaml.dump(_marked(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**31))
+    return str(yaml.dump(_marked(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30))
 
 
 def _marked(value: Any) -> Any:
