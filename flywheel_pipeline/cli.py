@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from flywheel_pipeline.errors import FlywheelError
+from flywheel_pipeline.records import KINDS, SPLITS
 
 
 class FriendlyGroup(click.Group):
@@ -159,8 +160,8 @@ REPORT = click.option(
 @golden.command("export")
 @HOME
 @click.option("--format", "form", required=True, help="The format; a wrong one lists those there are.")
-@click.option("--split", "splits", multiple=True, type=click.Choice(["train", "dev", "test"]), help="Default: all.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(["failure", "happy_path", "synthetic"]))
+@click.option("--split", "splits", multiple=True, type=click.Choice(SPLITS), help="Default: all.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS))
 @REPORT
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def export_golden(home: Path | None, file: Path, form: str, report: Path | None, **chosen: tuple[str, ...]) -> None:
@@ -174,9 +175,7 @@ def export_golden(home: Path | None, file: Path, form: str, report: Path | None,
 @golden.command("import")
 @HOME
 @click.option("--format", "form", default="auto", show_default=True, help="The format; auto goes by the content.")
-@click.option(
-    "--kind", type=click.Choice(["failure", "happy_path", "synthetic"]), default="synthetic", show_default=True
-)
+@click.option("--kind", type=click.Choice(KINDS), default="synthetic", show_default=True)
 @REPORT
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def import_golden(home: Path | None, file: Path, form: str, kind: str, report: Path | None) -> None:

@@ -42,9 +42,12 @@ def export_golden(
     """Write the cases of the chosen splits and kinds (default: all) to `file`; returns what to tell.
 
     Raises:
-        HomeError: there is no such format, no such case, or none that the format may hold.
+        HomeError: there is no such format, no such case, none that the format may hold, or `file` would be in the
+            golden set's own folder.
     """
     settings, chosen = _settings(home), _format(form)
+    if file.resolve().is_relative_to((settings.home / FILE).parent.resolve()):
+        raise HomeError(f"{file} is in the folder of the golden set itself, which is only ever added to.")
     cases = [c for c in _cases(settings) if (not splits or c.split in splits) and (not kinds or c.kind in kinds)]
     made = export_cases(cases, chosen)
     if report:
@@ -56,9 +59,10 @@ def export_golden(
         )
     with replacing(file) as temporary:
         temporary.write_bytes(made.data)
-    n_test = sum(c.split == "test" for c in cases)
+    out = {i for x in made.loss.left_out for i in x.case_ids}
+    n_test = sum(c.split == "test" and c.case_id not in out for c in cases)
     warning = [f"{n_test} cases are of the test split: prompts tuned on them elsewhere make the gate's word worthless"]
-    return [f"{file} ({form}):", *made.loss.lines(), *(warning if n_test and not chosen.alone else [])]
+    return [f"{file} ({form}):", *made.loss.lines(), *(warning if n_test else [])]
 
 
 def import_golden(home: Path | None, file: Path, form: str, kind: str, report: Path | None) -> list[str]:

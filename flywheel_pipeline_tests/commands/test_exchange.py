@@ -161,4 +161,8 @@ def test_what_can_not_be_says_why(place, tmp_path):
     assert "There is no format 'x'" in refused(place, "import", "--format", "x", tmp_path / "x.jsonl")
     nowhere = Place(tmp_path / "nowhere")
     assert "flywheel init" in refused(nowhere, "import", tmp_path / "x.jsonl")
+    put(place, CASES)
+    before = (place.root / FILE).read_bytes()
+    assert "only ever added to" in refused(place, "export", "--format", "jsonl", place.root / FILE)
+    assert (place.root / FILE).read_bytes() == before
     assert not list(tmp_path.glob("a*")) and not nowhere.root.exists()

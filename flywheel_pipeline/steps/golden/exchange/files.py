@@ -25,7 +25,10 @@ csv.field_size_limit(2**31 - 1)  # the file is in memory already
 
 @dataclass(frozen=True)
 class Found:
-    """An item of a file, or the problem that keeps it from being read; of a JSON array, `line` is its number."""
+    """An item of a file, or the problem that keeps it from being read; of a JSON array, `line` is its number.
+
+    `raw` is how it begins in the file, where there are lines.
+    """
 
     line: int
     item: Item
@@ -88,7 +91,8 @@ def _items(name: str, text: str) -> Iterator[Found]:
 def _checked(line: int, item: Any, problem: str = "", raw: str = "") -> Found:
     if not problem and not isinstance(item, dict):
         problem = "must be an object"
-    return Found(line, item if isinstance(item, dict) else {}, (raw or str(item))[:200], problem)
+        raw = raw or str(item)
+    return Found(line, item if isinstance(item, dict) else {}, raw[:200], problem)
 
 
 def _json_items(text: str) -> Iterator[Found]:

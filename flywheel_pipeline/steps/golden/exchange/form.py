@@ -48,5 +48,3 @@ class Format:
     """Why a case can not be told in this format; empty: it can."""
     altered: Callable[[Row], Mapping[str, str]] = field(default=lambda _: {})
     """{what: why} of the texts that the target sees otherwise than they are."""
-    alone: bool = False
-    """Whether a reader of this format must never see the test and dev splits: it trains on them."""

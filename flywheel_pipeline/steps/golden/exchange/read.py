@@ -72,7 +72,8 @@ def read_cases(name: str, data: bytes, form: Format | None, convert: Convert, cl
             rows.append(_row(item, chosen, convert, clean))
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-            rejected.append(Rejected(item.line, reason, item.raw.encode("utf-8", "replace").decode()))
+            excerpt = (item.raw or str(item.item))[:200]
+            rejected.append(Rejected(item.line, reason, excerpt.encode("utf-8", "replace").decode()))
     return ReadFile(chosen.name if chosen else "unknown", tuple(rows), tuple(rejected))
 
 
@@ -112,7 +113,7 @@ def read_item(form: Format, item: Item, convert: Convert) -> ReadRow:
 
 def _theirs(told: Row, carried: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """Return the fields that count of another tool's item, and the names in its metadata that do not."""
-    said = {**{k: v for k, v in carried.items() if k in _THEIRS and k not in ("messages", "input")}, **told}
+    said = {**{k: v for k, v in carried.items() if k not in ("messages", "input")}, **told}
     row = {k: said[k] for k in _THEIRS if said.get(k) is not None}
     for name in ("reference", "criteria", "source_trace_id"):
         if name in row:

@@ -109,9 +109,11 @@ def last_turn(row: Row) -> tuple[Row, str]:
 
 
 def check_conversation(row: Row) -> None:
-    """Raise ValueError unless the row's conversation is one that ends with a message of the user."""
+    """Raise ValueError unless the row's conversation is one that ends with a message of the user, which is `input`."""
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, Mapping) for m in messages):
         raise ValueError("no question was found in it")
     if messages[-1].get("role") != "user" or not text_of(messages[-1].get("content")).strip():
         raise ValueError("the conversation must end with a message of the user")
+    if row.get("input") != text_of(messages[-1].get("content")):
+        raise ValueError("the question and the last message of the conversation differ: change both, or neither")

@@ -11,6 +11,8 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MAX_NODES = 2_000_000
 """Values of a document, those behind an alias counted each time: a few lines of aliases can stand for billions."""
+MAX_LETTERS = 200_000_000
+"""Their letters, counted likewise."""
 
 
 class _Loader(_Base):  # type: ignore[misc]
@@ -35,7 +37,9 @@ class _Dumper(_BaseDumper):  # type: ignore[misc]
         return True
 
 
-_Dumper.add_representer(_Text, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'))
+_Dumper.add_representer(
+    _Text, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
+)
 
 
 def dump_yaml(value: Any) -> str:
@@ -85,11 +89,11 @@ def _constructed(loader: Any, node: yaml.Node) -> tuple[Any, str]:
 
 def _bound(node: yaml.Node) -> None:
     """Raise ValueError where a document stands for too many values."""
-    waiting, seen = [node], 0
+    waiting, seen, letters = [node], 0, 0
     while waiting:
-        seen += 1
-        if seen > MAX_NODES:
-            raise ValueError(f"it stands for more than {MAX_NODES:,} values")
         value = waiting.pop().value
+        seen, letters = seen + 1, letters + (len(value) if isinstance(value, str) else 0)
+        if seen > MAX_NODES or letters > MAX_LETTERS:
+            raise ValueError(f"it stands for more than {MAX_NODES:,} values or {MAX_LETTERS:,} letters")
         for child in value if isinstance(value, list) else ():
             waiting.extend(child if isinstance(child, tuple) else (child,))

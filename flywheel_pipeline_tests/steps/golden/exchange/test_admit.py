@@ -81,6 +81,14 @@ def test_what_was_one_family_where_it_comes_from_moves_together():
     assert {c.family for c in admit(ours(sibling), ours(near), here=[here]).added} == {"f-home"}
 
 
+def test_a_case_stays_in_the_family_that_it_touches_here_though_its_siblings_touch_another():
+    here = [a_real_case(input=LONG, family="f-one", source_trace_id="t1"),
+            a_real_case(input="Something else altogether", family="f-two", source_trace_id="t2")]  # fmt: skip
+    first = a_real_case(input=f"{LONG} now", family="f-else", source_trace_id="t8")
+    second = a_real_case(input="Something else altogether", kind="synthetic", family="f-else", source_trace_id="t9")
+    assert [c.family for c in admit(ours(first), ours(second), here=here).added] == ["f-one", "f-two"]
+
+
 def test_a_case_of_a_trace_that_is_here_joins_its_family():
     here = a_real_case(input="Is it open?", family="f-home", source_trace_id="t1")
     (case,) = admit(theirs("Do you sell hubs?", source_trace_id="t1"), here=[here]).added

@@ -148,12 +148,33 @@ def test_a_yaml_file_of_a_few_lines_that_stands_for_billions_of_values_is_not_op
     assert [f"{MAX_NODES:,}" in r.reason for r in found.rejected] == [True]
 
 
+def test_a_yaml_file_that_stands_for_more_letters_than_memory_holds_is_not_opened():
+    text = f"a: &a {'x' * 1000}\ntests: [{', '.join(['*a'] * 250_000)}]"
+    assert ["letters" in r.reason for r in read("x.yaml", text).rejected] == [True]
+
+
 def test_an_export_of_ours_that_somebody_edited_is_read_as_it_is_now():
     case = a_real_case(reference="Yes.", split="dev")
     (item,) = json.loads(export_cases([case], BY_NAME["langfuse"]).data)
     item["expectedOutput"] = "No, not since May."
     (row,) = read("l.json", [item]).rows
     assert row.ours and row.row["reference"] == "No, not since May." and row.row["criteria"] == case.criteria
+
+
+@pytest.mark.parametrize("form", ["promptfoo", "agenta", "csv", "jsonl", "deepeval"])
+def test_an_edit_of_the_question_alone_is_set_aside_rather_than_lost_where_the_conversation_says_it_too(form):
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, *ASK]
+    made = export_cases([a_real_case(turns)], BY_NAME[form]).data.decode()
+    where = {
+        "promptfoo": 'input: "Is it open?"',
+        "agenta": '"Is it open?","[',
+        "csv": '"Is it open?","[',
+        "jsonl": '"input": "Is it open?"',
+        "deepeval": '"input": "Is it open?"',
+    }[form]
+    assert made.count(where) == 1
+    (bad,) = read(f"x.{BY_NAME[form].container}", made.replace(where, where.replace("open", "shut"))).rejected
+    assert "differ: change both" in bad.reason
 
 
 def test_an_export_of_ours_with_an_impossible_value_is_set_aside():

@@ -38,5 +38,5 @@ def _tell(item: Item, convert: Convert) -> Told:
 FORMAT = Format(
     "openai-finetune", "jsonl",
     {"messages": "messages", "input": "messages", "reference": "messages, the last"},
-    _make, _tell, lambda i: "messages" in i and set(i) <= _EXAMPLE, refuse=_refuse, alone=True,
+    _make, _tell, lambda i: "messages" in i and set(i) <= _EXAMPLE, refuse=_refuse,
 )  # fmt: skip

@@ -71,7 +71,8 @@ def _tell(item: Item, convert: Convert) -> Told:
     rubrics = [a for a in asserts if a.get("type") in _RUBRICS and _is_text(a.get("value"))]
     answers = [a for a in asserts if a.get("type") in _ANSWERS and _is_text(a.get("value"))]
     row = {
-        **asked.row, "context": documents(_json(held.get("context"))),
+        **asked.row, **{k: v for k, v in held.items() if k == "input"},
+        "context": documents(_json(held.get("context"))),
         "criteria": "\n".join(of_rubric(active(a["value"])) for a in rubrics) or None,
         "reference": active(answers[0]["value"]) if answers else None,
     }  # fmt: skip
