@@ -25,6 +25,7 @@ from flywheel_pipeline.steps.golden.exchange import (
     Admitted,
     Format,
     ReadFile,
+    Rejected,
     admit_cases,
     export_cases,
     read_cases,
@@ -82,12 +83,13 @@ def import_golden(home: Path | None, file: Path, form: str, kind: str, report: P
     found = admit_cases(read.rows, load_cases(kept), ids, bench.embed, kind, source)
     if found.added:
         bench.home.append_jsonl(FILE, [dump_case(c) for c in found.added])
-    _quarantine(settings, file.name, read)
+    rejected = sorted([*read.rejected, *found.torn], key=lambda x: x.line)
+    _quarantine(settings, file.name, rejected)
     if report:
-        _write_report(report, _told(read, found, source))
+        _write_report(report, _told(read, found, rejected, source))
     if not read.rows:
-        raise HomeError(f"{file}: no case could be read. " + "; ".join(_rejects(read)[:3]))
-    return [f"{file} ({read.format}):", *_lines(read, found, source)]
+        raise HomeError(f"{file}: no case could be read. " + "; ".join(_reasons(rejected)[:3]))
+    return [f"{file} ({read.format}):", *_lines(read, found, rejected, source)]
 
 
 def _settings(home: Path | None) -> Settings:
@@ -118,8 +120,8 @@ def _redacted(settings: Settings, row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **redactor.redact_value({k: row[k] for k in TEXTS if k in row})}
 
 
-def _quarantine(settings: Settings, name: str, read: ReadFile) -> None:
-    rows = [Reject("golden", name, x.line, x.reason, x.excerpt) for x in read.rejected]
+def _quarantine(settings: Settings, name: str, rejected: Sequence[Rejected]) -> None:
+    rows = [Reject("golden", name, x.line, x.reason, x.excerpt) for x in rejected]
     part = f"golden-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:12]}"
     Lake(settings.home / "lake").write("rejects", rows, part=part)
 
@@ -128,12 +130,12 @@ def _write_report(path: Path, report: dict[str, Any]) -> None:
     replace_text(path, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
 
 
-def _rejects(read: ReadFile) -> list[str]:
-    return [f"line {x.line}: {x.reason}" for x in read.rejected]
+def _reasons(rejected: Sequence[Rejected]) -> list[str]:
+    return [f"line {x.line}: {x.reason}" for x in rejected]
 
 
-def _lines(read: ReadFile, found: Admitted, source: str) -> list[str]:
-    rejects, splits = _rejects(read), [c.split for c in found.added]
+def _lines(read: ReadFile, found: Admitted, rejected: Sequence[Rejected], source: str) -> list[str]:
+    rejects, splits = _reasons(rejected), [c.split for c in found.added]
     shares = ", ".join(f"{splits.count(s)} {s}" for s in ("train", "dev", "test"))
     lines = [
         f"added      {len(found.added)} cases ({shares}), marked {source}",
@@ -146,9 +148,9 @@ def _lines(read: ReadFile, found: Admitted, source: str) -> list[str]:
     return [*lines, *(["`flywheel run` evaluates the new cases."] if found.added else [])]
 
 
-def _told(read: ReadFile, found: Admitted, source: str) -> dict[str, Any]:
+def _told(read: ReadFile, found: Admitted, rejected: Sequence[Rejected], source: str) -> dict[str, Any]:
     return {
         "format": read.format, "added_in": source, "added": [c.case_id for c in found.added],
-        "known": found.n_known, "rejected": [asdict(x) for x in read.rejected], "not_kept": read.dropped,
+        "known": found.n_known, "rejected": [asdict(x) for x in rejected], "not_kept": read.dropped,
         "differing": [{"line": n, "case_id": i, "fields": names} for n, i, names in found.differing],
     }  # fmt: skip

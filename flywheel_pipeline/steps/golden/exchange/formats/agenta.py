@@ -31,8 +31,9 @@ def _tell(item: Item, convert: Convert) -> Told:
     if "messages" in held:
         inputs["messages"] = of_text("messages", held["messages"])
     asked = conversation(inputs, convert)
+    answered = held.get("correct_answer") or next((held[k] for k in ANSWERED if k in held), None)
     row = {
-        **asked.row, **{k: v for k, v in held.items() if k == "input"}, "reference": held.get("correct_answer") or next((held[k] for k in ANSWERED if k in held), None),
+        **asked.row, **{k: v for k, v in held.items() if k == "input"}, "reference": answered,
         "case_id": next((held[k] for k in _DEDUP if k in held), None), "criteria": held.get("criteria"),
     }  # fmt: skip
     return told(row, [k for k in asked.dropped if k not in SPECS], {}, ())
