@@ -78,9 +78,8 @@ def test_an_import_adds_lines_and_changes_none(filled, tmp_path):
     before = (filled.root / FILE).read_bytes()
     (tmp_path / "x.jsonl").write_text('{"question": "Do you ship?", "answer": "Yes."}\n')
     golden(filled, "import", tmp_path / "x.jsonl")
-    after = (filled.root / FILE).read_bytes()
-    assert after.startswith(before) and after[len(before) :].count(b"\n") == 1
-    assert kept(filled)[-1].kind == "synthetic"
+    assert (filled.root / FILE).read_bytes().startswith(before)
+    assert len(kept(filled)) == len(CASES) + 1 and kept(filled)[-1].kind == "synthetic"
     (tmp_path / "y.jsonl").write_text('{"question": "Who are you?", "answer": "Fern."}\n')
     golden(filled, "import", "--kind", "happy_path", tmp_path / "y.jsonl")
     assert kept(filled)[-1].kind == "happy_path"

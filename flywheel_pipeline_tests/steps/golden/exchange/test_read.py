@@ -142,6 +142,16 @@ def test_a_row_that_can_not_be_used_is_set_aside_with_its_line_and_the_reason(na
     assert (bad.line, reason in bad.reason) == (line, True), bad
 
 
+def test_yaml_is_read_as_promptfoo_does_with_anchors_merged_and_dates_as_text():
+    text = """
+fair: &fair {assert: [{type: equals, value: 2024-01-31}]}
+tests:
+- <<: *fair
+  vars: {q: Is it open?}
+"""
+    assert only(read("p.yaml", text)) == asked(reference="2024-01-31")
+
+
 def test_a_yaml_file_of_a_few_lines_that_stands_for_billions_of_values_is_not_opened():
     levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]" for i in range(1, 12)]
     found = read("x.yaml", "\n".join(["l0: &l0 [x]", *levels, "tests: [*l11]"]))
