@@ -32,7 +32,7 @@ from flywheel_pipeline.steps.golden.exchange import (
 )
 
 SHOWN = 10
-"""Rows that could not be used which are told one by one; all are in `rejects`."""
+"""Rows and fields that are told one by one; all are in the report, and all rows that could not be used in `rejects`."""
 TEXTS = ("messages", "input", "context", "reference", "criteria", "observed_output")
 """Fields in which personal data and secrets are looked for."""
 
@@ -83,13 +83,13 @@ def import_golden(home: Path | None, file: Path, form: str, kind: str, report: P
     found = admit_cases(read.rows, load_cases(kept), ids, bench.embed, kind, source)
     if found.added:
         bench.home.append_jsonl(FILE, [dump_case(c) for c in found.added])
-    rejected = sorted([*read.rejected, *found.torn], key=lambda x: x.line)
+    rejected = _without_secrets(settings, sorted([*read.rejected, *found.torn], key=lambda x: x.line))
     _quarantine(settings, file.name, rejected)
     if report:
         _write_report(report, _told(read, found, rejected, source))
     if not read.rows:
         raise HomeError(f"{file}: no case could be read. " + "; ".join(_reasons(rejected)[:3]))
-    return [f"{file} ({read.format}):", *_lines(read, found, rejected, source)]
+    return [f"{file} ({read.format}):", *map(_printable, _lines(read, found, rejected, source))]
 
 
 def _settings(home: Path | None) -> Settings:
@@ -115,9 +115,22 @@ def _cases(settings: Settings) -> list[GoldenCase]:
     return in_current_modes(cases, assigned, modes) if modes else cases
 
 
+def _redactor(settings: Settings) -> Redactor:
+    return Redactor(settings.capture.redact, settings.capture.redact_salt.get_secret_value())
+
+
 def _redacted(settings: Settings, row: dict[str, Any]) -> dict[str, Any]:
-    redactor = Redactor(settings.capture.redact, settings.capture.redact_salt.get_secret_value())
-    return {**row, **redactor.redact_value({k: row[k] for k in TEXTS if k in row})}
+    return {**row, **_redactor(settings).redact_value({k: row[k] for k in TEXTS if k in row})}
+
+
+def _without_secrets(settings: Settings, rejected: Sequence[Rejected]) -> list[Rejected]:
+    clean = _redactor(settings).redact_text
+    return [Rejected(x.line, clean(x.reason), clean(x.excerpt)) for x in rejected]
+
+
+def _printable(line: str) -> str:
+    """Return a line without what a terminal would obey: it may hold names from the file."""
+    return "".join(c if c.isprintable() else "�" for c in line)
 
 
 def _quarantine(settings: Settings, name: str, rejected: Sequence[Rejected]) -> None:
@@ -144,7 +157,7 @@ def _lines(read: ReadFile, found: Admitted, rejected: Sequence[Rejected], source
         *(f"  {line}" for line in rejects[:SHOWN]),
     ]
     lines += [f"unchanged: line {n}, {i}, says something else in {names}" for n, i, names in found.differing[:SHOWN]]
-    lines += [f"not kept: {name} of {n} rows" for name, n in read.dropped.items()]
+    lines += [f"not kept: {name} of {n} rows" for name, n in list(read.dropped.items())[:SHOWN]]
     return [*lines, *(["`flywheel run` evaluates the new cases."] if found.added else [])]
 
 

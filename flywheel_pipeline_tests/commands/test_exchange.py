@@ -125,6 +125,13 @@ def test_personal_data_is_taken_out_of_what_is_imported(place, tmp_path):
     assert "ann@" not in text and text.count("<EMAIL_1>") == 5 and "<EMAIL_2>" not in text
 
 
+def test_what_is_set_aside_holds_no_personal_data_and_nothing_that_a_terminal_obeys(place, tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"input": "a", "\\u001b[2Jk": 1}\n{"input": "ann@example.org", "tags": \n')
+    said = golden(place, "import", tmp_path / "x.jsonl")
+    assert "\x1b" not in said and "not kept: �[2Jk of 1 rows" in said
+    assert place.one("select excerpt from rejects") == '{"input": "<EMAIL_1>", "tags": '
+
+
 def test_a_split_and_a_kind_are_chosen_and_test_cases_are_warned_about(filled, tmp_path):
     file, report = tmp_path / "x.jsonl", tmp_path / "r.json"
     said = golden(filled, "export", "--format", "jsonl", "--split", "train", "--kind", "happy_path", file)

@@ -13,10 +13,12 @@ from flywheel_pipeline.steps.golden.exchange.rows import Row
 ROLES = ("system", "developer", "user", "assistant", "tool")
 ASKED = ("messages", "input", "question", "query", "user_input", "prompt", "message", "text", "request")
 """Names under which other tools' inputs hold what is asked, in the order tried."""
-ANSWERED = (
-    "answer", "output", "expected_output", "expected_response", "response", "reference", "content", "text", "message",
-    "result", "label",
+EXPECTED = (
+    "correct_answer", "expected_output", "expected_response", "expected_answer", "expected", "reference",
+    "ground_truth", "ideal", "target", "answer", "completion", "response", "output", "result",
 )  # fmt: skip
+"""Names of columns that hold the answer, those that say it is the right one first."""
+ANSWERED = (*EXPECTED, "content", "text", "message", "label")
 """Names under which other tools' outputs hold the answer, in the order tried."""
 
 RUBRIC = "A right answer does not repeat the fault that an expert found in an earlier answer: "
@@ -49,11 +51,17 @@ def none(_: Any) -> list[dict[str, Any]]:
     return []
 
 
+def named(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return the key of `values` that is the first of `names`, in capitals or not, to hold something."""
+    held = {str(k).strip().lower(): k for k, v in values.items() if v not in (None, "", [], {})}
+    return next((held[n] for n in names if n in held), None)
+
+
 def conversation(inputs: Any, convert: Convert) -> Told:
     """Return the conversation in the inputs of an item, in our fields `messages` and `input`."""
     value, dropped = inputs, ()
     if isinstance(inputs, Mapping):
-        key = next((k for k in ASKED if inputs.get(k) not in (None, "", [], {})), None)
+        key = named(inputs, ASKED)
         if key is None and len(inputs) == 1:
             key = next(iter(inputs))
         if key is not None:
@@ -74,7 +82,7 @@ def said(messages: Sequence[Mapping[str, Any]]) -> Row:
 def answer(value: Any) -> str | None:
     """Return the text of an expected answer; of several, the first; None for none."""
     if isinstance(value, Mapping):
-        key = next((k for k in ANSWERED if value.get(k) not in (None, "", [], {})), None)
+        key = named(value, ANSWERED)
         if key is None and len(value) == 1:
             key = next(iter(value))
         return answer(value[key]) if key is not None else json.dumps(value, ensure_ascii=False) if value else None

@@ -63,6 +63,15 @@ def test_no_string_of_the_file_is_a_template_a_reference_or_an_object_that_is_re
     assert not [s for s in found if any(m in s for m in MARKS) or s.strip().lower().startswith(("file:/", "package:"))]
 
 
+@pytest.mark.parametrize(
+    ("reference", "kind"),
+    [("42", "icontains"), ("in Bonn", "icontains"), ("Yes.", "factuality"), ("{{x}}", "factuality")],
+)
+def test_a_short_answer_is_looked_for_as_it_is_unless_its_text_had_to_be_changed(reference, kind):
+    (test,) = yaml.safe_load(export_cases([a_real_case(reference=reference, criteria=None)], BY_NAME["promptfoo"]).data)
+    assert test["assert"] == [{"type": kind, "value": inert(reference)}]
+
+
 def test_the_report_names_what_promptfoo_sees_otherwise():
     changed = {x.what: x.cases for x in export_cases(CASES, BY_NAME["promptfoo"]).loss.changed}
     assert changed["input"] == sum(inert(t) != t for t in ASKED) and changed["end of input"] == 1

@@ -55,6 +55,8 @@ THEIRS = [
     ("jsonl", "x.jsonl", {"question": "Is it open?", "answer": "Yes, till six."}),
     ("csv", "x.csv", 'input,output\nIs it open?,"Yes, till six."\n'),
     ("csv", "x.csv", 'question;answer\nIs it open?;Yes, till six.\n'),
+    ("csv", "x.csv", 'Prompt,Completion\nIs it open?,"Yes, till six."\n'),
+    ("agenta", "x.csv", 'Country,Correct_Answer,correct_answer\nIs it open?,,"Yes, till six."\n'),
 ]  # fmt: skip
 
 
@@ -67,6 +69,12 @@ def test_what_other_tools_write_is_recognised_and_understood(form, name, data):
 
 def test_every_format_has_an_example_of_another_tool():
     assert {form for form, _, _ in THEIRS} == {f.name for f in FORMATS}
+
+
+def test_the_expected_answer_counts_over_the_one_that_was_given_and_a_question_is_no_answer():
+    found = read("x.csv", 'text,output,expected_output\nIs it open?,No.,"Yes, till six."\n')
+    assert only(found) == asked(reference="Yes, till six.") and found.dropped == {"output": 1}
+    assert only(read("x.jsonl", {"text": "Is it open?"})) == asked()
 
 
 def test_criteria_of_another_tool_are_criteria():

@@ -6,7 +6,7 @@ from flywheel_pipeline.cells import neutral
 from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, texts, told
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, of_text, to_text
-from flywheel_pipeline.steps.golden.exchange.speech import ANSWERED, conversation
+from flywheel_pipeline.steps.golden.exchange.speech import EXPECTED, conversation, named
 
 _DEDUP = ("__dedup_id__", "testcase_dedup_id")
 _KNOWN = ("__id__", *_DEDUP, "__flags__", "__tags__", "__meta__", "correct_answer", *SPECS)
@@ -27,24 +27,23 @@ def _make(row: Row, carry: Row) -> Item:
 
 def _tell(item: Item, convert: Convert) -> Told:
     held = {k: v for k, v in item.items() if v not in (None, "")}
-    inputs = {k: v for k, v in held.items() if k not in (*_KNOWN, *ANSWERED) or k in ("messages", "input")}
+    inputs = {k: v for k, v in held.items() if k in ("messages", "input") or k.lower() not in (*_KNOWN, *EXPECTED)}
     if "messages" in held:
         inputs["messages"] = of_text("messages", held["messages"])
-    asked = conversation(inputs, convert)
-    answered = held.get("correct_answer") or next((held[k] for k in ANSWERED if k in held), None)
+    asked, key = conversation(inputs, convert), named(held, EXPECTED)
     row = {
-        **asked.row, **{k: v for k, v in held.items() if k == "input"}, "reference": answered,
+        **asked.row, **{k: v for k, v in held.items() if k == "input"}, "reference": held[key] if key else None,
         "case_id": next((held[k] for k in _DEDUP if k in held), None), "criteria": held.get("criteria"),
     }  # fmt: skip
-    return told(row, [k for k in asked.dropped if k not in SPECS], {}, ())
+    further = [k for k in held if k != key and k.lower() in EXPECTED and k not in SPECS]
+    return told(row, [*(k for k in asked.dropped if k not in SPECS), *further], {}, ())
 
 
 def _carried(item: Item) -> Row:
     """Return our columns, where the file is an export of ours."""
     if not {"family", "split"} <= item.keys():
         return {}
-    natural = ("input", "messages", *ANSWERED)
-    return of_texts({k: v for k, v in item.items() if k in SPECS and (k not in natural or k == "reference") and v})
+    return of_texts({k: v for k, v in item.items() if k in SPECS and k not in ("input", "messages") and v})
 
 
 FORMAT = Format(

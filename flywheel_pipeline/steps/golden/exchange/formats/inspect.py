@@ -18,7 +18,7 @@ _KNOWN = ("id", "input", "target", "metadata")
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message as Inspect has it: content is always text, a tool call flat, its arguments open."""
     calls = [_call(c) for c in message.get("tool_calls") or [] if isinstance(c, Mapping)]
-    made = {"role": message["role"], "content": text_of(message.get("content"))}
+    made = {"role": message.get("role"), "content": text_of(message.get("content"))}
     tool = {"tool_call_id": message.get("tool_call_id"), "function": message.get("name")}
     return {**made, **({"tool_calls": calls} if calls else {}), **(present(tool) if made["role"] == "tool" else {})}
 

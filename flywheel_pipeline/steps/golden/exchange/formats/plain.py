@@ -6,8 +6,9 @@ from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, 
 from flywheel_pipeline.steps.golden.exchange.formats.agenta import quoted
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, texts, told
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, of_text
-from flywheel_pipeline.steps.golden.exchange.speech import ANSWERED, answer, conversation, documents
+from flywheel_pipeline.steps.golden.exchange.speech import ASKED, EXPECTED, answer, conversation, documents, named
 
+_MORE = ("kind", "criteria", "context")
 _WHERE: dict[str, str] = {name: name for name in SPECS}
 
 
@@ -16,14 +17,14 @@ def _tell(item: Item, convert: Convert) -> Told:
     if "case_id" in item and "messages" in item:
         own = {k: v for k, v in item.items() if k in SPECS}
         return Told(own, tuple(k for k in item if k not in SPECS))
-    inputs = {k: v for k, v in item.items() if k not in SPECS or k in ("messages", "input")}
-    asked = conversation({k: v for k, v in inputs.items() if k not in ANSWERED} or inputs, convert)
-    answers = {k: v for k, v in item.items() if k in ANSWERED}
+    inputs = {k: v for k, v in item.items() if k.lower() not in (*EXPECTED, *_MORE)}
+    asked, key = conversation(inputs, convert), named(item, EXPECTED)
     row = {
-        "kind": item.get("kind"), "criteria": item.get("criteria"), "context": documents(item.get("context")),
-        **asked.row, "reference": answer(answers),
+        **{k: item.get(k) for k in ("kind", "criteria")}, "context": documents(item.get("context")),
+        **asked.row, "reference": answer(item[key]) if key else None,
     }  # fmt: skip
-    return told(row, [k for k in asked.dropped if k not in ANSWERED and k not in SPECS], {}, ())
+    further = [k for k in item if k != key and k.lower() in EXPECTED]
+    return told(row, [*asked.dropped, *further], {}, ())
 
 
 def _filled(item: Item) -> Item:
@@ -32,7 +33,7 @@ def _filled(item: Item) -> Item:
 
 
 def _mine(item: Item) -> bool:
-    return "messages" in item or "input" in item or "question" in item
+    return named(item, ASKED) is not None
 
 
 JSONL = Format("jsonl", "jsonl", _WHERE, lambda row, _: dict(row), _tell, _mine)

@@ -97,7 +97,7 @@ def _read(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if is_reference(value):
-        raise ValueError(f"vars.{name} is in another file, {value[:80]}: put it into the test")
+        raise ValueError(f"vars.{name} is in another file, {value[:80]!r}: put it into the test")
     return value if name in NESTED else active(value)
 
 
