@@ -80,7 +80,7 @@ def label_source(settings: Settings) -> Source:
 
 def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
     """Return {trace: label} of an annotator's label files as they were last read; the latest label counts."""
-    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat", [annotator])
+    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat and not is_superseded", [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
     return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
 

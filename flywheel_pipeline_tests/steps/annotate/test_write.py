@@ -48,7 +48,7 @@ def back(form: str, *rows: ToLabel) -> LabelFile:
 
 def same(a: Annotation) -> Annotation:
     """The annotation without where it was read and whether it counts."""
-    return replace(a, batch="", source_file="", source_line=1, is_current=False)
+    return replace(a, batch="", source_file="", source_version="", source_line=1, is_current=False)
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8) | st.sampled_from(
