@@ -127,6 +127,14 @@ def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
         assert 240 < sum(r.weight for r in rows) < 400
 
 
+def test_a_tag_is_found_in_what_the_source_calls_tags_or_metadata(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None)
+    tags = ['{"channel": "fax"}', '{"tags": {"channel": "phone"}}', '{"metadata": {"channel": "mail"}}', "{}"]
+    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=t) for i, t in enumerate(tags)])
+    _, rows = draw_batch(place.lake, place.bench, BatchConfig(strata=["channel"]))
+    assert sorted(r.stratum for r in rows) == ["channel: (none)", "channel: fax", "channel: mail", "channel: phone"]
+
+
 def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:
     place = a_home(tmp_path / "home")
     wrote(place, a_trace())

@@ -15,6 +15,8 @@ MIN_POOL = 1_000
 """Flagged traces, and ordinary ones, that are compared with each other at least: the draw is quadratic in them."""
 LEAST = 20
 """Traces of every stratum that are compared, at least."""
+TAGS_IN: tuple[tuple[str, ...], ...] = ((), ("tags",), ("metadata",))
+"""Where a tag is looked for: among all that the source says, and in what it calls so itself."""
 _SQL = files("flywheel_pipeline.steps.sample").joinpath("frame.sql").read_text(encoding="utf-8")
 
 
@@ -93,8 +95,8 @@ def frame_query(strata: Sequence[str]) -> str:
 def _value(name: str) -> str:
     if name in {spec.name for spec in columns(RawTrace)}:
         return f"left({name}::varchar, 200)"
-    path = '$."' + name.replace('"', '\\"') + '"'
-    return "left(tags->>'" + path.replace("'", "''") + "', 200)"
+    paths = ["$." + ".".join('"' + part.replace('"', '\\"') + '"' for part in (*within, name)) for within in TAGS_IN]
+    return "left(coalesce(" + ", ".join("tags->>'" + p.replace("'", "''") + "'" for p in paths) + "), 200)"
 
 
 def frame_params(since: str, until: str, size: int, seed: int) -> Mapping[str, Any]:
