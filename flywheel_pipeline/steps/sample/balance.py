@@ -50,7 +50,7 @@ def round_in_strata(
 
     The total, and the number from every stratum of the first two columns, is the expected one, rounded up or down. From
     every stratum of further columns come at least `least`, where `least` + `SPARE` or more are expected: nearly always
-    (all but 7 of 3,000 simulated draws with three to five columns of rare strata). `probabilities` have shape (N,),
+    (all but 9 of 3,000 simulated draws with three to five columns of rare strata). `probabilities` have shape (N,),
     `closeness` (N, N), `strata` are columns of N labels each. Close units compete in every step, so that the sample is
     spread (Grafström & Tillé 2013, "Doubly balanced spatial sampling with spreading and restitution of auxiliary
     totals", section 3).

@@ -60,18 +60,25 @@ def url(place: Place) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture
-def page(url: str) -> Iterator[playwright.Page]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(url)
-        page.wait_for_selector(".message")
-        yield page
-        assert [u for u in asked if not u.startswith(url)] == []
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: playwright.Browser, url: str) -> Iterator[playwright.Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    page.wait_for_selector(".message")
+    yield page
+    assert [u for u in asked if not u.startswith(url)] == []
+    context.close()
 
 
 def take_in(place: Place) -> None:
