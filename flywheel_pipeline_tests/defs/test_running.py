@@ -20,8 +20,9 @@ from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 FAST = "automation: {default_status: running, settle_seconds: 1, sensor_seconds: 5}\n"
 RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
-TICKS = """{ sensorOrError(sensorSelector: {repositoryName: "__repository__", repositoryLocationName: "flywheel_pipeline",
-  sensorName: "new_label_files"}) { ... on Sensor { sensorState { ticks(limit: 5) { skipReason } } } } }"""
+TICKS = """{ sensorOrError(sensorSelector: {
+    repositoryName: "__repository__", repositoryLocationName: "flywheel_pipeline", sensorName: "new_label_files"
+}) { ... on Sensor { sensorState { ticks(limit: 5) { skipReason } } } } }"""
 NODES = "{ assetNodes { assetKey { path } groupName } }"
 
 
