@@ -30,6 +30,7 @@ class Frame:
     failed: bool = False
     silent: bool = False
     rephrased: bool = False
+    doubted: bool = False
     n_turns: int = 1
     many_turns: bool = False
     many_calls: bool = False
@@ -53,11 +54,12 @@ class Frame:
     @property
     def flagged(self) -> bool:
         """Return whether anything speaks for a failure."""
-        return self.thumbs_down or self.failed or self.silent or self.rephrased or self.outlier
+        return self.thumbs_down or self.failed or self.silent or self.rephrased or self.doubted or self.outlier
 
     def risk(self, multiplier: float) -> float:
         """Return 1 for an ordinary trace, up to `multiplier` for one that the user disliked."""
-        share = 1.0 * self.thumbs_down + 0.45 * (self.failed or self.silent) + 0.2 * self.rephrased + 0.2 * self.outlier
+        share = 1.0 * self.thumbs_down + 0.45 * (self.failed or self.silent) + 0.4 * self.doubted
+        share += 0.2 * self.rephrased + 0.2 * self.outlier
         return 1 + (multiplier - 1) * min(1.0, share)
 
     def reason(self) -> str:
@@ -69,6 +71,7 @@ class Frame:
             (self.failed, "ended in an error"),
             (self.silent, "no answer"),
             (self.rephrased, "the user asked again"),
+            (self.doubted, "a test case with this question fails"),
             (self.many_turns, f"{self.n_turns} turns"),
             (self.many_calls, "unusually many tool calls"),
             (self.slow, "unusually slow"),
