@@ -54,7 +54,13 @@ def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
     return dg.MaterializeResult(
-        metadata={**_rates(lake.lake, labels), **_agreement(labels), **_drift(labels), **_shown(log, labels)}
+        metadata={
+            **_rates(lake.lake, labels),
+            **_agreement(labels),
+            **_drift(labels),
+            **_superseded(labels),
+            **_shown(log, labels),
+        }
     )
 
 
@@ -105,20 +111,23 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
                 for x in log[-100:]
             ],
         ),
-        "superseded": table(
-            ("trace", "annotator", "was", "what was said", "file", "version"),
-            [
-                [a.trace_id, a.annotator, a.verdict, a.code or a.comment, a.source_file, a.source_version]
-                for a in labels.annotations
-                if a.is_superseded
-            ][-50:],
-        ),
         "rejects": table(
             ("file", "line", "reason", "excerpt"),
             [[r.file, r.line, r.reason, r.excerpt] for r in labels.rejects[:20]],
         ),
         "preview": preview([a for a in labels.annotations if a.verdict == "fail" and not a.is_superseded], SHOWN),
     }
+
+
+def _superseded(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show what files said before they were corrected."""
+    rows = [
+        [a.trace_id, a.annotator, a.verdict, a.code or a.comment, a.source_file, a.source_version]
+        for a in labels.annotations
+        if a.is_superseded
+    ]
+    names = ("trace", "annotator", "was", "what was said", "file", "version")
+    return {"superseded": table(names, rows[-50:])} if rows else {}
 
 
 def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
