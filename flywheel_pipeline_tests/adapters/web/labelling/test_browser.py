@@ -170,6 +170,9 @@ def test_the_page_passes_axe(page: playwright.Page, scheme: str) -> None:
 def test_it_fits_a_tablet(page: playwright.Page) -> None:
     page.set_viewport_size({"width": 768, "height": 1024})
     assert page.evaluate("document.documentElement.scrollWidth") <= 768
+    playwright.expect(page.locator("#fail")).to_be_in_viewport()
+    page.click("#fail")
+    playwright.expect(page.locator("#comment")).to_be_in_viewport()
 
 
 def test_two_tabs_do_not_undo_each_other(page: playwright.Page) -> None:
