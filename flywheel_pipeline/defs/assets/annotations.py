@@ -16,6 +16,7 @@ from flywheel_pipeline.stats import proportion, weighted_rate
 from flywheel_pipeline.steps.annotate import (
     LabelFile,
     Labels,
+    find_disagreements,
     measure_agreement,
     measure_drift,
     read_versions,
@@ -154,7 +155,17 @@ def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
         [a.who, a.measure, f"{a.value:.2f} ({a.low:.2f} to {a.high:.2f}, n={a.n})", a.agreed, a.reading] for a in found
     ]
     names = ("who", "measure", "value", "share agreed", "what to make of it")
-    return {"agreement": table(names, rows)} if found else {}
+    return {"agreement": table(names, rows), **_disagreements(labels)} if found else {}
+
+
+def _disagreements(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show what annotators judge differently, what each says and which verdict counts."""
+    rows = [
+        [a.trace_id, a.annotator, a.verdict, "counts" if a.is_current else "", a.comment or a.code]
+        for said in find_disagreements(labels.annotations)
+        for a in said
+    ]
+    return {"disagreements": table(("trace", "annotator", "verdict", "", "what was said"), rows[-50:])} if rows else {}
 
 
 def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:

@@ -73,6 +73,24 @@ def find_contradictions(annotations: Iterable[Annotation], arbiter: str) -> list
     return [x for x in found if isinstance(x, Contradiction)]
 
 
+def find_disagreements(annotations: Iterable[Annotation]) -> list[tuple[Annotation, ...]]:
+    """Return, for every trace that annotators judge differently, what each of them says now; `is_current` counts."""
+    said = _by_trace(a for a in annotations if not a.is_superseded and a.verdict != DEFER)
+    finals = [tuple(_final(own) for own in _by_annotator(rows).values()) for rows in said.values()]
+    return [f for f in finals if len({a.verdict for a in f}) > 1]
+
+
+def _final(own: Sequence[Annotation]) -> Annotation:
+    return next((a for a in own if a.is_current), None) or _latest(own) or own[-1]
+
+
+def _by_annotator(rows: Iterable[Annotation]) -> dict[str, list[Annotation]]:
+    found: dict[str, list[Annotation]] = defaultdict(list)
+    for a in rows:
+        found[a.annotator].append(a)
+    return found
+
+
 def _by_trace(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
     found: dict[str, list[Annotation]] = defaultdict(list)
     for a in annotations:
@@ -81,9 +99,7 @@ def _by_trace(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
 
 
 def _resolve(rows: Sequence[Annotation], arbiter: str) -> Annotation | Contradiction:
-    by_annotator: dict[str, list[Annotation]] = defaultdict(list)
-    for a in rows:
-        by_annotator[a.annotator].append(a)
+    by_annotator = _by_annotator(rows)
     final = _latest(by_annotator.get(arbiter, []))
     if final is not None and final.verdict != DEFER:
         return final
