@@ -205,7 +205,11 @@ class Annotation:
     corrects: Annotated[str | None, Column("The verdict it was changed from, in an exported file", allowed=VERDICTS)]
     extra: Annotated[Json, Column("What the file says beyond these columns: {name: value}")]
     is_current: Annotated[bool, Column("The verdict that counts for its trace")]
+    is_superseded: Annotated[bool, Column("A later version of its file does not say so any more")]
     source_file: Annotated[str, Column("The label file")]
+    source_version: Annotated[
+        str, Column("Which version of the file: the start of its SHA-256, as in labels/.history/")
+    ]
     source_line: Annotated[int, Column("The line in it, or the item's number in a JSON array, from 1", low=1)]
 
 

@@ -68,9 +68,12 @@ def label_source(settings: Settings) -> Source:
     wanted = "trace_id in (select unnest(?))"
     return Source(
         batch=lambda: _to_label(lake),
+        known=lambda ids: lake.frame(f"select trace_id from raw_traces where {wanted}", [list(ids)])[
+            "trace_id"
+        ].tolist(),
         traces=lambda ids: lake.read("raw_traces", RawTrace, wanted, [list(ids)]),
         filed=lambda annotator: _filed(lake, annotator),
-        modes=lambda: [m.name for m in lake.read("failure_taxonomy", FailureMode)],
+        modes=lambda: [m.name for m in sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)],
         queue=lambda annotator, ids: queue_of(annotator, ids, sharing),
         fold=fold_events,
         row=label_row,
@@ -80,7 +83,7 @@ def label_source(settings: Settings) -> Source:
 
 def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
     """Return {trace: label} of an annotator's label files as they were last read; the latest label counts."""
-    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat", [annotator])
+    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat and not is_superseded", [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
     return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
 

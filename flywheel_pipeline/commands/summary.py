@@ -42,8 +42,8 @@ def _traces(lake: Lake) -> list[str]:
         )
     )
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
-    sampled = _one(lake, "select count(*) from sampled_traces")
-    batches = _one(lake, "select count(distinct source_file) from annotations")
+    sampled = _one(lake, "select count(*) from sampled_traces where to_label")
+    batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
     told = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     return [
         f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",

@@ -217,7 +217,7 @@ def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench
 
 def _compare(lake: Lake, name: str, data: bytes) -> list[list[object]]:
     """Return what differs between a label file and the rows that came of it."""
-    stored = lake.read("annotations", Annotation, "source_file = ?", [name])
+    stored = lake.read("annotations", Annotation, "source_file = ? and not is_superseded", [name])
     rejected = lake.read("rejects", Reject, "source = 'labels' and file = ?", [name])
     read = read_labels(name, data)
     found: list[list[object]] = []

@@ -159,6 +159,7 @@ KINDS: dict[str, Callable[[Frame], bool]] = {
     "several turns": lambda f: f.n_turns > 1,
     "error or no answer": lambda f: f.failed or f.silent,
     "user asked again": lambda f: f.rephrased,
+    "test case fails": lambda f: f.doubted,
     "outlier": lambda f: f.outlier,
     "ordinary": lambda f: not f.flagged,
 }
