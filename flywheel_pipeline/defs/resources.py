@@ -21,6 +21,8 @@ from flywheel_pipeline.settings import ROLES, Settings
 
 TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
 """The reviewed taxonomy, in the home."""
+PROPOSALS_FILE = "taxonomy/proposals.yaml"
+"""What the last run would change about it, and what people rejected."""
 
 
 class LakeResource(DuckDBResource):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.records import SEVERITIES
@@ -43,7 +44,8 @@ def set_text(known: Reviewed, said: Said, mode_id: str, name: str, value: str) -
         raise EditError(f"the severity must be one of {', '.join(SEVERITIES)}")
     if text == before:
         return known
-    changed = replace(mode, **{name: text or None if name == "severity" else text})
+    changes: dict[str, Any] = {name: text or None if name == "severity" else text}
+    changed = replace(mode, **changes)
     return known.with_modes(changed).noted(said, SETTING[name], mode_id, before=before, after=text)
 
 

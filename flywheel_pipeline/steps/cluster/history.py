@@ -89,7 +89,8 @@ class Recorded:
 
 def dump_taxonomy(known: Reviewed) -> dict[str, Any]:
     """Return the content of `failure_modes.yaml`."""
-    return {**dump_modes(known.modes), "history": [_dumped(c) for c in known.history]}
+    entries = [_dumped(c) for c in known.history]
+    return {**dump_modes(known.modes), **({"history": entries} if entries else {})}
 
 
 def _dumped(change: Change) -> dict[str, Any]:
@@ -114,9 +115,9 @@ def load_taxonomy(content: Any) -> Reviewed:
 def _change(entry: Any) -> Change:
     names = {"from": "before", "to": "after"}
     try:
-        given = {names.get(k, k): v for k, v in entry.items()}
-        lists = {k: tuple(str(x) for x in given.get(k) or ()) for k in ("modes", "traces")}
-        return Change(**{k: str(v) for k, v in given.items() if k not in lists}, **lists)
+        given: dict[str, Any] = {names.get(k, k): v for k, v in entry.items()}
+        lists = {k: tuple(str(x) for x in given.pop(k, None) or ()) for k in ("modes", "traces")}
+        return Change(modes=lists["modes"], traces=lists["traces"], **{k: str(v) for k, v in given.items()})
     except (TypeError, AttributeError) as error:
         raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is no entry of a history: {error}") from None
 
