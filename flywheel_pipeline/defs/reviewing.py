@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
-from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
+from flywheel_pipeline.adapters.home.reviewed import HEAD, PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.metadata import table
-from flywheel_pipeline.defs.resources import PROPOSALS_FILE, TAXONOMY_FILE, Workbench, utc_now
+from flywheel_pipeline.defs.resources import Workbench, utc_now
 from flywheel_pipeline.errors import ConflictError
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode
 from flywheel_pipeline.steps.cluster import (
@@ -36,12 +36,6 @@ from flywheel_pipeline.steps.cluster import (
 )
 
 TRIES = 5
-HEAD = """\
-# The failure modes, for people to review: rename, redefine, move a member to another mode, or set `status`
-# (provisional, accepted, retired), `severity` (low, medium, high) and `note`. The next run writes what you changed
-# into `history`. `flywheel taxonomy` and the page /taxonomy/ of `flywheel serve` do the same.
-# Comments below these lines are not kept.
-"""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,19 @@ import yaml
 from flywheel_pipeline.durable import replace_text
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
+TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
+"""The reviewed taxonomy, in the home."""
+PROPOSALS_FILE = "taxonomy/proposals.yaml"
+"""What the last run would change about it, and what people rejected."""
+
+HEAD = """\
+# The failure modes, for people to review: rename, redefine, move a member to another mode, or set `status`
+# (provisional, accepted, retired), `severity` (low, medium, high) and `note`. The next run writes what you changed
+# into `history`. `flywheel taxonomy` and the page /taxonomy/ of `flywheel serve` do the same.
+# Comments below these lines are not kept.
+"""
+"""The comment that a new taxonomy begins with."""
+
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """libyaml where it is there: ten times as fast, which matters from thousands of failures on."""

@@ -13,15 +13,12 @@ from flywheel_pipeline.defs.reviewing import Turned, proposals_shown, review_tax
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode, SampledTrace
 from flywheel_pipeline.stats import unseen_share_bound
 from flywheel_pipeline.steps.cluster import (
-    Evidence,
     Failure,
     Mode,
     Reviewed,
     Taxonomy,
     build_taxonomy,
-    measure_trends,
-    rank_modes,
-    weighted_verdicts,
+    rank_labelled,
 )
 
 GROUP = "analyze_and_cluster"
@@ -46,9 +43,9 @@ OWNERS = ["team:domain-experts"]
 )  # fmt: skip
 def failure_taxonomy(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
-    labels = current_annotations(lake.lake)
+    labels, samples = current_annotations(lake.lake), lake.lake.read("sampled_traces", SampledTrace)
     done = review_taxonomy(lake.lake, bench, labels, partial(_built, lake.lake, bench))
-    rows, assigned = _ranked(lake.lake, done.known, labels), _assignments(done.known, labels)
+    rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done.known, labels)
     lake.lake.write("failure_taxonomy", rows)
     lake.lake.write("failure_assignments", assigned)
     yield dg.MaterializeResult("failure_taxonomy", metadata=_shown(rows, done), data_version=version_of(rows))
@@ -67,14 +64,6 @@ def _built(lake: Lake, bench: Workbench, failures: Sequence[Failure], live: Sequ
         settings.app.name,
         settings.cluster.max_modes,
     )
-
-
-def _ranked(lake: Lake, known: Reviewed, labels: list[Annotation]) -> list[FailureMode]:
-    failed = {a.trace_id: a.verdict == "fail" for a in labels}
-    samples = lake.read("sampled_traces", SampledTrace)
-    severities = {a.trace_id: a.severity for a in labels if a.severity and failed[a.trace_id]}
-    evidence = Evidence(severities, measure_trends(known.modes, failed, samples))
-    return rank_modes(known.modes, weighted_verdicts(failed, samples), evidence)
 
 
 def _assignments(known: Reviewed, labels: list[Annotation]) -> list[FailureAssignment]:

@@ -24,15 +24,13 @@ from flywheel_pipeline.steps.cluster.proposals import (
     renew_proposals,
 )
 from flywheel_pipeline.steps.cluster.propose import Proposal, propose_changes
-from flywheel_pipeline.steps.cluster.rank import Evidence, Verdict, rank_modes, weighted_verdicts
+from flywheel_pipeline.steps.cluster.rank import rank_labelled
 from flywheel_pipeline.steps.cluster.settle import settle_people, take_in
-from flywheel_pipeline.steps.cluster.trend import measure_trends
 
 __all__ = [
     "BY_HAND",
     "PIPELINE",
     "Change",
-    "Evidence",
     "Failure",
     "Member",
     "Mode",
@@ -41,7 +39,6 @@ __all__ = [
     "Reviewed",
     "Said",
     "Taxonomy",
-    "Verdict",
     "accept_proposal",
     "apply_all",
     "build_taxonomy",
@@ -54,13 +51,11 @@ __all__ = [
     "load_modes",
     "load_proposals",
     "load_taxonomy",
-    "measure_trends",
     "note_hand_edits",
     "propose_changes",
-    "rank_modes",
+    "rank_labelled",
     "reject_proposal",
     "renew_proposals",
     "settle_people",
     "take_in",
-    "weighted_verdicts",
 ]

@@ -67,6 +67,20 @@ def move(known: Reviewed, said: Said, texts: Mapping[str, str], mode_id: str) ->
     return known
 
 
+def add(known: Reviewed, said: Said, texts: Mapping[str, str], name: str, definition: str = "") -> Reviewed:
+    """Make a new mode of failures, {trace: what was noted}, that are in no mode.
+
+    Raises:
+        EditError: one of them is in a mode, or the name will not do.
+    """
+    if not texts or set(texts) & set(known.place_of()):
+        raise EditError("choose failures that are in no mode; to take some out of a mode, split it")
+    made = _minted(known, said, name, definition, texts)
+    members = tuple(_placed(Member(t, text), said) for t, text in texts.items())
+    known = known.with_modes(replace(made, members=members))
+    return known.noted(said, "added", made.mode_id, after=made.name, traces=tuple(texts))
+
+
 def merge(known: Reviewed, said: Said, mode_id: str, into: str) -> Reviewed:
     """Make one mode of two: the failures of `mode_id` go to `into`, for which its id stands from then on.
 
@@ -99,11 +113,7 @@ def split(
         raise EditError(f"choose failures of {mode.name!r} to split off")
     if len(own) == len(mode.members):
         raise EditError(f"these are all failures of {mode.name!r}: rename it instead")
-    _check_name(known, " ".join(name.split()), None)
-    told = definition.strip() or f"Failures like: {own[0].text}"[:300]
-    made = mint_mode(" ".join(name.split()), told, wanted, "accepted" if said.is_human else "provisional")
-    if made.mode_id in {m.mode_id for m in known.modes}:
-        raise EditError("these failures were a mode of this name before: choose another name")
+    made = _minted(known, said, name, definition, {x.trace_id: x.text for x in own})
     known = _without(known, wanted).with_modes(replace(made, members=tuple(_placed(x, said) for x in own)))
     return known.noted(said, "split", mode_id, made.mode_id, before=mode.name, after=made.name, traces=tuple(wanted))
 
@@ -121,6 +131,16 @@ def set_status(known: Reviewed, said: Said, mode_id: str, status: str) -> Review
         return known
     action = "reopened" if mode.status == "retired" else status
     return known.with_modes(replace(mode, status=status)).noted(said, action, mode_id)
+
+
+def _minted(known: Reviewed, said: Said, name: str, definition: str, texts: Mapping[str, str]) -> Mode:
+    name = " ".join(name.split())
+    _check_name(known, name, None)
+    told = definition.strip() or f"Failures like: {next(iter(texts.values()))}"[:300]
+    made = mint_mode(name, told, list(texts), "accepted" if said.is_human else "provisional")
+    if made.mode_id in {m.mode_id for m in known.modes}:
+        raise EditError("these failures were a mode of this name before: choose another name")
+    return made
 
 
 def _check_name(known: Reviewed, name: str, mode_id: str | None) -> None:

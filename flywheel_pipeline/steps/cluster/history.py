@@ -172,7 +172,7 @@ def _note_settings(known: Reviewed, mode: Mode, before: Mode | None, said: Said)
 def _note_moves(known: Reviewed, recorded: Recorded, said: Said) -> Reviewed:
     now, said_places = current_ids(known.modes), {}
     for change in known.history:
-        if change.action in ("moved", "split"):
+        if change.action in ("moved", "split", "added"):
             said_places.update(dict.fromkeys(change.traces, change.modes[-1]))
     moves: dict[tuple[str, str], list[str]] = {}
     for trace, place in known.place_of().items():

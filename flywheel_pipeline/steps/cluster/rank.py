@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flywheel_pipeline.records import FailureMode, SampledTrace
+from flywheel_pipeline.records import Annotation, FailureMode, SampledTrace
 from flywheel_pipeline.stats import Rate, proportion, weighted_rate
 from flywheel_pipeline.steps.cluster.modes import Mode, taxonomy_version
 from flywheel_pipeline.steps.cluster.severity import Severity, severity_of
-from flywheel_pipeline.steps.cluster.trend import Trend
+from flywheel_pipeline.steps.cluster.trend import Trend, measure_trends
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,16 @@ def weighted_verdicts(failed: Mapping[str, bool], samples: Sequence[SampledTrace
     batch = max(counts, key=lambda b: (counts[b], b), default=None)
     weights = {s.trace_id: s.weight for s in samples if s.batch == batch}
     return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
+
+
+def rank_labelled(
+    modes: Sequence[Mode], labels: Sequence[Annotation], samples: Sequence[SampledTrace]
+) -> list[FailureMode]:
+    """Return the table of modes by the verdicts that count: `rank_modes` with severities and trends."""
+    failed = {a.trace_id: a.verdict == "fail" for a in labels}
+    severities = {a.trace_id: a.severity for a in labels if a.severity and a.verdict == "fail"}
+    evidence = Evidence(severities, measure_trends(modes, failed, samples))
+    return rank_modes(modes, weighted_verdicts(failed, samples), evidence)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def take_in(settled: Settled, built: Sequence[Mode], said: Said) -> Reviewed:
 
 def _moved_by_people(known: Reviewed) -> dict[str, str]:
     """Return {trace: mode} of the failures that a person put where they are, here and not by a label."""
-    said = {t for c in known.history if c.action in ("moved", "split") and c.by != PIPELINE for t in c.traces}
+    said = {t for c in known.history if c.action in ("moved", "split", "added") and c.by != PIPELINE for t in c.traces}
     return {x.trace_id: m.mode_id for m in known.modes for x in m.members if x.trace_id in said and _is_human(x)}
 
 
