@@ -12,7 +12,7 @@ from flywheel_pipeline.adapters.home.reviewed import HEAD, PROPOSALS_FILE, TAXON
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.errors import ConflictError, HomeError
 from flywheel_pipeline.records import Annotation, FailureMode, SampledTrace
-from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline.settings import Settings, load_settings
 from flywheel_pipeline.steps.cluster import (
     Failure,
     Proposal,
@@ -42,13 +42,23 @@ class Look:
 class Review:
     """The reviewed files of one home."""
 
-    def __init__(self, home: Path | None) -> None:
-        self.settings = load_settings(home)
-        if not self.settings.home.is_dir():
-            raise HomeError(f"There is no flywheel home at {self.settings.home}: make one with `flywheel init`.")
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.lake = Lake(self.settings.home / "lake")
         self._modes = ReviewedFile(self.settings.home / TAXONOMY_FILE)
         self._proposals = ReviewedFile(self.settings.home / PROPOSALS_FILE)
+
+    @classmethod
+    def of(cls, home: Path | None) -> Review:
+        """Return that of a home.
+
+        Raises:
+            HomeError: there is none.
+        """
+        settings = load_settings(home)
+        if not settings.home.is_dir():
+            raise HomeError(f"There is no flywheel home at {settings.home}: make one with `flywheel init`.")
+        return cls(settings)
 
     def look(self) -> Look:
         """Read both files."""

@@ -24,7 +24,7 @@ def taxonomy() -> None:
 def _edit(home: Path | None, by: str | None, **sent: Any) -> None:
     from flywheel_pipeline.commands.reviewing import Review
 
-    Review(home).edit(by, {k: v for k, v in sent.items() if v})
+    Review.of(home).edit(by, {k: v for k, v in sent.items() if v})
     click.echo(f"Done. {NEXT}")
 
 
@@ -41,7 +41,7 @@ def show(home: Path | None, n_changes: int) -> None:
     from flywheel_pipeline.commands.reviewing import Review
     from flywheel_pipeline.commands.taxonomy_table import tell_taxonomy
 
-    for line in tell_taxonomy(Review(home), n_changes):
+    for line in tell_taxonomy(Review.of(home), n_changes):
         click.echo(line)
 
 
@@ -54,7 +54,7 @@ def review(home: Path | None, by: str | None, accepted: tuple[str, ...], rejecte
     """Go through what the last run proposes; without a terminal, print it."""
     from flywheel_pipeline.commands.reviewing import Review
 
-    desk = Review(home)
+    desk = Review.of(home)
     for proposal_id in accepted:
         click.echo(f"Accepted: {desk.accept(by, proposal_id).what}. {NEXT}")
     for proposal_id in rejected:
