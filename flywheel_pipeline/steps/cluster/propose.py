@@ -67,14 +67,7 @@ def propose_changes(known: Reviewed, batches: Sequence[Sequence[str]], embed: Em
     `batches` holds the failed traces of every label batch, the oldest first.
     """
     live = [m for m in known.modes if m.is_live and m.members]
-    looked_at = [m.members[:: -(-len(m.members) // LOOKED_AT)] for m in live]
-    vectors = np.asarray(embed.embed([comparable(x.text) for xs in looked_at for x in xs]), dtype=float)
-    ends = np.cumsum([len(xs) for xs in looked_at])
-    parts = (
-        [_Part(m, xs, v) for m, xs, v in zip(live, looked_at, np.split(vectors, ends[:-1]), strict=True)]
-        if live
-        else []
-    )
+    parts = _parts(live, embed) if live else []
     named = {c.modes[0] for c in known.history if c.action == "renamed" and c.by != PIPELINE}
     return [
         *(p for a, b in combinations(parts, 2) if (p := _merge(a, b))),
@@ -102,6 +95,13 @@ class _Part:
         """The mean cosine of two of its notes."""
         n = len(self.vectors)
         return float((np.square(self.vectors.sum(axis=0)).sum() - n) / (n * (n - 1))) if n > 1 else 1.0
+
+
+def _parts(modes: Sequence[Mode], embed: Embed) -> list[_Part]:
+    looked_at = [m.members[:: -(-len(m.members) // LOOKED_AT)] for m in modes]
+    vectors = np.asarray(embed.embed([comparable(x.text) for members in looked_at for x in members]), dtype=float)
+    ends = np.cumsum([len(members) for members in looked_at])[:-1]
+    return [_Part(*part) for part in zip(modes, looked_at, np.split(vectors, ends), strict=True)]
 
 
 def _merge(a: _Part, b: _Part) -> Proposal | None:

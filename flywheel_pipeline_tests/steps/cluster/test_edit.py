@@ -1,4 +1,4 @@
-"""People's edits: ids stay, failures go where they are put, every edit is in the history, and what makes no sense is refused."""
+"""People's edits: ids stay, failures go where they are put, all of it is in the history; nonsense is refused."""
 
 from __future__ import annotations
 

@@ -63,7 +63,13 @@ def test_a_changed_field_is_an_entry_with_both_values(
     changes: dict[str, Any], action: str, before: str, after: str
 ) -> None:
     (entry,) = by_hand(with_mode("rude", **changes)).history
-    assert (entry.by, entry.action, entry.modes, entry.before, entry.after) == (BY_HAND, action, ("rude",), before, after)
+    assert (entry.by, entry.action, entry.modes, entry.before, entry.after) == (
+        BY_HAND,
+        action,
+        ("rude",),
+        before,
+        after,
+    )
 
 
 def test_an_edit_by_command_is_not_taken_for_one_by_hand() -> None:
