@@ -63,6 +63,11 @@ def review(home: Path | None, by: str | None, accepted: tuple[str, ...], rejecte
         _walk(desk, by)
 
 
+def is_terminal() -> bool:
+    """Return whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def _walk(desk: Any, by: str | None) -> None:
     from flywheel_pipeline.commands.taxonomy_table import tell_proposal
 
@@ -71,7 +76,7 @@ def _walk(desk: Any, by: str | None) -> None:
         click.echo("Nothing is proposed.")
     for proposal in opened:
         click.echo("\n".join(tell_proposal(proposal)))
-        if not sys.stdin.isatty():
+        if not is_terminal():
             continue
         word = click.prompt("accept, reject, skip or quit", type=click.Choice(["a", "r", "s", "q"]), default="s")
         if word == "q":
