@@ -80,19 +80,22 @@ def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]
     n = sum(r.n_failures for r in rows)
     of = rows[0].share_of if rows else "traffic"
     told = [
-        [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}",
-         r.severity or "not said", trend_told(r), r.reason, r.status]
+        [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.status]
         for r in rows
-    ]  # fmt: skip
+    ]
+    why = [[r.rank, r.name, r.severity or "not said", trend_told(r), r.reason] for r in rows]
     shares = sorted(rows, key=lambda r: -r.share)
-    names = ("rank", "mode", "failures", f"share of {of}", "95 % interval", "severity", "trend", "why", "status")
     return {
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
         "new_modes": dg.MetadataValue.text(", ".join(done.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
-        "pareto": bars([(r.name, r.share) for r in shares], [(r.share_low, r.share_high) for r in shares], True),
-        "fix_first": table(names, told),
+        "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
+        "intervals": bars(
+            [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]
+        ),
+        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
+        "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(("mode", "definition"), [[r.name, r.definition] for r in rows]),
         **proposals_shown(done),
     }
