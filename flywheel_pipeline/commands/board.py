@@ -11,7 +11,6 @@ from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, Proposal, Reviewed
-from flywheel_pipeline.steps.sample import judge_saturation
 
 SHOWN, LATEST = 50, 30
 """Failures of a mode that are shown at once, and entries of the history."""
@@ -40,7 +39,7 @@ def show_board(review: Review, whole: str) -> dict[str, Any]:
         "n_loose": len(loose),
         "proposals": [_proposal(p) for p in look.proposals if p.status == "open"],
         "history": [_change(c, look.known) for c in look.known.history[: -LATEST - 1 : -1]],
-        "advice": judge_saturation([r.n_failures for r in ranks]).advice,
+        "advice": review.saturation(look.known).advice,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -28,6 +29,7 @@ from flywheel_pipeline.steps.cluster import (
     reject_proposal,
 )
 from flywheel_pipeline.steps.cluster.request import Request, edit_taxonomy
+from flywheel_pipeline.steps.sample import Saturation, judge_saturation
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Review:
         """Return the table of modes as a run would write it now, the one to fix first first."""
         labels = self.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
         return rank_labelled(known.modes, labels, self.lake.read("sampled_traces", SampledTrace))
+
+    def saturation(self, known: Reviewed) -> Saturation:
+        """Return how complete the modes are; a failure in no mode may be the first of its own."""
+        places = known.place_of()
+        return judge_saturation(list(Counter(places.get(t, t) for t in self.failures()).values()))
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.

@@ -8,7 +8,6 @@ from flywheel_pipeline.commands.reviewing import Review
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster import Change, Proposal, Reviewed
-from flywheel_pipeline.steps.sample import judge_saturation
 
 BAR = 20
 
@@ -28,7 +27,7 @@ def tell_taxonomy(review: Review, n_changes: int) -> list[str]:
         *(f"{r.rank:3}. {r.name}: {r.reason}" for r in rows if r.status != "retired"),
         "",
         f"coverage   {proportion(len(placed), len(failures))} of the failures belong to a mode",
-        f"labelling  {judge_saturation([r.n_failures for r in rows]).advice}",
+        f"labelling  {review.saturation(look.known).advice}",
         f"proposals  {len(opened)} open" + (": `flywheel taxonomy review`" if opened else ""),
         *(["", "changed last"] if n_changes and look.known.history else []),
         *(_told(c, look.known) for c in look.known.history[: -n_changes - 1 : -1]),

@@ -11,6 +11,7 @@ from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import Workbench, utc_now
 from flywheel_pipeline.errors import ConflictError
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode
+from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import (
     BY_HAND,
     PIPELINE,
@@ -43,7 +44,7 @@ class Turned:
     """What a run made of the reviewed taxonomy."""
 
     known: Reviewed
-    added: tuple[str, ...]
+    built: Taxonomy
     proposals: tuple[Proposal, ...]
 
 
@@ -76,7 +77,7 @@ def _turn(lake: Lake, bench: Workbench, labels: Sequence[Annotation], build: Bui
     known, proposals = _propose(lake, bench, labels, known, said)
     if dump_taxonomy(known) != seen.value:
         file.replace(dump_taxonomy(known), seen.version, HEAD)
-    return Turned(known, built.added, tuple(proposals))
+    return Turned(known, built, tuple(proposals))
 
 
 def _propose(
@@ -120,6 +121,15 @@ def label_batches(labels: Sequence[Annotation]) -> list[list[str]]:
             batches.setdefault(a.batch, []).append(a)
     newest = {b: max(str(a.labelled_at or "") for a in rows) for b, rows in batches.items()}
     return [sorted(a.trace_id for a in batches[b]) for b in sorted(batches, key=lambda b: (newest[b], b))]
+
+
+def agreement_shown(built: Taxonomy) -> dict[str, dg.MetadataValue]:
+    """Show how often two passes over the failures that were assigned agree; nothing where there was only one."""
+    agreed: Rate | None = getattr(built, "agreement", None)
+    if agreed is None:
+        return {}
+    share = {"share_agreed": dg.MetadataValue.float(agreed.value), "n_assigned_twice": dg.MetadataValue.int(agreed.n)}
+    return {**share, "agreement": dg.MetadataValue.text(f"two passes agree on {agreed}")}
 
 
 def trend_told(row: FailureMode) -> str:

@@ -8,7 +8,7 @@ from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.sample.saturation import ENOUGH, MIN_FAILURES, judge_saturation
 
-MIN_COVERED = 0.9
+MIN_COVERED, MIN_STABLE = 0.9, 0.8
 WARN = dg.AssetCheckSeverity.WARN
 
 
@@ -30,10 +30,13 @@ def most_failures_covered(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="failure_taxonomy")
+@dg.asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
 def modes_saturated(lake: LakeResource) -> dg.AssetCheckResult:
     """At 95 %, at most 5 % of failures are of modes that nobody has seen, and there are at least 30 failures."""
-    found = judge_saturation([m.n_failures for m in lake.lake.read("failure_taxonomy", FailureMode)])
+    counts = lake.lake.frame(
+        "select count(*) as n from failure_assignments group by coalesce(mode_id, trace_id) order by all"
+    )
+    found = judge_saturation([int(n) for n in counts["n"]])  # a failure in no mode may be the first of its own
     passed = found.n_failures >= MIN_FAILURES and found.unseen_share_at_most <= ENOUGH
     return dg.AssetCheckResult(
         passed=passed,
@@ -54,4 +57,18 @@ def every_mode_in_use(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-TAXONOMY_CHECKS = [most_failures_covered, modes_saturated, every_mode_in_use]
+@dg.asset_check(asset="failure_taxonomy")
+def assignments_stable(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Two passes over the failures that the last run assigned put at least eight of ten into the same mode."""
+    event = context.instance.get_latest_materialization_event(dg.AssetKey("failure_taxonomy"))
+    found = event.asset_materialization.metadata if event and event.asset_materialization else {}
+    n, share = (found[k].value if k in found else None for k in ("n_assigned_twice", "share_agreed"))
+    if not isinstance(n, int) or not isinstance(share, float):
+        return dg.AssetCheckResult(passed=True, severity=WARN, description="no failure was assigned twice")
+    agreed = proportion(round(share * n), n)
+    passed = agreed.value >= MIN_STABLE
+    doubt = "" if passed == (agreed.low >= MIN_STABLE) and passed == (agreed.high >= MIN_STABLE) else "; inconclusive"
+    return dg.AssetCheckResult(passed=passed, severity=WARN, description=f"agree: {agreed}{doubt}")
+
+
+TAXONOMY_CHECKS = [most_failures_covered, modes_saturated, every_mode_in_use, assignments_stable]

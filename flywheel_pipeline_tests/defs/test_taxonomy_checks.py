@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from flywheel_pipeline.defs.taxonomy_checks import every_mode_in_use, modes_saturated, most_failures_covered
+from flywheel_pipeline.defs.reviewing import agreement_shown
+from flywheel_pipeline.defs.taxonomy_checks import (
+    assignments_stable,
+    every_mode_in_use,
+    modes_saturated,
+    most_failures_covered,
+)
 from flywheel_pipeline.records import FailureAssignment
+from flywheel_pipeline.stats import Rate, proportion
 from flywheel_pipeline_tests.builders import a_mode, an_annotation
-from flywheel_pipeline_tests.homes import Place, a_home
+from flywheel_pipeline_tests.homes import Place, a_home, an_instance
 
 
 @pytest.fixture
@@ -49,7 +57,10 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
     ],
 )
 def test_modes_that_are_not_saturated_are_a_warning(place: Place, failures: list[int], passed: bool, told: str) -> None:
-    place.lake.write("failure_taxonomy", [a_mode(mode_id=f"fm-{i}", n_failures=n) for i, n in enumerate(failures)])
+    assigned = [
+        FailureAssignment(f"{m}-{i}", f"fm-{m}", "LLM", 1.0, "x") for m, n in enumerate(failures) for i in range(n)
+    ]
+    place.lake.write("failure_assignments", assigned)
     found = result(place, modes_saturated)
     assert found.passed is passed and told in (found.description or "")
 
@@ -65,3 +76,32 @@ def test_a_mode_without_failures_is_a_warning_unless_it_is_retired(place: Place)
 
 def test_nothing_labelled_is_nothing_uncovered(place: Place) -> None:
     assert result(place, most_failures_covered).passed and result(place, every_mode_in_use).passed
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A taxonomy of which two passes agreed this often."""
+
+    agreement: Rate | None
+
+
+@pytest.mark.parametrize(
+    ("agreed", "passed", "told"),
+    [
+        ((95, 100), True, "agree: 95% (89% to 98%, n=100)"),
+        ((50, 100), False, "agree: 50% (40% to 60%, n=100)"),
+        ((9, 10), True, "agree: 90% (60% to 98%, n=10); inconclusive"),
+        ((7, 10), False, "agree: 70% (40% to 89%, n=10); inconclusive"),
+        (None, True, "no failure was assigned twice"),
+    ],
+)
+def test_assignments_that_two_passes_disagree_on_are_a_warning(
+    agreed: tuple[int, int] | None, passed: bool, told: str
+) -> None:
+    built = Looked(proportion(*agreed) if agreed else None)
+    shown = agreement_shown(built)
+    with an_instance() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("failure_taxonomy", metadata=shown))
+        found = assignments_stable(dg.build_asset_check_context(instance=instance))
+    assert isinstance(found, dg.AssetCheckResult)
+    assert (found.passed, found.description, found.severity) == (passed, told, dg.AssetCheckSeverity.WARN)

@@ -9,7 +9,7 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.annotations import current_annotations
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, version_of
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.defs.reviewing import Turned, proposals_shown, review_taxonomy, trend_told
+from flywheel_pipeline.defs.reviewing import Turned, agreement_shown, proposals_shown, review_taxonomy, trend_told
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode, SampledTrace
 from flywheel_pipeline.stats import unseen_share_bound
 from flywheel_pipeline.steps.cluster import (
@@ -88,7 +88,7 @@ def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
-        "new_modes": dg.MetadataValue.text(", ".join(done.added) or "none"),
+        "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
         "intervals": bars(
@@ -97,6 +97,7 @@ def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]
         "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(("mode", "definition"), [[r.name, r.definition] for r in rows]),
+        **agreement_shown(done.built),
         **proposals_shown(done),
     }
 

@@ -17,7 +17,7 @@ from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, known
 
 def noted(mode_id: str, *notes: str, name: str = "", status: str = "provisional") -> Mode:
     members = tuple(Member(f"{mode_id}{i}", note, "LLM", 0.9) for i, note in enumerate(notes))
-    return Mode(mode_id, name or notes[0], "d", status, members)
+    return Mode(mode_id, name or notes[0], "d", status, members=members)
 
 
 def propose(*modes: Mode, batches: Sequence[Sequence[str]] = ()) -> list[Proposal]:
