@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster.history import PIPELINE, Reviewed
 from flywheel_pipeline.steps.cluster.modes import MAX_NAME, Member, Mode
-from flywheel_pipeline.steps.cluster.wording import comparable
+from flywheel_pipeline.steps.cluster.wording import first_point
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,8 @@ MIN_COMPARED, MIN_HALF, MIN_SILHOUETTE = 3, 4, 0.5
 Rousseeuw 1990, table 2.4)."""
 QUIET_BATCHES, MIN_SINCE = 3, 20
 """Label batches without a failure of a mode, and failures in them, after which it may be retired."""
+NEGATIONS = frozenset(("no", "not", "nothing", "never", "cannot", "without", "only"))
+"""Stop words that tell failures apart."""
 COMMON_NOTE = 0.4
 """The part of a mode's failures that must be noted alike for that note to name it."""
 
@@ -99,7 +102,7 @@ class _Part:
 
 def _parts(modes: Sequence[Mode], embed: Embed) -> list[_Part]:
     looked_at = [m.members[:: -(-len(m.members) // LOOKED_AT)] for m in modes]
-    vectors = np.asarray(embed.embed([comparable(x.text) for members in looked_at for x in members]), dtype=float)
+    vectors = np.asarray(embed.embed([first_point(x.text) for members in looked_at for x in members]), dtype=float)
     ends = np.cumsum([len(members) for members in looked_at])[:-1]
     return [_Part(*part) for part in zip(modes, looked_at, np.split(vectors, ends), strict=True)]
 
@@ -161,7 +164,7 @@ def _rename(part: _Part, parts: Sequence[_Part]) -> Proposal | None:
     mode, terms = part.mode, telling_words([p.members for p in parts], parts.index(part))
     note, n = Counter(x.text for x in mode.members).most_common(1)[0]
     name = _as_name(note)
-    says_it = set(comparable(mode.name).split()) & set(terms)
+    says_it = set(_content_words(mode.name)) & set(terms)
     if mode.status != "provisional" or says_it or n < max(2, COMMON_NOTE * len(mode.members)) or name == mode.name:
         return None
     return Proposal(
@@ -177,11 +180,17 @@ def _rename(part: _Part, parts: Sequence[_Part]) -> Proposal | None:
 
 def telling_words(modes: Sequence[Sequence[Member]], at: int, n: int = 5) -> list[str]:
     """Return the words that tell mode `at` from the others, by c-TF-IDF: tf x log(1 + A / f) (Grootendorst 2022)."""
-    counts = [Counter(w for x in members for w in comparable(x.text).split()) for members in modes]
+    counts = [Counter(w for x in members for w in _content_words(first_point(x.text))) for members in modes]
     total: Counter[str] = sum(counts, Counter())
     average = total.total() / len(counts)
     scores = {w: tf * np.log(1 + average / total[w]) for w, tf in counts[at].items()}
     return sorted(scores, key=lambda w: (-scores[w], w))[:n]
+
+
+def _content_words(text: str) -> list[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return [w for w in re.findall(r"[^\W_]+", text.lower()) if w not in ENGLISH_STOP_WORDS - NEGATIONS]
 
 
 def _retire(mode: Mode, batches: Sequence[Sequence[str]]) -> Proposal | None:

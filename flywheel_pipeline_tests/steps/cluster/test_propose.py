@@ -71,6 +71,12 @@ def test_a_mode_of_one_kind_is_not_split() -> None:
     assert [p for p in propose(noted("a", *alike), noted("z", "other words")) if p.kind == "split"] == []
 
 
+def test_a_mode_whose_notes_run_into_each_other_is_not_split() -> None:
+    ring = "late rude long vague wrong cold loud short".split()
+    notes = [f"{a} {b}" for a, b in zip(ring, [*ring[1:], ring[0]], strict=True)]
+    assert [p for p in propose(noted("a", *notes), noted("z", "other words")) if p.kind == "split"] == []
+
+
 def test_a_name_that_says_none_of_what_its_failures_have_in_common_should_be_changed() -> None:
     a = noted("a", *INVENTED, "invented discount", "invented discount", name="Answers about plans")
     (found,) = propose(a, noted("c", *RUDE))
