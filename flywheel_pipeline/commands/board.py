@@ -27,8 +27,9 @@ def show_board(review: Review, whole: str) -> dict[str, Any]:
 
     Of every mode but `whole` the first failures only.
     """
-    look, failures = review.look(), review.failures()
-    ranks = review.ranks(look.known)
+    look = review.look()
+    measured = review.measure(look.known)
+    failures, ranks = measured.failures, measured.ranks
     placed = look.known.place_of()
     loose = [_failure(f.trace_id, f.text, failures, "", 0.0) for f in failures.values() if f.trace_id not in placed]
     return {
@@ -39,7 +40,7 @@ def show_board(review: Review, whole: str) -> dict[str, Any]:
         "n_loose": len(loose),
         "proposals": [_proposal(p) for p in look.proposals if p.status == "open"],
         "history": [_change(c, look.known) for c in look.known.history[: -LATEST - 1 : -1]],
-        "advice": review.saturation(look.known).advice,
+        "advice": measured.saturation.advice,
     }
 
 

@@ -41,6 +41,15 @@ class Look:
     version: str
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The modes as a run would rank them now, {trace: failure} of all that count, and how complete the modes are."""
+
+    ranks: list[FailureMode]
+    failures: dict[str, Failure]
+    saturation: Saturation
+
+
 class Review:
     """The reviewed files of one home."""
 
@@ -68,20 +77,14 @@ class Review:
         found = tuple(load_proposals(proposals.value))
         return Look(load_taxonomy(modes.value), found, f"{modes.version}-{proposals.version}")
 
-    def failures(self) -> dict[str, Failure]:
-        """Return {trace: the failure} of all that count, as they were last read."""
-        rows = self.lake.read("annotations", Annotation, "is_current and verdict = 'fail'")
-        return {a.trace_id: Failure.of(a) for a in rows}
-
-    def ranks(self, known: Reviewed) -> list[FailureMode]:
-        """Return the table of modes as a run would write it now, the one to fix first first."""
+    def measure(self, known: Reviewed) -> Measured:
+        """Return what the labels, as they were last read, say of the modes as they are now."""
         labels = self.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
-        return rank_labelled(known.modes, labels, self.lake.read("sampled_traces", SampledTrace))
-
-    def saturation(self, known: Reviewed) -> Saturation:
-        """Return how complete the modes are; a failure in no mode may be the first of its own."""
+        failures = {a.trace_id: Failure.of(a) for a in labels if a.verdict == "fail"}
+        ranks = rank_labelled(known.modes, labels, self.lake.read("sampled_traces", SampledTrace))
         places = known.place_of()
-        return judge_saturation(list(Counter(places.get(t, t) for t in self.failures()).values()))
+        kinds = Counter(places.get(t, t) for t in failures)  # a failure in no mode may be the first of its own
+        return Measured(ranks, failures, judge_saturation(list(kinds.values())))
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.
@@ -92,7 +95,7 @@ class Review:
             EditError: it can not be made.
             ConflictError: somebody else has changed the taxonomy since; nothing was changed.
         """
-        notes = {t: f.text for t, f in self.failures().items()} if sent.get("action") in ("move", "add") else {}
+        notes = self._notes() if sent.get("action") in ("move", "add") else {}
         self._change(by, str(sent.get("why") or ""), seen, lambda k, said: edit_taxonomy(k, said, Request(sent, notes)))
 
     def accept(self, by: str | None, proposal_id: str, seen: str | None = None) -> Proposal:
@@ -111,6 +114,10 @@ class Review:
         after = reject_proposal(before, self._said(by, ""), proposal_id)
         self._proposals.replace(dump_proposals(after), content.version)
         return find_proposal(before, proposal_id)
+
+    def _notes(self) -> dict[str, str]:
+        rows = self.lake.read("annotations", Annotation, "is_current and verdict = 'fail'")
+        return {a.trace_id: Failure.of(a).text for a in rows}
 
     def _said(self, by: str | None, why: str) -> Said:
         return Said(by or self.settings.annotate.arbiter, f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}", why[:500])

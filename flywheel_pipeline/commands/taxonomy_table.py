@@ -14,8 +14,9 @@ BAR = 20
 
 def tell_taxonomy(review: Review, n_changes: int) -> list[str]:
     """Return the Pareto table with the order to fix in, coverage, saturation, what is proposed and what was changed."""
-    look, failures = review.look(), review.failures()
-    rows = review.ranks(look.known)
+    look = review.look()
+    measured = review.measure(look.known)
+    failures, rows = measured.failures, measured.ranks
     if not look.known.modes:
         return ["No failure modes yet: label failures (`flywheel label`), then `flywheel run`."]
     placed = set(look.known.place_of()) & set(failures)
@@ -27,7 +28,7 @@ def tell_taxonomy(review: Review, n_changes: int) -> list[str]:
         *(f"{r.rank:3}. {r.name}: {r.reason}" for r in rows if r.status != "retired"),
         "",
         f"coverage   {proportion(len(placed), len(failures))} of the failures belong to a mode",
-        f"labelling  {review.saturation(look.known).advice}",
+        f"labelling  {measured.saturation.advice}",
         f"proposals  {len(opened)} open" + (": `flywheel taxonomy review`" if opened else ""),
         *(["", "changed last"] if n_changes and look.known.history else []),
         *(_told(c, look.known) for c in look.known.history[: -n_changes - 1 : -1]),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -26,6 +27,11 @@ def place(tmp_path: Path) -> Place:
     return a_home(tmp_path / "home")
 
 
+def an_assignment(trace_id: str, mode_id: str) -> FailureAssignment:
+    said: dict[str, Any] = {"trace_id": trace_id, "mode_id": mode_id, "assigned_by": "LLM", "confidence": 1.0}
+    return FailureAssignment(**{**{f.name: "" for f in fields(FailureAssignment)}, **said})
+
+
 def result(place: Place, check: dg.AssetChecksDefinition) -> dg.AssetCheckResult:
     found = check(lake=place.resource)
     assert isinstance(found, dg.AssetCheckResult) and found.severity == dg.AssetCheckSeverity.WARN
@@ -39,7 +45,7 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
     place: Place, n_assigned: int, passed: bool
 ) -> None:
     place.lake.write("annotations", [an_annotation(trace_id=f"t{i}") for i in range(10)])
-    assigned = [FailureAssignment(f"t{i}", "fm-1", "LLM", 1.0, "note") for i in range(n_assigned)]
+    assigned = [an_assignment(f"t{i}", "fm-1") for i in range(n_assigned)]
     place.lake.write("failure_assignments", assigned)
     found = result(place, most_failures_covered)
     assert found.passed is passed
@@ -57,9 +63,7 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
     ],
 )
 def test_modes_that_are_not_saturated_are_a_warning(place: Place, failures: list[int], passed: bool, told: str) -> None:
-    assigned = [
-        FailureAssignment(f"{m}-{i}", f"fm-{m}", "LLM", 1.0, "x") for m, n in enumerate(failures) for i in range(n)
-    ]
+    assigned = [an_assignment(f"{m}-{i}", f"fm-{m}") for m, n in enumerate(failures) for i in range(n)]
     place.lake.write("failure_assignments", assigned)
     found = result(place, modes_saturated)
     assert found.passed is passed and told in (found.description or "")

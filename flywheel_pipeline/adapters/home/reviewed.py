@@ -58,7 +58,7 @@ class ReviewedFile:
         Raises:
             CorruptFileError: the file is not YAML.
         """
-        data = self.path.read_bytes() if self.path.exists() else b""
+        data = self._data()
         try:
             value = yaml.load(data.decode("utf-8"), LOADER)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -76,13 +76,16 @@ class ReviewedFile:
             ConflictError: somebody has changed the file since it was read.
         """
         with self._alone() as folder:
-            if self.read().version != seen:
+            if _version(self._data()) != seen:
                 raise ConflictError(f"{self.path.name} was changed meanwhile; nothing was overwritten: look again")
             text = yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100)
             text = (self._head() or head) + text
             replace_text(self.path, text)
             os.fsync(folder)
         return _version(text.encode())
+
+    def _data(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
 
     def _head(self) -> str:
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else []

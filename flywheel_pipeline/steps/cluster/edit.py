@@ -57,9 +57,10 @@ def move(known: Reviewed, said: Said, texts: Mapping[str, str], mode_id: str) ->
     """
     _check_live(known.mode(mode_id))
     places = known.place_of()
+    members = {x.trace_id: x for m in known.modes for x in m.members}
     for origin in dict.fromkeys(places.get(t, "") for t in texts):
         traces = [t for t in texts if places.get(t, "") == origin]
-        moved = [_found(known, t) or Member(t, texts[t]) for t in traces]
+        moved = [members.get(t) or Member(t, texts[t]) for t in traces]
         known = _without(known, traces)
         target = known.mode(mode_id)
         known = known.with_modes(replace(target, members=(*target.members, *(_placed(x, said) for x in moved))))
@@ -154,10 +155,6 @@ def _check_live(mode: Mode) -> None:
     if not mode.is_live:
         where = f"merged into {mode.merged_into}" if mode.merged_into else "retired: accept it again first"
         raise EditError(f"{mode.name!r} is {where}")
-
-
-def _found(known: Reviewed, trace: str) -> Member | None:
-    return next((x for m in known.modes for x in m.members if x.trace_id == trace), None)
 
 
 def _without(known: Reviewed, traces: Sequence[str]) -> Reviewed:

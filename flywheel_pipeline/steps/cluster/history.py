@@ -188,7 +188,8 @@ def _note_moves(known: Reviewed, recorded: Recorded, said: Said) -> Reviewed:
 
 def made_human(mode: Mode, traces: Sequence[str]) -> Mode:
     """Return the mode with the given members as a person's own decision."""
-    return replace(mode, members=tuple(_human(x) if x.trace_id in set(traces) else x for x in mode.members))
+    decided = set(traces)
+    return replace(mode, members=tuple(_human(x) if x.trace_id in decided else x for x in mode.members))
 
 
 def _human(member: Member) -> Member:

@@ -86,5 +86,7 @@ def test_a_broken_file_is_named_and_not_overwritten(file: ReviewedFile, broken: 
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(broken)
     with pytest.raises(CorruptFileError, match=r"modes\.yaml is not valid YAML"):
+        file.read()
+    with pytest.raises(ConflictError):
         file.replace({}, "x")
     assert file.path.read_bytes() == broken
