@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.taxonomy import taxonomy
 from flywheel_pipeline.errors import FlywheelError
 
 
@@ -20,11 +22,6 @@ class FriendlyGroup(click.Group):
             return super().invoke(ctx)
         except FlywheelError as error:
             raise click.ClickException(str(error)) from None
-
-
-HOME = click.option(
-    "--home", type=click.Path(path_type=Path), help="The flywheel home. Default: $FLYWHEEL_HOME, else `data`."
-)
 
 
 @click.group(cls=FriendlyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,6 +141,9 @@ def config() -> None:
     from flywheel_pipeline.steps.annotate.write import LABEL_STUDIO_CONFIG
 
     click.echo(LABEL_STUDIO_CONFIG)
+
+
+main.add_command(taxonomy)
 
 
 @main.command()

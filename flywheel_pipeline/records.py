@@ -70,6 +70,8 @@ LABELS = ("pass", "fail", "unsure")
 KINDS = ("failure", "happy_path", "synthetic")
 SPLITS = ("train", "dev", "test")
 DECISIONS = ("ship", "hold", "reject")
+MODE_STATUSES, SEVERITIES = ("provisional", "accepted", "retired"), ("low", "medium", "high")
+TRENDS = ("up", "down", "inconclusive", "not known")
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ class FailureMode:
     mode_id: Annotated[str, Column("Stable id; survives renames", unique=True)]
     name: Annotated[str, Column("Short name")]
     definition: Annotated[str, Column("One sentence: when a failure belongs to it")]
-    status: Annotated[str, Column("provisional until a person accepts it", allowed=("provisional", "accepted"))]
+    status: Annotated[str, Column("provisional until a person accepts it", allowed=MODE_STATUSES)]
     n_failures: Annotated[int, Column("Failures assigned to it", low=0)]
     share: Annotated[float, Column("Its share of `share_of`, weighted back to the population", low=0, high=1)]
     share_low: Annotated[float, Column("Lower end of the 95 % interval", low=0, high=1)]
@@ -240,6 +242,12 @@ class FailureMode:
     share_of: Annotated[str, Column("What the share is a share of", allowed=("traffic", "labelled traces"))]
     rank: Annotated[int, Column("1 is the mode to fix first", low=1)]
     version: Annotated[str, Column("The taxonomy's version")]
+    severity: Annotated[str | None, Column("As people said of it, or of its failures on average", allowed=SEVERITIES)]
+    severity_weight: Annotated[float, Column("1 for medium and where nobody said; high 3, low a third", low=0)]
+    priority: Annotated[float, Column("share x severity_weight: what ranks it", low=0)]
+    share_before: Annotated[float | None, Column("Its share in the sampled batch before the newest", low=0, high=1)]
+    trend: Annotated[str, Column("Its share of traffic in the newest batch against the one before", allowed=TRENDS)]
+    reason: Annotated[str, Column("Why it has its rank")]
 
 
 @dataclass(frozen=True)

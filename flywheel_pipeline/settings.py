@@ -131,9 +131,10 @@ class AnnotateSettings(Section):
 
 
 class ClusterSettings(Section):
-    """The size of the taxonomy."""
+    """The size of the taxonomy, and what a run may do to it without a person: add modes, or all that it proposes."""
 
     max_modes: int = Field(10, ge=1, le=30)
+    apply: Literal["additions", "all"] = "additions"
 
 
 class GoldenSettings(Section):

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.web import Limits, People, Source, build_app, labelling_mount, open_socket, serve_app
+from flywheel_pipeline.adapters.web import (
+    Limits,
+    People,
+    Source,
+    build_app,
+    labelling_mount,
+    open_socket,
+    serve_app,
+    taxonomy_mount,
+)
+from flywheel_pipeline.commands.board import taxonomy_board
 from flywheel_pipeline.errors import HomeError, SettingsError
 from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
 from flywheel_pipeline.settings import Settings, load_settings
@@ -45,8 +55,12 @@ def serve_home(
         say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
         if browse:
             browse(f"{url}/label/")  # without the token: others on this machine can read a command's arguments
-        page = labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token)
-        serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
+        say(f"Failure modes: {url}/taxonomy/{'?token=...' if token else ''}")
+        pages = [
+            labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token),
+            taxonomy_mount(taxonomy_board(settings), token),
+        ]
+        serve_app(build_app(settings.home / "traces", _limits(settings), token, pages), listening)
 
 
 def _url_of(address: tuple[Any, ...]) -> str:

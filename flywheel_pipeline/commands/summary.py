@@ -54,7 +54,7 @@ def _traces(lake: Lake) -> list[str]:
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
-    lines = [f"taxonomy   {len(modes)} failure modes" + (", the most frequent first:" if modes else "")]
+    lines = [f"taxonomy   {len(modes)} failure modes" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
         lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")

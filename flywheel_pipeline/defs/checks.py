@@ -17,6 +17,7 @@ from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.defs.label_checks import LABEL_CHECKS
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.defs.taxonomy_checks import TAXONOMY_CHECKS
 from flywheel_pipeline.records import (
     TABLES,
     Annotation,
@@ -308,4 +309,4 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
     own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
            one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
-    return [*generated, *own, *LABEL_CHECKS]
+    return [*generated, *own, *LABEL_CHECKS, *TAXONOMY_CHECKS]

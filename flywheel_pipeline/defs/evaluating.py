@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flywheel_pipeline.adapters.home.reviewed import TAXONOMY_FILE, ReviewedFile
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.llm import LiteLLM
-from flywheel_pipeline.defs.resources import TAXONOMY_FILE, Workbench
+from flywheel_pipeline.defs.resources import Workbench
 from flywheel_pipeline.records import EvalResult, GoldenCase, JudgeAlignment, PromptVersion
 from flywheel_pipeline.steps.cluster import load_modes
 from flywheel_pipeline.steps.evaluate import ModeToJudge, align_judges, run_evals
@@ -23,7 +24,7 @@ class Evaluator:
 
     def judges(self) -> list[ModeToJudge]:
         """Return one judge a failure mode of the reviewed taxonomy."""
-        modes = load_modes(self.bench.home.read_yaml(TAXONOMY_FILE))
+        modes = load_modes(ReviewedFile(self.bench.settings.home / TAXONOMY_FILE).read().value)
         return [ModeToJudge(m.mode_id, m.name, m.definition, tuple(m.examples(EXAMPLES))) for m in modes if m.members]
 
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:

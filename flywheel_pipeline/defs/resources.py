@@ -19,9 +19,6 @@ from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.records import LLMCall
 from flywheel_pipeline.settings import ROLES, Settings
 
-TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
-"""The reviewed taxonomy, in the home."""
-
 
 class LakeResource(DuckDBResource):
     """`DuckDBResource` whose connection is in memory and sees every table of the lake as a view.

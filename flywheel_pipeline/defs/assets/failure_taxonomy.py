@@ -1,24 +1,24 @@
 """`failure_taxonomy` and `failure_assignments`: the prioritized roadmap."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.annotations import current_annotations
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
-from flywheel_pipeline.defs.resources import TAXONOMY_FILE, LakeResource, Workbench
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, version_of
+from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.defs.reviewing import Turned, agreement_shown, proposals_shown, review_taxonomy, trend_told
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode, SampledTrace
 from flywheel_pipeline.stats import unseen_share_bound
 from flywheel_pipeline.steps.cluster import (
     Failure,
+    Mode,
+    Reviewed,
     Taxonomy,
-    Verdict,
     build_taxonomy,
-    dump_modes,
-    load_modes,
-    rank_modes,
-    weighted_verdicts,
+    rank_labelled,
 )
 
 GROUP = "analyze_and_cluster"
@@ -30,8 +30,8 @@ OWNERS = ["team:domain-experts"]
         dg.AssetSpec(
             "failure_taxonomy", deps=["annotations", "sampled_traces"], group_name=GROUP, owners=OWNERS,
             kinds={"litellm", "scikitlearn"}, metadata=definition_metadata("failure_taxonomy"),
-            description="The failure modes, most frequent in production first: what to fix first. The reviewed file is "
-            "`taxonomy/failure_modes.yaml`; a run only ever adds to it.",
+            description="The failure modes by share of production x severity: what to fix first. The reviewed file is "
+            "`taxonomy/failure_modes.yaml`; a run adds to it, and proposes the rest in `taxonomy/proposals.yaml`.",
         ),
         dg.AssetSpec(
             "failure_assignments", deps=["annotations"], group_name=GROUP, owners=OWNERS,
@@ -42,64 +42,63 @@ OWNERS = ["team:domain-experts"]
     name="build_failure_taxonomy",
 )  # fmt: skip
 def failure_taxonomy(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
-    """Groups, names and assigns the expert's comments on failures."""
-    labels = current_annotations(lake.lake)
-    taxonomy = _taxonomy(lake.lake, bench, labels)
-    rows, assigned = rank_modes(taxonomy.modes, _verdicts(lake.lake, labels)), _assignments(taxonomy, labels)
+    """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
+    labels, samples = current_annotations(lake.lake), lake.lake.read("sampled_traces", SampledTrace)
+    done = review_taxonomy(lake.lake, bench, labels, partial(_built, lake.lake, bench))
+    rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done.known, labels)
     lake.lake.write("failure_taxonomy", rows)
     lake.lake.write("failure_assignments", assigned)
-    yield dg.MaterializeResult("failure_taxonomy", metadata=_shown(rows, taxonomy))
-    yield dg.MaterializeResult("failure_assignments", metadata=_assigned_shown(assigned, rows))
+    yield dg.MaterializeResult("failure_taxonomy", metadata=_shown(rows, done), data_version=version_of(rows))
+    shown = _assigned_shown(assigned, rows)
+    yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(assigned))
 
 
-def _taxonomy(lake: Lake, bench: Workbench, labels: list[Annotation]) -> Taxonomy:
-    """Build on the reviewed file, and write it back if something was added."""
-    content = bench.home.read_yaml(TAXONOMY_FILE)
-    failures = [Failure.of(a) for a in labels if a.verdict == "fail"]
+def _built(lake: Lake, bench: Workbench, failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
+    """Build on the modes that take failures."""
     settings = bench.settings
-    taxonomy = build_taxonomy(
+    return build_taxonomy(
         failures,
-        load_modes(content),
+        live,
         bench.llm(lake),
         bench.embed,
         settings.app.name,
         settings.cluster.max_modes,
     )
-    if dump_modes(taxonomy.modes) != content:
-        bench.home.write_yaml(TAXONOMY_FILE, dump_modes(taxonomy.modes))
-    return taxonomy
 
 
-def _verdicts(lake: Lake, labels: list[Annotation]) -> list[Verdict]:
-    failed = {a.trace_id: a.verdict == "fail" for a in labels}
-    return weighted_verdicts(failed, lake.read("sampled_traces", SampledTrace))
-
-
-def _assignments(taxonomy: Taxonomy, labels: list[Annotation]) -> list[FailureAssignment]:
+def _assignments(known: Reviewed, labels: list[Annotation]) -> list[FailureAssignment]:
     failed = {a.trace_id for a in labels if a.verdict == "fail"}
     return [
         FailureAssignment(x.trace_id, m.mode_id, x.assigned_by, x.confidence, x.text)
-        for m in taxonomy.modes
+        for m in known.modes
         for x in m.members
         if x.trace_id in failed
     ]
 
 
-def _shown(rows: list[FailureMode], taxonomy: Taxonomy) -> dict[str, dg.MetadataValue]:
+def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]:
     n = sum(r.n_failures for r in rows)
     of = rows[0].share_of if rows else "traffic"
     told = [
         [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.status]
         for r in rows
     ]
+    why = [[r.rank, r.name, r.severity or "not said", trend_told(r), r.reason] for r in rows]
+    shares = sorted(rows, key=lambda r: -r.share)
     return {
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
-        "new_modes": dg.MetadataValue.text(", ".join(taxonomy.added) or "none"),
+        "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
-        "pareto": bars([(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]),
+        "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
+        "intervals": bars(
+            [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]
+        ),
         "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
+        "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(("mode", "definition"), [[r.name, r.definition] for r in rows]),
+        **agreement_shown(done.built),
+        **proposals_shown(done),
     }
 
 

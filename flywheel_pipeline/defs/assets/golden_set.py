@@ -7,6 +7,7 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.defs.reviewing import known_modes
 from flywheel_pipeline.records import SPLITS, FailureAssignment, FailureMode, GoldenCase
 from flywheel_pipeline.steps.golden import (
     LabelledTrace,
@@ -46,7 +47,7 @@ def grow(lake: Lake, bench: Workbench) -> tuple[list[GoldenCase], list[GoldenCas
     """Return the cases of the file, in the modes of the taxonomy as it is now, and those added to the file."""
     modes = lake.read("failure_taxonomy", FailureMode)
     assigned = {a.trace_id: a.mode_id for a in lake.read("failure_assignments", FailureAssignment)}
-    existing = in_current_modes(load_cases(bench.home.read_jsonl(FILE)), assigned, {m.mode_id for m in modes})
+    existing = in_current_modes(load_cases(bench.home.read_jsonl(FILE)), assigned, known_modes(bench, modes))
     with lake.connect() as con:
         traces = [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
     quotas = Quotas(**bench.settings.golden.model_dump())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -92,15 +92,16 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
 
 
 def in_current_modes(
-    cases: Sequence[GoldenCase], assigned: Mapping[str, str], known: Collection[str]
+    cases: Sequence[GoldenCase], assigned: Mapping[str, str], known: Mapping[str, str]
 ) -> list[GoldenCase]:
     """Return the cases with the modes that the taxonomy gives them now; the file keeps those of their beginning.
 
-    `assigned` is {trace_id: mode_id}, `known` the modes there are. A case whose trace was moved to another mode
-    follows it; one whose mode is gone, for example merged away, and whose trace has no other guards none.
+    `assigned` is {trace_id: mode_id}, `known` {every id: the mode that it stands for now}. A case whose trace was
+    moved to another mode follows it; one whose mode was merged into another guards that; one whose mode is gone,
+    and whose trace has no other, guards none.
     """
     now = {c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.mode_id else None for c in cases}
-    return [replace(c, mode_id=now[c.case_id] if now[c.case_id] in known else None) for c in cases]
+    return [replace(c, mode_id=known.get(now[c.case_id] or "")) for c in cases]
 
 
 def dump_case(case: GoldenCase) -> dict[str, Any]:

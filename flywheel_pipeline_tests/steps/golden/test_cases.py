@@ -175,7 +175,9 @@ def test_a_case_follows_its_trace_into_another_mode_and_survives_the_end_of_its_
         a_case(case_id="merged", mode_id="fm-2", source_trace_id="t2"),
         a_case(case_id="orphan", mode_id="fm-2", source_trace_id="t3"),
         a_case(case_id="happy", mode_id=None, source_trace_id="t1", kind="happy_path"),
+        a_case(case_id="now of another", mode_id="fm-4", source_trace_id="t4"),
     ]
-    now = in_current_modes(cases, {"t1": "fm-3", "t2": "fm-3"}, {"fm-1", "fm-3"})
-    assert [c.mode_id for c in now] == ["fm-3", "fm-3", None, None]
+    known = {"fm-1": "fm-1", "fm-3": "fm-3", "fm-4": "fm-1"}
+    now = in_current_modes(cases, {"t1": "fm-3", "t2": "fm-3"}, known)
+    assert [c.mode_id for c in now] == ["fm-3", "fm-3", None, None, "fm-1"]
     assert [c.case_id for c in now] == [c.case_id for c in cases]
