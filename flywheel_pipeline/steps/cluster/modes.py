@@ -40,6 +40,7 @@ class Member:
     text: str
     assigned_by: str
     confidence: float
+    quote: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Mode:
     name: str
     definition: str
     status: str = "provisional"
+    inclusion: str = ""
+    exclusion: str = ""
     members: tuple[Member, ...] = field(default=())
 
     def examples(self, n: int = 6) -> list[str]:
