@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Protocol
 
 import numpy as np
+from pydantic import BaseModel
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
@@ -182,17 +183,22 @@ class ModelAnalyst:
         self, failures: Sequence[Failure], notes: Sequence[Note], modes: Sequence[Mode], sure: bool
     ) -> list[Decision | None]:
         """See `Analyst`; two passes, the second with the modes in another order. The first counts."""
-        offers = [_offered(f, modes) for f in failures]
-        asks = [assign_ask(f, o, self.app, s) for f, o in zip(failures, offers, strict=True) for s in (False, True)]
-        replies = [r.parsed if isinstance(r.parsed, Assignment) else None for r in self.llm.ask(asks)] if asks else []
+        offers = [(f, _offered(f, modes)) for f in failures]
+        asks = [assign_ask(f, o, self.app, shuffled) for f, o in offers if o for shuffled in (False, True)]
+        replies = iter(self.llm.ask(asks) if asks else [])
         return [
-            _decision(f, {m.mode_id for m in o}, replies[2 * i], replies[2 * i + 1])
-            for i, (f, o) in enumerate(zip(failures, offers, strict=True))
+            _decision(f, {m.mode_id for m in o}, next(replies).parsed, next(replies).parsed) if o else Decision(None, 0)
+            for f, o in offers
         ]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """See `Analyst`."""
-        return self.assign(grouped.failures, grouped.notes, modes, True)
+        """See `Analyst`; a failure that alone made a mode stays in it where no other fits."""
+        alone = {m.members[0].trace_id for m in modes if len(m.members) == 1}
+        decisions = self.assign(grouped.failures, grouped.notes, modes, True)
+        return [
+            None if d is not None and d.mode_id is None and f.trace_id in alone else d
+            for f, d in zip(grouped.failures, decisions, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -259,17 +265,18 @@ def _offered(failure: Failure, modes: Sequence[Mode]) -> list[Mode]:
 
 
 def _decision(
-    failure: Failure, offered: set[str], first: Assignment | None, second: Assignment | None
+    failure: Failure, offered: set[str], first: BaseModel | None, second: BaseModel | None
 ) -> Decision | None:
-    if first is None:
+    if not isinstance(first, Assignment):
         return None
     mode = first.mode_id if first.mode_id in offered else None
     quote = first.quote.strip()
     genuine = bool(quote) and any(
         " ".join(quote.split()) in " ".join(t.split()) for t in (failure.text, failure.comment)
     )
-    again = second.mode_id if second is not None and second.mode_id in offered else None
-    return Decision(mode, first.confidence, quote if genuine and mode else "", again, second is not None)
+    checked = second if isinstance(second, Assignment) else None
+    again = checked.mode_id if checked and checked.mode_id in offered else None
+    return Decision(mode, first.confidence, quote if genuine and mode else "", again, checked is not None)
 
 
 def _alike(grouped: Grouped) -> list[tuple[int, int]]:

@@ -12,13 +12,13 @@ from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import Rate, proportion
 from flywheel_pipeline.steps.cluster.analyst import Analyst, Decision, Grouped, Proposed
 from flywheel_pipeline.steps.cluster.group import MAX_GROUPS, centroids, group_texts
-from flywheel_pipeline.steps.cluster.lens import see
+from flywheel_pipeline.steps.cluster.lens import Floats, see
 from flywheel_pipeline.steps.cluster.match import match_groups
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, mint_mode
 from flywheel_pipeline.steps.cluster.wording import Note
 
-COHESION = 0.5
-"""Mean cosine with their centroid that failures which fit no known mode must have to become a mode together."""
+COHESION = 0.25
+"""Mean cosine between failures which fit no known mode that they must have to become a mode together."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,14 @@ def _grouped(coded: Sequence[tuple[Failure, Note]], embed: Embed, alone: bool) -
     failures, notes = [f for f, _ in coded], [c for _, c in coded]
     views, likeness = see(notes, embed)
     groups = group_texts(views, MAX_GROUPS)
-    middles = centroids(groups, views)
-    tight = [float(np.mean(views[g] @ middle)) >= COHESION for g, middle in zip(groups, middles, strict=True)]
-    kept = [g for g, is_tight in zip(groups, tight, strict=True) if alone or (len(g) > 1 and is_tight)]
+    kept = [g for g in groups if alone or (len(g) > 1 and _cohesion(views[g]) >= COHESION)]
     return Grouped(failures, notes, kept, views, likeness)
+
+
+def _cohesion(views: Floats) -> float:
+    """Return the mean cosine between different rows."""
+    n = len(views)
+    return float((np.square(views.sum(axis=0)).sum() - np.square(views).sum()) / (n * (n - 1)))
 
 
 def _recognised(grouped: Grouped, state: _State, known: Sequence[Mode], embed: Embed) -> list[list[int]]:

@@ -62,6 +62,7 @@ def centroids(groups: list[list[int]], vectors: Any) -> Floats:
 
 def _best_labels(rows: Floats, weights: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int32]:
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     if most < MIN_GROUPS:
         return np.arange(len(rows), dtype=np.int32)
@@ -69,10 +70,11 @@ def _best_labels(rows: Floats, weights: NDArray[np.int64], most: int, seed: int)
     distances = np.clip(1 - rows[shown] @ rows[shown].T, 0, None)
     np.fill_diagonal(distances, 0.0)
     restarts = RESTARTS if len(rows) <= 500 else 2
-    found = [
-        KMeans(k, n_init=restarts, random_state=seed).fit(rows, sample_weight=weights).labels_
-        for k in range(MIN_GROUPS, most + 1)
-    ]
+    with threadpool_limits(1):  # on so little data threads cost more than they bring, many times so on a busy machine
+        found = [
+            KMeans(k, n_init=restarts, random_state=seed).fit(rows, sample_weight=weights).labels_
+            for k in range(MIN_GROUPS, most + 1)
+        ]
     return max(found, key=lambda labels: _silhouette(distances, labels[shown]))
 
 

@@ -51,13 +51,16 @@ def see(notes: Sequence[Note], embed: Embed) -> tuple[Floats, Floats]:
     Where a note has a rest without its subject, the rest counts as much as the whole. Views of one call are
     comparable with each other. A note without words is a row of zeros.
     """
+    from threadpoolctl import threadpool_limits
+
     masked = any(n.rest != n.whole for n in notes)
     texts = [*(n.whole[:MAX_TEXT] for n in notes), *(n.rest[:MAX_TEXT] for n in notes if masked)]
     _, phrases, meant = known_failures()
     vectors = np.asarray(embed.embed([*texts, *phrases]), dtype=np.float64)
     own, taught = vectors[: len(texts)], vectors[len(texts) :]
-    likeness = (by_words(texts) + _regression(10.0).fit(taught, meant).predict_proba(own)) / 2 if texts else own
-    views = _unit(np.hstack([_unit(_compact(own)), WEIGHT * _unit(likeness)]))
+    with threadpool_limits(1):  # see `group`: a busy machine
+        likeness = (by_words(texts) + _regression(10.0).fit(taught, meant).predict_proba(own)) / 2 if texts else own
+        views = _unit(np.hstack([_unit(_compact(own)), WEIGHT * _unit(likeness)]))
     views[[not re.search(r"\w", t) for t in texts]] = 0.0
     n = len(notes)
     return (_unit(np.hstack([views[:n], views[n:]])) if masked else views), likeness[:n]
