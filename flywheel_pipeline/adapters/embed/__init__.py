@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from flywheel_pipeline.adapters.embed.cached import CachedEmbed
@@ -21,12 +22,14 @@ ABSENT = (
 )
 
 
-def choose_embedder(name: str, cache: Path) -> tuple[str, Embed]:
+def choose_embedder(
+    name: str, cache: Path, find_minilm: Callable[[], Path | None] = minilm_folder
+) -> tuple[str, Embed]:
     """Return the embedder that `cluster.embedder` names and what it is called; `cache` is the file of its vectors.
 
     `auto` is MiniLM where its weights are installed, else TF-IDF; `minilm` without them is TF-IDF with a warning.
     """
-    folder = minilm_folder() if name in ("auto", "minilm") else None
+    folder = find_minilm() if name in ("auto", "minilm") else None
     if folder is not None:
         return "minilm", CachedEmbed(MiniLMEmbed(folder), "minilm", cache)
     if name.startswith(HOSTED):
