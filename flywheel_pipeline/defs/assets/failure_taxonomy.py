@@ -104,7 +104,10 @@ def _shown(rows: list[FailureMode], taxonomy: Taxonomy) -> dict[str, dg.Metadata
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]),
         "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
-        "definitions": table(("mode", "definition"), [[r.name, r.definition] for r in rows]),
+        "definitions": table(
+            ("mode", "definition", "included", "excluded"),
+            [[m.name, m.definition, m.inclusion, m.exclusion] for m in taxonomy.modes],
+        ),
     }
 
 
@@ -120,5 +123,5 @@ def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) 
         "n_unassigned": dg.MetadataValue.int(sum(a.mode_id is None for a in assigned)),
         "n_by_the_expert": dg.MetadataValue.int(sum(a.assigned_by == "HUMAN" for a in assigned)),
         "by_mode": table(("mode", "failure"), [[names[a.mode_id], a.text] for a in assigned[:60]]),
-        "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text")),
+        "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text", "quote")),
     }

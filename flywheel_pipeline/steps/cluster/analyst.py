@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
@@ -237,12 +238,17 @@ class WordAnalyst:
     ) -> list[Decision | None]:
         """See `Analyst`; by the failures that are in the modes (`learn.choose_modes`)."""
         moved = {f.trace_id for f in failures}
-        members = [(m, x) for m in modes for x in m.members if x.trace_id not in moved]
-        examples = [Example(self._note(x.trace_id, x.text), m.mode_id) for m, x in members]
+        examples = [Example(note, m.mode_id) for m in modes for note in self._examples(m, moved)]
         if not examples:
             return [Decision(None, 0.0) for _ in failures]
         chosen = choose_modes(notes, examples, self.embed)
         return [Decision(c.mode_id if c.fits or sure else None, c.confidence) for c in chosen]
+
+    def _examples(self, mode: Mode, moved: AbstractSet[str]) -> list[Note]:
+        """Return the expert's own examples where there are any, else those that code put there, else the name."""
+        members = [x for x in mode.members if x.trace_id not in moved]
+        led = [x for x in members if x.assigned_by == "HUMAN"] or members
+        return [self._note(x.trace_id, x.text) for x in led] or [Note.of(mode.name)]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
         """See `Analyst`; the second look groups anew from another start, to see what stays together."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from flywheel_pipeline.adapters.embed import TfidfEmbed
 from flywheel_pipeline.steps.cluster.analyst import WordAnalyst
 from flywheel_pipeline.steps.cluster.build import Taxonomy, build_taxonomy
-from flywheel_pipeline.steps.cluster.modes import Failure, Mode, dump_modes, load_modes
+from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, dump_modes, load_modes
 
 SUBJECTS = ["hub", "probe", "valve", "parcel", "invoice", "battery", "account", "kit"]
 WORDINGS = {
@@ -89,6 +89,21 @@ def test_the_expert_s_categories_lead_and_win() -> None:
     human = {x.trace_id for x in mode.members if x.assigned_by == "HUMAN"}
     assert human == {"person-0", "person-1", "person-2", "odd"}
     assert kinds(mode)["person"] >= 6
+
+
+def test_where_the_expert_gave_examples_those_of_code_do_not_count() -> None:
+    by_code = tuple(Member(f"c{i}", f"wall of text {i}", "CODE", 0.9) for i in range(6))
+    by_expert = (Member("h1", "no handover to a person", "HUMAN", 1.0), Member("h2", "wanted a human", "HUMAN", 1.0))
+    mixed = Mode("fm-1", "Person", "d", members=(*by_code, *by_expert))
+    other = Mode("fm-2", "Long", "d", members=(Member("l", "whole guide pasted, a wall of text", "HUMAN", 1.0),))
+    built = build([Failure("new", "wall of text once more", "c", None)], [mixed, other])
+    assert [m.mode_id for m in built.modes if any(x.trace_id == "new" for x in m.members)] == ["fm-2"]
+
+
+def test_a_mode_that_a_person_wrote_takes_failures_by_its_name() -> None:
+    written = [Mode("fm-1", "No handover to a person", "d", "accepted"), Mode("fm-2", "Too long", "d", "accepted")]
+    built = build([Failure("new", "no handover to a person at night", "c", None)], written)
+    assert [x.trace_id for x in built.modes[0].members] == ["new"]
 
 
 def test_a_long_list_is_grouped_by_a_part_and_all_of_it_assigned() -> None:
