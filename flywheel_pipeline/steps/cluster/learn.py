@@ -48,7 +48,8 @@ def choose_modes(notes: Sequence[Note], examples: Sequence[Example], embed: Embe
     Up to `FEW` examples a mode the nearest centroid decides; with more a logistic regression on the views of
     `lens.see`, joined from `WORDS_FROM` examples on by TF-IDF of words and letters, which alone decide from
     `WORDS_ONLY_FROM` on. Whether a text fits is decided by its cosine with the centroid of its mode: the
-    threshold is the tenth percentile of the examples' own, each left out of its centroid, but at least `FLOOR`.
+    threshold is the tenth percentile of the examples' own, each left out of its centroid, where there are more than
+    `FEW`, else what one in ten pairs of all notes reaches by chance, but at least `FLOOR`.
 
     Raises:
         ValueError: there are notes, but no examples.
@@ -69,7 +70,7 @@ def choose_modes(notes: Sequence[Note], examples: Sequence[Example], embed: Embe
     else:
         inputs = _joined(examples, notes, taught, asked) if len(examples) >= WORDS_FROM else (taught, asked)
         probable = _regression(known).fit(inputs[0], known).predict_proba(inputs[1])
-    least = _thresholds(taught, known, len(ids))
+    least = _thresholds(taught, known, len(ids), _chance(views))
     best = probable.argmax(axis=1)
     return [
         Choice(ids[k], round(float(p[k]), 3), bool(c[k] >= least[k]))
@@ -113,18 +114,25 @@ def _centroids(views: Floats, known: NDArray[np.int64], n: int) -> Floats:
     return unit
 
 
-def _thresholds(views: Floats, known: NDArray[np.int64], n: int) -> Floats:
-    """Return the least cosine of every mode: of its own examples where there are enough, else of all."""
+def _thresholds(views: Floats, known: NDArray[np.int64], n: int, chance: float) -> Floats:
+    """Return the least cosine of every mode: of its own examples where there are enough, else of all, else `chance`."""
     sums = np.array([views[known == k].sum(axis=0) for k in range(n)])
     others = sums[known] - views
     lengths = np.linalg.norm(others, axis=1)
     left_out = np.divide((views * others).sum(axis=1), lengths, out=np.full(len(views), np.nan), where=lengths > 1e-9)
     pooled = left_out[~np.isnan(left_out)]
-    overall = float(np.quantile(pooled, QUANTILE)) if len(pooled) else FLOOR
+    overall = float(np.quantile(pooled, QUANTILE)) if len(pooled) > FEW else chance
     own = [left_out[(known == k) & ~np.isnan(left_out)] for k in range(n)]
     found = [float(np.quantile(o, QUANTILE)) if len(o) > FEW else overall for o in own]
     least: Floats = np.maximum(np.array(found), FLOOR)
     return least
+
+
+def _chance(views: Floats) -> float:
+    """Return the cosine that one in ten pairs of texts reaches: two that are closer are so for a reason."""
+    some = views[:: max(1, len(views) // 500)]
+    pairs = (some @ some.T)[np.triu_indices(len(some), 1)]
+    return float(np.quantile(pairs, 1 - QUANTILE)) if len(pairs) else FLOOR
 
 
 def _softmax(scores: Floats) -> Floats:
