@@ -10,8 +10,6 @@ from typing import Protocol
 
 import numpy as np
 from pydantic import BaseModel
-from scipy.optimize import linear_sum_assignment
-from scipy.special import softmax
 
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import LLM, Embed
@@ -252,6 +250,9 @@ class WordAnalyst:
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
         """See `Analyst`; the second look groups anew from another start, to see what stays together."""
+        from scipy.optimize import linear_sum_assignment
+        from scipy.special import softmax
+
         home = {x.trace_id: m.mode_id for m in modes for x in m.members}
         own = [home[f.trace_id] for f in grouped.failures]
         again = group_texts(grouped.views, max(2, len(set(own))), seed=1)
