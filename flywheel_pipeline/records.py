@@ -252,13 +252,14 @@ class FailureMode:
 
 @dataclass(frozen=True)
 class FailureAssignment:
-    """One failure and the mode it belongs to."""
+    """One failure and the mode it belongs to, or none: an unassigned failure is kept and shown."""
 
     trace_id: Annotated[str, Column("The failed trace", references="annotations.trace_id", unique=True)]
-    mode_id: Annotated[str, Column("The mode", references="failure_taxonomy.mode_id")]
+    mode_id: Annotated[str | None, Column("The mode; empty when it fits none", references="failure_taxonomy.mode_id")]
     assigned_by: Annotated[str, Column("Who decided", allowed=("HUMAN", "LLM", "CODE"))]
     confidence: Annotated[float, Column("How sure", low=0, high=1)]
-    text: Annotated[str, Column("The code or comment that decided it")]
+    text: Annotated[str, Column("The code or comment that was assigned")]
+    quote: Annotated[str, Column("The words of it that decided, verbatim, where a model assigned it")]
 
 
 @dataclass(frozen=True)

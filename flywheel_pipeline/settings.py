@@ -57,7 +57,10 @@ Model = Annotated[ModelSettings, BeforeValidator(_model)]
 
 
 class ModelsSettings(Section):
-    """One model a role; the default is the offline stand-in, which needs no key and no network."""
+    """One model a role; the default is the offline stand-in, which needs no key and no network.
+
+    The stand-in of `taxonomy`, also called `none`, is the model-free path: words are counted, no model is asked.
+    """
 
     app: Model = ModelSettings(model="offline/app")
     judge: Model = ModelSettings(model="offline/judge")
@@ -131,9 +134,14 @@ class AnnotateSettings(Section):
 
 
 class ClusterSettings(Section):
-    """The size of the taxonomy, and what a run may do to it without a person: add modes, or all that it proposes."""
+    """The size of the taxonomy, how failures are compared, and what a run may do without a person.
+
+    `embedder` is `tfidf`, `minilm`, `litellm:<model>`, or `auto`: MiniLM where its weights are installed, else TF-IDF.
+    `apply` is `additions`, new modes, or `all` that a run proposes.
+    """
 
     max_modes: int = Field(10, ge=1, le=30)
+    embedder: str = Field("auto", pattern=r"^(auto|tfidf|minilm|litellm:.+)$")
     apply: Literal["additions", "all"] = "additions"
 
 

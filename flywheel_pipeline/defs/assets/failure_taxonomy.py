@@ -15,12 +15,15 @@ from flywheel_pipeline.stats import unseen_share_bound
 from flywheel_pipeline.steps.cluster import (
     Failure,
     Mode,
-    Reviewed,
     Taxonomy,
     build_taxonomy,
     rank_labelled,
 )
 
+TRACES_SQL = """
+select r.trace_id, r.messages from annotations a join raw_traces r using (trace_id)
+where a.is_current and a.verdict = 'fail'
+"""
 GROUP = "analyze_and_cluster"
 OWNERS = ["team:domain-experts"]
 
@@ -28,7 +31,7 @@ OWNERS = ["team:domain-experts"]
 @dg.multi_asset(
     specs=[
         dg.AssetSpec(
-            "failure_taxonomy", deps=["annotations", "sampled_traces"], group_name=GROUP, owners=OWNERS,
+            "failure_taxonomy", deps=["annotations", "raw_traces", "sampled_traces"], group_name=GROUP, owners=OWNERS,
             kinds={"litellm", "scikitlearn"}, metadata=definition_metadata("failure_taxonomy"),
             description="The failure modes by share of production x severity: what to fix first. The reviewed file is "
             "`taxonomy/failure_modes.yaml`; a run adds to it, and proposes the rest in `taxonomy/proposals.yaml`.",
@@ -36,7 +39,7 @@ OWNERS = ["team:domain-experts"]
         dg.AssetSpec(
             "failure_assignments", deps=["annotations"], group_name=GROUP, owners=OWNERS,
             kinds={"litellm"}, metadata=definition_metadata("failure_assignments"),
-            description="Every failure that the expert described, and the mode it belongs to.",
+            description="Every failure that the expert described, and the mode it belongs to, if it fits one.",
         ),
     ],
     name="build_failure_taxonomy",
@@ -45,34 +48,34 @@ def failure_taxonomy(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
     labels, samples = current_annotations(lake.lake), lake.lake.read("sampled_traces", SampledTrace)
     done = review_taxonomy(lake.lake, bench, labels, partial(_built, lake.lake, bench))
-    rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done.known, labels)
+    rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done, labels)
     lake.lake.write("failure_taxonomy", rows)
     lake.lake.write("failure_assignments", assigned)
-    yield dg.MaterializeResult("failure_taxonomy", metadata=_shown(rows, done), data_version=version_of(rows))
+    shown = {**_shown(rows, done), "assigned_by": bench.analyst(lake.lake, {})[1]}
+    yield dg.MaterializeResult("failure_taxonomy", metadata=shown, data_version=version_of(rows))
     shown = _assigned_shown(assigned, rows)
     yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(assigned))
 
 
 def _built(lake: Lake, bench: Workbench, failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
     """Build on the modes that take failures."""
-    settings = bench.settings
-    return build_taxonomy(
-        failures,
-        live,
-        bench.llm(lake),
-        bench.embed,
-        settings.app.name,
-        settings.cluster.max_modes,
-    )
+    analyst, _ = bench.analyst(lake, _traces(lake, failures))
+    return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
 
 
-def _assignments(known: Reviewed, labels: list[Annotation]) -> list[FailureAssignment]:
+def _traces(lake: Lake, failures: Sequence[Failure]) -> dict[str, str]:
+    """Return the texts of the failed traces, whose words a comment shares for its subject and not for its failure."""
+    wanted = {f.trace_id for f in failures}
+    rows = lake.frame(TRACES_SQL)
+    return {str(t): str(m) for t, m in zip(rows["trace_id"], rows["messages"], strict=True) if t in wanted}
+
+
+def _assignments(done: Turned, labels: list[Annotation]) -> list[FailureAssignment]:
     failed = {a.trace_id for a in labels if a.verdict == "fail"}
+    placed = [(m.mode_id, x) for m in done.known.modes for x in m.members if x.trace_id in failed]
     return [
-        FailureAssignment(x.trace_id, m.mode_id, x.assigned_by, x.confidence, x.text)
-        for m in known.modes
-        for x in m.members
-        if x.trace_id in failed
+        FailureAssignment(x.trace_id, mode_id, x.assigned_by, x.confidence, x.text, x.quote)
+        for mode_id, x in [*placed, *((None, x) for x in done.built.unassigned)]
     ]
 
 
@@ -88,6 +91,7 @@ def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
+        "n_unassigned": dg.MetadataValue.int(done.built.n_unassigned),
         "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
@@ -96,17 +100,26 @@ def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]
         ),
         "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
-        "definitions": table(("mode", "definition"), [[r.name, r.definition] for r in rows]),
+        "definitions": table(
+            ("mode", "definition", "included", "excluded"),
+            [[m.name, m.definition, m.inclusion, m.exclusion] for m in done.known.modes],
+        ),
         **agreement_shown(done.built),
         **proposals_shown(done),
     }
 
 
+def _agreement(taxonomy: Taxonomy) -> str:
+    """Return how often two passes over this run's new failures put them into the same mode."""
+    return f"{taxonomy.agreement} of two passes" if taxonomy.agreement else "no failure was assigned anew"
+
+
 def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) -> dict[str, dg.MetadataValue]:
-    names: dict[str, str] = {r.mode_id: r.name for r in rows}
+    names: dict[str | None, str] = {None: "unassigned", **{r.mode_id: r.name for r in rows}}
     return {
         "dagster/row_count": dg.MetadataValue.int(len(assigned)),
+        "n_unassigned": dg.MetadataValue.int(sum(a.mode_id is None for a in assigned)),
         "n_by_the_expert": dg.MetadataValue.int(sum(a.assigned_by == "HUMAN" for a in assigned)),
         "by_mode": table(("mode", "failure"), [[names[a.mode_id], a.text] for a in assigned[:60]]),
-        "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text")),
+        "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text", "quote")),
     }

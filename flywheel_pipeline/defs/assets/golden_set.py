@@ -59,7 +59,7 @@ def grow(lake: Lake, bench: Workbench) -> tuple[list[GoldenCase], list[GoldenCas
 
 def _shown(cases: list[GoldenCase], added: list[GoldenCase], modes: list[FailureMode]) -> dict[str, dg.MetadataValue]:
     names = {m.mode_id: m.name for m in modes}
-    names_of = {c.case_id: names.get(c.mode_id or "", "its mode is gone") for c in cases if c.kind != "happy_path"}
+    names_of = {c.case_id: names.get(c.mode_id or "", "no mode") for c in cases if c.kind != "happy_path"}
     counts = Counter((names_of.get(c.case_id, "happy path"), c.split) for c in cases)
     labels = sorted({label for label, _ in counts})
     rows = [[label, *(counts[label, s] for s in SPLITS), sum(counts[label, s] for s in SPLITS)] for label in labels]

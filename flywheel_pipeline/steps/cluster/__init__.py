@@ -1,5 +1,6 @@
 """Cluster: the expert's comments on failures become a small, named, stable failure taxonomy."""
 
+from flywheel_pipeline.steps.cluster.analyst import Analyst, ModelAnalyst, WordAnalyst
 from flywheel_pipeline.steps.cluster.build import Taxonomy, build_taxonomy
 from flywheel_pipeline.steps.cluster.confirm import confirm_proposals
 from flywheel_pipeline.steps.cluster.history import (
@@ -30,15 +31,18 @@ from flywheel_pipeline.steps.cluster.settle import settle_people, take_in
 __all__ = [
     "BY_HAND",
     "PIPELINE",
+    "Analyst",
     "Change",
     "Failure",
     "Member",
     "Mode",
+    "ModelAnalyst",
     "Proposal",
     "Recorded",
     "Reviewed",
     "Said",
     "Taxonomy",
+    "WordAnalyst",
     "accept_proposal",
     "apply_all",
     "build_taxonomy",

@@ -43,6 +43,7 @@ class Member:
     text: str
     assigned_by: str = "HUMAN"
     confidence: float = 1.0
+    quote: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Mode:
     name: str
     definition: str
     status: str = "provisional"
+    inclusion: str = ""
+    exclusion: str = ""
     members: tuple[Member, ...] = field(default=())
     severity: str | None = None
     merged_into: str | None = None

@@ -92,15 +92,17 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
 
 
 def in_current_modes(
-    cases: Sequence[GoldenCase], assigned: Mapping[str, str], known: Mapping[str, str]
+    cases: Sequence[GoldenCase], assigned: Mapping[str, str | None], known: Mapping[str, str]
 ) -> list[GoldenCase]:
     """Return the cases with the modes that the taxonomy gives them now; the file keeps those of their beginning.
 
-    `assigned` is {trace_id: mode_id}, `known` {every id: the mode that it stands for now}. A case whose trace was
-    moved to another mode follows it; one whose mode was merged into another guards that; one whose mode is gone,
-    and whose trace has no other, guards none.
+    `assigned` is {trace_id: mode_id, or None where it fits no mode}, `known` {every id: the mode that it stands for
+    now}. A case whose trace was moved to another mode follows it, also out of all modes or back into one; one whose
+    mode was merged into another guards that; one whose mode is gone, and whose trace has no other, guards none.
     """
-    now = {c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.mode_id else None for c in cases}
+    now = {
+        c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.kind != "happy_path" else None for c in cases
+    }
     return [replace(c, mode_id=known.get(now[c.case_id] or "")) for c in cases]
 
 

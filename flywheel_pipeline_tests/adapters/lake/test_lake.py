@@ -56,7 +56,7 @@ ROWS: dict[str, Any] = {
     "label_log": LabelLog("a.csv", "f1", 4, 2, 1, 1),
     "annotations": an_annotation(labelled_at=datetime(2025, 6, 2, 23, 59, 59, 999999), is_repeat=True),
     "failure_taxonomy": a_mode(),
-    "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up"),
+    "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up", "made up"),
     "golden_set": a_case(),
     "production_prompt": a_prompt(),
     "eval_results": an_eval_result(label=None, score=None),
