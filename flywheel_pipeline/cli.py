@@ -11,6 +11,7 @@ import click
 from flywheel_pipeline.commands.options import HOME
 from flywheel_pipeline.commands.taxonomy import taxonomy
 from flywheel_pipeline.errors import FlywheelError
+from flywheel_pipeline.records import KINDS, SPLITS
 
 
 class FriendlyGroup(click.Group):
@@ -141,6 +142,45 @@ def config() -> None:
     from flywheel_pipeline.steps.annotate.write import LABEL_STUDIO_CONFIG
 
     click.echo(LABEL_STUDIO_CONFIG)
+
+
+@main.group()
+def golden() -> None:
+    """The golden set: out to other tools and in from them."""
+
+
+REPORT = click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JSON, too."
+)
+
+
+@golden.command("export")
+@HOME
+@click.option("--format", "form", required=True, help="The format; a wrong one lists those there are.")
+@click.option("--split", "splits", multiple=True, type=click.Choice(SPLITS), help="Default: all.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS))
+@REPORT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def export_golden(home: Path | None, file: Path, form: str, report: Path | None, **chosen: tuple[str, ...]) -> None:
+    """Write the golden set to FILE as another tool reads it, and say what that tool can not hold."""
+    from flywheel_pipeline.commands.exchange import export_golden
+
+    for line in export_golden(home, file, form, report, **chosen):
+        click.echo(line)
+
+
+@golden.command("import")
+@HOME
+@click.option("--format", "form", default="auto", show_default=True, help="The format; auto goes by the content.")
+@click.option("--kind", type=click.Choice(KINDS), default="synthetic", show_default=True)
+@REPORT
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def import_golden(home: Path | None, file: Path, form: str, kind: str, report: Path | None) -> None:
+    """Add the cases of FILE to the golden set; --kind is that of cases which say none. Nothing there is changed."""
+    from flywheel_pipeline.commands.exchange import import_golden
+
+    for line in import_golden(home, file, form, kind, report):
+        click.echo(line)
 
 
 main.add_command(taxonomy)

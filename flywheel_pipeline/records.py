@@ -159,10 +159,10 @@ class CaptureLog:
 
 @dataclass(frozen=True)
 class Reject:
-    """One row of a trace or label file that could not be used, with the reason."""
+    """One row of a trace file, a label file or an imported golden set that could not be used, with the reason."""
 
-    source: Annotated[str, Column("Which kind of file", allowed=("traces", "labels"))]
-    file: Annotated[str, Column("The file, relative to its folder")]
+    source: Annotated[str, Column("Which kind of file", allowed=("traces", "labels", "golden"))]
+    file: Annotated[str, Column("The file, relative to its folder; of an import, its name")]
     line: Annotated[int, Column("The line in the file, from 1; 0 means the file as a whole", low=0)]
     reason: Annotated[str, Column("What is wrong and what to do about it")]
     excerpt: Annotated[str, Column("The first 200 characters of the row")]

@@ -51,7 +51,7 @@ def failure_taxonomy(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done, labels)
     lake.lake.write("failure_taxonomy", rows)
     lake.lake.write("failure_assignments", assigned)
-    shown = {**_shown(rows, done), "assigned_by": bench.analyst(lake.lake, {})[1]}
+    shown = _shown(rows, done, bench.analyst(lake.lake, {})[1])
     yield dg.MaterializeResult("failure_taxonomy", metadata=shown, data_version=version_of(rows))
     shown = _assigned_shown(assigned, rows)
     yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(assigned))
@@ -79,7 +79,7 @@ def _assignments(done: Turned, labels: list[Annotation]) -> list[FailureAssignme
     ]
 
 
-def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]:
+def _shown(rows: list[FailureMode], done: Turned, by: str) -> dict[str, dg.MetadataValue]:
     n = sum(r.n_failures for r in rows)
     of = rows[0].share_of if rows else "traffic"
     told = [
@@ -92,6 +92,7 @@ def _shown(rows: list[FailureMode], done: Turned) -> dict[str, dg.MetadataValue]
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
         "n_unassigned": dg.MetadataValue.int(done.built.n_unassigned),
+        "assigned_by": dg.MetadataValue.text(by),
         "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),

@@ -1,4 +1,4 @@
-"""The columns of a label file: the names that are understood for each, and cells that no spreadsheet calculates."""
+"""The columns of a label file: the names that are understood for each."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ VERDICT_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("defer", "deferred", "skip", "skipped", "unsure", "later"), "defer"),
 }
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
-"""How a cell begins that a spreadsheet may calculate (OWASP, CSV injection), or that was kept from it."""
-
 
 def tidy(name: object) -> str:
     """Return a column's name in the spelling of `SYNONYMS`."""
@@ -52,13 +49,3 @@ def by_name(cells: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     hidden = CONTEXT if "exported" in used else ()
     rest = {k: v for k, v in cells.items() if k not in taken and tidy(k) not in hidden}
     return {name: cells[key] for name, key in used.items()}, rest
-
-
-def neutral(text: str) -> str:
-    """Return a cell's text so that no spreadsheet takes it for a formula; `plain` is the inverse."""
-    return "'" + text if _FORMULA.match(text) else text
-
-
-def plain(text: str) -> str:
-    """Return the text of a cell without the quote that keeps a spreadsheet from calculating it."""
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text

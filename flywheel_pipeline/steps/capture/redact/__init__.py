@@ -97,6 +97,10 @@ class Redactor:
         """Return a text without them."""
         return _Pass(self, self.kinds).text(text)
 
+    def redact_value(self, value: Any) -> Any:
+        """Return JSON values without them; a value has one placeholder throughout."""
+        return _Pass(self, self.kinds)._walk(value, 0)
+
     def suspects(self, text: str, kinds: Sequence[str]) -> list[str]:
         """Return those of `kinds` that a text may hold, from what is cheap to see."""
         if not text or (len(text) < _LONGEST_WORD and text.isalpha()):

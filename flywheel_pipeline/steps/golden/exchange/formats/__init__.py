@@ -1,0 +1,35 @@
+"""One module a tool; `FORMATS` lists them, the ones that say most about themselves first, as files are recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flywheel_pipeline.steps.golden.exchange.form import Format
+from flywheel_pipeline.steps.golden.exchange.formats import (
+    agenta,
+    deepeval,
+    inspect,
+    langfuse,
+    langsmith,
+    mlflow,
+    openai_evals,
+    openai_finetune,
+    plain,
+    promptfoo,
+)
+
+FORMATS: Sequence[Format] = (
+    promptfoo.YAML,
+    promptfoo.CSV,
+    agenta.FORMAT,
+    langfuse.FORMAT,
+    langsmith.FORMAT,
+    inspect.FORMAT,
+    deepeval.FORMAT,
+    mlflow.FORMAT,
+    openai_evals.SAMPLES,
+    openai_evals.API,
+    openai_finetune.FORMAT,
+    plain.JSONL,
+    plain.CSV,
+)

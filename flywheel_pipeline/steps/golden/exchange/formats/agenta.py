@@ -1,0 +1,54 @@
+"""Agenta test sets: CSV with a column an input, and `correct_answer`."""
+
+from __future__ import annotations
+
+from flywheel_pipeline.cells import neutral
+from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, texts, told
+from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, of_text, to_text
+from flywheel_pipeline.steps.golden.exchange.speech import EXPECTED, conversation, named
+
+_DEDUP = ("__dedup_id__", "testcase_dedup_id")
+_KNOWN = ("__id__", *_DEDUP, "__flags__", "__tags__", "__meta__", "correct_answer", *SPECS)
+
+
+def quoted(row: Row) -> dict[str, str]:
+    """Return which texts of a CSV file begin with a quote, for the loss report."""
+    shown = [k for k in ("input", "reference", "criteria") if isinstance(row.get(k), str) and neutral(row[k]) != row[k]]
+    return {k: "a quote before it keeps spreadsheets from calculating it" for k in shown}
+
+
+def _make(row: Row, carry: Row) -> Item:
+    return {
+        "input": row["input"], "messages": to_text(row["messages"]), "correct_answer": row["reference"] or "",
+        "__dedup_id__": row["case_id"], **texts(carry),
+    }  # fmt: skip
+
+
+def _tell(item: Item, convert: Convert) -> Told:
+    held = {k: v for k, v in item.items() if v not in (None, "")}
+    inputs = {k: v for k, v in held.items() if k in ("messages", "input") or k.lower() not in (*_KNOWN, *EXPECTED)}
+    if "messages" in held:
+        inputs["messages"] = of_text("messages", held["messages"])
+    asked, key = conversation(inputs, convert), named(held, EXPECTED)
+    row = {
+        **asked.row, **{k: v for k, v in held.items() if k == "input"}, "reference": held[key] if key else None,
+        "case_id": next((held[k] for k in _DEDUP if k in held), None), "criteria": held.get("criteria"),
+    }  # fmt: skip
+    further = [k for k in held if k != key and k.lower() in EXPECTED and k not in SPECS]
+    return told(row, [*(k for k in asked.dropped if k not in SPECS), *further], {}, ())
+
+
+def _carried(item: Item) -> Row:
+    """Return our columns, where the file is an export of ours."""
+    if not {"family", "split"} <= item.keys():
+        return {}
+    return of_texts({k: v for k, v in item.items() if k in SPECS and k not in ("input", "messages") and v})
+
+
+FORMAT = Format(
+    "agenta", "csv",
+    {"input": "input", "messages": "messages", "reference": "correct_answer", "case_id": "__dedup_id__"},
+    _make, _tell, lambda i: "correct_answer" in i or any(k in i for k in _DEDUP),
+    "columns of their own", _carried, altered=quoted,
+)  # fmt: skip

@@ -1,0 +1,43 @@
+"""LangSmith examples: JSONL with `inputs`, `outputs`, `metadata` and `split`, as `create_examples` takes them."""
+
+from __future__ import annotations
+
+import uuid
+
+from flywheel_pipeline.records import SPLITS
+from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, mapping, present, told
+from flywheel_pipeline.steps.golden.exchange.rows import Row
+from flywheel_pipeline.steps.golden.exchange.speech import answer, conversation
+
+_KNOWN = (
+    "id", "dataset_id", "inputs", "outputs", "reference_outputs", "metadata", "split", "source_run_id", "created_at",
+    "modified_at", "name",
+)  # fmt: skip
+
+
+def _make(row: Row, carry: Row) -> Item:
+    """Ids must be UUIDs: this one follows from ours, so that a second upload replaces the example."""
+    outputs = None if row["reference"] is None else {"answer": row["reference"]}
+    return present({
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"golden_set/{row['case_id']}")),
+        "inputs": {"messages": row["messages"]}, "outputs": outputs, "metadata": carry,
+        "split": row["split"],
+    })  # fmt: skip
+
+
+def _tell(item: Item, convert: Convert) -> Told:
+    asked = conversation(mapping(item.get("inputs"), "inputs"), convert)
+    split = item.get("split")
+    row = {
+        **asked.row, "reference": answer(item.get("reference_outputs") or item.get("outputs")),
+        "split": split if split in SPLITS else None, "source_trace_id": item.get("source_run_id"),
+    }  # fmt: skip
+    return told(row, [f"inputs.{k}" for k in asked.dropped], item, _KNOWN)
+
+
+FORMAT = Format(
+    "langsmith", "jsonl",
+    {"messages": "inputs.messages", "input": "inputs.messages", "reference": "outputs.answer", "split": "split"},
+    _make, _tell, lambda i: "inputs" in i and "expectations" not in i, "metadata", held_in("metadata"),
+)  # fmt: skip

@@ -1,0 +1,42 @@
+"""OpenAI fine-tuning: chat JSONL of the train split, the reference as the answer to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.formats.common import told
+from flywheel_pipeline.steps.golden.exchange.rows import Row
+from flywheel_pipeline.steps.golden.exchange.speech import conversation
+
+_EXAMPLE = {"messages", "tools", "parallel_tool_calls", "functions"}
+_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
+
+
+def _make(row: Row, _: Row) -> Item:
+    answered = {"role": "assistant", "content": row["reference"]}
+    return {"messages": [*(_message(m) for m in row["messages"]), answered]}
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: message[k] for k in _KEYS if k in message}
+
+
+def _refuse(row: Row) -> str:
+    if row["split"] != "train":
+        return f"of the {row['split']} split, on which nothing may ever be trained"
+    return "" if (row["reference"] or "").strip() else "without a reference answer to learn"
+
+
+def _tell(item: Item, convert: Convert) -> Told:
+    """The last answer is the reference (`last_turn` takes it off where the file is another tool's)."""
+    asked = conversation({"messages": item.get("messages")}, convert)
+    return told(asked.row, (), item, ("messages",))
+
+
+FORMAT = Format(
+    "openai-finetune", "jsonl",
+    {"messages": "messages", "input": "messages", "reference": "messages, the last"},
+    _make, _tell, lambda i: "messages" in i and set(i) <= _EXAMPLE, refuse=_refuse,
+)  # fmt: skip
