@@ -16,8 +16,8 @@ from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
 from flywheel_pipeline.adapters.registry import Registry
-from flywheel_pipeline.records import LLMCall
-from flywheel_pipeline.settings import ROLES, Settings
+from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.settings import Settings
 
 TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
 """The reviewed taxonomy, in the home."""

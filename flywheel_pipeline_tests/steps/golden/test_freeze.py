@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flywheel_pipeline.records import GoldenCase
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, dump_case, load_cases
+from flywheel_pipeline.steps.golden.cases import LabelledTrace
 from flywheel_pipeline.steps.golden.freeze import Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.ledger import dump_case, load_cases
 from flywheel_pipeline.steps.golden.split import split_of
 from flywheel_pipeline_tests.builders import a_conversation
 from flywheel_pipeline_tests.fakes import FakeEmbed
@@ -40,7 +41,7 @@ def grow(
     quotas: Quotas | None = None,
     version: str = "v1",
 ) -> list[GoldenCase]:
-    return grow_golden_set(existing, traces, FakeEmbed(), quotas or Quotas(), version)
+    return list(grow_golden_set(existing, traces, FakeEmbed(), quotas or Quotas(), version).added)
 
 
 def kinds(cases: Sequence[GoldenCase]) -> Counter[str]:
