@@ -54,8 +54,13 @@ class Draft:
     @property
     def case_id(self) -> str:
         """Hash of the kind and the conversation."""
-        content = json.dumps([self.kind, self.messages], sort_keys=True, ensure_ascii=False)
-        return "g-" + hashlib.sha256(content.encode()).hexdigest()[:12]
+        return content_id(self.kind, self.messages)
+
+
+def content_id(kind: str, messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the id of the case of this kind and conversation."""
+    content = json.dumps([kind, messages], sort_keys=True, ensure_ascii=False)
+    return "g-" + hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def draft_case(trace: LabelledTrace) -> Draft | None:
