@@ -108,7 +108,8 @@ def retire_case(home: Path | None, case_id: str, reason: str) -> str:
     bench = Workbench(load_settings(home))
     lines = retirement(bench.home.read_jsonl(FILE), case_id, reason, _now())
     bench.home.append_jsonl(FILE, lines)
-    return f"{lines[0]['case_id']} is retired; the set is {lines[1]['version']} now, old versions stay as they were."
+    retired = next(r["case_id"] for r in lines if r["entry"] == "retired")
+    return f"{retired} is retired; the set is {lines[-1]['version']} now, old versions stay as they were."
 
 
 def propose_dimensions(home: Path | None) -> str:

@@ -29,6 +29,7 @@ from flywheel_pipeline.steps.golden import (
     Quotas,
     Wishes,
     active,
+    addition,
     compose,
     dump_case,
     dump_proposal,
@@ -41,7 +42,6 @@ from flywheel_pipeline.steps.golden import (
     load_pending,
     propose_cases,
     tell_growth,
-    version_entry,
     version_of,
 )
 
@@ -92,10 +92,9 @@ def grow(lake: Lake, bench: Workbench) -> Grown:
     growth = grow_golden_set(existing, traces, bench.embed, quotas, added_in, pending.joining(existing))
     graduated = graduations(existing, _outcomes(lake, bench, existing), settings.graduate_after)
     lines = [*map(dump_case, growth.added), *graduated]
-    cases = load_cases([*rows, *lines])
     if lines:
-        bench.home.append_jsonl(FILE, [*lines, version_entry(cases)])
-    return Grown(_in_modes(lake, cases), growth, len(graduated))
+        bench.home.append_jsonl(FILE, addition(rows, lines))
+    return Grown(_in_modes(lake, load_cases([*rows, *lines])), growth, len(graduated))
 
 
 def pinned_cases(rows: Sequence[dict[str, Any]], version: str) -> list[GoldenCase]:

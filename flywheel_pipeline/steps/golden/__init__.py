@@ -4,12 +4,12 @@ from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes
 from flywheel_pipeline.steps.golden.freeze import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
+    addition,
     dump_case,
     graduations,
     list_versions,
     load_cases,
     retirement,
-    version_entry,
     version_of,
 )
 from flywheel_pipeline.steps.golden.proposals import decide_proposals, dump_proposal, load_pending
@@ -25,6 +25,7 @@ __all__ = [
     "Quotas",
     "Wishes",
     "active",
+    "addition",
     "compose",
     "decide_proposals",
     "dump_case",
@@ -40,6 +41,5 @@ __all__ = [
     "propose_cases",
     "retirement",
     "tell_growth",
-    "version_entry",
     "version_of",
 ]

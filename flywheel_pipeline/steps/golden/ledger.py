@@ -104,8 +104,19 @@ def _case_hash(case: GoldenCase) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def version_entry(cases: Sequence[GoldenCase]) -> dict[str, Any]:
-    """Return the line that writes down the version that `cases` are; it ends every addition to the file."""
+def addition(rows: Sequence[Row], lines: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return what to add to the file `rows` so that it holds `lines`: them, and the version that they make.
+
+    A file that does not end with its version, as older ones do not, has that written down first, lest it be lost.
+    """
+    if not lines:
+        return []
+    before = [_version_entry(rows)] if rows and rows[-1].get("entry") != "version" else []
+    return [*before, *map(dict, lines), _version_entry([*rows, *lines])]
+
+
+def _version_entry(rows: Sequence[Row]) -> dict[str, Any]:
+    cases = load_cases(rows)
     return {"entry": "version", "version": version_of(cases), "n_cases": len(active(cases))}
 
 
@@ -123,7 +134,7 @@ def retirement(rows: Sequence[Row], case_id: str, reason: str, at: str) -> list[
     if not reason.strip():
         raise HomeError("Say why it is retired: --reason.")
     entry = {"entry": "retired", "case_id": found[0].case_id, "reason": reason.strip(), "at": at}
-    return [entry, version_entry(load_cases([*rows, entry]))]
+    return addition(rows, [entry])
 
 
 def graduations(

@@ -15,12 +15,12 @@ from flywheel_pipeline.errors import CorruptFileError, HomeError
 from flywheel_pipeline.records import KINDS, SPLITS, GoldenCase, Json
 from flywheel_pipeline.steps.golden.ledger import (
     active,
+    addition,
     dump_case,
     graduations,
     list_versions,
     load_cases,
     retirement,
-    version_entry,
     version_of,
 )
 from flywheel_pipeline_tests.builders import a_case, a_conversation
@@ -74,13 +74,13 @@ def test_two_cases_with_one_id_are_refused() -> None:
 A, B, C = (a_case(case_id=f"g-{x}", input=f"Question {x}?", added_in="v1") for x in "abc")
 
 
-def closed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, with the line that writes their version down."""
-    return [*rows, version_entry(load_cases(rows))]
+def added(rows: Sequence[dict[str, Any]], *lines: dict[str, Any]) -> list[dict[str, Any]]:
+    """The file `rows` after `lines` were added to it."""
+    return [*rows, *addition(rows, lines)]
 
 
-FIRST = closed([dump_case(A), dump_case(B)])
-SECOND = closed([*FIRST, dump_case(replace(C, added_in="v2"))])
+FIRST = added([], dump_case(A), dump_case(B))
+SECOND = added(FIRST, dump_case(replace(C, added_in="v2")))
 THIRD = [*SECOND, *retirement(SECOND, "g-a", "the product is gone", "2025-06-02T12:00:00Z")]
 
 
@@ -130,6 +130,14 @@ def test_a_file_from_before_versions_were_written_down_has_one_a_taxonomy_versio
     assert second.version == version_of(load_cases(old))
 
 
+def test_the_version_of_such_a_file_is_written_down_before_anything_is_added() -> None:
+    old = [dump_case(A), dump_case(B)]
+    grown = added(old, dump_case(C))
+    assert grown[:2] == old and [r.get("entry") for r in grown[2:]] == ["version", None, "version"]
+    assert load_cases(grown, version_of([A, B])) == [A, B]
+    assert added(grown) == grown
+
+
 def test_a_line_that_somebody_changed_makes_its_versions_unusable_and_is_told() -> None:
     forged = [{**THIRD[0], "criteria": "Anything goes."}, *THIRD[1:]]
     first, _, third = list_versions(forged)
@@ -176,7 +184,7 @@ def test_a_case_that_passes_under_the_last_prompts_becomes_a_regression_case() -
     entries = graduations([A, B, C], [("p0", FAIL), ("p1", PASS), ("p2", PASS)], 2)
     assert [e["case_id"] for e in entries] == ["g-a", "g-b"]
     assert "p1, p2" in entries[0]["reason"]
-    cases = load_cases([*closed([*FIRST, *entries])])
+    cases = load_cases(added(FIRST, *entries))
     assert [c.stage for c in cases] == ["regression", "regression"]
     assert version_of(cases) != version_of([A, B])
 
@@ -200,11 +208,11 @@ def test_whatever_is_added_later_old_versions_stay_what_they_were(steps: list[tu
         known = {c.case_id: c for c in load_cases(rows)}
         case_id = f"g-{name}"
         if what == "add" and case_id not in known:
-            rows = closed([*rows, dump_case(a_case(case_id=case_id, input=f"Question {name}?"))])
+            rows = added(rows, dump_case(a_case(case_id=case_id, input=f"Question {name}?")))
         elif what == "retire" and case_id in known and known[case_id].status == "active":
             rows = [*rows, *retirement(rows, case_id, "because", "")]
         elif what == "graduate":
-            rows = closed([*rows, *graduations(load_cases(rows), [("p", {case_id: True})], 1)])
+            rows = added(rows, *graduations(load_cases(rows), [("p", {case_id: True})], 1))
         then.setdefault(version_of(load_cases(rows)), active(load_cases(rows)))
     for version in {v.version for v in list_versions(rows)}:
         assert load_cases(rows, version) == then[version]
