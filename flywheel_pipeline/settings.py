@@ -65,6 +65,16 @@ class ModelsSettings(Section):
     improver: Model = ModelSettings(model="offline/improver")
     generator: Model = ModelSettings(model="offline/generator")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _improver_writes_cases(cls, values: Any) -> Any:
+        """Let a real improver write the test cases where no generator is named: the stand-in's are for the demo."""
+        if not isinstance(values, dict) or "generator" in values or "improver" not in values:
+            return values
+        named = values["improver"].get("model") if isinstance(values["improver"], dict) else values["improver"]
+        stand_in = isinstance(named, str) and named.startswith("offline/")
+        return values if stand_in else {**values, "generator": values["improver"]}
+
 
 class LLMSettings(Section):
     """How models are called; `budget_usd` is the limit of one step of a run, 0 for none."""
