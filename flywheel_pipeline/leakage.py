@@ -7,10 +7,11 @@ numbers and the same negation, since "order 17" and "order 18", or "works" and "
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.records import GoldenCase
 
 COSINE = 0.92
@@ -63,6 +65,15 @@ def grams(text: str, n: int) -> set[Gram]:
     """Return the runs of `n` words of `text`."""
     found = words(text)
     return {tuple(found[i : i + n]) for i in range(len(found) - n + 1)}
+
+
+def asked(messages: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return what the user says in a conversation (messages, or their JSON): by it two cases are compared.
+
+    Not by the last message alone: "Yes." is the last of many conversations that have nothing in common.
+    """
+    turns = json.loads(messages) if isinstance(messages, str) else messages
+    return "\n".join(text_of(m.get("content")) for m in turns if m.get("role") == "user")
 
 
 def telling_words(text: str) -> list[tuple[str, str]]:
@@ -182,7 +193,7 @@ def _by_meaning(vectors: NDArray[np.float32], rows: Sequence[int], known: int) -
 def leaks(text: str, cases: Sequence[GoldenCase], base: str = "", splits: Sequence[str] = ("dev", "test")) -> list[str]:
     """Return the ids of the cases of `splits` that `text`, a prompt of ours, gives away.
 
-    It does so with `QUOTE` words in a row of the question, or `RUN` of its answers or the expert's remark, or by
+    It does so with `QUOTE` words in a row of what the user asks, or `RUN` of its answers or the expert's remark, or by
     quoting a shorter question whole. No leak is what says nothing of this one case: what the prompt `base` says
     already, what its documents say, what is of fewer than two telling words, and what several families, or cases that
     may be seen, say as well.
@@ -197,8 +208,9 @@ def leaks(text: str, cases: Sequence[GoldenCase], base: str = "", splits: Sequen
 
 def _given_away(case: GoldenCase, mine: tuple[set[Gram], set[Gram], set[str]], usual: set[Gram]) -> bool:
     quoted, long, cited = mine
-    asked = {g for g in grams(case.input, QUOTE) & quoted - usual if sum(w not in _EMPTY_WORDS for w in g) >= 2}
-    if asked and asked - grams(case.context, QUOTE):
+    repeated = _asked(case, QUOTE) & quoted - usual
+    telling = {g for g in repeated if sum(w not in _EMPTY_WORDS for w in g) >= 2}
+    if telling and telling - grams(case.context, QUOTE):
         return True
     said = _said(case) & long - usual
     if said and said - grams(case.context, RUN):
@@ -209,14 +221,14 @@ def _given_away(case: GoldenCase, mine: tuple[set[Gram], set[Gram], set[str]], u
 
 def _usual(cases: Sequence[GoldenCase], splits: Sequence[str]) -> set[Gram]:
     """Return the runs of words that several families have in common, or that a case which may be seen holds."""
-    held = {(g, c.family) for c in cases for g in (*_asked(c), *_said(c))}
-    spread = Counter(g for g, _ in held)
-    seen = {g for c in cases if c.split not in splits for g in (*_asked(c), *_said(c))}
+    runs = [(c, {*_asked(c, QUOTE), *_said(c), tuple(words(c.input))}) for c in cases]
+    spread = Counter(g for g, _ in {(g, c.family) for c, found in runs for g in found})
+    seen = {g for c, found in runs if c.split not in splits for g in found}
     return seen | {g for g, n in spread.items() if n > 1}
 
 
-def _asked(case: GoldenCase) -> set[Gram]:
-    return grams(case.input, min(QUOTE, max(3, len(words(case.input)))))
+def _asked(case: GoldenCase, n: int) -> set[Gram]:
+    return grams(asked(case.messages), n) | grams(case.input, n)
 
 
 def _said(case: GoldenCase) -> set[Gram]:

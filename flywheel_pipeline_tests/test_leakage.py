@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.leakage import leaks, near_pairs
-from flywheel_pipeline_tests.builders import a_case
+from flywheel_pipeline.leakage import asked, leaks, near_pairs
+from flywheel_pipeline_tests.builders import a_case, a_conversation
 from flywheel_pipeline_tests.fakes import FakeEmbed
 
 LONG = "my order with number 4711 has not arrived although i paid for it with my card two weeks ago please help"
@@ -141,3 +143,11 @@ def test_a_short_question_leaks_only_when_it_is_quoted_whole(text: str, leaked: 
 
 def test_a_question_of_one_word_is_never_a_leak() -> None:
     assert leaks('"refund"', [a_case(input="Refund", observed_output=None, criteria=None)]) == []
+
+
+def test_what_the_user_said_earlier_in_the_conversation_leaks_too() -> None:
+    talk = a_conversation("My green hub beeps three times whenever it rains", "Is it the old one?", "Yes.")
+    case = a_case(input="Yes.", messages=json.dumps(talk), observed_output=None, criteria=None)
+    assert asked(case.messages) == asked(talk) == "My green hub beeps three times whenever it rains\nYes."
+    assert leaks("If the green hub beeps three times, ask for its age.", [case]) == ["g-1"]
+    assert leaks('Say "yes."', [case]) == []

@@ -10,7 +10,7 @@ from flywheel_pipeline.defs.evaluating import Evaluator, active_cases
 from flywheel_pipeline.defs.growing import FILE
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.leakage import leaks, near_pairs
+from flywheel_pipeline.leakage import asked, leaks, near_pairs
 from flywheel_pipeline.records import GoldenCase, PromptCandidate
 from flywheel_pipeline.steps.golden import list_versions
 
@@ -68,7 +68,7 @@ def _in_texts(texts: Sequence[tuple[str, str]], cases: list[GoldenCase], base: s
 def _in_train(cases: list[GoldenCase]) -> list[Leak]:
     """Compare by words only: unlike a likeness of meaning, that does not shift with the other cases there are."""
     train, test = ([c for c in cases if c.split == s] for s in ("train", "test"))
-    pairs = near_pairs([c.input for c in (*train, *test)], known=len(train))
+    pairs = near_pairs([asked(c.messages) for c in (*train, *test)], known=len(train))
     both = [(i, j - len(train)) for i, j in pairs if i < len(train)]
     return [(test[j].case_id, f"the train case {train[i].case_id}", "retire one of the two") for i, j in both]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flywheel_pipeline.leakage import asked
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.cases import Draft, LabelledTrace, draft_case, golden_case
@@ -116,7 +117,7 @@ def _frozen(
     """Give the drafts their families and splits; cases of one session, or one trace, are of one family."""
     if not drafts:
         return (), ()
-    texts = [*(c.input for c in existing), *(d.input for d in drafts)]
+    texts = [*(asked(c.messages) for c in existing), *(asked(d.messages) for d in drafts)]
     everything: list[GoldenCase | Draft] = [*existing, *drafts]
     sources = [_source(x, sessions) for x in everything]
     found = families(texts, sources, embed.embed(texts), [c.family for c in existing])[len(existing) :]

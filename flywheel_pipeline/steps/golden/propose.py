@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from flywheel_pipeline.leakage import near_pairs
+from flywheel_pipeline.leakage import asked, near_pairs, words
 from flywheel_pipeline.ports import LLM, Embed
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.adversarial import attack_in_turn
@@ -29,7 +29,7 @@ from flywheel_pipeline.steps.golden.synthesise import reworded
 from flywheel_pipeline.steps.golden.tuples import Tuple, covering_tuples, tuple_name
 
 PARAPHRASE = "paraphrase"
-MAX_QUESTION = 2_000
+MAX_QUESTION, FEW_WORDS = 2_000, 4
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,11 @@ def _written(
     """Return what the model wrote: paraphrases of the first failure of every mode, and a question a tuple."""
     app, real = about
     earlier = [p.draft for p in pending.all]
-    parents = {d.mode_id: d for d in reversed(drafts) if d.kind == "failure"}
+    parents = {d.mode_id: d for d in reversed(_telling([d for d in drafts if d.kind == "failure"]))}
     have = Counter(d.mode_id for d in earlier if d.transform == PARAPHRASE)
-    lacking = {m: wishes.paraphrases_per_mode - have[m] for m in reversed(parents)}
+    lacking = {
+        m: wishes.paraphrases_per_mode - have[m] for m in dict.fromkeys(d.mode_id for d in drafts) if m in parents
+    }
     todo = [(parents[m], n) for m, n in lacking.items() if n > 0]
     done = {d.transform for d in earlier}
     wanted = covering_tuples(wishes.dimensions, wishes.invalid, wishes.max_tuples) if wishes.dimensions else []
@@ -102,6 +104,11 @@ def _written(
     return found, failed
 
 
+def _telling(drafts: Sequence[Draft]) -> list[Draft]:
+    """Put those whose message says something by itself before those who answer "Yes."."""
+    return sorted(drafts, key=lambda d: len(words(d.input)) < FEW_WORDS)
+
+
 def _in_context(written: Sequence[Draft], drafts: Sequence[Draft], embed: Embed) -> list[Draft]:
     """Give questions without a parent the documents of the real question most like them, to be answered from."""
     alone = [d for d in written if d.parent_case_id is None]
@@ -117,18 +124,13 @@ def _in_context(written: Sequence[Draft], drafts: Sequence[Draft], embed: Embed)
 def _filtered(
     written: Sequence[Draft], cases: Sequence[GoldenCase], pending: Pending, embed: Embed
 ) -> tuple[list[Draft], list[tuple[str, str]]]:
-    """Drop what is no new case; families are those that the drafts would be of."""
+    """Drop what is no new case."""
     if not written:
         return [], []
     earlier = [*(c.input for c in cases), *(p.draft.input for p in pending.all)]
     texts = [*earlier, *(d.input for d in written)]
-    vectors = embed.embed(texts)
-    repeated = {j - len(earlier) for _, j in near_pairs(texts, vectors, len(earlier))}
-    n, known = len(cases), [c.family for c in cases]
-    own = [c.session_id or c.source_trace_id or c.case_id for c in cases]
-    sources = [*own, *(d.session_id or d.source_trace_id for d in written)]
-    with_cases = [*range(n), *range(len(earlier), len(texts))]
-    homes = families([texts[i] for i in with_cases], sources, np.asarray(vectors)[with_cases], known)[n:]
+    repeated = {j - len(earlier) for _, j in near_pairs(texts, embed.embed(texts), len(earlier))}
+    homes = _families(written, cases, embed)
     parents = {c.case_id: c.input for c in cases}
     rules: Mapping[str, Callable[[int, Draft], bool]] = {
         "empty or too long": lambda _, d: not d.input.strip() or len(d.input) > MAX_QUESTION,
@@ -139,6 +141,14 @@ def _filtered(
     reasons = [next((why for why, broken in rules.items() if broken(k, d)), "") for k, d in enumerate(written)]
     paired = list(zip(written, reasons, strict=True))
     return [d for d, why in paired if not why], [(d.input, why) for d, why in paired if why]
+
+
+def _families(written: Sequence[Draft], cases: Sequence[GoldenCase], embed: Embed) -> list[str | None]:
+    """Return the families that the drafts would be of."""
+    talks = [*(asked(c.messages) for c in cases), *(asked(d.messages) for d in written)]
+    own = [c.session_id or c.source_trace_id or c.case_id for c in cases]
+    sources = [*own, *(d.session_id or d.source_trace_id for d in written)]
+    return families(talks, sources, embed.embed(talks), [c.family for c in cases])[len(cases) :]
 
 
 def _numbers(text: str) -> list[str]:
@@ -159,6 +169,6 @@ def _rated(
 def _attacks(drafts: Sequence[Draft], pending: Pending, n: int) -> list[Draft]:
     """Attack happy paths, whose answer is known to be right otherwise; failures where there are none."""
     done = [p.draft.transform or "" for p in pending.all if p.draft.kind == "adversarial"]
-    real = [d for d in drafts if d.kind == "happy_path"] or [d for d in drafts if d.kind == "failure"]
+    real = _telling([d for d in drafts if d.kind == "happy_path"] or [d for d in drafts if d.kind == "failure"])
     known = {p.case_id for p in pending.all}
     return [d for d in attack_in_turn(real, done, n) if d.case_id not in known]

@@ -17,6 +17,12 @@ MIN_TRAFFIC, MIN_SHARE, MAX_SHARE, TOPICS = 5, 0.01, 0.3, 8
 """A topic is a word of at least so many questions, and of such a share of them; so many gaps are told at most."""
 
 
+_SMALL_TALK = frozenset(
+    "hello morning afternoon evening good okay really think know want wanted looking look question questions says said "
+    "help thank sorry wonder wondering currently possible right today".split()
+)
+
+
 @dataclass(frozen=True)
 class Question:
     """What a user asked, and whether the expert failed the answer."""
@@ -75,7 +81,8 @@ def _topic_gaps(live: Sequence[GoldenCase], questions: Sequence[Question]) -> li
     failed = {i for i, q in enumerate(unique) if q.failed}
     lacking = [s for s, who in asked.items() if least <= len(who) <= most and s not in happy]
     lacking.sort(key=lambda s: (-len(asked[s] & failed), -len(asked[s]), s))
-    gaps, told = [], set()
+    gaps: list[str] = []
+    told: set[int] = set()
     for stem in lacking:
         who = asked[stem]
         if len(who - told) * 2 <= len(who) or len(gaps) == TOPICS:  # the same questions, by another of their words
@@ -92,7 +99,7 @@ def _topic_gaps(live: Sequence[GoldenCase], questions: Sequence[Question]) -> li
 def _topics(text: str) -> list[tuple[str, str]]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return [(word, stem) for word, stem in telling_words(text) if word not in ENGLISH_STOP_WORDS]
+    return [(word, stem) for word, stem in telling_words(text) if word not in ENGLISH_STOP_WORDS | _SMALL_TALK]
 
 
 def tell_growth(versions: Sequence[Version]) -> list[tuple[str, str, int, int, int, int]]:

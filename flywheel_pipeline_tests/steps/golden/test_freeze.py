@@ -226,3 +226,14 @@ def test_an_accepted_case_joins_with_the_family_of_its_parent() -> None:
     assert (joined.kind, joined.family, joined.split) == ("synthetic", existing[0].family, existing[0].split)
     assert (joined.added_in, joined.parent_case_id) == ("v2", existing[0].case_id)
     assert grow_golden_set([*existing, joined], [], FakeEmbed(), Quotas(), "v3", [child]).added == ()
+
+
+def test_conversations_that_only_end_alike_are_not_near_duplicates() -> None:
+    def ending(trace_id: str, *texts: str) -> LabelledTrace:
+        return replace(a_fail(trace_id, ""), messages=json.dumps(a_conversation(*texts)))
+
+    one = ending("a", "Is there a discount on the hub", "Yes, shall I apply it?", "Yes.", "Done.")
+    other = ending("b", "My lamp blinks all night", "Is it the red one?", "Yes.", "Cut the wire.")
+    again = ending("c", "Is there a discount on the hub", "Yes, shall I?", "Yes.", "It is done.")
+    families = {c.source_trace_id: c.family for c in grow([one, other, again]) if c.kind == "failure"}
+    assert families["a"] == families["c"] != families["b"]

@@ -157,3 +157,10 @@ def test_adversarial_cases_attack_happy_paths_and_wait_too() -> None:
 def test_a_retired_case_is_no_parent() -> None:
     gone = [replace(c, status="retired") for c in CASES]
     assert propose(Wishes(), cases=gone).new == ()
+
+
+def test_a_message_that_says_something_is_preferred_as_a_parent() -> None:
+    short = a_case(case_id="g-0", input="Yes.", source_trace_id="t0", session_id="s0")
+    found = propose(llm=writer(reworded), cases=[short, *CASES])
+    assert "Yes." not in [p.draft.input for p in found.new]
+    assert [p.draft.parent_case_id for p in found.new] == [CASES[0].case_id, CASES[1].case_id]
