@@ -49,6 +49,14 @@ def test_another_number_a_negation_or_another_question_make_another_case(other: 
     assert not alike(LONG, other, meaning=True)
 
 
+FORTY = " ".join(f"{a}{b}" for a in ("hub", "lamp", "door", "rain", "tap", "pump", "soil", "frost") for b in "abcde")
+
+
+def test_two_words_exchanged_in_forty_make_a_near_duplicate_and_six_do_not() -> None:
+    assert alike(FORTY, FORTY.replace("lampa", "other").replace("soilc", "words"))
+    assert not alike(FORTY, " ".join("x" + w if i % 7 == 3 else w for i, w in enumerate(FORTY.split())))
+
+
 def test_short_questions_are_near_duplicates_only_when_they_are_the_same() -> None:
     assert alike("refund?", "Refund")
     assert not alike("how do I get a refund", "how do I get a hub")

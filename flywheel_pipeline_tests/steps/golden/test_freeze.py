@@ -183,6 +183,14 @@ def test_a_retired_failure_leaves_its_place_to_another_and_never_comes_back() ->
     assert existing[0].case_id not in {c.case_id for c in added}
 
 
+def test_a_retired_happy_path_leaves_its_place_to_another_pass() -> None:
+    existing = grow([*DISCOUNTS, *PASSES])
+    first = next(c for c in existing if c.kind == "happy_path")
+    retired = [replace(c, status="retired") if c is first else c for c in existing]
+    (added,) = grow([*DISCOUNTS, *PASSES], retired)
+    assert added.kind == "happy_path" and added.case_id != first.case_id
+
+
 def test_every_failure_has_its_own_passing_neighbour_before_one_has_two() -> None:
     fails = [a_fail("f1", "Is there a discount on the gate"), a_fail("f2", "Why does my lamp blink at night")]
     near = [a_pass("n1", "Is there a discount on the door"), a_pass("n2", "Is there a discount on the hub")]

@@ -94,6 +94,16 @@ def test_two_like_questions_that_touch_different_splits_are_not_both_kept() -> N
     assert families_of(texts, ["a", "b", "a", "b"], known) == [*known, known[0], None]
 
 
+def test_a_question_that_is_left_out_costs_no_other_its_family() -> None:
+    forty = " ".join(
+        f"{a}{b}" for a in ("hub", "lamp", "door", "rain", "tap", "pump", "soil", "frost") for b in "abcde"
+    )
+    torn = forty.replace("lampa", "other").replace("soilc", "words")
+    other = torn.replace("huba", "yet").replace("tape", "more")  # like the one that is left out, and not like the first
+    known = [names("train", 1)[0], names("test", 1)[0]]
+    assert families_of([forty, "pair the hub", torn, other], ["a", "b", "b", "b"], known) == [*known, None, known[1]]
+
+
 WORDS = st.lists(st.sampled_from(["hub", "lamp", "door", "rain", "not", "7"]), min_size=1, max_size=7).map(" ".join)
 
 
