@@ -191,19 +191,20 @@ def _by_meaning(vectors: NDArray[np.float32], rows: Sequence[int], known: int) -
 
 
 def leaks(text: str, cases: Sequence[GoldenCase], base: str = "", splits: Sequence[str] = ("dev", "test")) -> list[str]:
-    """Return the ids of the cases of `splits` that `text`, a prompt of ours, gives away.
+    """Return the ids of the active cases of `splits` that `text`, a prompt of ours, gives away.
 
     It does so with `QUOTE` words in a row of what the user asks, or `RUN` of its answers or the expert's remark, or by
     quoting a shorter question whole. No leak is what says nothing of this one case: what the prompt `base` says
     already, what its documents say, what is of fewer than two telling words, and what several families, or cases that
-    may be seen, say as well.
+    may be seen, say as well; of those the retired ones count, too, for a prompt may show them still.
     """
     quoted, long = grams(text, QUOTE) - grams(base, QUOTE), grams(text, RUN) - grams(base, RUN)
     cited = _quotations(text) - _quotations(base)
     if not (quoted or long or cited):
         return []
     usual = _usual(cases, splits)
-    return [c.case_id for c in cases if c.split in splits and _given_away(c, (quoted, long, cited), usual)]
+    held_out = [c for c in cases if c.split in splits and c.status == "active"]
+    return [c.case_id for c in held_out if _given_away(c, (quoted, long, cited), usual)]
 
 
 def _given_away(case: GoldenCase, mine: tuple[set[Gram], set[Gram], set[str]], usual: set[Gram]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,12 @@ def test_what_only_cases_that_may_be_seen_are_asked_about_is_no_leak() -> None:
     train = a_case(case_id="g-train", input=HELD_OUT.input, family="f-other", split="train")
     assert leaks(HELD_OUT.input, [HELD_OUT, train]) == []
     assert leaks(HELD_OUT.input, [HELD_OUT], splits=("dev",)) == []
+
+
+def test_a_retired_case_is_no_leak_and_what_a_prompt_shows_of_one_that_may_be_seen_stays_none() -> None:
+    assert leaks(HELD_OUT.input, [replace(HELD_OUT, status="retired")]) == []
+    gone = a_case(case_id="g-train", input=HELD_OUT.input, family="f-other", split="train", status="retired")
+    assert leaks(HELD_OUT.input, [HELD_OUT, gone]) == []
 
 
 def test_what_users_of_several_families_say_names_no_case() -> None:

@@ -60,7 +60,7 @@ def show_golden(home: Path | None, version: str | None, say: Say) -> None:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    cells = [[str(v) for v in row] for row in (names, *rows)]
+    cells = [["".join(c if c.isprintable() else " " for c in str(v)) for v in row] for row in (names, *rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
     numeric = [all(isinstance(row[k], int) for row in rows) for k in range(len(names))]
     return [

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.defs.growing import PENDING_FILE
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import overall_rate
+from flywheel_pipeline.steps.golden import load_pending
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -20,6 +23,7 @@ def summarize(home: Path, calls_before: int = 0) -> list[str]:
         *_traces(lake),
         *_modes(lake),
         *_golden(lake),
+        *_proposed(home),
         *_evals(lake),
         *_candidate(lake),
         _calls(lake, calls_before),
@@ -73,6 +77,11 @@ def _golden(lake: Lake) -> list[str]:
     ]
     told = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found) for found in counted]
     return [f"golden set {told[0]}; {told[1]}"]
+
+
+def _proposed(home: Path) -> list[str]:
+    waiting = load_pending(Home(home).read_jsonl(PENDING_FILE)).waiting
+    return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
 
 
 def _evals(lake: Lake) -> list[str]:

@@ -33,7 +33,7 @@ def one_split_per_family(lake: LakeResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset="golden_set", blocking=True)
 def no_test_text_is_seen(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No text of a test case is in the production prompt, a judge's examples or the train split."""
-    cases = active_cases(lake.lake)
+    cases = lake.lake.read("golden_set", GoldenCase)
     history = bench.registry.history()
     base = bench.registry.get(history[0]).text if history else ""
     production = [("the production prompt", bench.registry.get(history[-1]).text)] if history else []
@@ -43,7 +43,7 @@ def no_test_text_is_seen(lake: LakeResource, bench: dg.ResourceParam[Workbench])
         [
             *_in_texts(production, cases, base, "take it out of the prompt, or retire the case"),
             *_in_texts(shown, cases, "", "retire the case"),
-            *_in_train(cases),
+            *_in_train(active_cases(lake.lake)),
         ]
     )
 
@@ -58,7 +58,8 @@ def candidate_holds_no_test_text(lake: LakeResource, bench: dg.ResourceParam[Wor
         for c in lake.lake.read("prompt_candidate", PromptCandidate)
         if c.decision != "reject"
     ]
-    return _told(_in_texts(texts, active_cases(lake.lake), base, "do not promote it, or retire the case"))
+    cases = lake.lake.read("golden_set", GoldenCase)
+    return _told(_in_texts(texts, cases, base, "do not promote it, or retire the case"))
 
 
 def _in_texts(texts: Sequence[tuple[str, str]], cases: list[GoldenCase], base: str, remedy: str) -> list[Leak]:

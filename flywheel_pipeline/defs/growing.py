@@ -1,7 +1,7 @@
 """The golden set as its asset grows it: files of the home in, lines to add out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.evaluating import n_looks, reads_of_test
 from flywheel_pipeline.defs.metadata import bars, preview, table
 from flywheel_pipeline.defs.resources import Workbench
+from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.records import (
     KINDS,
     SPLITS,
@@ -139,11 +140,19 @@ def propose(lake: Lake, bench: Workbench, grown: Grown) -> Grown:
     return replace(grown, proposed=proposed)
 
 
-def dimensions(bench: Workbench) -> dict[str, Sequence[str]]:
-    """Return the dimensions of `flywheel.yaml`, else those that a model proposed and somebody accepted."""
+def dimensions(bench: Workbench) -> Mapping[str, Sequence[str]]:
+    """Return the dimensions of `flywheel.yaml`, else those that a model proposed and somebody accepted.
+
+    Raises:
+        CorruptFileError: the proposed ones can not be read.
+    """
     content = bench.home.read_yaml(DIMENSIONS_FILE) or {}
-    accepted = content.get("dimensions") or {} if content.get("status") == "accepted" else {}
-    return dict(bench.settings.golden.dimensions) or {str(k): [str(v) for v in vs] for k, vs in accepted.items()}
+    try:
+        accepted = content.get("dimensions") or {} if content.get("status") == "accepted" else {}
+        found = {str(name): [str(v) for v in values] for name, values in accepted.items() if isinstance(values, list)}
+    except AttributeError:
+        raise CorruptFileError(f"{DIMENSIONS_FILE} must hold `status` and `dimensions: {{name: [value, …]}}`") from None
+    return bench.settings.golden.dimensions or found
 
 
 def questions(lake: Lake) -> list[Question]:

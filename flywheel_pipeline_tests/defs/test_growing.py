@@ -10,7 +10,7 @@ import yaml
 
 from flywheel_pipeline.defs.evaluating import Evaluator, active_cases, n_looks, reads_of_test
 from flywheel_pipeline.defs.growing import DIMENSIONS_FILE, FILE, PENDING_FILE, Grown, dimensions, grow, propose, shown
-from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.errors import CorruptFileError, HomeError
 from flywheel_pipeline.records import Annotation, EvalResult, FailureAssignment, GoldenCase, Json, RawTrace
 from flywheel_pipeline.steps.golden import list_versions, load_cases, load_pending, version_of
 from flywheel_pipeline_tests.builders import (
@@ -160,6 +160,15 @@ def test_dimensions_come_from_the_settings_or_from_a_reviewed_proposal(place: Pl
     assert dimensions(place.bench) == {}
     place.bench.home.write_yaml(DIMENSIONS_FILE, {**proposed, "status": "accepted"})
     assert dimensions(place.bench) == {"feature": ["a", "b"]}
+    settings(place, dimensions={"feature": ["c"]})
+    assert dimensions(place.bench) == {"feature": ("c",)}
+    place.bench.home.write_yaml(DIMENSIONS_FILE, ["feature"])
+    with pytest.raises(CorruptFileError, match=DIMENSIONS_FILE):
+        dimensions(place.bench)
+
+
+def test_dimensions_of_the_settings_count_before_a_proposal(place: Place) -> None:
+    place.bench.home.write_yaml(DIMENSIONS_FILE, {"status": "accepted", "dimensions": {"feature": ["a", "b"]}})
     settings(place, dimensions={"feature": ["c"]})
     assert dimensions(place.bench) == {"feature": ("c",)}
 

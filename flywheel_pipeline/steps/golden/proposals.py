@@ -122,10 +122,10 @@ def _named(pending: Pending, name: str) -> list[str]:
 def shown(proposal: Proposal) -> str:
     """Return a proposal as a person reviews it in a terminal."""
     d = proposal.draft
-    about = [f"{proposal.case_id}  {d.kind}, {d.transform}"]
+    about = [f"{proposal.case_id}  {d.kind}, {_plain(d.transform or '')}"]
     about += [f"  realism  {proposal.realism} of 5"] if proposal.realism else []
     about += [f"  made of  {d.parent_case_id}"] if d.parent_case_id else []
-    about += [f"  before   {json.dumps(d.messages[:-1], ensure_ascii=False)[:300]}"] if len(d.messages) > 1 else []
+    about += [f"  before   {_plain(json.dumps(d.messages[:-1], ensure_ascii=False)[:300])}"] if d.messages[:-1] else []
     about += [f"  message  {_plain(d.input)}"]
     return "\n".join([*about, *([f"  criteria {_plain(d.criteria)}"] if d.criteria else [])])
 
