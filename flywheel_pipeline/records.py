@@ -67,8 +67,13 @@ VERDICTS = ("pass", "fail", "defer")
 LABELS = ("pass", "fail", "unsure")
 """An evaluator's judgement of an answer; `unsure` counts as no judgement and is shown."""
 
-KINDS = ("failure", "happy_path", "synthetic")
+ROLES = ("app", "judge", "taxonomy", "improver", "generator")
+"""What models are asked as."""
+
+KINDS = ("failure", "happy_path", "synthetic", "adversarial")
 SPLITS = ("train", "dev", "test")
+STAGES = ("capability", "regression")
+STATUSES = ("active", "retired", "other version")
 DECISIONS = ("ship", "hold", "reject")
 MODE_STATUSES, SEVERITIES = ("provisional", "accepted", "retired"), ("low", "medium", "high")
 TRENDS = ("up", "down", "inconclusive", "not known")
@@ -280,6 +285,15 @@ class GoldenCase:
     split: Annotated[str, Column("Who may see it: train the improver, dev the search, test the gate", allowed=SPLITS)]
     source_trace_id: Annotated[str | None, Column("The production trace it came from")]
     added_in: Annotated[str, Column("The taxonomy version it was added under")]
+    session_id: Annotated[str | None, Column("The conversation of its source trace")] = None
+    parent_case_id: Annotated[str | None, Column("The case that a synthetic or adversarial one was made from")] = None
+    transform: Annotated[str | None, Column("How a synthetic or adversarial case was made")] = None
+    stage: Annotated[
+        str, Column("capability: still to be reached; regression: always passes, only guards", allowed=STAGES)
+    ] = "capability"
+    status: Annotated[
+        str, Column("active: evaluated; retired; other version: not of the one that is pinned", allowed=STATUSES)
+    ] = "active"
 
 
 @dataclass(frozen=True)
@@ -299,6 +313,7 @@ class EvalResult:
     latency_ms: Annotated[float | None, Column("Time of the app's call", low=0)]
     cost_usd: Annotated[float | None, Column("Cost of the evaluator's call", low=0)]
     cached: Annotated[bool, Column("Answered from the cache, at no cost")]
+    golden_version: Annotated[str | None, Column("The version of the golden set that it was evaluated on")] = None
 
 
 @dataclass(frozen=True)
@@ -353,7 +368,7 @@ class LLMCall:
     """One call to a model."""
 
     called_at: Annotated[datetime, Column("When the answer arrived (UTC)")]
-    role: Annotated[str, Column("What the model was asked as", allowed=("app", "judge", "taxonomy", "improver"))]
+    role: Annotated[str, Column("What the model was asked as", allowed=ROLES)]
     model: Annotated[str, Column("The litellm model string")]
     input_tokens: Annotated[int, Column("Tokens read; 0 when cached", low=0)]
     output_tokens: Annotated[int, Column("Tokens written; 0 when cached", low=0)]

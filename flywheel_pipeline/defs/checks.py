@@ -14,6 +14,7 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_expectations
 from flywheel_pipeline.defs.counting import count_rows
+from flywheel_pipeline.defs.golden_checks import GOLDEN_CHECKS
 from flywheel_pipeline.defs.label_checks import LABEL_CHECKS
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
@@ -21,7 +22,6 @@ from flywheel_pipeline.defs.taxonomy_checks import TAXONOMY_CHECKS
 from flywheel_pipeline.records import (
     TABLES,
     Annotation,
-    GoldenCase,
     JudgeAlignment,
     LabelLog,
     PromptCandidate,
@@ -251,17 +251,6 @@ def every_failure_assigned(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="golden_set", blocking=True)
-def one_split_per_family(lake: LakeResource) -> dg.AssetCheckResult:
-    """Near-duplicates are never split over train, dev and test: that would leak."""
-    cases = lake.lake.read("golden_set", GoldenCase)
-    splits = Counter(family for family, _ in {(c.family, c.split) for c in cases})
-    leaking = [family for family, n in splits.items() if n > 1]
-    return dg.AssetCheckResult(
-        passed=not leaking, metadata={"n_families": len(splits), "leaking": ", ".join(leaking) or "none"}
-    )
-
-
 @dg.asset_check(asset="judge_alignment", blocking=True)
 def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
     """A judge that contradicts the expert must not decide: with no judge left to trust, the run stops here."""
@@ -308,5 +297,5 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     hidden = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "llm_calls"}
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
     own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
-           one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
-    return [*generated, *own, *LABEL_CHECKS, *TAXONOMY_CHECKS]
+           judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
+    return [*generated, *own, *LABEL_CHECKS, *TAXONOMY_CHECKS, *GOLDEN_CHECKS]

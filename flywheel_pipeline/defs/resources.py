@@ -17,8 +17,8 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
 from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.ports import Embed
-from flywheel_pipeline.records import LLMCall
-from flywheel_pipeline.settings import ROLES, Settings
+from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import Analyst, ModelAnalyst, WordAnalyst
 
 MODEL_FREE = ("none", "offline/taxonomy")
