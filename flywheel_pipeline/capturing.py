@@ -26,6 +26,7 @@ from pathlib import Path
 from flywheel_pipeline.adapters.home import HomeFile
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.match import Re2Match
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedFile, Json
@@ -59,13 +60,19 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Task:
-    """One block to read, and where what comes of it belongs."""
+    """One block to read, and where what comes of it belongs.
+
+    A block that stands in the file `path` as it is travels without its `n_bytes` of data: the process that reads it
+    takes them from there, which costs a tenth of handing them over.
+    """
 
     root: str
     file: str
     part: str
     block: Block
     rules: Rules
+    path: Path
+    n_bytes: int
 
 
 @dataclass
@@ -154,7 +161,8 @@ def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, s
 def _task(lake: Lake, reading: _Reading, block: Block) -> _Task:
     part = f"{part_of(reading.file.name)}={reading.n_blocks:05}"
     reading.n_blocks += 1
-    return _Task(str(lake.root), reading.file.name, part, block, reading.rules)
+    light = block if block.offset is None else replace(block, data=b"")
+    return _Task(str(lake.root), reading.file.name, part, light, reading.rules, reading.file.path, len(block.data))
 
 
 def _settle(lake: Lake, reading: _Reading, done: Future[Counts], is_last: bool) -> None:
@@ -205,17 +213,21 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def _with_data(task: _Task) -> Block:
+    if task.block.offset is None:
+        return task.block
+    with task.path.open("rb") as file:
+        file.seek(task.block.offset)
+        return replace(task.block, data=file.read(task.n_bytes))
+
+
 def _capture_block(task: _Task) -> Counts:
-    captured = read_block(task.file, task.block, task.rules)
+    captured = read_block(task.file, _with_data(task), task.rules, Re2Match())
     lake = Lake(Path(task.root), threads=1)
-    rows: dict[str, Sequence[object]] = {
-        "captured_traces": captured.traces,
-        "feedback": captured.feedback,
-        "rejects": captured.rejects,
-    }
-    for table in STAGED:
-        if rows[table]:
-            lake.write(table, rows[table], task.part, compression="snappy")
+    staged = (captured.table if captured.table["trace_id"] else (), captured.feedback, captured.rejects)
+    for table, rows in zip(STAGED, staged, strict=True):
+        if rows:
+            lake.write(table, rows, task.part, compression="snappy")
         else:
             lake.remove(table, lambda name: name == task.part)
     return Counts(captured.n_rows_in, captured.n_repeated, captured.n_dropped, captured.formats, captured.redacted)

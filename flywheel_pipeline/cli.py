@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.taxonomy import taxonomy
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.records import KINDS, SPLITS
 
@@ -21,11 +23,6 @@ class FriendlyGroup(click.Group):
             return super().invoke(ctx)
         except FlywheelError as error:
             raise click.ClickException(str(error)) from None
-
-
-HOME = click.option(
-    "--home", type=click.Path(path_type=Path), help="The flywheel home. Default: $FLYWHEEL_HOME, else `data`."
-)
 
 
 @click.group(cls=FriendlyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -149,7 +146,7 @@ def config() -> None:
 
 @main.group()
 def golden() -> None:
-    """The golden set: out to other tools and in from them."""
+    """The golden set: what it holds and lacks, review of proposed cases, retirement, other tools."""
 
 
 REPORT = click.option(
@@ -184,6 +181,9 @@ def import_golden(home: Path | None, file: Path, form: str, kind: str, report: P
 
     for line in import_golden(home, file, form, kind, report):
         click.echo(line)
+
+
+main.add_command(taxonomy)
 
 
 @main.command()
@@ -236,6 +236,55 @@ def rollback(home: Path | None) -> None:
     from flywheel_pipeline.commands.prompts import roll_back
 
     click.echo(f"{roll_back(home)} is the production prompt again.")
+
+
+@golden.command()
+@HOME
+@click.option("--version", help="A version, or the beginning of one. Default: what is evaluated now.")
+def show(home: Path | None, version: str | None) -> None:
+    """Print composition, gaps and growth, with all versions."""
+    from flywheel_pipeline.commands.golden import show_golden
+
+    show_golden(home, version, click.echo)
+
+
+@golden.command()
+@HOME
+@click.option("--list", "listed", is_flag=True, help="Print the cases that wait, and decide nothing.")
+@click.option("--accept", multiple=True, metavar="ID", help="Accept a case, or `all`; may be repeated.")
+@click.option("--reject", multiple=True, metavar="ID", help="Reject a case, or `all`; may be repeated.")
+@click.option("--reason", help="Why, for the file.")
+def review(home: Path | None, listed: bool, reason: str | None, **ids: Any) -> None:
+    """Decide on the cases that a model or a template proposed: one by one, or by id."""
+    from flywheel_pipeline.commands import golden as does
+
+    if listed:
+        click.echo("\n\n".join(does.list_pending(home)) or "No proposed case waits.")
+    elif ids["accept"] or ids["reject"]:
+        click.echo(does.review_golden(home, reason=reason, **ids))
+    else:
+        choices = click.Choice(["accept", "reject", "skip", "quit"])
+        does.review_one_by_one(home, lambda _: str(click.prompt("", type=choices, prompt_suffix="")), click.echo)
+
+
+@golden.command()
+@HOME
+@click.option("--reason", required=True, help="Why the case is evaluated no more.")
+@click.argument("case_id")
+def retire(home: Path | None, case_id: str, reason: str) -> None:
+    """Retire a case: it stays in the file and in old versions, and is evaluated no more."""
+    from flywheel_pipeline.commands.golden import retire_case
+
+    click.echo(retire_case(home, case_id, reason))
+
+
+@golden.command()
+@HOME
+def dimensions(home: Path | None) -> None:
+    """Have a model propose what questions differ in (feature, persona, scenario), for review in `golden/`."""
+    from flywheel_pipeline.commands.golden import propose_dimensions
+
+    click.echo(propose_dimensions(home))
 
 
 if __name__ == "__main__":

@@ -31,3 +31,11 @@ class GateError(FlywheelError):
 
 class QueryError(FlywheelError):
     """A SQL query given by a person does not run; the text is DuckDB's own."""
+
+
+class EditError(FlywheelError):
+    """A change of the taxonomy that can not be made; the text says why, and nothing was changed."""
+
+
+class ConflictError(FlywheelError):
+    """A reviewed file was changed by somebody else meanwhile; nothing was overwritten."""

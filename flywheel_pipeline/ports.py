@@ -19,7 +19,8 @@ class Block:
     """A piece of a landing file that can be read without the rest.
 
     `kind` is `lines` (of JSON), `document` (one JSON value), `protobuf`, or `rows` (of a table: (line, {column:
-    value})). A `problem` says why the piece can not be read: `data` then holds its beginning.
+    value})). A `problem` says why the piece can not be read: `data` then holds its beginning. `offset` is where `data`
+    begins in the file, for a file that holds these very bytes: who has the file can read them there.
     """
 
     kind: str
@@ -27,6 +28,15 @@ class Block:
     data: bytes = b""
     rows: tuple[tuple[int, Mapping[str, Any]], ...] = ()
     problem: str = ""
+    offset: int | None = None
+
+
+class Match(Protocol):
+    """A fast look for a regular expression (RE2's syntax) in many texts."""
+
+    def find(self, pattern: str, texts: Sequence[str]) -> list[int]:
+        """Return the places, from 0, of the texts in which `pattern` is found."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,16 @@ VERDICTS = ("pass", "fail", "defer")
 LABELS = ("pass", "fail", "unsure")
 """An evaluator's judgement of an answer; `unsure` counts as no judgement and is shown."""
 
-KINDS = ("failure", "happy_path", "synthetic")
+ROLES = ("app", "judge", "taxonomy", "improver", "generator")
+"""What models are asked as."""
+
+KINDS = ("failure", "happy_path", "synthetic", "adversarial")
 SPLITS = ("train", "dev", "test")
+STAGES = ("capability", "regression")
+STATUSES = ("active", "retired", "other version")
 DECISIONS = ("ship", "hold", "reject")
+MODE_STATUSES, SEVERITIES = ("provisional", "accepted", "retired"), ("low", "medium", "high")
+TRENDS = ("up", "down", "inconclusive", "not known")
 
 
 @dataclass(frozen=True)
@@ -205,7 +212,11 @@ class Annotation:
     corrects: Annotated[str | None, Column("The verdict it was changed from, in an exported file", allowed=VERDICTS)]
     extra: Annotated[Json, Column("What the file says beyond these columns: {name: value}")]
     is_current: Annotated[bool, Column("The verdict that counts for its trace")]
+    is_superseded: Annotated[bool, Column("A later version of its file does not say so any more")]
     source_file: Annotated[str, Column("The label file")]
+    source_version: Annotated[
+        str, Column("Which version of the file: the start of its SHA-256, as in labels/.history/")
+    ]
     source_line: Annotated[int, Column("The line in it, or the item's number in a JSON array, from 1", low=1)]
 
 
@@ -228,7 +239,7 @@ class FailureMode:
     mode_id: Annotated[str, Column("Stable id; survives renames", unique=True)]
     name: Annotated[str, Column("Short name")]
     definition: Annotated[str, Column("One sentence: when a failure belongs to it")]
-    status: Annotated[str, Column("provisional until a person accepts it", allowed=("provisional", "accepted"))]
+    status: Annotated[str, Column("provisional until a person accepts it", allowed=MODE_STATUSES)]
     n_failures: Annotated[int, Column("Failures assigned to it", low=0)]
     share: Annotated[float, Column("Its share of `share_of`, weighted back to the population", low=0, high=1)]
     share_low: Annotated[float, Column("Lower end of the 95 % interval", low=0, high=1)]
@@ -236,17 +247,24 @@ class FailureMode:
     share_of: Annotated[str, Column("What the share is a share of", allowed=("traffic", "labelled traces"))]
     rank: Annotated[int, Column("1 is the mode to fix first", low=1)]
     version: Annotated[str, Column("The taxonomy's version")]
+    severity: Annotated[str | None, Column("As people said of it, or of its failures on average", allowed=SEVERITIES)]
+    severity_weight: Annotated[float, Column("1 for medium and where nobody said; high 3, low a third", low=0)]
+    priority: Annotated[float, Column("share x severity_weight: what ranks it", low=0)]
+    share_before: Annotated[float | None, Column("Its share in the sampled batch before the newest", low=0, high=1)]
+    trend: Annotated[str, Column("Its share of traffic in the newest batch against the one before", allowed=TRENDS)]
+    reason: Annotated[str, Column("Why it has its rank")]
 
 
 @dataclass(frozen=True)
 class FailureAssignment:
-    """One failure and the mode it belongs to."""
+    """One failure and the mode it belongs to, or none: an unassigned failure is kept and shown."""
 
     trace_id: Annotated[str, Column("The failed trace", references="annotations.trace_id", unique=True)]
-    mode_id: Annotated[str, Column("The mode", references="failure_taxonomy.mode_id")]
+    mode_id: Annotated[str | None, Column("The mode; empty when it fits none", references="failure_taxonomy.mode_id")]
     assigned_by: Annotated[str, Column("Who decided", allowed=("HUMAN", "LLM", "CODE"))]
     confidence: Annotated[float, Column("How sure", low=0, high=1)]
-    text: Annotated[str, Column("The code or comment that decided it")]
+    text: Annotated[str, Column("The code or comment that was assigned")]
+    quote: Annotated[str, Column("The words of it that decided, verbatim, where a model assigned it")]
 
 
 @dataclass(frozen=True)
@@ -267,6 +285,15 @@ class GoldenCase:
     split: Annotated[str, Column("Who may see it: train the improver, dev the search, test the gate", allowed=SPLITS)]
     source_trace_id: Annotated[str | None, Column("The production trace it came from")]
     added_in: Annotated[str, Column("The taxonomy version it was added under")]
+    session_id: Annotated[str | None, Column("The conversation of its source trace")] = None
+    parent_case_id: Annotated[str | None, Column("The case that a synthetic or adversarial one was made from")] = None
+    transform: Annotated[str | None, Column("How a synthetic or adversarial case was made")] = None
+    stage: Annotated[
+        str, Column("capability: still to be reached; regression: always passes, only guards", allowed=STAGES)
+    ] = "capability"
+    status: Annotated[
+        str, Column("active: evaluated; retired; other version: not of the one that is pinned", allowed=STATUSES)
+    ] = "active"
 
 
 @dataclass(frozen=True)
@@ -286,6 +313,7 @@ class EvalResult:
     latency_ms: Annotated[float | None, Column("Time of the app's call", low=0)]
     cost_usd: Annotated[float | None, Column("Cost of the evaluator's call", low=0)]
     cached: Annotated[bool, Column("Answered from the cache, at no cost")]
+    golden_version: Annotated[str | None, Column("The version of the golden set that it was evaluated on")] = None
 
 
 @dataclass(frozen=True)
@@ -340,7 +368,7 @@ class LLMCall:
     """One call to a model."""
 
     called_at: Annotated[datetime, Column("When the answer arrived (UTC)")]
-    role: Annotated[str, Column("What the model was asked as", allowed=("app", "judge", "taxonomy", "improver"))]
+    role: Annotated[str, Column("What the model was asked as", allowed=ROLES)]
     model: Annotated[str, Column("The litellm model string")]
     input_tokens: Annotated[int, Column("Tokens read; 0 when cached", low=0)]
     output_tokens: Annotated[int, Column("Tokens written; 0 when cached", low=0)]

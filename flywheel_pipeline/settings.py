@@ -4,7 +4,7 @@
 |---|---|
 | `FLYWHEEL_HOME` | the flywheel home; default `data` in the current folder |
 | `FLYWHEEL_MODEL` | the model of every role |
-| `FLYWHEEL_<ROLE>_MODEL` | the model of one role: `APP`, `JUDGE`, `TAXONOMY`, `IMPROVER` |
+| `FLYWHEEL_<ROLE>_MODEL` | the model of one role: `APP`, `JUDGE`, `TAXONOMY`, `IMPROVER`, `GENERATOR` |
 | `FLYWHEEL_AUTOMATION` | `running`: schedules and sensors start switched on |
 | `FLYWHEEL_EXECUTOR` | `in_process` or `multiprocess` |
 | `FLYWHEEL_TOKEN` | what clients of `flywheel serve` must send: `Authorization: Bearer <token>`; never in the file |
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.records import ROLES
 
-ROLES = ("app", "judge", "taxonomy", "improver")
 SETTINGS_FILE = "flywheel.yaml"
 
 
@@ -57,12 +57,26 @@ Model = Annotated[ModelSettings, BeforeValidator(_model)]
 
 
 class ModelsSettings(Section):
-    """One model a role; the default is the offline stand-in, which needs no key and no network."""
+    """One model a role; the default is the offline stand-in, which needs no key and no network.
+
+    The stand-in of `taxonomy`, also called `none`, is the model-free path: words are counted, no model is asked.
+    """
 
     app: Model = ModelSettings(model="offline/app")
     judge: Model = ModelSettings(model="offline/judge")
     taxonomy: Model = ModelSettings(model="offline/taxonomy")
     improver: Model = ModelSettings(model="offline/improver")
+    generator: Model = ModelSettings(model="offline/generator")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _improver_writes_cases(cls, values: Any) -> Any:
+        """Let a real improver write the test cases where no generator is named: the stand-in's are for the demo."""
+        if not isinstance(values, dict) or "generator" in values or "improver" not in values:
+            return values
+        named = values["improver"].get("model") if isinstance(values["improver"], dict) else values["improver"]
+        stand_in = isinstance(named, str) and named.startswith("offline/")
+        return values if stand_in else {**values, "generator": values["improver"]}
 
 
 class LLMSettings(Section):
@@ -131,9 +145,15 @@ class AnnotateSettings(Section):
 
 
 class ClusterSettings(Section):
-    """The size of the taxonomy."""
+    """The size of the taxonomy, how failures are compared, and what a run may do without a person.
+
+    `embedder` is `tfidf`, `minilm`, `litellm:<model>`, or `auto`: MiniLM where its weights are installed, else TF-IDF.
+    `apply` is `additions`, new modes, or `all` that a run proposes.
+    """
 
     max_modes: int = Field(10, ge=1, le=30)
+    embedder: str = Field("auto", pattern=r"^(auto|tfidf|minilm|litellm:.+)$")
+    apply: Literal["additions", "all"] = "additions"
 
 
 class GoldenSettings(Section):
@@ -141,6 +161,22 @@ class GoldenSettings(Section):
 
     max_per_mode: int = Field(15, ge=1)
     synthetic_per_mode: int = Field(2, ge=0, le=10)
+    paraphrases_per_mode: int = Field(1, ge=0, le=10)
+    adversarial: int = Field(6, ge=0, le=200)
+    dimensions: dict[str, Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]] = Field({}, max_length=8)
+    invalid: tuple[Annotated[dict[str, str], Field(min_length=1)], ...] = ()
+    max_tuples: int = Field(20, ge=1, le=500)
+    min_realism: int = Field(3, ge=1, le=5)
+    graduate_after: int = Field(3, ge=2)
+    version: str | None = Field(None, min_length=4)
+
+    @model_validator(mode="after")
+    def _rules_name_dimensions(self) -> GoldenSettings:
+        for rule in self.invalid:
+            wrong = [f"{k}: {v}" for k, v in rule.items() if v not in self.dimensions.get(k, ())]
+            if wrong and self.dimensions:
+                raise ValueError(f"golden.invalid names what golden.dimensions does not have: {', '.join(wrong)}")
+        return self
 
 
 class ImproveSettings(Section):

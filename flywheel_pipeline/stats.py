@@ -70,6 +70,18 @@ def weighted_rate(outcomes: Sequence[bool], weights: Sequence[float]) -> Rate:
     return Rate(theta, *wilson(theta * n_eff, n_eff), n)
 
 
+def rate_difference(after: Rate, before: Rate) -> tuple[float, float, float]:
+    """Return after - before of two independent rates, with its 95 % interval.
+
+    The interval is put together from those of the two rates (MOVER), so that it holds for weighted rates, too; for
+    proportions it is Newcombe's. Source: Newcombe 1998, method 10; Zou & Donner 2008.
+    """
+    d = after.value - before.value
+    low = d - sqrt((after.value - after.low) ** 2 + (before.high - before.value) ** 2)
+    high = d + sqrt((after.high - after.value) ** 2 + (before.value - before.low) ** 2)
+    return d, low, high
+
+
 @dataclass(frozen=True)
 class Cell:
     """A part of a population, by the design's stratum and a judge's verdict: how many there are, and what people said

@@ -62,7 +62,7 @@ def an_annotation(**changes: Any) -> Annotation:
         "trace_id": "t1", "batch": "b.csv", "annotator": "expert", "verdict": "fail", "code": "made up a feature",
         "comment": "There is no such feature.", "category": None, "first_failure_step": None, "severity": None,
         "rubric_version": None, "is_repeat": False, "labelled_at": None, "corrects": None, "extra": Json("{}"),
-        "is_current": True, "source_file": "b.csv", "source_line": 2,
+        "is_current": True, "is_superseded": False, "source_file": "b.csv", "source_version": "v1", "source_line": 2,
     }  # fmt: skip
     return Annotation(**{**values, **changes})
 
@@ -80,7 +80,8 @@ def a_mode(**changes: Any) -> FailureMode:
     values: dict[str, Any] = {
         "mode_id": "fm-1", "name": "Made up a feature", "definition": "The answer claims what no document says.",
         "status": "provisional", "n_failures": 3, "share": 0.1, "share_low": 0.05, "share_high": 0.2,
-        "share_of": "traffic", "rank": 1, "version": "v1",
+        "share_of": "traffic", "rank": 1, "version": "v1", "severity": None, "severity_weight": 1.0, "priority": 0.1,
+        "share_before": None, "trend": "not known", "reason": "10.0% of traffic",
     }  # fmt: skip
     return FailureMode(**{**values, **changes})
 

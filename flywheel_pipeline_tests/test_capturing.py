@@ -19,6 +19,7 @@ import pytest
 from flywheel_pipeline import capturing
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.adapters.landing import Limits
 from flywheel_pipeline.capturing import expire_originals, part_of, read_new_files
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.records import TABLES, CapturedFile
@@ -29,7 +30,7 @@ from flywheel_pipeline_tests.homes import some_traces
 
 RULES = Rules("shop", date(2023, 1, 1), datetime(2026, 1, 1))
 STAGED = ("captured_traces", "feedback", "rejects", "captured_files")
-BLOCK = 16_000_000
+BLOCK = Limits(line=0, document=0).block
 
 
 class Landing:

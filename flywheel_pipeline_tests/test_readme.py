@@ -42,7 +42,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def not_in_a_clone(folder: str, names: list[str]) -> set[str]:
     """What tools leave behind anywhere, and what a demo in the working tree may have written into `data/`."""
-    made = {n for n in names if n in (".git", ".venv", "__pycache__", ".hypothesis") or n.endswith("_cache")}
+    made = {
+        n for n in names if n in (".git", ".venv", "__pycache__", ".hypothesis", ".history") or n.endswith("_cache")
+    }
     return made | ({"lake", "llm_cache", "dagster", "taxonomy", "golden"} if Path(folder).name == "data" else set())
 
 

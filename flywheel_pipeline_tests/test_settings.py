@@ -196,3 +196,29 @@ def test_a_format_that_nobody_knows_is_told_with_those_that_are(home):
     write(home, "capture: {sources: [{files: '*', format: langfoose}]}")
     with pytest.raises(SettingsError, match=r"(?s)capture\.sources.*format.*langfuse"):
         load_settings(home, {})
+
+
+@pytest.mark.parametrize(
+    ("models", "generator"),
+    [
+        ("{}", "offline/generator"),
+        ("{improver: a/b}", "a/b"),
+        ("{improver: {model: a/b, max_tokens: 9}}", "a/b"),
+        ("{improver: offline/improver}", "offline/generator"),
+        ("{improver: a/b, generator: c/d}", "c/d"),
+    ],
+)
+def test_a_real_improver_writes_the_test_cases_unless_a_generator_is_named(
+    tmp_path: Path, models: str, generator: str
+) -> None:
+    (tmp_path / "flywheel.yaml").write_text(f"models: {models}")
+    assert load_settings(tmp_path, {}).models.generator.model == generator
+
+
+def test_a_rule_on_values_that_no_dimension_has_is_refused(tmp_path: Path) -> None:
+    golden = "{dimensions: {feature: [a, b], persona: [x]}, invalid: [{feature: a, persona: %s}]}"
+    (tmp_path / "flywheel.yaml").write_text(f"golden: {golden % 'x'}")
+    assert load_settings(tmp_path, {}).golden.invalid == ({"feature": "a", "persona": "x"},)
+    (tmp_path / "flywheel.yaml").write_text(f"golden: {golden % 'y'}")
+    with pytest.raises(SettingsError, match="persona: y"):
+        load_settings(tmp_path, {})

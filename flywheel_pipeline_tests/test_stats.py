@@ -14,6 +14,7 @@ from flywheel_pipeline.stats import (
     paired_change,
     post_stratified_rate,
     proportion,
+    rate_difference,
     smallest_detectable_change,
     unseen_share_bound,
     weighted_rate,
@@ -42,6 +43,19 @@ def test_wilson_gives_the_published_intervals(successes, n, low, high):
 def test_without_observations_a_rate_is_anything():
     assert wilson(0, 0) == (0.0, 1.0)
     assert proportion(0, 0).high == weighted_rate([], []).high == 1.0
+
+
+def test_the_difference_of_two_rates_has_the_published_interval():
+    found = rate_difference(proportion(56, 70), proportion(48, 80))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)  # Newcombe 1998, table II, method 10, case (a)
+
+
+@fixed_seed
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_the_difference_of_two_rates_mirrors_and_contains_the_estimate(a, b):
+    d, low, high = rate_difference(proportion(a, 40), proportion(b, 40))
+    back = rate_difference(proportion(b, 40), proportion(a, 40))
+    assert low <= d <= high and back == pytest.approx((-d, -high, -low))
 
 
 @fixed_seed

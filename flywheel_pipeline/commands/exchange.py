@@ -11,15 +11,16 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.assets.golden_set import FILE
+from flywheel_pipeline.defs.growing import FILE
 from flywheel_pipeline.defs.resources import Workbench
+from flywheel_pipeline.defs.reviewing import known_modes
 from flywheel_pipeline.durable import replace_text, replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.records import FailureAssignment, FailureMode, GoldenCase, Reject
 from flywheel_pipeline.settings import Settings, load_settings
 from flywheel_pipeline.steps.capture.messages import to_messages
 from flywheel_pipeline.steps.capture.redact import Redactor
-from flywheel_pipeline.steps.golden import dump_case, in_current_modes, load_cases
+from flywheel_pipeline.steps.golden import active, addition, dump_case, in_current_modes, load_cases
 from flywheel_pipeline.steps.golden.exchange import (
     FORMATS,
     Admitted,
@@ -82,7 +83,7 @@ def import_golden(home: Path | None, file: Path, form: str, kind: str, report: P
     ids = {str(row.get("case_id")) for row in kept}
     found = admit_cases(read.rows, load_cases(kept), ids, bench.embed, kind, source)
     if found.added:
-        bench.home.append_jsonl(FILE, [dump_case(c) for c in found.added])
+        bench.home.append_jsonl(FILE, addition(kept, [dump_case(c) for c in found.added]))
     rejected = _without_secrets(settings, sorted([*read.rejected, *found.torn], key=lambda x: x.line))
     _quarantine(settings, file.name, rejected)
     if report:
@@ -107,12 +108,12 @@ def _format(name: str) -> Format:
 
 
 def _cases(settings: Settings) -> list[GoldenCase]:
-    """Return the cases of the file, in the modes of the taxonomy as it is now, where there is one."""
+    """Return the active cases of the file, in the modes of the taxonomy as it is now, where there is one."""
     lake = Lake(settings.home / "lake")
-    cases = load_cases(Home(settings.home).read_jsonl(FILE))
-    modes = {m.mode_id for m in lake.read("failure_taxonomy", FailureMode)}
+    cases = active(load_cases(Home(settings.home).read_jsonl(FILE)))
+    modes = lake.read("failure_taxonomy", FailureMode)
     assigned = {a.trace_id: a.mode_id for a in lake.read("failure_assignments", FailureAssignment)}
-    return in_current_modes(cases, assigned, modes) if modes else cases
+    return in_current_modes(cases, assigned, known_modes(Workbench(settings), modes)) if modes else cases
 
 
 def _redactor(settings: Settings) -> Redactor:

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.web import Limits, People, Source, build_app, labelling_mount, open_socket, serve_app
+from flywheel_pipeline.adapters.web import (
+    Limits,
+    People,
+    Source,
+    build_app,
+    labelling_mount,
+    open_socket,
+    serve_app,
+    taxonomy_mount,
+)
+from flywheel_pipeline.commands.board import taxonomy_board
 from flywheel_pipeline.errors import HomeError, SettingsError
 from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
 from flywheel_pipeline.settings import Settings, load_settings
@@ -45,8 +55,12 @@ def serve_home(
         say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
         if browse:
             browse(f"{url}/label/")  # without the token: others on this machine can read a command's arguments
-        page = labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token)
-        serve_app(build_app(settings.home / "traces", _limits(settings), token, [page]), listening)
+        say(f"Failure modes: {url}/taxonomy/{'?token=...' if token else ''}")
+        pages = [
+            labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token),
+            taxonomy_mount(taxonomy_board(settings), token),
+        ]
+        serve_app(build_app(settings.home / "traces", _limits(settings), token, pages), listening)
 
 
 def _url_of(address: tuple[Any, ...]) -> str:
@@ -68,9 +82,12 @@ def label_source(settings: Settings) -> Source:
     wanted = "trace_id in (select unnest(?))"
     return Source(
         batch=lambda: _to_label(lake),
+        known=lambda ids: lake.frame(f"select trace_id from raw_traces where {wanted}", [list(ids)])[
+            "trace_id"
+        ].tolist(),
         traces=lambda ids: lake.read("raw_traces", RawTrace, wanted, [list(ids)]),
         filed=lambda annotator: _filed(lake, annotator),
-        modes=lambda: [m.name for m in lake.read("failure_taxonomy", FailureMode)],
+        modes=lambda: [m.name for m in sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)],
         queue=lambda annotator, ids: queue_of(annotator, ids, sharing),
         fold=fold_events,
         row=label_row,
@@ -80,7 +97,7 @@ def label_source(settings: Settings) -> Source:
 
 def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
     """Return {trace: label} of an annotator's label files as they were last read; the latest label counts."""
-    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat", [annotator])
+    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat and not is_superseded", [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
     return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
 

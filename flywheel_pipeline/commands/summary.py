@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.defs.growing import PENDING_FILE
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import overall_rate
+from flywheel_pipeline.steps.golden import load_pending
+
+ACTIVE = "(from golden_set where status = 'active')"
+"""The golden cases that are evaluated."""
 
 
 def summarize(home: Path, calls_before: int = 0) -> list[str]:
@@ -17,6 +23,7 @@ def summarize(home: Path, calls_before: int = 0) -> list[str]:
         *_traces(lake),
         *_modes(lake),
         *_golden(lake),
+        *_proposed(home),
         *_evals(lake),
         *_candidate(lake),
         _calls(lake, calls_before),
@@ -42,8 +49,8 @@ def _traces(lake: Lake) -> list[str]:
         )
     )
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
-    sampled = _one(lake, "select count(*) from sampled_traces")
-    batches = _one(lake, "select count(distinct source_file) from annotations")
+    sampled = _one(lake, "select count(*) from sampled_traces where to_label")
+    batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
     told = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     return [
         f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
@@ -54,7 +61,7 @@ def _traces(lake: Lake) -> list[str]:
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
-    lines = [f"taxonomy   {len(modes)} failure modes" + (", the most frequent first:" if modes else "")]
+    lines = [f"taxonomy   {len(modes)} failure modes" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
         lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
@@ -62,16 +69,19 @@ def _modes(lake: Lake) -> list[str]:
 
 
 def _golden(lake: Lake) -> list[str]:
-    if not _one(lake, "select count(*) from golden_set"):
+    if not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["golden set no cases"]
-    kinds = lake.frame("select kind, count(*) from golden_set group by kind order by kind").itertuples(
-        index=False, name=None
-    )
-    splits = lake.frame("select split, count(*) from golden_set group by split order by split").itertuples(
-        index=False, name=None
-    )
-    told = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found) for found in (kinds, splits)]
+    counted = [
+        lake.frame(f"select {c}, count(*) from {ACTIVE} group by {c} order by {c}").itertuples(index=False, name=None)
+        for c in ("kind", "split")
+    ]
+    told = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found) for found in counted]
     return [f"golden set {told[0]}; {told[1]}"]
+
+
+def _proposed(home: Path) -> list[str]:
+    waiting = load_pending(Home(home).read_jsonl(PENDING_FILE)).waiting
+    return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
 
 
 def _evals(lake: Lake) -> list[str]:
@@ -79,9 +89,10 @@ def _evals(lake: Lake) -> list[str]:
         lake.read("production_prompt", PromptVersion),
         lake.read("judge_alignment", JudgeAlignment),
     )
-    if not prompts or not _one(lake, "select count(*) from golden_set"):
+    if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
-    rows = lake.read("eval_results", EvalResult, "prompt_version = ?", [prompts[0].version])
+    mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
+    rows = lake.read("eval_results", EvalResult, mine, [prompts[0].version])
     rate = overall_rate(rows, alignment)
     trusted = sum(a.status == "trusted" for a in alignment)
     told = f"passes {rate}" if rate else "can not be rated: no judge may decide yet"

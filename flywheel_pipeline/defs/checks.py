@@ -14,13 +14,14 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_expectations
 from flywheel_pipeline.defs.counting import count_rows
+from flywheel_pipeline.defs.golden_checks import GOLDEN_CHECKS
 from flywheel_pipeline.defs.label_checks import LABEL_CHECKS
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.defs.taxonomy_checks import TAXONOMY_CHECKS
 from flywheel_pipeline.records import (
     TABLES,
     Annotation,
-    GoldenCase,
     JudgeAlignment,
     LabelLog,
     PromptCandidate,
@@ -217,7 +218,7 @@ def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench
 
 def _compare(lake: Lake, name: str, data: bytes) -> list[list[object]]:
     """Return what differs between a label file and the rows that came of it."""
-    stored = lake.read("annotations", Annotation, "source_file = ?", [name])
+    stored = lake.read("annotations", Annotation, "source_file = ? and not is_superseded", [name])
     rejected = lake.read("rejects", Reject, "source = 'labels' and file = ?", [name])
     read = read_labels(name, data)
     found: list[list[object]] = []
@@ -238,26 +239,15 @@ def _fact(a: Annotation) -> tuple[int, str, str, str, str | None, str | None]:
 
 @dg.asset_check(asset="failure_assignments")
 def every_failure_assigned(lake: LakeResource) -> dg.AssetCheckResult:
-    """Every failure that counts belongs to a mode."""
+    """Every failure that counts belongs to a mode; those that fit none, or wait for an answer, are listed."""
     open_ones = lake.lake.frame(
         "select trace_id, coalesce(code, comment) as text"
-        " from annotations anti join failure_assignments using (trace_id)"
-        " where is_current and verdict = 'fail' order by all"
+        " from annotations left join failure_assignments using (trace_id)"
+        " where is_current and verdict = 'fail' and mode_id is null order by all"
     )
     told = table(("trace_id", "failure"), open_ones.head(20).values.tolist())
     return dg.AssetCheckResult(
         passed=open_ones.empty, severity=WARN, metadata={"n_unassigned": len(open_ones), "unassigned": told}
-    )
-
-
-@dg.asset_check(asset="golden_set", blocking=True)
-def one_split_per_family(lake: LakeResource) -> dg.AssetCheckResult:
-    """Near-duplicates are never split over train, dev and test: that would leak."""
-    cases = lake.lake.read("golden_set", GoldenCase)
-    splits = Counter(family for family, _ in {(c.family, c.split) for c in cases})
-    leaking = [family for family, n in splits.items() if n > 1]
-    return dg.AssetCheckResult(
-        passed=not leaking, metadata={"n_families": len(splits), "leaking": ", ".join(leaking) or "none"}
     )
 
 
@@ -307,5 +297,5 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
     hidden = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "llm_calls"}
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
     own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
-           one_split_per_family, judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
-    return [*generated, *own, *LABEL_CHECKS]
+           judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
+    return [*generated, *own, *LABEL_CHECKS, *TAXONOMY_CHECKS, *GOLDEN_CHECKS]

@@ -1,11 +1,13 @@
 """Dagster's own storage inside a flywheel home, so that nobody needs to set DAGSTER_HOME."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
+from dagster._core.events import JobFailureData, RunFailureReason
 
 WORKSPACE = {
     "load_from": [
@@ -41,7 +43,8 @@ def instance_config(base: str) -> dict[str, Any]:
             "pools": {"default_limit": 1, "granularity": "op"},
             "runs": {"max_concurrent_runs": 4},
         },
-        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
+        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180, "max_runtime_seconds": 86_400},
+        "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
         "retention": {"sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}}},
     }
 
@@ -64,3 +67,26 @@ def open_instance(home: Path) -> dg.DagsterInstance:
         if os.environ.get("DAGSTER_HOME")
         else dg.DagsterInstance.from_config(str(prepare_instance(home)))
     )
+
+
+def end_dead_runs(instance: dg.DagsterInstance, is_alive: Callable[[int], bool]) -> list[str]:
+    """Mark runs as failed whose process is gone (killed, or the machine was), so that they are retried; returns them.
+
+    Dagster notices that itself only after `max_runtime_seconds`; until then the sensors would wait for such a run.
+    """
+    ended = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        pids = _processes(instance, run.run_id)
+        if pids and not any(map(is_alive, pids)):
+            why = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
+            instance.report_run_failed(run, "The process of this run is gone.", why)
+            ended.append(run.run_id)
+    return ended
+
+
+def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:
+    """Return the ids of the processes that work, or worked, on a run."""
+    found = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
+    events = [r.event_log_entry.dagster_event for r in found]
+    told = [e.engine_event_data.metadata.get("pid") for e in events if e]
+    return {int(str(t.value)) for t in told if t and str(t.value).isdecimal()}

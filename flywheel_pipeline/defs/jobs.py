@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
+"""A run that was killed, not one that failed, is started again from its beginning (`run_retries` of dagster.yaml)."""
+
 turn = dg.define_asset_job(
     "flywheel_turn",
     selection=dg.AssetSelection.all(),
@@ -11,12 +14,14 @@ turn = dg.define_asset_job(
 read_trace_files = dg.define_asset_job(
     "read_trace_files",
     selection=dg.AssetSelection.assets("capture_log"),
+    tags=WHOLE,
     description="Read new and changed landing files; `capture` then writes the days that they touch.",
 )
 
 capture = dg.define_asset_job(
     "capture",
     selection=dg.AssetSelection.assets("raw_traces"),
+    tags=WHOLE,
     description="Write event days of `raw_traces` from the files that were read.",
 )
 
@@ -29,7 +34,7 @@ sample = dg.define_asset_job(
 label_batch = dg.define_asset_job(
     "label_batch",
     selection=dg.AssetSelection.assets("annotations", "failure_taxonomy", "failure_assignments", "golden_set"),
-    tags={"flywheel/writes": "labels"},
+    tags={**WHOLE, "flywheel/writes": "labels"},
     description="A new or corrected label batch: annotations, taxonomy and golden set in one run, so that the "
     "checks on the labels gate what follows.",
 )
@@ -37,6 +42,7 @@ label_batch = dg.define_asset_job(
 nightly_evals = dg.define_asset_job(
     "nightly_evals",
     selection=dg.AssetSelection.assets("production_prompt", "eval_results", "judge_alignment"),
+    tags=WHOLE,
     description="Evaluate the production prompt on the golden set as it is now.",
 )
 

@@ -32,7 +32,8 @@ def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     """Every verdict is by the arbiter or one of `annotate.annotators`; without such a list anybody may judge."""
     settings = bench.settings.annotate
     known = {settings.arbiter, *settings.annotators}
-    strange = [a for a in lake.lake.read("annotations", Annotation) if settings.annotators and a.annotator not in known]
+    said = lake.lake.read("annotations", Annotation, "not is_superseded")
+    strange = [a for a in said if settings.annotators and a.annotator not in known]
     names = ", ".join(sorted({a.annotator for a in strange}))
     told = f"not in annotate.annotators: {names}; add them, or correct the files" if strange else "all are known"
     return dg.AssetCheckResult(passed=not strange, description=told, metadata=_listed(strange))

@@ -1,7 +1,10 @@
 """What a person sees of a materialization: column docs, previews, and plots small enough to show inline."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import astuple
 from html import escape
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +14,7 @@ from flywheel_pipeline.records import TABLES, columns
 
 PREVIEW_ROWS = 10
 CELL = 120
-COLOURS = {"bar": "#68f", "range": "#e70"}
+COLOURS = {"bar": "#68f", "range": "#e70", "line": "#0a7"}
 INLINE, ROW, LABEL_WIDTH, BAR_WIDTH, MAX_LABEL = 1000, 14, 150, 200, 30
 PLAIN = " ='/:;,.-()!?&+"
 """Characters of an SVG that need no escape within the angle brackets of a Markdown image."""
@@ -65,8 +68,12 @@ def _cell(value: Any, length: int = CELL) -> str | int | float | bool:
     return _cut(text, length)
 
 
-def bars(values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, float]] = ()) -> dg.MarkdownMetadataValue:
+def bars(
+    values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, float]] = (), cumulative: bool = False
+) -> dg.MarkdownMetadataValue:
     """Return horizontal bars of (label, value) as a small SVG; `ranges` draws an interval over every bar.
+
+    `cumulative` adds the line of a Pareto chart: the share of all that the bars so far make up, 100 % at the right.
 
     The UI shows Markdown inline only under 1,000 characters: all bars are one path, and labels are cut to the
     longest that fit; the table beside a plot holds them whole.
@@ -78,16 +85,23 @@ def bars(values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, floa
         f"M{LABEL_WIDTH + low * scale:.0f} {i * ROW + 7}h{max(1, (high - low) * scale):.0f}"
         for i, (low, high) in enumerate(ranges)
     )
-    texts = (_image(_svg([_cut(label, n) for label, _ in values], path, line)) for n in range(MAX_LABEL, 0, -1))
+    pareto = _cumulative([v for _, v in values]) if cumulative else ""
+    texts = (_image(_svg([_cut(label, n) for label, _ in values], path, line, pareto)) for n in range(MAX_LABEL, 0, -1))
     return dg.MetadataValue.md(next((t for t in texts if len(t) < INLINE), f"{len(values)} bars; see the table"))
 
 
-def _svg(labels: Sequence[str], path: str, line: str) -> str:
+def _cumulative(values: Sequence[float]) -> str:
+    total, sums = sum(values) or 1.0, accumulate(values)
+    points = " ".join(f"{LABEL_WIDTH + BAR_WIDTH * s / total:.0f} {i * ROW + 7}" for i, s in enumerate(sums))
+    return f"<path stroke='{COLOURS['line']}' fill='none' d='M{points}'/>" if values else ""
+
+
+def _svg(labels: Sequence[str], path: str, line: str, more: str = "") -> str:
     names = "".join(f"<text y='{i * ROW + 10}'>{escape(label)}</text>" for i, label in enumerate(labels))
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{LABEL_WIDTH + BAR_WIDTH}' height='{len(labels) * ROW}' "
         f"font-size='9' font-family='sans-serif'><g stroke='{COLOURS['bar']}' stroke-width='9'><path d='{path}'/>"
-        f"<path stroke='{COLOURS['range']}' stroke-width='2' d='{line}'/></g>{names}</svg>"
+        f"<path stroke='{COLOURS['range']}' stroke-width='2' d='{line}'/></g>{more}{names}</svg>"
     )
 
 
@@ -97,6 +111,12 @@ def _image(svg: str) -> str:
 
 def _cut(label: str, length: int) -> str:
     return label if len(label) <= length else label[: length - 1].rstrip() + "…"
+
+
+def version_of(rows: Sequence[Any]) -> dg.DataVersion:
+    """Return the data version of a table: a hash of its rows, so that only what changed makes stale what follows."""
+    digest = hashlib.sha256(repr([astuple(r) for r in rows]).encode("utf-8", "replace"))
+    return dg.DataVersion(digest.hexdigest()[:16])
 
 
 def text_block(text: str, language: str = "") -> dg.MarkdownMetadataValue:

@@ -1,6 +1,6 @@
 """What the assets are given: the lake, the home, the prompt registry, the models, the settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -11,16 +11,18 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from flywheel_pipeline.adapters.apps import PromptApp
-from flywheel_pipeline.adapters.embed import TfidfEmbed
+from flywheel_pipeline.adapters.embed import TfidfEmbed, choose_embedder
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
 from flywheel_pipeline.adapters.registry import Registry
-from flywheel_pipeline.records import LLMCall
-from flywheel_pipeline.settings import ROLES, Settings
+from flywheel_pipeline.ports import Embed
+from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.settings import Settings
+from flywheel_pipeline.steps.cluster import Analyst, ModelAnalyst, WordAnalyst
 
-TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
-"""The reviewed taxonomy, in the home."""
+MODEL_FREE = ("none", "offline/taxonomy")
+"""Names of the taxonomy model that mean that none is asked."""
 
 
 class LakeResource(DuckDBResource):
@@ -72,8 +74,21 @@ class Workbench:
 
     @property
     def embed(self) -> TfidfEmbed:
-        """Texts to vectors."""
+        """Texts to vectors, for drawing batches and choosing cases."""
         return TfidfEmbed()
+
+    @property
+    def failure_embed(self) -> tuple[str, Embed]:
+        """The name and the embedder by which failures are compared."""
+        cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
+        return choose_embedder(self.settings.cluster.embedder, cache)
+
+    def analyst(self, lake: Lake, traces: Mapping[str, str]) -> tuple[Analyst, str]:
+        """Return who builds the taxonomy, and how it is told: a model, or none; `traces` are {trace_id: text}."""
+        (name, embed), model = self.failure_embed, self.model_name("taxonomy")
+        if model in MODEL_FREE:
+            return WordAnalyst(embed, traces), f"no model, compared by {name}"
+        return ModelAnalyst(self.llm(lake), embed, self.settings.app.name), f"{model}, compared by {name}"
 
     def model_name(self, role: str) -> str:
         """Return the litellm model string of a role."""

@@ -100,7 +100,9 @@ def test_a_contradiction_stops_what_follows_and_is_kept_until_somebody_decides(p
     assert not result.success and "a blocking check" in result.stopped_by[0]
     told = next(x for x in place.said if "no_unresolved_contradictions" in x)
     assert told.startswith("error") and "fail by noor (noor.csv, line 2)" in told and "expert (the arbiter)" in told
-    assert place.one("select count(*) from annotations where trace_id = '2025-06-02-1' and not is_current") == 2
+    kept = "select count(*) from annotations where trace_id = '2025-06-02-1' and not is_current and"
+    assert place.one(f"{kept} not is_superseded") == 2  # and, beside them, what was taken out of a.csv
+    assert place.one(f"{kept} is_superseded") == 1
     assert place.lake.frame("select * from golden_set").to_string() == before
     place.put_labels("decided.csv", "trace_id,verdict,comment\n2025-06-02-1,fail,noor is right about it\n")
     assert place.turn().success

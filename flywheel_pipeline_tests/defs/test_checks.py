@@ -134,7 +134,9 @@ def test_a_broken_evaluation_and_a_refused_candidate_warn(place: Place) -> None:
 
 def test_judges_that_contradict_the_expert_keep_the_candidate_from_being_made(demo: Place, tmp_path: Path) -> None:
     """Passes and fails of the demo's labels are exchanged: no judge agrees, and the run stops before deciding."""
-    shutil.copytree(demo.root, tmp_path / "h", ignore=shutil.ignore_patterns("dagster", "lake", "taxonomy", "golden"))
+    shutil.copytree(
+        demo.root, tmp_path / "h", ignore=shutil.ignore_patterns("dagster", "lake", "taxonomy", "golden", ".history")
+    )
     place = Place(tmp_path / "h")
     rows = list(csv.DictReader((place.root / "labels" / "2025-06-10-mira.csv").read_text("utf-8").splitlines()))
     for path in (place.root / "labels").iterdir():

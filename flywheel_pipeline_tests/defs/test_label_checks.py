@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,3 +119,57 @@ def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) ->
     assert not told.passed and told.severity == dg.AssetCheckSeverity.WARN and "one.csv" in (told.description or "")
     annotations(lake=place.resource, bench=place.bench)
     assert place.one("select count(*) from annotations") == 3
+
+
+def read_in(place: Place, *columns: str) -> list[list]:
+    """What the table holds after the files were read once more."""
+    annotations(lake=place.resource, bench=place.bench)
+    return place.lake.frame(f"select {', '.join(columns)} from annotations order by all").values.tolist()
+
+
+def test_what_was_corrected_or_taken_out_stays_as_a_fact_that_does_not_count(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace(trace_id=f"t{i}") for i in range(3)], part="2025-06-02")
+    place.put_labels("one.csv", "trace_id,verdict,comment\nt0,fail,made it all up\nt1,pass,\nt2,fail,rude answer\n")
+    read_in(place, "trace_id")
+    place.put_labels("one.csv", "trace_id,verdict,comment\nt1,pass,\nt0,pass,\n")
+    told = ("trace_id", "verdict", "is_current", "is_superseded", "source_line")
+    expected = [["t0", "fail", False, True, 2], ["t0", "pass", True, False, 3], ["t1", "pass", True, False, 2],
+                ["t2", "fail", False, True, 4]]  # fmt: skip
+    assert read_in(place, *told) == expected
+    assert rows_match_label_files(lake=place.resource, bench=place.bench).passed
+    assert place.one("select n_rows from label_log") == 2
+    shutil.rmtree(place.root / "lake" / "annotations")
+    assert read_in(place, *told) == expected
+    versions = {v for (v,) in read_in(place, "distinct source_version")}
+    kept = (place.root / "labels" / ".history" / "one.csv").iterdir()
+    assert len(versions) == 2 and versions == {p.stem.rpartition("-")[2] for p in kept}
+
+
+def test_a_typo_that_was_corrected_does_not_stop_the_run(place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text(
+        "annotate: {arbiter: mira, annotators: [ben]}\nautomation: {settle_seconds: 0}"
+    )
+    place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    place.put_labels("one.csv", "trace_id,verdict,annotator\nt1,pass,bne\n")
+    read_in(place, "trace_id")
+    assert not annotators_known(lake=place.resource, bench=place.bench).passed
+    place.put_labels("one.csv", "trace_id,verdict,annotator,comment\nt1,fail,ben,made it up\n")
+    assert read_in(place, "annotator", "is_current") == [["ben", True], ["bne", False]]
+    assert annotators_known(lake=place.resource, bench=place.bench).passed
+    assert no_unresolved_contradictions(lake=place.resource, bench=place.bench).passed
+
+
+def test_a_file_that_is_renamed_and_then_corrected_contradicts_nobody(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    path = place.put_labels("one.csv", "trace_id,verdict,comment\nt1,fail,made it up\n")
+    read_in(place, "trace_id")
+    path.rename(path.with_name("two.csv"))
+    told = ("source_file", "verdict", "is_current", "is_superseded")
+    renamed = [["one.csv", "fail", False, True], ["two.csv", "fail", True, False]]
+    assert read_in(place, *told) == renamed
+    assert rows_match_label_files(lake=place.resource, bench=place.bench).passed
+    place.put_labels("two.csv", "trace_id,verdict\nt1,pass\n")
+    assert read_in(place, *told) == [
+        renamed[0], ["two.csv", "fail", False, True], ["two.csv", "pass", True, False],
+    ]  # fmt: skip
+    assert no_unresolved_contradictions(lake=place.resource, bench=place.bench).passed

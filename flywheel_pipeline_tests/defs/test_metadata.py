@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.defs.metadata import INLINE, bars, column_lineage, column_schema, table, text_block
+from flywheel_pipeline.defs.metadata import INLINE, bars, column_lineage, column_schema, table, text_block, version_of
 from flywheel_pipeline.records import TABLES
 
 
 @given(st.lists(st.tuples(st.text(max_size=60), st.floats(0, 1e6)), max_size=14))
 def test_plots_are_always_shown_inline(values: list[tuple[str, float]]) -> None:
     assert len(bars(values, [(0.0, v) for _, v in values]).value or "") < INLINE
+    assert len(bars(values, [(0.0, v) for _, v in values], cumulative=True).value or "") < INLINE
+
+
+def test_the_line_of_a_pareto_chart_ends_at_the_right_and_is_only_there_when_asked_for() -> None:
+    values = [("a", 6.0), ("b", 3.0), ("c", 1.0)]
+    text = bars(values, cumulative=True).value or ""
+    assert "d='M270 7 330 21 350 35'" in text
+    assert "fill='none'" not in (bars(values).value or "")
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    n: int
+
+
+def test_the_version_of_a_table_is_that_of_its_rows() -> None:
+    assert version_of([Row("a", 1)]) == version_of([Row("a", 1)])
+    assert len({version_of(rows).value for rows in ([], [Row("a", 1)], [Row("a", 2)], [Row("a", 1)] * 2)}) == 4
 
 
 def test_a_label_can_not_break_out_of_the_picture() -> None:

@@ -20,6 +20,9 @@ from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 FAST = "automation: {default_status: running, settle_seconds: 1, sensor_seconds: 5}\n"
 RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
+TICKS = """{ sensorOrError(sensorSelector: {
+    repositoryName: "__repository__", repositoryLocationName: "flywheel_pipeline", sensorName: "new_label_files"
+}) { ... on Sensor { sensorState { ticks(limit: 5) { skipReason } } } } }"""
 NODES = "{ assetNodes { assetKey { path } groupName } }"
 
 
@@ -36,7 +39,7 @@ def ask(port: int, query: str) -> Any:
         return json.load(answer)["data"]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float, every: float = 1) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -44,7 +47,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
                 return True
         except OSError:
             pass
-        time.sleep(1)
+        time.sleep(every)
     return False
 
 
@@ -71,6 +74,13 @@ class Dev:
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         assert wait_for(lambda: bool(ask(self.port, "{ version }")), 120), log_of(self.place)
+
+    def kill(self) -> None:
+        """End it, and whatever it started, without a word."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
 
     def stop(self) -> None:
         if self.process is None:
@@ -109,7 +119,9 @@ def test_the_graph_is_served(dev: Dev) -> None:
     assert len(nodes) == 13
 
 
-def test_traces_and_then_labels_are_picked_up_by_the_sensors_once_also_after_a_restart(dev: Dev, place: Place) -> None:
+def test_traces_and_labels_are_picked_up_by_the_sensors_once_also_when_the_daemon_is_killed_in_a_run(
+    dev: Dev, place: Place
+) -> None:
     assert wait_for(lambda: "SUCCESS" in finished(dev.port, "capture"), 150), log_of(place)
     assert place.one("select count(*) from raw_traces") == 8
     rows = ["trace_id,verdict,code", "2025-06-02-0,fail,made up an answer", "2025-06-02-1,pass,"]
@@ -117,11 +129,31 @@ def test_traces_and_then_labels_are_picked_up_by_the_sensors_once_also_after_a_r
     assert wait_for(lambda: "SUCCESS" in finished(dev.port, "label_batch"), 150), log_of(place)
     assert place.one("select count(*) from annotations") == 2
     assert place.one("select count(*) from golden_set") > 0
-    dev.stop()
     place.put_labels("second.csv", "trace_id,verdict\n2025-06-02-2,pass\n")
     place.put_labels("third.jsonl", '{"trace_id": "2025-06-02-3", "verdict": "pass"}\n')
+    assert wait_for(lambda: finished(dev.port, "label_batch") == ["STARTED", "SUCCESS"], 150, every=0.2), log_of(place)
+    dev.kill()
     dev.start()
-    assert wait_for(lambda: finished(dev.port, "label_batch") == ["SUCCESS"] * 2, 150), log_of(place)
-    assert place.one("select count(*) from annotations") == 4
-    time.sleep(15)  # three more ticks of the sensor
-    assert finished(dev.port, "label_batch") == ["SUCCESS"] * 2  # once for the first, once for the two together
+    done = ["SUCCESS", "FAILURE", "SUCCESS"]  # the newest first: the run that was killed was tried again, once
+    assert wait_for(lambda: finished(dev.port, "label_batch") == done, 150), finished(dev.port, "label_batch")
+    assert place.one("select count(*) from annotations where is_current") == 4
+
+
+def test_a_corrected_file_opens_its_batch_again_a_locked_one_waits_and_a_deleted_one_is_told(
+    dev: Dev, place: Place
+) -> None:
+    lock = place.put_labels(".~lock.fourth.csv#", "mira")
+    place.put_labels("fourth.csv", "trace_id,verdict\n2025-06-02-4,pass\n")
+    (place.root / "labels" / "third.jsonl").unlink()
+    place.put_labels("batch.csv", "trace_id,verdict,code\n2025-06-02-0,pass,\n2025-06-02-1,pass,\n")
+    before = ["SUCCESS", "FAILURE", "SUCCESS"]
+    assert wait_for(lambda: finished(dev.port, "label_batch") == ["SUCCESS", *before], 150), log_of(place)
+    said = "select verdict from annotations where trace_id = '2025-06-02-0' and "
+    assert place.one(said + "is_current") == "pass" and place.one(said + "is_superseded") == "fail"
+    assert place.one("select count(*) from annotations where is_current and source_file = 'third.jsonl'") == 1
+    assert place.one("select count(*) from annotations where source_file = 'fourth.csv'") == 0
+    told = "open in a spreadsheet: fourth.csv; no longer in labels/: third.jsonl"
+    assert wait_for(lambda: told in str(ask(dev.port, TICKS)), 60), ask(dev.port, TICKS)
+    lock.unlink()
+    assert wait_for(lambda: finished(dev.port, "label_batch") == ["SUCCESS"] * 2 + before, 150), log_of(place)
+    assert place.one("select count(*) from annotations where source_file = 'fourth.csv'") == 1

@@ -16,7 +16,16 @@ from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import RawTrace
 from flywheel_pipeline.steps.annotate import Labels
 from flywheel_pipeline.steps.sample import Frame
-from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace, an_annotation
+from flywheel_pipeline_tests.builders import (
+    NOON,
+    a_case,
+    a_prompt,
+    a_sampled_trace,
+    a_trace,
+    an_alignment,
+    an_annotation,
+    an_eval_result,
+)
 from flywheel_pipeline_tests.homes import Place, a_home
 
 TOPICS = ("hub", "valve", "probe", "parcel", "refund", "plan", "battery", "wifi", "invoice", "frost")
@@ -115,6 +124,30 @@ def test_what_was_judged_before_is_not_drawn_again_and_still_counts_for_itself(t
     assert sum(r.weight for r in rows) == pytest.approx(400)
 
 
+@pytest.mark.parametrize(
+    ("result", "doubted"),
+    [
+        ({"label": "fail"}, True),
+        ({"label": "unsure", "evaluator": "judge:fm-2"}, True),
+        ({"label": "fail", "evaluator": "judge:fm-2"}, False),
+        ({"label": "fail", "evaluator": "answered", "annotator_kind": "CODE"}, True),
+        ({"label": "pass"}, False),
+        ({"label": "fail", "prompt_version": "p9"}, False),
+    ],
+    ids=["a trusted judge", "unsure", "a judge that is not trusted", "code", "passes", "another prompt"],
+)
+def test_a_question_that_fails_as_a_test_case_is_a_risk(tmp_path: Path, result: dict, doubted: bool) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
+    wrote(place, replace(base, trace_id="same", input="is there a STUDENT discount"), replace(base, trace_id="other"))
+    place.lake.write("golden_set", [a_case(input="Is there a student discount?")])
+    place.lake.write("production_prompt", [a_prompt(version="p1")])
+    place.lake.write("judge_alignment", [an_alignment(), an_alignment(evaluator="judge:fm-2", status="unproven")])
+    place.lake.write("eval_results", [an_eval_result(**result)])
+    frame = frame_of(place)
+    assert (frame["same"].doubted, frame["other"].doubted) == (doubted, False)
+    assert (frame["same"].reason() == "a test case with this question fails") is doubted
+
+
 def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
     place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
     tags = [json.dumps({"channel": "fax" if i % 80 == 0 else "e-mail" if i % 9 == 0 else "phone"}) for i in range(320)]
@@ -125,6 +158,14 @@ def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
         assert min(counts["channel: fax"], counts["channel: e-mail"]) >= 3
         assert len(rows) == 20
         assert 240 < sum(r.weight for r in rows) < 400
+
+
+def test_a_tag_is_found_in_what_the_source_calls_tags_or_metadata(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None)
+    tags = ['{"channel": "fax"}', '{"tags": {"channel": "phone"}}', '{"metadata": {"channel": "mail"}}', "{}"]
+    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=t) for i, t in enumerate(tags)])
+    _, rows = draw_batch(place.lake, place.bench, BatchConfig(strata=["channel"]))
+    assert sorted(r.stratum for r in rows) == ["channel: (none)", "channel: fax", "channel: mail", "channel: phone"]
 
 
 def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:

@@ -1,37 +1,43 @@
-"""Texts to vectors without a model: TF-IDF over words and runs of letters (scikit-learn)."""
+"""Texts to vectors: TF-IDF, which is always there, a small sentence embedder, or any embedding model of litellm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import logging
+from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
+from flywheel_pipeline.adapters.embed.cached import CachedEmbed
+from flywheel_pipeline.adapters.embed.hosted import HostedEmbed
+from flywheel_pipeline.adapters.embed.minilm import INSTALL, MiniLMEmbed, minilm_folder
+from flywheel_pipeline.adapters.embed.tfidf import TfidfEmbed
+from flywheel_pipeline.ports import Embed
 
-COMMON = 0.3
-"""Words in more than this share of at least `MANY` texts tell nothing apart and are left out."""
+log = logging.getLogger(__name__)
 
-MANY = 10
+HOSTED = "litellm:"
 
-MAX_TEXT = 10_000
-"""Characters of a text that its place among the others depends on."""
+ABSENT = (
+    "cluster.embedder is `minilm`, but its weights are not installed: failures are compared by TF-IDF instead, which "
+    f"finds fewer of them alike. Install them with: {INSTALL}"
+)
 
 
-class TfidfEmbed:
-    """An `Embed` that knows the vocabulary of one call only: vectors of two calls are not comparable."""
+def choose_embedder(
+    name: str, cache: Path, find_minilm: Callable[[], Path | None] = minilm_folder
+) -> tuple[str, Embed]:
+    """Return the embedder that `cluster.embedder` names and what it is called; `cache` is the file of its vectors.
 
-    def embed(self, texts: Sequence[str]) -> Any:
-        """Return dense unit rows: sublinear TF-IDF of words, and of runs of 3 to 5 letters within words."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.preprocessing import normalize
+    `auto` is MiniLM where its weights are installed, else TF-IDF; `minilm` without them is TF-IDF with a warning.
+    """
+    folder = find_minilm() if name in ("auto", "minilm") else None
+    if folder is not None:
+        return "minilm", CachedEmbed(MiniLMEmbed(folder), "minilm", cache)
+    if name.startswith(HOSTED):
+        model = name.removeprefix(HOSTED)
+        return name, CachedEmbed(HostedEmbed(model), model, cache)
+    if name == "minilm":
+        log.warning(ABSENT)
+    return "tfidf", TfidfEmbed()
 
-        lowered = [t[:MAX_TEXT].lower() for t in texts]
-        rare = {"max_df": COMMON} if len(texts) >= MANY else {}
-        parts = []
-        for options in ({"token_pattern": r"[^\W_]+", **rare}, {"analyzer": "char_wb", "ngram_range": (3, 5)}):
-            try:
-                parts.append(
-                    TfidfVectorizer(sublinear_tf=True, max_features=4096, **options).fit_transform(lowered).toarray()
-                )
-            except ValueError:  # no text holds such a word
-                continue
-        return normalize(np.hstack(parts)) if parts else np.zeros((len(texts), 1))
+
+__all__ = ["CachedEmbed", "HostedEmbed", "MiniLMEmbed", "TfidfEmbed", "choose_embedder", "minilm_folder"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from flywheel_pipeline.adapters.home.history import History
 from flywheel_pipeline.durable import replace_text
 from flywheel_pipeline.errors import CorruptFileError
 
@@ -74,6 +75,10 @@ class Home:
         while any(not f.settled(seconds) for f in self.files(folder)) and time.monotonic() < end:
             time.sleep(min(0.5, seconds))
         return [f for f in self.files(folder) if f.settled(seconds) and not f.locked]
+
+    def history(self, folder: str) -> History:
+        """Return the versions of the files of `folder` that were read."""
+        return History(self.root / folder)
 
     def _file(self, path: Path, base: Path) -> HomeFile:
         stat = path.stat()

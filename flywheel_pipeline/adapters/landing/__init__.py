@@ -30,7 +30,7 @@ class Limits:
 
     line: int
     document: int
-    block: int = 16_000_000
+    block: int = 32_000_000
 
 
 def read_blocks(path: Path, limits: Limits) -> Iterator[Block]:

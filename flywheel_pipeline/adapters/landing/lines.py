@@ -25,8 +25,9 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
         if not data and not problem:
             break
         end = held.rfind(b"\n") + 1
+        offset = None if stream.packed else stream.at - len(held)
         if end:
-            yield from _checked(number, held[:end], max_line)
+            yield from _checked(number, held[:end], max_line, offset)
             number += held.count(b"\n", 0, end)
             held = held[end:]
         if len(held) > max_line:
@@ -36,11 +37,11 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
     if problem:
         yield Block("lines", number, held[:KEPT], problem=problem)
     elif held:
-        yield from _checked(number, held, max_line)
+        yield from _checked(number, held, max_line, None if stream.packed else stream.at - len(held))
 
 
-def _checked(number: int, data: bytes, max_line: int) -> Iterator[Block]:
-    """Yield the block, taken apart where a line in it is too long."""
+def _checked(number: int, data: bytes, max_line: int, offset: int | None) -> Iterator[Block]:
+    """Yield the block, taken apart where a line in it is too long; `offset` is where it begins in the file."""
     start = 0
     while True:
         at = _long_line(data, start, max_line)
@@ -48,12 +49,12 @@ def _checked(number: int, data: bytes, max_line: int) -> Iterator[Block]:
             break
         begin, end = at
         if begin > start:
-            yield Block("lines", number, data[start:begin])
+            yield Block("lines", number, data[start:begin], offset=None if offset is None else offset + start)
         number += data.count(b"\n", start, begin)
         yield _too_long(number, data[begin : min(end, begin + KEPT)].rstrip(b"\n"), max_line)
         number, start = number + 1, end
     if start < len(data):
-        yield Block("lines", number, data[start:])
+        yield Block("lines", number, data[start:], offset=None if offset is None else offset + start)
 
 
 def _long_line(data: bytes, start: int, max_line: int) -> tuple[int, int] | None:

@@ -70,6 +70,11 @@ class Stream:
         """Whether the file itself holds other bytes than these."""
         return self._packed_size is not None
 
+    @property
+    def at(self) -> int:
+        """How many bytes were taken."""
+        return self._read - len(self._ahead)
+
     def read(self, size: int) -> bytes:
         """Return the next bytes, `size` of them unless the file ends before.
 

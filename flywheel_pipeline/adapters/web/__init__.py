@@ -13,8 +13,11 @@ from starlette.applications import Starlette
 
 from flywheel_pipeline.adapters.web.labelling import People, Source, labelling_mount
 from flywheel_pipeline.adapters.web.receiver import Limits, build_app
+from flywheel_pipeline.adapters.web.taxonomy import Board, taxonomy_mount
 
-__all__ = ["Limits", "People", "Source", "build_app", "labelling_mount", "open_socket", "serve_app"]
+__all__ = [
+    "Board", "Limits", "People", "Source", "build_app", "labelling_mount", "open_socket", "serve_app", "taxonomy_mount",
+]  # fmt: skip
 
 CONNECTIONS = 1000
 SHUTDOWN_SECONDS = 10

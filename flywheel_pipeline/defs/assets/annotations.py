@@ -3,21 +3,23 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
-from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
 from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
 from flywheel_pipeline.steps.annotate import (
     LabelFile,
     Labels,
+    find_disagreements,
     measure_agreement,
     measure_drift,
-    read_labels,
+    read_versions,
     resolve_labels,
 )
 
@@ -43,34 +45,54 @@ label_files = dg.AssetSpec(
 def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Every verdict ever given, joined to its trace; rows that can not be used are in `rejects`.
 
-    What was read from a file that is gone stays: a verdict is a fact, and only another verdict overrules it.
+    What was read from a file that is gone counts as before: a verdict is a fact, and only another verdict overrules it.
+    What was corrected in its file, or taken out of it, stays beside what is said now, and does not count.
     """
     contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
-    gone = [x for x in lake.lake.read("label_log", LabelLog) if x.source_file not in contents]
-    labels = read_all_labels(lake.lake, contents, bench.settings.annotate.arbiter, [x.source_file for x in gone])
-    log = [*_log(contents, labels), *gone]
+    bench.home.history("labels").keep(contents, utc_now())
+    labels, log = read_all_labels(lake.lake, contents, bench)
     lake.lake.write("annotations", labels.annotations)
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
     return dg.MaterializeResult(
-        metadata={**_rates(lake.lake, labels), **_agreement(labels), **_drift(labels), **_shown(log, labels)}
+        metadata={
+            **_rates(lake.lake, labels),
+            **_agreement(labels),
+            **_drift(labels),
+            **_superseded(labels),
+            **_shown(log, labels),
+        }
     )
 
 
-def read_all_labels(lake: Lake, contents: Mapping[str, bytes], arbiter: str, gone: Sequence[str] = ()) -> Labels:
-    """Read all label files together, against the traces that are known now; of those that are `gone`, what was read."""
-    before = lake.read("annotations", Annotation, "source_file in (select unnest(?))", [list(gone)]) if gone else []
-    kept = [LabelFile(name, tuple(a for a in before if a.source_file == name), ()) for name in gone]
-    files = [*(read_labels(name, data) for name, data in contents.items()), *kept]
-    wanted = {a.trace_id for f in files for a in f.annotations}
+def read_all_labels(lake: Lake, contents: Mapping[str, bytes], bench: Workbench) -> tuple[Labels, list[LabelLog]]:
+    """Read all label files together, against the traces that are known now; of those that are gone, what was read.
+
+    Of a file that is gone, rows that can not be used are counted and not told again: nobody can mend them.
+    """
+    versions = bench.home.history("labels").versions()
+    files = [_read(name, versions, contents) for name in sorted(versions)]
+    wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
     with lake.connect() as con:
         rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
         known = {row[0] for row in rows.fetchall()}
-    return resolve_labels(files, known, arbiter)
+    labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
+    log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
+    return replace(labels, rejects=tuple(r for r in labels.rejects if r.file in contents)), log
+
+
+def _read(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> LabelFile:
+    """Read one file; what it said is superseded where it lies there under another name now."""
+    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])])
+
+
+def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> bool:
+    return name not in contents and any(versions[name][-1] in versions[other] for other in contents)
 
 
 def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
-    used, rejected = Counter(a.source_file for a in labels.annotations), Counter(r.file for r in labels.rejects)
+    used = Counter(a.source_file for a in labels.annotations if not a.is_superseded)
+    rejected = Counter(r.file for r in labels.rejects)
     counts = {n: (used[n], rejected[n], labels.n_unlabelled[n]) for n in contents}
     return [LabelLog(n, hashlib.sha256(data).hexdigest(), sum(counts[n]), *counts[n]) for n, data in contents.items()]
 
@@ -94,8 +116,19 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
             ("file", "line", "reason", "excerpt"),
             [[r.file, r.line, r.reason, r.excerpt] for r in labels.rejects[:20]],
         ),
-        "preview": preview([a for a in labels.annotations if a.verdict == "fail"], SHOWN),
+        "preview": preview([a for a in labels.annotations if a.verdict == "fail" and not a.is_superseded], SHOWN),
     }
+
+
+def _superseded(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show what files said before they were corrected."""
+    rows = [
+        [a.trace_id, a.annotator, a.verdict, a.code or a.comment, a.source_file, a.source_version]
+        for a in labels.annotations
+        if a.is_superseded
+    ]
+    names = ("trace", "annotator", "was", "what was said", "file", "version")
+    return {"superseded": table(names, rows[-50:])} if rows else {}
 
 
 def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
@@ -122,7 +155,17 @@ def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
         [a.who, a.measure, f"{a.value:.2f} ({a.low:.2f} to {a.high:.2f}, n={a.n})", a.agreed, a.reading] for a in found
     ]
     names = ("who", "measure", "value", "share agreed", "what to make of it")
-    return {"agreement": table(names, rows)} if found else {}
+    return {"agreement": table(names, rows), **_disagreements(labels)} if found else {}
+
+
+def _disagreements(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show what annotators judge differently, what each says and which verdict counts."""
+    rows = [
+        [a.trace_id, a.annotator, a.verdict, "counts" if a.is_current else "", a.comment or a.code]
+        for said in find_disagreements(labels.annotations)
+        for a in said
+    ]
+    return {"disagreements": table(("trace", "annotator", "verdict", "", "what was said"), rows[-50:])} if rows else {}
 
 
 def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from flywheel_pipeline.defs.evaluating import Evaluator
+from flywheel_pipeline.defs.evaluating import Evaluator, active_cases
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, GoldenCase, JudgeAlignment, PromptVersion
+from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptVersion
 from flywheel_pipeline.steps.evaluate import deciding, overall_rate, pass_rates
 
 OWNERS = ["team:evals"]
@@ -34,7 +34,7 @@ SHOWN = 25
 def eval_results(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
     evaluator = Evaluator(lake.lake, bench, bench.llm(lake.lake))
-    cases = lake.lake.read("golden_set", GoldenCase)
+    cases = active_cases(lake.lake)
     prompt = lake.lake.read("production_prompt", PromptVersion)[0]
     alignment, results = evaluator.align(cases), evaluator.evaluate(prompt, cases)
     names = {f"judge:{m.mode_id}": m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}

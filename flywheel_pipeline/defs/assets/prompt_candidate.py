@@ -7,7 +7,7 @@ import textwrap
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.evaluating import Evaluator
+from flywheel_pipeline.defs.evaluating import Evaluator, active_cases, n_looks
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table, text_block
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.records import (
@@ -19,6 +19,7 @@ from flywheel_pipeline.records import (
     PromptVersion,
 )
 from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, mode_outcomes
+from flywheel_pipeline.steps.evaluate.evaluators import resisted
 from flywheel_pipeline.steps.improve import (
     Bench,
     Gate,
@@ -48,18 +49,20 @@ def prompt_candidate(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
             PromptVersion(c.candidate_id, base.name, c.text, base.version, f"{c.decision or c.status}: {c.reason}")
         )
     names = {f"judge:{m.mode_id}": m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
-    return dg.MaterializeResult(metadata=_shown(base, candidates, names))
+    looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
+    return dg.MaterializeResult(metadata={**_shown(base, candidates, names), **looks})
 
 
 def improve(lake: Lake, bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     """Return the candidates against the production prompt; none when nothing fails."""
-    cases = lake.read("golden_set", GoldenCase)
+    cases = active_cases(lake)
     baseline = lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version])
     trusted = deciding(lake.read("judge_alignment", JudgeAlignment))
     judgement = Judgement(
         lambda rows: case_outcomes(rows, trusted),
         mode_outcomes,
         tuple(sorted(e for e in trusted if e.startswith("judge:"))),
+        (resisted.NAME,) if any(c.kind == "adversarial" for c in cases) else (),
     )
     evidence = _evidence(lake, bench, cases, baseline)
     if not evidence:
@@ -68,7 +71,8 @@ def improve(lake: Lake, bench: Workbench, base: PromptVersion) -> list[PromptCan
     good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.improve.few_shot_examples]
     proposals = propose_prompts(base.text, evidence, good, llm, settings.app.name)
     gate = Gate(**settings.gate.model_dump())
-    return improve_prompt(Bench(base, cases, baseline, Evaluator(lake, bench, llm), judgement, gate), proposals)
+    evaluator = Evaluator(lake, bench, llm, "prompt_candidate")
+    return improve_prompt(Bench(base, cases, baseline, evaluator, judgement, gate), proposals)
 
 
 def _evidence(lake: Lake, bench: Workbench, cases: list[GoldenCase], baseline: list[EvalResult]) -> list[ModeEvidence]:

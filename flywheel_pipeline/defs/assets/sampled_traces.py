@@ -150,7 +150,10 @@ def _day(text: str) -> date:
 
 
 def _failures_per_mode(lake: Lake) -> list[int]:
-    found = lake.frame("select count(*) as n from failure_assignments group by mode_id order by all")
+    """Return the failures of every mode; one that fits none may be the first of its own."""
+    found = lake.frame(
+        "select count(*) as n from failure_assignments group by coalesce(mode_id, trace_id) order by all"
+    )
     return [int(n) for n in found["n"]]
 
 
@@ -159,6 +162,7 @@ KINDS: dict[str, Callable[[Frame], bool]] = {
     "several turns": lambda f: f.n_turns > 1,
     "error or no answer": lambda f: f.failed or f.silent,
     "user asked again": lambda f: f.rephrased,
+    "test case fails": lambda f: f.doubted,
     "outlier": lambda f: f.outlier,
     "ordinary": lambda f: not f.flagged,
 }

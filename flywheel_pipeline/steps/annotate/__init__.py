@@ -2,12 +2,18 @@
 
 from flywheel_pipeline.steps.annotate.agreement import Agreement, measure_agreement
 from flywheel_pipeline.steps.annotate.drift import Drift, measure_drift
-from flywheel_pipeline.steps.annotate.read import LabelFile, read_labels
-from flywheel_pipeline.steps.annotate.resolve import Contradiction, Labels, find_contradictions, resolve_labels
+from flywheel_pipeline.steps.annotate.read import LabelFile, read_labels, read_versions
+from flywheel_pipeline.steps.annotate.resolve import (
+    Contradiction,
+    Labels,
+    find_contradictions,
+    find_disagreements,
+    resolve_labels,
+)
 from flywheel_pipeline.steps.annotate.sitting import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
 
 __all__ = [
     "FIELDS", "Agreement", "Contradiction", "Drift", "LabelFile", "Labels", "Sharing", "find_contradictions",
-    "fold_events", "label_row", "measure_agreement", "measure_drift", "queue_of", "read_labels", "resolve_labels",
-    "trace_of",
+    "find_disagreements", "fold_events", "label_row", "measure_agreement", "measure_drift", "queue_of", "read_labels",
+    "read_versions", "resolve_labels", "trace_of",
 ]  # fmt: skip

@@ -89,7 +89,7 @@ def measure_agreement(annotations: Iterable[Annotation]) -> list[Agreement]:
     An annotator's latest first-time verdict on a trace is held against the others'; the verdict that was given blind on
     a second look (`is_repeat`), against their own. To defer is not to judge.
     """
-    judged = [a for a in annotations if a.verdict != DEFER]
+    judged = [a for a in annotations if a.verdict != DEFER and not a.is_superseded]
     first = _latest(a for a in judged if not a.is_repeat)
     again = _latest(a for a in judged if a.is_repeat)
     names = sorted(first)

@@ -42,15 +42,16 @@ def measure_drift(annotations: Iterable[Annotation]) -> Drift:
     """Compare each annotator's verdicts on a trace in the order of their dates.
 
     A verdict without a date has no order and is left out, as is a deferral. The same verdict at the same moment in a
-    second file is an export that came back, not a second judgement.
+    second file is an export that came back, not a second judgement; another one at the same moment is a correction of
+    what an earlier version of the file says.
     """
     said: dict[tuple[str, str], dict[object, Annotation]] = defaultdict(dict)
     for a in annotations:
         if a.labelled_at is not None and a.verdict != DEFER:
             said[a.annotator, a.trace_id].setdefault((a.labelled_at, a.verdict), a)
-    pairs = [
-        pair
-        for key in sorted(said)
-        for pair in pairwise(sorted(said[key].values(), key=lambda a: (str(a.labelled_at), a.source_file)))
-    ]
+    pairs = [pair for key in sorted(said) for pair in pairwise(sorted(said[key].values(), key=_order))]
     return Drift(len(pairs), tuple((before, after) for before, after in pairs if before.verdict != after.verdict))
+
+
+def _order(a: Annotation) -> tuple[str, bool, str]:
+    return str(a.labelled_at), not a.is_superseded, a.source_file

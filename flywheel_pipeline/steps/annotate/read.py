@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from math import isfinite
@@ -17,6 +17,8 @@ from flywheel_pipeline.steps.annotate.rows import Row, label_rows
 
 MAX_TEXT, MAX_EXTRA = 100_000, 2_000
 """Characters of any one cell of a label, and of a cell beyond our columns; longer ones are refused, or cut."""
+DIGITS = 16
+"""Hex digits that tell one version of a file from another."""
 
 _EXPORTED = re.compile(r"(\S{10,40})(?: (pass|fail|defer) ([0-9a-f]{8}))?")
 
@@ -29,6 +31,8 @@ class LabelFile:
     annotations: tuple[Annotation, ...]
     rejects: tuple[Reject, ...]
     n_unlabelled: int = 0
+    superseded: tuple[Annotation, ...] = ()
+    """Verdicts of earlier versions of the file that this one does not hold."""
 
     @property
     def n_rows(self) -> int:
@@ -44,9 +48,10 @@ def read_labels(file: str, data: bytes) -> LabelFile:
     annotations: list[Annotation] = []
     rejects: list[Reject] = []
     n_unlabelled = 0
+    version = hashlib.sha256(data).hexdigest()[:DIGITS]
     for row in label_rows(file, data):
         try:
-            found = _annotation(file, row)
+            found = _annotation(file, version, row)
             annotations += [found] if found else []
             n_unlabelled += found is None
         except ValueError as error:
@@ -54,6 +59,27 @@ def read_labels(file: str, data: bytes) -> LabelFile:
         except RecursionError:
             rejects.append(reject(file, row.line, "nested too deeply", row.raw))
     return LabelFile(file, tuple(annotations), tuple(rejects), n_unlabelled)
+
+
+def read_versions(file: str, versions: Sequence[bytes]) -> LabelFile:
+    """Read the last of the versions of a label file, and of those before it every verdict that it does not hold.
+
+    What was said and then corrected or taken out is a fact, too, but no longer what its author says. A verdict is told
+    once, from the latest version that holds it, wherever in the file it stood.
+    """
+    latest = read_labels(file, versions[-1])
+    said = {_fact(a) for a in latest.annotations}
+    superseded: list[Annotation] = []
+    for data in dict.fromkeys(reversed(versions[:-1])):
+        earlier = [a for a in read_labels(file, data).annotations if _fact(a) not in said]
+        said |= {_fact(a) for a in earlier}
+        superseded += [replace(a, is_superseded=True) for a in earlier]
+    return replace(latest, superseded=tuple(superseded))
+
+
+def _fact(a: Annotation) -> Annotation:
+    """Return what was said, without where it stood."""
+    return replace(a, source_version="", source_line=1)
 
 
 def reject(file: str, line: int, reason: str, raw: str) -> Reject:
@@ -66,7 +92,7 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _annotation(file: str, row: Row) -> Annotation | None:
+def _annotation(file: str, version: str, row: Row) -> Annotation | None:
     """Return the verdict of a row, None where nobody filled it in.
 
     Raises:
@@ -93,7 +119,7 @@ def _annotation(file: str, row: Row) -> Annotation | None:
         rubric_version=_text(cells, "rubric_version"),
         is_repeat=str(cells.get("is_repeat") or "").strip().lower() in ("1", "true", "yes"),
         labelled_at=_time(cells, "labelled_at"), corrects=None, extra=_extra(cells.get("extra"), rest),
-        is_current=False, source_file=file, source_line=row.line,
+        is_current=False, is_superseded=False, source_file=file, source_version=version, source_line=row.line,
     )  # fmt: skip
     return _since_export(made, _text(cells, "exported"))
 

@@ -42,7 +42,8 @@ def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], ar
 
     An annotator's latest dated verdict counts; the arbiter's counts over others'; to defer counts only where
     nobody judged. Verdicts that differ and can not be ordered so contradict each other: all are kept, and none
-    counts until somebody decides.
+    counts until somebody decides. What a later version of its file superseded is kept, and neither counts nor
+    contradicts.
     """
     files = list(files)
     told = [a for file in files for a in file.annotations]
@@ -57,8 +58,9 @@ def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], ar
         for counting in [_resolve(rows, arbiter)]
         for a in rows
     ]
+    kept += [a for file in files for a in file.superseded if a.trace_id in known_traces]
     return Labels(
-        tuple(sorted(kept, key=lambda a: (a.source_file, a.source_line))),
+        tuple(sorted(kept, key=lambda a: (a.source_file, a.is_superseded, a.source_line))),
         tuple(sorted([*unknown, *(r for f in files for r in f.rejects)], key=lambda r: (r.file, r.line))),
         {f.file: f.n_unlabelled for f in files},
     )
@@ -66,8 +68,27 @@ def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], ar
 
 def find_contradictions(annotations: Iterable[Annotation], arbiter: str) -> list[Contradiction]:
     """Return the traces on which verdicts contradict each other, so that none of them counts."""
-    found = [_resolve(rows, arbiter) for rows in _by_trace(annotations).values()]
+    said = _by_trace(a for a in annotations if not a.is_superseded)
+    found = [_resolve(rows, arbiter) for rows in said.values()]
     return [x for x in found if isinstance(x, Contradiction)]
+
+
+def find_disagreements(annotations: Iterable[Annotation]) -> list[tuple[Annotation, ...]]:
+    """Return, for every trace that annotators judge differently, what each of them says now; `is_current` counts."""
+    said = _by_trace(a for a in annotations if not a.is_superseded and a.verdict != DEFER)
+    finals = [tuple(_final(own) for own in _by_annotator(rows).values()) for rows in said.values()]
+    return [f for f in finals if len({a.verdict for a in f}) > 1]
+
+
+def _final(own: Sequence[Annotation]) -> Annotation:
+    return next((a for a in own if a.is_current), None) or _latest(own) or own[-1]
+
+
+def _by_annotator(rows: Iterable[Annotation]) -> dict[str, list[Annotation]]:
+    found: dict[str, list[Annotation]] = defaultdict(list)
+    for a in rows:
+        found[a.annotator].append(a)
+    return found
 
 
 def _by_trace(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
@@ -78,9 +99,7 @@ def _by_trace(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
 
 
 def _resolve(rows: Sequence[Annotation], arbiter: str) -> Annotation | Contradiction:
-    by_annotator: dict[str, list[Annotation]] = defaultdict(list)
-    for a in rows:
-        by_annotator[a.annotator].append(a)
+    by_annotator = _by_annotator(rows)
     final = _latest(by_annotator.get(arbiter, []))
     if final is not None and final.verdict != DEFER:
         return final

@@ -29,6 +29,10 @@ FILLED = (
     "rubric_version", "is_repeat",
 )  # fmt: skip
 COLUMNS = ("trace_id", *CONTEXT, *FILLED, "extra", "exported")
+ANSWERED: Mapping[str, str] = {
+    "verdict": "choices", "code": "textarea", "comment": "textarea", "first_failure_step": "number",
+}  # fmt: skip
+"""What a person answers in Label Studio, and with which of its controls."""
 MAX_SHOWN: Mapping[str, int] = {"csv": 30_000, "xlsx": 30_000}
 """Characters of a text that is shown: a cell of a spreadsheet holds 32,767. Elsewhere:"""
 MAX_SHOWN_JSON = 500_000
@@ -116,13 +120,15 @@ def _task(row: ToLabel, cells: Mapping[str, str]) -> dict[str, Any]:
     """Return a task; the verdict that counts is a prediction, which a person takes over or changes."""
     task: dict[str, Any] = {"data": {name: cells[name] for name in ("trace_id", *CONTEXT)}}
     if row.label:
-        result = [_answer(name, cells[name]) for name in ("verdict", "code", "comment") if cells[name]]
+        result = [_answer(name, cells[name]) for name in ANSWERED if cells[name]]
         task["predictions"] = [{"model_version": "the verdict that counts", "result": result}]
     return task
 
 
 def _answer(name: str, text: str) -> dict[str, Any]:
-    kind, value = ("choices", {"choices": [text]}) if name == "verdict" else ("textarea", {"text": [text]})
+    kind = ANSWERED[name]
+    told: Any = int(text) if kind == "number" else [text]
+    value = {"text" if kind == "textarea" else kind: told}
     return {"id": name, "from_name": name, "to_name": "conversation", "type": kind, "value": value}
 
 

@@ -30,15 +30,20 @@ def parse_json(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except ValueError:
         return _parse_slowly(raw)
-    zeros = raw.translate(_DIGITS)
-    if (_TWENTY in zeros or _NEGATIVE in zeros) and _HUGE.search(raw):
+    if holds_huge_number(raw):
         return _parse_slowly(raw)  # the fast parser makes floats of whole numbers beyond 64 bits
-    if not _is_all_there(value, raw):
+    if not is_all_there(value, raw):
         _refuse_repeated_keys(raw)
     return value
 
 
-def _is_all_there(value: Any, raw: bytes) -> bool:
+def holds_huge_number(raw: bytes) -> bool:
+    """Return whether JSON may hold a whole number beyond 64 bits."""
+    zeros = raw.translate(_DIGITS)
+    return (_TWENTY in zeros or _NEGATIVE in zeros) and _HUGE.search(raw) is not None
+
+
+def is_all_there(value: Any, raw: bytes) -> bool:
     """Return whether no key was repeated: it is lost when the value is written again, and its quotation marks too."""
     try:
         return orjson.dumps(value).count(b'"') == raw.count(b'"')

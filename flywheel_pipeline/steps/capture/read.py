@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flywheel_pipeline.ports import Block
+from flywheel_pipeline.ports import Block, Match
 from flywheel_pipeline.records import CapturedTrace, Feedback, Reject
 from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
 from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
 from flywheel_pipeline.steps.capture.formats.common import clean
 from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
 from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_documents, parse_json, split_lines
+from flywheel_pipeline.steps.capture.plain import Columns, in_order, read_plain, with_traces
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -24,6 +25,8 @@ MAX_SKEW = timedelta(days=1)
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
 _Format = Any
 """A module of `formats`; see there for what it holds."""
+_Row = tuple[int, Any, Callable[[Any], Iterable[Any]]]
+"""(line, what stands there, how to make records of it)."""
 
 
 @dataclass(frozen=True)
@@ -41,43 +44,50 @@ class Rules:
 
 @dataclass
 class Captured:
-    """What came of a block: `n_rows_in` rows are those of the traces, the feedback, the repeated and the rejects."""
+    """What came of a block: `n_rows_in` rows are those of the traces, the feedback, the repeated and the rejects.
+
+    `table` holds the traces: the columns of `CapturedTrace`, in the order of time.
+    """
 
     n_rows_in: int = 0
     n_repeated: int = 0
     n_dropped: int = 0
-    traces: list[CapturedTrace] = field(default_factory=list)
+    table: Columns = field(default_factory=dict)
     feedback: list[Feedback] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     redacted: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def traces(self) -> list[CapturedTrace]:
+        """The traces as records."""
+        return [CapturedTrace(*row) for row in zip(*self.table.values(), strict=True)]
 
-def read_block(file: str, block: Block, rules: Rules) -> Captured:
+
+def read_block(file: str, block: Block, rules: Rules, match: Match) -> Captured:
     """Read one block of the landing file `file`. A row that can not be read is a reject; nothing is raised for one."""
-    reader = _Reader(file, rules)
-    for line, raw, parse in _rows(block):
+    reader = _Reader(file, rules, match)
+    rows = reader.take_plain(block) if block.kind == "lines" and not block.problem else _rows(block)
+    for line, raw, parse in rows:
         reader.take(line, raw, parse)
     if block.kind == "document" and not reader.n_taken:
         reader.take(0, b"", lambda raw: _refuse("the file is empty: export it again"))
     return reader.finish()
 
 
-def _rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any]]]]:
-    """Yield (line, what stands there, how to make records of it) of every row."""
+def _rows(block: Block) -> Iterable[_Row]:
+    """Yield every row of a block that is not of lines."""
     if block.problem:
         yield block.first_line, block.data, lambda raw: _refuse(block.problem)
     elif block.kind == "rows":
         yield from ((line, row, lambda row: [row]) for line, row in block.rows)
     elif block.kind == "protobuf":
         yield block.first_line, block.data, records_of_protobuf
-    elif block.kind == "document":
-        yield from _document_rows(block)
     else:
-        yield from ((n, raw, _records) for n, raw in split_lines(block.first_line, block.data))
+        yield from _document_rows(block)
 
 
-def _document_rows(block: Block) -> Iterator[tuple[int, Any, Callable[[Any], Iterable[Any]]]]:
+def _document_rows(block: Block) -> Iterator[_Row]:
     """Yield the items of a JSON array, or the one document; what is neither is read line by line after all."""
     try:
         found = parse_documents(block.data.removeprefix(BOM))
@@ -115,11 +125,24 @@ def _refuse(problem: str) -> list[Any]:
 class _Reader:
     """Takes rows one by one; spans wait until all of the block are there, then become traces."""
 
-    def __init__(self, file: str, rules: Rules) -> None:
-        self.file, self.rules, self.captured = file, rules, Captured()
+    def __init__(self, file: str, rules: Rules, match: Match) -> None:
+        self.file, self.rules, self.match, self.captured = file, rules, match, Captured()
         self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
         self.spans: dict[str, list[tuple[Span, int, str]]] = {}
+        self.plain: Columns = {}
+        self.traces: list[CapturedTrace] = []
         self.n_taken = 0
+
+    def take_plain(self, block: Block) -> Iterator[_Row]:
+        """Take the plain lines of a block of lines, and yield the others."""
+        lines: Sequence[tuple[int, bytes]] = list(split_lines(block.first_line, block.data))
+        if self.rules.format in (None, "chat"):
+            place = (self.file, self.rules.app)
+            self.plain, lines = read_plain(lines, place, lambda t: not self._out_of_bounds(t))
+            n = len(self.plain.get("trace_id", ()))
+            self.captured.n_rows_in += n
+            self.captured.formats["chat"] += n
+        yield from ((n, raw, _records) for n, raw in lines)
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
         self.n_taken += 1
@@ -161,14 +184,15 @@ class _Reader:
         if isinstance(item, Unreadable):
             self._reject(line, item.reason, item.excerpt or raw)
         elif isinstance(item, Feedback):
-            self._keep_feedback(item)
+            self.captured.n_rows_in += 1
+            self.captured.feedback.append(item)
         elif isinstance(item, Span):
             self._keep_span(item, line, raw, name)
         elif problem := self._out_of_bounds(item.started_at):
             self._reject(line, problem, raw)
         else:
             self.captured.n_rows_in += 1
-            self._keep(item)
+            self.traces.append(item)
 
     def _keep_span(self, span: Span, line: int, raw: Any, name: str) -> None:
         problem = self._out_of_bounds(span.started_at) if span.started_at else ""
@@ -179,25 +203,27 @@ class _Reader:
         self.captured.n_dropped += span.n_dropped
         self.spans.setdefault(span.trace_id, []).append((span, line, name))
 
-    def _keep_feedback(self, feedback: Feedback) -> None:
-        self.captured.n_rows_in += 1
-        if self.redactor:
-            feedback, found = self.redactor.redact_feedback(feedback)
-            self.captured.redacted.update(found)
-        self.captured.feedback.append(feedback)
-
-    def _keep(self, trace: CapturedTrace) -> None:
-        if self.redactor:
-            trace, found = self.redactor.redact(trace)
-            self.captured.redacted.update(found)
-        self.captured.traces.append(trace)
-
     def finish(self) -> Captured:
-        """Make traces of the spans; returns all that was read, the traces in the order of time."""
+        """Make traces of the spans and redact; returns all that was read."""
         for held in self.spans.values():
             self._assemble(held)
-        self.captured.traces.sort(key=lambda t: (t.started_at, t.trace_id, t.source_line))
+        table = in_order(with_traces(self.plain, self.traces))
+        if self.redactor:
+            self._redact(self.redactor, table)
+        self.captured.table = table
+        self.captured.formats += Counter()  # without zeros
         return self.captured
+
+    def _redact(self, redactor: Redactor, table: Columns) -> None:
+        found, feedback = self.captured.redacted, self.captured.feedback
+        for at in redactor.screen(table, self.match):
+            trace, told = redactor.redact(CapturedTrace(*(column[at] for column in table.values())))
+            found.update(told)
+            for name in table if told else ():
+                table[name][at] = getattr(trace, name)
+        for at in self.match.find(redactor.screening, [f.comment or "" for f in feedback]):
+            feedback[at], told = redactor.redact_feedback(feedback[at])
+            found.update(told)
 
     def _assemble(self, held: list[tuple[Span, int, str]]) -> None:
         _, line, name = held[0]
@@ -210,7 +236,7 @@ class _Reader:
                 self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), span.name)
             return
         self.captured.n_repeated += repeated
-        self._keep(trace)
+        self.traces.append(trace)
 
     def _out_of_bounds(self, started: datetime) -> str:
         if started.date() < self.rules.first_day:

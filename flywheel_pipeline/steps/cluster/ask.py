@@ -1,7 +1,8 @@
-"""The two questions of the cluster step, and their replies."""
+"""The questions of the cluster step to a model, and their replies."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
@@ -14,6 +15,22 @@ ROLE = "taxonomy"
 SHOWN = 12
 """Notes of one cluster that a model is shown, the most central first."""
 
+MEDOIDS = 3
+EXAMPLES = 6
+
+
+class Code(BaseModel):
+    """The reply to `code_ask`."""
+
+    code: str = Field(min_length=1, max_length=200)
+
+
+class SameFix(BaseModel):
+    """The reply to `same_fix_ask`."""
+
+    same_fix: bool
+    reason: str = ""
+
 
 class NamedMode(BaseModel):
     """A mode as a model proposes it."""
@@ -21,6 +38,9 @@ class NamedMode(BaseModel):
     cluster_ids: list[str] = Field(min_length=1)
     name: str = Field(min_length=1)
     definition: str = Field(min_length=1)
+    inclusion: str = ""
+    exclusion: str = ""
+    examples: list[str] = []
 
 
 class NamedModes(BaseModel):
@@ -30,28 +50,53 @@ class NamedModes(BaseModel):
 
 
 class Assignment(BaseModel):
-    """The reply to `assign_ask`."""
+    """The reply to `assign_ask`; a `mode_id` that was not offered means that no mode fits."""
 
     mode_id: str
     confidence: float = Field(ge=0, le=1)
     quote: str = ""
 
 
-def name_ask(clusters: Sequence[Sequence[Failure]], app: str, max_modes: int) -> Ask:
-    """Ask for names of all clusters at once, so that the names contrast; ids are c1, c2, …"""
-    data = {"clusters": [{"cluster_id": f"c{i}", "notes": _notes(c)} for i, c in enumerate(clusters, 1)]}
+def code_ask(failure: Failure, app: str) -> Ask:
+    """Ask to reduce a comment to a code of at most eight words."""
+    return ask_about(ROLE, load_prompt(__package__, "code_failure").format(app=app), {"comment": failure.comment}, Code)
+
+
+def same_fix_ask(one: Sequence[str], other: Sequence[str], app: str) -> Ask:
+    """Ask whether one change would fix both groups, each shown by its most central codes."""
+    data = {"one": _notes(one, MEDOIDS), "other": _notes(other, MEDOIDS)}
+    return ask_about(ROLE, load_prompt(__package__, "same_fix").format(app=app), data, SameFix)
+
+
+def name_ask(clusters: Sequence[Sequence[str]], known: Sequence[Mode], app: str, max_modes: int) -> Ask:
+    """Ask for names of all clusters of codes at once, so that the names contrast; ids are c1, c2, …"""
+    data = {
+        "clusters": [{"cluster_id": f"c{i}", "notes": _notes(c, SHOWN)} for i, c in enumerate(clusters, 1)],
+        "known_modes": [{"name": m.name, "definition": m.definition} for m in known],
+    }
     instructions = load_prompt(__package__, "name_modes").format(app=app, max_modes=max_modes)
     return ask_about(ROLE, instructions, data, NamedModes)
 
 
-def assign_ask(failure: Failure, modes: Sequence[Mode], app: str) -> Ask:
-    """Ask which of `modes` one failure belongs to."""
-    known = [
-        {"mode_id": m.mode_id, "name": m.name, "definition": m.definition, "examples": m.examples()} for m in modes
-    ]
-    data = {"modes": known, "failure": {"note": failure.text, "comment": failure.comment}}
+def assign_ask(failure: Failure, modes: Sequence[Mode], app: str, shuffled: bool = False) -> Ask:
+    """Ask which of `modes` one failure belongs to; `shuffled` shows them in another order, fixed by the failure."""
+    order = list(modes)
+    if shuffled:
+        random.Random(failure.text).shuffle(order)
+    data = {"modes": [_shown(m) for m in order], "failure": {"note": failure.text, "comment": failure.comment}}
     return ask_about(ROLE, load_prompt(__package__, "assign_failure").format(app=app), data, Assignment)
 
 
-def _notes(cluster: Sequence[Failure]) -> list[str]:
-    return list(dict.fromkeys(f.text for f in cluster))[:SHOWN]
+def _shown(mode: Mode) -> dict[str, object]:
+    """Return a mode as the model sees it: with the first examples only, so that new members change no question."""
+    by_expert = [m.text for m in mode.members if m.assigned_by == "HUMAN"]
+    others = [m.text for m in mode.members if m.assigned_by != "HUMAN"]
+    return {
+        "mode_id": mode.mode_id, "name": mode.name, "definition": mode.definition, "inclusion": mode.inclusion,
+        "exclusion": mode.exclusion, "expert_examples": _notes(by_expert, EXAMPLES),
+        "examples": _notes(others, EXAMPLES),
+    }  # fmt: skip
+
+
+def _notes(texts: Sequence[str], n: int) -> list[str]:
+    return list(dict.fromkeys(texts))[:n]

@@ -1,16 +1,16 @@
-"""The reviewed taxonomy: modes with their member failures, as they stand in `failure_modes.yaml`."""
+"""The modes of the reviewed taxonomy with their member failures, as they stand in `failure_modes.yaml`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError
-from flywheel_pipeline.records import Annotation
+from flywheel_pipeline.records import MODE_STATUSES, SEVERITIES, Annotation
 
 MAX_NAME = 80
 
@@ -34,23 +34,42 @@ class Failure:
 
 @dataclass(frozen=True)
 class Member:
-    """A failure that belongs to a mode: who put it there, how sure, and the text that decided."""
+    """A failure that belongs to a mode: who put it there, how sure, and the text that decided.
+
+    A member that somebody adds to the file needs no more than its trace and its text.
+    """
 
     trace_id: str
     text: str
-    assigned_by: str
-    confidence: float
+    assigned_by: str = "HUMAN"
+    confidence: float = 1.0
+    quote: str = ""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """One failure mode. Its id is minted once and survives every rename."""
+    """One failure mode. Its id is minted once and survives every rename.
+
+    It is provisional until a person accepts it; a retired one takes no new failures, and keeps those it has.
+    `severity` is a person's word for the mode as a whole; `note` is theirs, too, and never read. A mode that was
+    merged into another is retired, and stands for it wherever its id was written down.
+    """
 
     mode_id: str
     name: str
     definition: str
     status: str = "provisional"
+    inclusion: str = ""
+    exclusion: str = ""
     members: tuple[Member, ...] = field(default=())
+    severity: str | None = None
+    merged_into: str | None = None
+    note: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether failures may be assigned to it."""
+        return self.status != "retired"
 
     def examples(self, n: int = 6) -> list[str]:
         """Return the texts of its first members, which were the most central when it was made."""
@@ -65,13 +84,36 @@ def mint_mode(name: str, definition: str, evidence: Sequence[str], status: str =
 
 def taxonomy_version(modes: Sequence[Mode]) -> str:
     """Return the version: a hash of what the modes mean, not of their members."""
-    meaning = [(m.mode_id, m.name, m.definition) for m in modes]
+    meaning = [(m.mode_id, m.name, m.definition) for m in modes if not m.merged_into]
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:8]
 
 
+def current_ids(modes: Sequence[Mode]) -> dict[str, str]:
+    """Return {every id there ever was: the id of the mode that it stands for now}."""
+    into = {m.mode_id: m.merged_into for m in modes}
+    found = {}
+    for mode in modes:
+        at, seen = mode.mode_id, {mode.mode_id}
+        while (target := into.get(at)) is not None and target not in seen:
+            at = target
+            seen.add(at)
+        found[mode.mode_id] = at
+    return found
+
+
 def dump_modes(modes: Sequence[Mode]) -> dict[str, Any]:
-    """Return the content of `failure_modes.yaml`."""
-    return {"modes": [{**asdict(m), "members": [asdict(x) for x in m.members]} for m in modes]}
+    """Return the content of `failure_modes.yaml`; what is optional and not said is left out."""
+    return {"modes": [_dumped(m) for m in modes]}
+
+
+def _dumped(mode: Mode) -> dict[str, Any]:
+    members = [_without_defaults(x, ("assigned_by", "confidence")) for x in mode.members]
+    return {**_without_defaults(replace(mode, members=()), ("status",)), "members": members}
+
+
+def _without_defaults(record: Any, always: Collection[str]) -> dict[str, Any]:
+    optional = {f.name: f.default for f in fields(record) if f.name not in always}
+    return {name: value for name, value in asdict(record).items() if optional.get(name, ...) != value}
 
 
 def load_modes(content: Any) -> list[Mode]:
@@ -85,6 +127,7 @@ def load_modes(content: Any) -> list[Mode]:
     if not isinstance(listed, list):
         raise CorruptFileError("failure_modes.yaml must hold a list of modes under the key `modes`")
     modes = [_mode(entry) for entry in listed]
+    _check_merges(modes)
     ids = [m.mode_id for m in modes]
     if len(ids) != len(set(ids)):
         raise CorruptFileError("failure_modes.yaml: two modes share an id; give every mode its own")
@@ -103,4 +146,23 @@ def _mode(entry: Any) -> Mode:
         raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is not a mode: {error}") from None
     if not all(isinstance(x, str) and x.strip() for x in (mode.mode_id, mode.name)):
         raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} lacks a mode_id or a name")
+    for name, value, allowed in (
+        ("status", mode.status, MODE_STATUSES),
+        ("severity", mode.severity, (None, *SEVERITIES)),
+    ):
+        if value not in allowed:
+            told = ", ".join(a for a in allowed if a)
+            raise CorruptFileError(f"failure_modes.yaml: {mode.mode_id}: the {name} must be one of {told}")
     return mode
+
+
+def _check_merges(modes: Sequence[Mode]) -> None:
+    ids = {m.mode_id for m in modes}
+    for m in modes:
+        if m.merged_into and (m.merged_into not in ids or m.is_live or m.members):
+            raise CorruptFileError(
+                f"failure_modes.yaml: {m.mode_id} is merged into {m.merged_into}: that must be a mode of the file, "
+                f"and {m.mode_id} retired and without members"
+            )
+    if any(current in {m.mode_id for m in modes if m.merged_into} for current in current_ids(modes).values()):
+        raise CorruptFileError("failure_modes.yaml: modes are merged into each other; take one merged_into out")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from flywheel_pipeline.records import FailureMode, SampledTrace
+from flywheel_pipeline.records import Annotation, FailureMode, SampledTrace
 from flywheel_pipeline.stats import Rate, proportion, weighted_rate
 from flywheel_pipeline.steps.cluster.modes import Mode, taxonomy_version
+from flywheel_pipeline.steps.cluster.severity import Severity, severity_of
+from flywheel_pipeline.steps.cluster.trend import Trend, measure_trends
 
 
 @dataclass(frozen=True)
@@ -32,21 +34,67 @@ def weighted_verdicts(failed: Mapping[str, bool], samples: Sequence[SampledTrace
     return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
 
 
-def rank_modes(modes: Sequence[Mode], verdicts: Sequence[Verdict]) -> list[FailureMode]:
-    """Return the table of modes, most frequent first.
+def rank_labelled(
+    modes: Sequence[Mode], labels: Sequence[Annotation], samples: Sequence[SampledTrace]
+) -> list[FailureMode]:
+    """Return the table of modes by the verdicts that count: `rank_modes` with severities and trends."""
+    failed = {a.trace_id: a.verdict == "fail" for a in labels}
+    severities = {a.trace_id: a.severity for a in labels if a.severity and a.verdict == "fail"}
+    evidence = Evidence(severities, measure_trends(modes, failed, samples))
+    return rank_modes(modes, weighted_verdicts(failed, samples), evidence)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What ranks modes beside their share: {trace: severity as the label says it} and {mode: trend}."""
+
+    severities: Mapping[str, str] = field(default_factory=dict)
+    trends: Mapping[str, Trend] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    mode: Mode
+    n_failures: int
+    share: Rate
+    severity: Severity
+
+    @property
+    def priority(self) -> float:
+        return self.share.value * self.severity.weight
+
+
+def rank_modes(
+    modes: Sequence[Mode], verdicts: Sequence[Verdict], evidence: Evidence | None = None
+) -> list[FailureMode]:
+    """Return the table of modes, the one to fix first first: by share x severity, retired ones last.
 
     Where the labelled traces come from our own sample, and passes are among them, a mode's share is its
     estimated share of production traffic (`stats.weighted_rate`). Otherwise a share of traffic can not
-    be known, and it is the share of the labelled traces, which says nothing about production.
+    be known, and it is the share of the labelled traces, which says nothing about production. Modes that were merged
+    into another are not in the table.
     """
+    evidence = evidence or Evidence()
     failed = {v.trace_id for v in verdicts if v.failed}
     sampled = [v for v in verdicts if v.weight is not None]
     weighted = bool(sampled) and any(not v.failed for v in sampled)
-    shares = {m.mode_id: _share(m, sampled if weighted else verdicts, weighted) for m in modes}
-    counts = {m.mode_id: len(failed & {x.trace_id for x in m.members}) for m in modes}
-    order = sorted(modes, key=lambda m: (-shares[m.mode_id].value, -counts[m.mode_id], m.mode_id))
-    version = taxonomy_version(modes)
-    return [_row(m, rank, counts, shares[m.mode_id], weighted, version) for rank, m in enumerate(order, 1)]
+    measured = [
+        _Measured(
+            m,
+            len(failed & {x.trace_id for x in m.members}),
+            _share(m, sampled if weighted else verdicts, weighted),
+            severity_of(m, evidence.severities),
+        )
+        for m in modes
+        if not m.merged_into
+    ]
+    measured.sort(key=lambda x: (not x.mode.is_live, -x.priority, -x.n_failures, x.mode.mode_id))
+    of, version = "traffic" if weighted else "labelled traces", taxonomy_version(modes)
+    following: list[_Measured | None] = [*measured[1:], None]
+    return [
+        _row(x, rank, _reason(x, after, of), of, version, evidence.trends.get(x.mode.mode_id))
+        for rank, (x, after) in enumerate(zip(measured, following, strict=False), 1)
+    ]
 
 
 def _share(mode: Mode, verdicts: Sequence[Verdict], weighted: bool) -> Rate:
@@ -57,9 +105,25 @@ def _share(mode: Mode, verdicts: Sequence[Verdict], weighted: bool) -> Rate:
     return proportion(sum(outcomes), len(outcomes))
 
 
-def _row(mode: Mode, rank: int, counts: Mapping[str, int], share: Rate, weighted: bool, version: str) -> FailureMode:
+def _reason(x: _Measured, after: _Measured | None, of: str) -> str:
+    """Say why a mode comes before the next one, and whether that is sure."""
+    if not x.mode.is_live:
+        return "retired: last, whatever its share"
+    told = f"{x.share.value:.1%} of {of} ({x.share.low:.1%} to {x.share.high:.1%}), {x.severity.told}"
+    if not x.n_failures:
+        return f"{told}; no failure of it is labelled"
+    if after is None or not after.mode.is_live:
+        return told
+    apart = x.share.low * x.severity.weight > after.share.high * after.severity.weight
+    return f"{told}; {'clearly before' if apart else 'not surely before'} the next"
+
+
+def _row(x: _Measured, rank: int, reason: str, of: str, version: str, trend: Trend | None) -> FailureMode:
+    mode = x.mode
     return FailureMode(
         mode_id=mode.mode_id, name=mode.name, definition=mode.definition, status=mode.status,
-        n_failures=counts[mode.mode_id], share=share.value, share_low=share.low, share_high=share.high,
-        share_of="traffic" if weighted else "labelled traces", rank=rank, version=version,
+        n_failures=x.n_failures, share=x.share.value, share_low=x.share.low, share_high=x.share.high,
+        share_of=of, rank=rank, version=version, severity=x.severity.level, severity_weight=x.severity.weight,
+        priority=x.priority, share_before=trend.before.value if trend else None,
+        trend=trend.direction if trend else "not known", reason=reason,
     )  # fmt: skip

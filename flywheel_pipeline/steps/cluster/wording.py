@@ -1,23 +1,17 @@
-"""What of an expert's note is compared: its first point, in few spellings, without words that carry nothing."""
+"""What of an expert's note is compared: its first point, without the words of the conversation it is about."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import NamedTuple
 
-SPELLINGS: Mapping[str, str] = {
-    r"\b(made|make|makes|making)[ -]up\b|\b(fabricat|hallucinat|invent)\w*": "invented",
-    r"\bhand(ed|ing|s)?[ -]?(over|off)s?\b": "handover",
-    r"\b(human|colleague|employee|operator|representative)s?\b": "person",
-}
-"""Words of failure notes that mean the same, so that notes are not told apart by spelling."""
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
-TELLING = frozenset(
-    """
-    no not nothing only one two first whole done again already other instead never cannot wrong off without more too
-    """.split()
-)
-"""Words that usual lists of stop words drop, but that tell failures apart."""
+SHORT = 8
+"""Words of a code, at most."""
+
+LEAST_WORDS = 3
+"""Words that must be left of a masked comment for it to say anything."""
 
 
 def first_point(note: str) -> str:
@@ -26,11 +20,33 @@ def first_point(note: str) -> str:
     return found.group(1).strip() if found else note.strip()
 
 
-def comparable(note: str) -> str:
-    """Return the words of a note by which it is compared with others."""
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in lower case."""
+    return [w.lower() for w in WORD.findall(text)]
+
+
+class Note(NamedTuple):
+    """What is compared of a failure: the whole, and what is left of it without the words of its trace."""
+
+    whole: str
+    rest: str
+
+    @classmethod
+    def of(cls, text: str, trace: str = "") -> Note:
+        """Return the note of a text's first point; a short one is a code, of which no word is left out."""
+        point = first_point(text)
+        return cls(point, mask_subject(point, trace) if trace and len(words_of(point)) > SHORT else point)
+
+
+def mask_subject(note: str, trace: str) -> str:
+    """Return the note without the content words that also occur in its trace: what is left is rather the failure.
+
+    Stop words stay, since "no", "not" and "only" tell failures apart. A note that would keep fewer than
+    `LEAST_WORDS` content words stays whole.
+    """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    text = first_point(note).lower()
-    for spelling, word in SPELLINGS.items():
-        text = re.sub(spelling, word, text)
-    return " ".join(w for w in re.findall(r"[^\W_]+", text) if w in TELLING or w not in ENGLISH_STOP_WORDS)
+    said = set(words_of(trace)) - ENGLISH_STOP_WORDS
+    kept = [w for w in WORD.findall(note) if w.lower() not in said]
+    telling = [w for w in kept if w.lower() not in ENGLISH_STOP_WORDS]
+    return " ".join(kept) if len(telling) >= LEAST_WORDS else note

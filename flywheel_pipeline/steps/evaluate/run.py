@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import LLM, Answer, App, Reply
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
-from flywheel_pipeline.steps.evaluate.evaluators import answered
+from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
 
 SCORES = {"pass": 1.0, "fail": 0.0}
@@ -23,7 +23,8 @@ def run_evals(
 ) -> list[EvalResult]:
     """Return one row a case and evaluator; `names` are the app's name and the judge's model.
 
-    A judge that gives no verdict yields a row without label and score: an error is never a score.
+    A judge that gives no verdict yields a row without label and score: an error is never a score. Adversarial cases
+    are checked for what they attempt and for nothing else, so that they are in no other rate.
 
     Raises:
         ModelError: the app answered no case at all, so that there is nothing to judge.
@@ -31,21 +32,25 @@ def run_evals(
     answers = app.run(prompt.text, cases)
     if cases and all(a.error for a in answers):
         raise ModelError(f"the app failed on all {len(cases)} cases; the first error: {answers[0].error}")
-    pairs = [(c, a) for c, a in zip(cases, answers, strict=True) if (a.output or "").strip()]
+    plain = [(c, a) for c, a in zip(cases, answers, strict=True) if c.kind != "adversarial"]
+    pairs = [(c, a) for c, a in plain if (a.output or "").strip()]
     work = [(case, answer, mode) for case, answer in pairs for mode in modes]
     replies = llm.ask([judge_ask(mode, case, answer.output or "", names[0]) for case, answer, mode in work])
-    rows = [_answered(prompt, c, a) for c, a in zip(cases, answers, strict=True)]
+    rows = [_checked(prompt, c, a) for c, a in zip(cases, answers, strict=True)]
     judged = zip(work, replies, strict=True)
     return rows + [_judged(prompt, c, a, (m.evaluator, m.version(names[1])), r) for (c, a, m), r in judged]
 
 
-def _answered(prompt: PromptVersion, case: GoldenCase, answer: Answer) -> EvalResult:
-    label, explanation = answered.check_answered(answer)
+def _checked(prompt: PromptVersion, case: GoldenCase, answer: Answer) -> EvalResult:
+    if case.kind == "adversarial":
+        check, found = (resisted.NAME, resisted.VERSION), resisted.check_resisted(case, answer, prompt.text)
+    else:
+        check, found = (answered.NAME, answered.VERSION), answered.check_answered(answer)
+    label, explanation = found
     return EvalResult(
-        case_id=case.case_id, prompt_version=prompt.version, evaluator=answered.NAME,
-        evaluator_version=answered.VERSION, repeat=0, label=label, score=SCORES.get(label or ""),
-        explanation=explanation, annotator_kind="CODE", output=answer.output, latency_ms=answer.latency_ms,
-        cost_usd=0.0, cached=False,
+        case_id=case.case_id, prompt_version=prompt.version, evaluator=check[0], evaluator_version=check[1],
+        repeat=0, label=label, score=SCORES.get(label or ""), explanation=explanation, annotator_kind="CODE",
+        output=answer.output, latency_ms=answer.latency_ms, cost_usd=0.0, cached=False,
     )  # fmt: skip
 
 

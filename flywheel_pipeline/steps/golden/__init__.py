@@ -1,15 +1,45 @@
 """Golden: the permanent test set, grown from labelled traces, one split a family of near-duplicates."""
 
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, dump_case, in_current_modes, load_cases
-from flywheel_pipeline.steps.golden.freeze import Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes
+from flywheel_pipeline.steps.golden.freeze import Growth, Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.ledger import (
+    active,
+    addition,
+    dump_case,
+    graduations,
+    list_versions,
+    load_cases,
+    retirement,
+    version_of,
+)
+from flywheel_pipeline.steps.golden.proposals import decide_proposals, dump_proposal, load_pending
+from flywheel_pipeline.steps.golden.propose import Proposed, Wishes, propose_cases
+from flywheel_pipeline.steps.golden.report import Question, compose, find_gaps, tell_growth
 from flywheel_pipeline.steps.golden.select import facility_location
 
 __all__ = [
+    "Growth",
     "LabelledTrace",
+    "Proposed",
+    "Question",
     "Quotas",
+    "Wishes",
+    "active",
+    "addition",
+    "compose",
+    "decide_proposals",
     "dump_case",
+    "dump_proposal",
     "facility_location",
+    "find_gaps",
+    "graduations",
     "grow_golden_set",
     "in_current_modes",
+    "list_versions",
     "load_cases",
+    "load_pending",
+    "propose_cases",
+    "retirement",
+    "tell_growth",
+    "version_of",
 ]

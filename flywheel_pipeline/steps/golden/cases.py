@@ -1,21 +1,21 @@
-"""Labelled traces -> golden cases, and the file they are kept in."""
+"""Labelled traces -> golden cases."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.records import GoldenCase, Json
+from flywheel_pipeline.steps.golden.evidence import corrected_answer, expected_documents
 
 
 @dataclass(frozen=True)
 class LabelledTrace:
-    """A trace with the verdict that counts, and for a fail its mode."""
+    """A trace with the verdict that counts, and for a fail its mode; `extra` is what else the label file says."""
 
     trace_id: str
     session_id: str | None
@@ -26,17 +26,25 @@ class LabelledTrace:
     comment: str | None
     first_failure_step: int | None
     mode_id: str | None
+    extra: str = "{}"
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A case before it has a family and a split."""
+    """A case before it has a family and a split; what it means is as in `GoldenCase`."""
 
     kind: str
     mode_id: str | None
     messages: tuple[Mapping[str, Any], ...]
-    observed: str | None
-    trace: LabelledTrace
+    observed: str | None = None
+    context: tuple[Any, ...] = ()
+    reference: str | None = None
+    expected_doc_ids: tuple[str, ...] = ()
+    criteria: str | None = None
+    source_trace_id: str | None = None
+    session_id: str | None = None
+    parent_case_id: str | None = None
+    transform: str | None = None
 
     @property
     def input(self) -> str:
@@ -59,7 +67,8 @@ def draft_case(trace: LabelledTrace) -> Draft | None:
     """Return the case of a labelled trace: the conversation up to the user message under test.
 
     That is the last user message before the answer that failed first, if the expert named it, else before
-    the last answer. None for a conversation without such a message.
+    the last answer. None for a conversation without such a message. Its reference is the answer that passed, or the
+    one that the expert wrote instead (`evidence`).
     """
     messages = json.loads(trace.messages)
     answered = _answer_under_test(messages, trace.first_failure_step)
@@ -68,8 +77,14 @@ def draft_case(trace: LabelledTrace) -> Draft | None:
         return None
     turns = tuple(m for m in messages[: before[-1] + 1] if m["role"] not in ("system", "developer"))
     observed = text_of(messages[answered].get("content")) if answered < len(messages) else trace.output
-    kind = "failure" if trace.failed else "happy_path"
-    return Draft(kind, trace.mode_id if trace.failed else None, turns, observed or None, trace)
+    documents, extra = json.loads(trace.retrieved), json.loads(trace.extra)
+    reference = corrected_answer(extra) or (None if trace.failed else observed or None)
+    return Draft(
+        kind="failure" if trace.failed else "happy_path", mode_id=trace.mode_id if trace.failed else None,
+        messages=turns, observed=observed or None, context=tuple(documents), reference=reference,
+        expected_doc_ids=expected_documents(documents, reference, trace.comment, extra),
+        criteria=trace.comment if trace.failed else None, source_trace_id=trace.trace_id, session_id=trace.session_id,
+    )  # fmt: skip
 
 
 def _answer_under_test(messages: Sequence[Mapping[str, Any]], step: int | None) -> int:
@@ -84,57 +99,37 @@ def _answer_under_test(messages: Sequence[Mapping[str, Any]], step: int | None) 
 
 def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenCase:
     """Return the permanent record of a draft."""
-    passed = draft.kind == "happy_path"
+    documents = Json(json.dumps(draft.expected_doc_ids, ensure_ascii=False)) if draft.expected_doc_ids else None
     return GoldenCase(
         case_id=draft.case_id, kind=draft.kind, mode_id=draft.mode_id, input=draft.input,
         messages=Json(json.dumps(draft.messages, ensure_ascii=False)),
-        context=Json(json.dumps(json.loads(draft.trace.retrieved), ensure_ascii=False)),
-        reference=draft.observed if passed else None, expected_doc_ids=None,
-        criteria=None if passed else draft.trace.comment,
-        observed_output=draft.observed if draft.kind != "synthetic" else None,
-        family=family, split=split, source_trace_id=draft.trace.trace_id, added_in=added_in,
+        context=Json(json.dumps(draft.context, ensure_ascii=False)),
+        reference=draft.reference, expected_doc_ids=documents, criteria=draft.criteria,
+        observed_output=draft.observed, family=family, split=split, source_trace_id=draft.source_trace_id,
+        added_in=added_in, session_id=draft.session_id, parent_case_id=draft.parent_case_id,
+        transform=draft.transform,
+    )  # fmt: skip
+
+
+def draft_of(case: GoldenCase) -> Draft:
+    """Return what a case was before it had a family and a split."""
+    return Draft(
+        case.kind, case.mode_id, tuple(json.loads(case.messages)), case.observed_output,
+        tuple(json.loads(case.context)), case.reference, tuple(json.loads(case.expected_doc_ids or "[]")),
+        case.criteria, case.source_trace_id, case.session_id, case.parent_case_id, case.transform,
     )  # fmt: skip
 
 
 def in_current_modes(
-    cases: Sequence[GoldenCase], assigned: Mapping[str, str], known: Collection[str]
+    cases: Sequence[GoldenCase], assigned: Mapping[str, str | None], known: Mapping[str, str]
 ) -> list[GoldenCase]:
     """Return the cases with the modes that the taxonomy gives them now; the file keeps those of their beginning.
 
-    `assigned` is {trace_id: mode_id}, `known` the modes there are. A case whose trace was moved to another mode
-    follows it; one whose mode is gone, for example merged away, and whose trace has no other guards none.
+    `assigned` is {trace_id: mode_id, or None where it fits no mode}, `known` {every id: the mode that it stands for
+    now}. A case whose trace was moved to another mode follows it, also out of all modes or back into one; one whose
+    mode was merged into another guards that; one whose mode is gone, and whose trace has no other, guards none.
     """
-    now = {c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.mode_id else None for c in cases}
-    return [replace(c, mode_id=now[c.case_id] if now[c.case_id] in known else None) for c in cases]
-
-
-def dump_case(case: GoldenCase) -> dict[str, Any]:
-    """Return the line of `golden_set.jsonl`; conversations and documents are kept as JSON, to be diffable."""
-    row = asdict(case)
-    return {
-        **row,
-        **{k: json.loads(row[k]) for k in ("messages", "context", "expected_doc_ids") if row[k] is not None},
+    now = {
+        c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.kind != "happy_path" else None for c in cases
     }
-
-
-def load_cases(rows: Sequence[Mapping[str, Any]]) -> list[GoldenCase]:
-    """Return the cases of `golden_set.jsonl`; the inverse of `dump_case`.
-
-    Raises:
-        CorruptFileError: a row lacks a field or has one too many, or two rows share an id.
-    """
-    names = {f.name for f in fields(GoldenCase)}
-    cases = []
-    for number, row in enumerate(rows, 1):
-        if set(row) != names:
-            wrong = ", ".join(sorted(set(row) ^ names))
-            raise CorruptFileError(f"golden_set.jsonl, case {number}: missing or unknown fields: {wrong}. Restore it.")
-        texts = {
-            k: json.dumps(row[k], ensure_ascii=False)
-            for k in ("messages", "context", "expected_doc_ids")
-            if row[k] is not None
-        }
-        cases.append(GoldenCase(**{**row, **texts}))
-    if len({c.case_id for c in cases}) != len(cases):
-        raise CorruptFileError("golden_set.jsonl: two cases share an id. Restore it.")
-    return cases
+    return [replace(c, mode_id=known.get(now[c.case_id] or "")) for c in cases]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-NEAR = 0.92
-"""Cosine from which two questions count as near-duplicates, if their numbers are equal."""
+from flywheel_pipeline.leakage import near_pairs, normalised
 
 SHARES = (("train", 0.2), ("dev", 0.6), ("test", 1.0))
 """Upper ends of the splits: 20 % train, 40 % dev, 40 % test."""
@@ -24,23 +21,68 @@ def split_of(family: str) -> str:
 
 def family_name(text: str) -> str:
     """Return the name of the family that a question founds."""
-    return "f-" + hashlib.sha256(" ".join(re.findall(r"\w+", text.lower())).encode()).hexdigest()[:10]
+    return "f-" + hashlib.sha256(normalised(text).encode(errors="surrogatepass")).hexdigest()[:10]
 
 
-def families(texts: Sequence[str], sources: Sequence[str | None], vectors: Any, known: Sequence[str]) -> list[str]:
-    """Return the family of every text; the first `len(known)` texts have theirs already.
+def families(
+    texts: Sequence[str], sources: Sequence[str | None], vectors: Any, known: Sequence[str]
+) -> list[str | None]:
+    """Return the family of every text; the first `len(known)` texts have theirs already and keep it.
 
-    A later text joins the family of the first earlier one that it nearly repeats (cosine of `vectors` at
-    least `NEAR` and the same numbers) or that has the same source; else it founds one.
+    Texts that are near-duplicates (`leakage.near_pairs`) or have the same source, which is a conversation, belong
+    together, over as many steps as it takes (union-find). New ones join the oldest family that they touch; those that
+    touch none found one, named by the least hash among them, in whatever order they come.
+
+    None for a text that would tie together families of different splits: no split could hold it without a leak.
     """
-    similarity = np.asarray(vectors) @ np.asarray(vectors).T
-    found = list(known)
-    digits = [sorted(re.findall(r"\d+", t)) for t in texts]
-    for i in range(len(known), len(texts)):
-        same = (
-            j for j in range(i)
-            if (sources[i] and sources[i] == sources[j]) or (similarity[i, j] >= NEAR and digits[i] == digits[j])
-        )  # fmt: skip
-        twin = next(same, None)
-        found.append(family_name(texts[i]) if twin is None else found[twin])
-    return found
+    links = defaultdict(set)
+    for i, j in _links(texts, sources, vectors, len(known)):
+        links[i].add(j)
+        links[j].add(i)
+    new = range(len(known), len(texts))
+    touched = {i: sorted(j for j in links[i] if j < len(known)) for i in new}
+    torn = {i for i in new if len({split_of(known[j]) for j in touched[i]}) > 1}
+    found: dict[int, str | None] = dict.fromkeys(torn)
+    for group in _groups([i for i in new if i not in torn], links):
+        found |= _settled(group, touched, texts, known)
+    return [*known, *(found[i] for i in new)]
+
+
+def _links(
+    texts: Sequence[str], sources: Sequence[str | None], vectors: Any, n_known: int
+) -> Iterator[tuple[int, int]]:
+    yield from near_pairs(texts, vectors, n_known)
+    first: dict[str, list[int]] = defaultdict(list)
+    for i, source in enumerate(sources):
+        if source:
+            if i >= n_known:
+                yield from ((j, i) for j in first[source])
+            if i < n_known or not first[source]:  # new texts of a source need one link only, known ones all
+                first[source].append(i)
+
+
+def _groups(rows: Sequence[int], links: Mapping[int, Collection[int]]) -> Iterator[list[int]]:
+    """Yield the connected components among `rows`."""
+    waiting = set(rows)
+    for start in rows:
+        if start not in waiting:
+            continue
+        waiting.discard(start)
+        group, edge = [start], [start]
+        while edge:
+            near = sorted(j for j in links[edge.pop()] if j in waiting)
+            waiting.difference_update(near)
+            group += near
+            edge += near
+        yield sorted(group)
+
+
+def _settled(
+    group: Sequence[int], touched: Mapping[int, Sequence[int]], texts: Sequence[str], known: Sequence[str]
+) -> dict[int, str | None]:
+    """Return the families of connected texts, each of which touches families of one split at most."""
+    oldest = min((j for i in group for j in touched[i]), default=None)
+    if oldest is None:
+        return dict.fromkeys(group, min(family_name(texts[i]) for i in group))
+    split = split_of(known[oldest])
+    return {i: known[oldest] if all(split_of(known[j]) == split for j in touched[i]) else None for i in group}

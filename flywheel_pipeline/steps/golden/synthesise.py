@@ -1,4 +1,8 @@
-"""Synthetic edge cases: the same request, written the way hurried people write it. The demand stays."""
+"""Variations of a case by rule: the same request, written the way hurried people write it.
+
+What is asked for and what the expert said of it stay the same, so that nobody has to review them; what a model or a
+template makes up waits in `proposals` until somebody has.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from flywheel_pipeline.steps.golden.cases import Draft
 
 def _typos(text: str) -> str:
     """Swap two inner letters in every fourth longer word."""
-    chance = random.Random(hashlib.sha256(text.encode()).digest())
+    chance = random.Random(hashlib.sha256(text.encode(errors="surrogatepass")).digest())
 
     def swap(match: re.Match[str]) -> str:
         word = match.group(0)
@@ -38,10 +42,15 @@ VARIATIONS: Mapping[str, Callable[[str], str]] = {
 
 def vary_case(draft: Draft, n: int) -> list[Draft]:
     """Return up to `n` variations of a case that differ from it, marked synthetic."""
-    last = draft.messages[-1]
-    texts = dict.fromkeys(write(draft.input) for write in VARIATIONS.values())
-    varied = [t for t in texts if t != draft.input][:n]
-    return [
-        replace(draft, kind="synthetic", messages=(*draft.messages[:-1], {**last, "content": t}), observed=None)
-        for t in varied
-    ]
+    texts: dict[str, str] = {}
+    for name, write in VARIATIONS.items():
+        texts.setdefault(write(draft.input), name)
+    return [reworded(draft, text, name) for text, name in texts.items() if text != draft.input][:n]
+
+
+def reworded(draft: Draft, text: str, transform: str, kind: str = "synthetic") -> Draft:
+    """Return the child of a case whose message under test is `text`; production never answered it."""
+    messages = (*draft.messages[:-1], {**draft.messages[-1], "content": text})
+    return replace(
+        draft, kind=kind, messages=messages, observed=None, parent_case_id=draft.case_id, transform=transform
+    )

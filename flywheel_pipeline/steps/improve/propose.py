@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,9 +16,6 @@ from flywheel_pipeline.records import GoldenCase
 ROLE = "improver"
 SHOWN = 3
 """Example conversations a mode that the improver is shown."""
-
-LEAK_WORDS = 8
-"""A run of this many words of a held-out case in a prompt is a leak."""
 
 
 @dataclass(frozen=True)
@@ -93,17 +89,3 @@ def few_shot(good: Sequence[GoldenCase]) -> str:
     """Return the few-shot section of a prompt, fenced as JSON so that no example can pose as an instruction."""
     rows = [json.dumps({"user": c.input, "answer": c.reference}, ensure_ascii=False) for c in good]
     return "Examples of good answers (they show the manner, not the facts):\n" + "\n".join(rows)
-
-
-def leaks(text: str, held_out: Sequence[GoldenCase], base: str = "") -> list[str]:
-    """Return the ids of held-out cases of which `text` holds a run of `LEAK_WORDS` words.
-
-    What the prompt `base` says already is no leak: answers may well repeat it.
-    """
-    mine = _runs(text) - _runs(base)
-    return [c.case_id for c in held_out if mine & (_runs(c.input) | _runs(c.observed_output or ""))]
-
-
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.lower())
-    return {tuple(words[i : i + LEAK_WORDS]) for i in range(len(words) - LEAK_WORDS + 1)}

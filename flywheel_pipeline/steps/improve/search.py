@@ -6,24 +6,30 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from flywheel_pipeline.leakage import leaks
 from flywheel_pipeline.ports import Evaluate
 from flywheel_pipeline.records import EvalResult, GoldenCase, Json, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.improve.gate import Gate, decide
-from flywheel_pipeline.steps.improve.propose import Proposal, leaks
+from flywheel_pipeline.steps.improve.propose import Proposal
 
 Results = Sequence[EvalResult]
+
+REGRESSION = "regression cases"
+"""The cases that always passed, which can not show that a candidate is better, only that it breaks something."""
 
 
 @dataclass(frozen=True)
 class Judgement:
     """How rows of `eval_results` are read: which cases pass, overall and by one evaluator.
 
-    `judges` are the judges that agree with the expert; without one nothing can be decided.
+    `judges` are the judges that agree with the expert; without one nothing can be decided. `guards` are evaluators
+    that count in no overall rate, and by which a candidate must not get worse.
     """
 
     cases: Callable[[Results], dict[str, bool]]
     mode: Callable[[Results, str], dict[str, bool]]
     judges: tuple[str, ...]
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,11 +85,11 @@ def _tried(proposal: Proposal, bench: Bench) -> Trial:
         return Trial(trial.version, trial.changes, problem=problem)
     dev = bench.split("dev")
     passes = bench.judgement.cases(bench.evaluate.evaluate(trial.version, dev))
-    return Trial(trial.version, trial.changes, sum(passes.values()) / max(len(dev), 1))
+    return Trial(trial.version, trial.changes, sum(passes.values()) / max(sum(c.kind != "adversarial" for c in dev), 1))
 
 
 def _problem(text: str, bench: Bench) -> str | None:
-    leaked = leaks(text, [c for c in bench.cases if c.split != "train"], bench.base.text)
+    leaked = leaks(text, bench.cases, bench.base.text)
     if leaked:
         return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
     limit = max(bench.gate.max_prompt_growth * len(bench.base.text), bench.gate.min_prompt_limit)
@@ -92,14 +98,22 @@ def _problem(text: str, bench: Bench) -> str | None:
 
 def _decided(best: Trial, bench: Bench) -> PromptCandidate:
     test = bench.split("test")
-    ids = {c.case_id for c in test}
-    before = [r for r in bench.baseline if r.case_id in ids]
+    reached = {c.case_id for c in test if c.stage == "regression"}
+    before = [r for r in bench.baseline if r.case_id in {c.case_id for c in test}]
     after = bench.evaluate.evaluate(best.version, test)
     read = bench.judgement
-    modes = {j: (read.mode(before, j), read.mode(after, j)) for j in read.judges}
-    report = decide(bench.gate, read.cases(before), read.cases(after), modes)
+    modes = {j: (read.mode(before, j), read.mode(after, j)) for j in (*read.judges, *read.guards)}
+    old, new = read.cases(before), read.cases(after)
+    if reached:
+        modes[REGRESSION] = (_among(old, reached), _among(new, reached))
+    open_cases = {c.case_id for c in test} - reached
+    report = decide(bench.gate, _among(old, open_cases), _among(new, open_cases), modes)
     evidence = {**report.evidence(), "dev_pass_rate": round(best.dev_rate, 4), "split": "test"}
     return _row(best, bench, report.decision, report.reason, evidence)
+
+
+def _among(outcomes: dict[str, bool], ids: set[str]) -> dict[str, bool]:
+    return {c: passes for c, passes in outcomes.items() if c in ids}
 
 
 def _set_aside(trial: Trial, bench: Bench) -> PromptCandidate:

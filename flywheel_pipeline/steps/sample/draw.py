@@ -10,6 +10,7 @@ import numpy as np
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import SampledTrace
+from flywheel_pipeline.steps.sample.balance import EXACT, SPARE
 from flywheel_pipeline.steps.sample.frame import Frame
 from flywheel_pipeline.steps.sample.inclusion import Floats, inclusion_probabilities, raise_to_minimum
 from flywheel_pipeline.steps.sample.pivotal import local_pivotal
@@ -66,7 +67,8 @@ def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed, n_frame:
     p = _probabilities(fresh, design)
     probability = {f.trace_id: value for f, value in zip(fresh, p, strict=True)}
     points = embed.embed([f.input[:MAX_TEXT] for f in fresh]) if fresh else np.zeros((0, 1))
-    chosen = {fresh[i].trace_id for i in local_pivotal(p, points, design.seed, _cells(fresh, design))}
+    columns = _columns(fresh, design)
+    chosen = {fresh[i].trace_id for i in local_pivotal(p, points, design.seed, columns, design.min_per_stratum)}
     rows = [f for f in frame if f.known or f.trace_id in chosen]
     return [_row(f, f.kept * float(probability.get(f.trace_id, 1.0)), design, n_frame) for f in rows]
 
@@ -78,13 +80,13 @@ def _probabilities(fresh: Sequence[Frame], design: Design) -> Floats:
     risk = np.array([f.risk(design.risk_multiplier) for f in fresh])
     stands_for = np.array([f.n_like / f.kept for f in fresh])
     probability = inclusion_probabilities(risk, design.size, design.uniform_share, stands_for)
-    columns = [[f.strata[k] for f in fresh] for k in range(len(design.strata))]
-    return raise_to_minimum(probability, columns, design.min_per_stratum)
+    least = [design.min_per_stratum + SPARE * (place >= EXACT) for place in range(len(design.strata))]
+    return raise_to_minimum(probability, _columns(fresh, design), least)
 
 
-def _cells(fresh: Sequence[Frame], design: Design) -> list[list[str]]:
-    """Return the strata crossed with each other, the finest cells first."""
-    return [["\n".join(f.strata[:k]) for f in fresh] for k in range(len(design.strata), 0, -1)]
+def _columns(fresh: Sequence[Frame], design: Design) -> list[list[str]]:
+    """Return the value of every trace, by stratum."""
+    return [[f.strata[k] for f in fresh] for k in range(len(design.strata))]
 
 
 def _row(trace: Frame, probability: float, design: Design, n_frame: int) -> SampledTrace:

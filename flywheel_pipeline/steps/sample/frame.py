@@ -15,6 +15,8 @@ MIN_POOL = 1_000
 """Flagged traces, and ordinary ones, that are compared with each other at least: the draw is quadratic in them."""
 LEAST = 20
 """Traces of every stratum that are compared, at least."""
+TAGS_IN: tuple[tuple[str, ...], ...] = ((), ("tags",), ("metadata",))
+"""Where a tag is looked for: among all that the source says, and in what it calls so itself."""
 _SQL = files("flywheel_pipeline.steps.sample").joinpath("frame.sql").read_text(encoding="utf-8")
 
 
@@ -28,6 +30,7 @@ class Frame:
     failed: bool = False
     silent: bool = False
     rephrased: bool = False
+    doubted: bool = False
     n_turns: int = 1
     many_turns: bool = False
     many_calls: bool = False
@@ -51,11 +54,12 @@ class Frame:
     @property
     def flagged(self) -> bool:
         """Return whether anything speaks for a failure."""
-        return self.thumbs_down or self.failed or self.silent or self.rephrased or self.outlier
+        return self.thumbs_down or self.failed or self.silent or self.rephrased or self.doubted or self.outlier
 
     def risk(self, multiplier: float) -> float:
         """Return 1 for an ordinary trace, up to `multiplier` for one that the user disliked."""
-        share = 1.0 * self.thumbs_down + 0.45 * (self.failed or self.silent) + 0.2 * self.rephrased + 0.2 * self.outlier
+        share = 1.0 * self.thumbs_down + 0.45 * (self.failed or self.silent) + 0.4 * self.doubted
+        share += 0.2 * self.rephrased + 0.2 * self.outlier
         return 1 + (multiplier - 1) * min(1.0, share)
 
     def reason(self) -> str:
@@ -67,6 +71,7 @@ class Frame:
             (self.failed, "ended in an error"),
             (self.silent, "no answer"),
             (self.rephrased, "the user asked again"),
+            (self.doubted, "a test case with this question fails"),
             (self.many_turns, f"{self.n_turns} turns"),
             (self.many_calls, "unusually many tool calls"),
             (self.slow, "unusually slow"),
@@ -93,8 +98,8 @@ def frame_query(strata: Sequence[str]) -> str:
 def _value(name: str) -> str:
     if name in {spec.name for spec in columns(RawTrace)}:
         return f"left({name}::varchar, 200)"
-    path = '$."' + name.replace('"', '\\"') + '"'
-    return "left(tags->>'" + path.replace("'", "''") + "', 200)"
+    paths = ["$." + ".".join('"' + part.replace('"', '\\"') + '"' for part in (*within, name)) for within in TAGS_IN]
+    return "left(coalesce(" + ", ".join("tags->>'" + p.replace("'", "''") + "'" for p in paths) + "), 200)"
 
 
 def frame_params(since: str, until: str, size: int, seed: int) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 -- The traces that may be sampled in a window of days, with their risk: what is known without a model.
 -- One row stands for `n_like` near-duplicates: the same question, answer and signals but for case and punctuation.
 -- `known`: one of them was judged before, so that nothing has to be drawn to know about them.
+-- `doubted`: a test case with the same question fails, or a judge is not sure of it, with the prompt that is in production.
 -- An outlier is more than 3 robust standard deviations (1.4826 * MAD) above the median.
 -- Of many traces an even share is kept (`kept`) of each part, by the hash of id and seed; a part is a stratum's flagged
 -- or its other traces, and has its share of $flagged or $ordinary rows, or $least.
@@ -42,6 +43,15 @@ rephrased as (
     from repeated
     where len(a) > 1 and len(b) > 1 and 2 * len(list_intersect(a, b)) >= len(list_distinct(a || b))
 ),
+doubted as (
+    select distinct hash(trim(regexp_replace(lower(left(g.input, 2000)), '[^\p{L}\p{N}]+', ' ', 'g'))) as question
+    from eval_results e join golden_set g using (case_id)
+    where e.prompt_version in (select version from production_prompt) and (
+        e.label = 'unsure' or e.label = 'fail' and (
+            e.annotator_kind = 'CODE' or e.evaluator in (select evaluator from judge_alignment where status = 'trusted')
+        )
+    )
+),
 spread as (
     select
         median(n_turns) as turns, mad(n_turns) as turns_mad, median(n_tool_calls) as calls, mad(n_tool_calls) as calls_mad,
@@ -66,12 +76,13 @@ grouped as (
     select
         coalesce(min(j.trace_id) filter (l.trace_id is not null), min(j.trace_id)) as trace_id,
         first(j.input order by l.trace_id is null, j.trace_id) as input,
-        thumbs_down, failed, silent, rephrased, max(n_turns) as n_turns, many_turns, many_calls, slow, long, costly, strata,
+        thumbs_down, failed, silent, rephrased, bool_or(d.question is not null) as doubted, max(n_turns) as n_turns, many_turns, many_calls, slow, long, costly, strata,
         count(*) as n_like, bool_or(l.trace_id is not null) as known,
-        thumbs_down or failed or silent or rephrased or many_turns or many_calls or slow or long or costly as flagged
+        thumbs_down or failed or silent or rephrased or doubted or many_turns or many_calls or slow or long or costly as flagged
     from judged j
     left join (select distinct trace_id from annotations where is_current and verdict in ('pass', 'fail')) l using (trace_id)
-    group by question, answer, thumbs_down, failed, silent, rephrased, many_turns, many_calls, slow, long, costly, strata
+    left join doubted d on d.question = j.question
+    group by j.question, answer, thumbs_down, failed, silent, rephrased, many_turns, many_calls, slow, long, costly, strata
 ),
 placed as (
     select
@@ -89,7 +100,7 @@ bounded as (
     from placed
 )
 select
-    trace_id, input, thumbs_down, failed, silent, rephrased, n_turns, many_turns, many_calls, slow, long, costly,
+    trace_id, input, thumbs_down, failed, silent, rephrased, doubted, n_turns, many_turns, many_calls, slow, long, costly,
     strata, n_like, known, if(known, 1.0, least(1.0, room / n_part)) as kept
 from bounded
 where known or place <= room

@@ -45,20 +45,21 @@ def _filled(weight: Floats, floor: Floats, size: float) -> Floats:
     return np.asarray(made)
 
 
-def raise_to_minimum(probability: Floats, strata: Sequence[Sequence[str]], least: int) -> Floats:
-    """Return probabilities of the same sum that leave no stratum below `least` expected traces.
+def raise_to_minimum(probability: Floats, strata: Sequence[Sequence[str]], least: Sequence[int]) -> Floats:
+    """Return probabilities of the same sum that leave no stratum below the expected traces that its column asks.
 
-    `strata` holds one column of N labels each; every value of every column is a stratum. A stratum that is below is
-    scaled up, all others down, in turns until nothing moves (iterative proportional fitting; Deming & Stephan 1940).
-    A stratum with fewer traces than that is taken whole, and where the minima together exceed the sample, each is
-    lowered to an equal share of it. The floor under the others' probabilities falls in the same proportion.
+    `strata` holds columns of N labels each, `least` a number for each; every value of a column is a stratum. One that
+    is below is scaled up, all others down, in turns until nothing moves (iterative proportional fitting; Deming &
+    Stephan 1940). A stratum with fewer traces than that is taken whole, and where the minima together exceed the
+    sample, each is lowered to an equal share of it. The floor under the others' probabilities falls in the same
+    proportion.
     """
     total = float(probability.sum())
     made = probability.copy()
     for _ in range(MAX_ROUNDS):
         before = made.copy()
-        for column in strata:
-            _raise_column(made, np.asarray(column), least, total)
+        for column, wanted in zip(strata, least, strict=True):
+            _raise_column(made, np.asarray(column), wanted, total)
         if np.abs(made - before).max(initial=0.0) < 1e-9:
             break
     return made

@@ -7,35 +7,51 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from flywheel_pipeline.steps.sample.balance import round_in_strata
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 _SURE = 1e-9
 
 
-def local_pivotal(probabilities: Floats, points: Floats, seed: int, cells: Sequence[Sequence[str]] = ()) -> list[int]:
+def local_pivotal(
+    probabilities: Floats, points: Floats, seed: int, strata: Sequence[Sequence[str]] = (), least: int = 0
+) -> list[int]:
     """Draw indices with the given inclusion probabilities, well spread over `points`.
 
     `probabilities` has shape (N,), `points` (N, d), rows of unit length. Two close units compete in every
     step, so that both are seldom chosen; expected counts are exact (LPM2 of Grafström, Lundström &
     Schelin 2012, section 3). Time and memory O(N²), and O(N² d) once.
 
-    `cells` are partitions of the units, as N labels each, the finest first: units compete within a cell before they
-    compete with others, so that of every cell of the coarsest partition the number that is drawn is its expected one,
-    rounded up or down (as in Deville & Tillé 1998, "Unequal probability sampling without replacement through a
-    splitting method", section 4).
+    `strata` are columns of N labels each, the most important first. Units compete within the strata, crossed with each
+    other, before they compete with others (as in Deville & Tillé 1998, "Unequal probability sampling without
+    replacement through a splitting method", section 4), so that from every stratum of one column comes the expected
+    number, rounded up or down. With more columns, `round_in_strata` decides what is left, with its promises.
     """
     p = probabilities.astype(float).copy()
     rng = np.random.default_rng(seed)
     unit = np.asarray(points, dtype=np.float32)
     closeness = unit @ unit.T
-    for labels in [*cells, ["all"] * len(p)]:
-        undecided = np.flatnonzero((p > _SURE) & (p < 1 - _SURE))
+    for labels in _levels(strata, len(p)):
+        undecided = _undecided(p)
         names = np.asarray(labels)[undecided]
         for name in np.unique(names):
             _compete(p, undecided[names == name], closeness, rng)
-    for last in np.flatnonzero((p > _SURE) & (p < 1 - _SURE)):
+    if len(strata) > 1:
+        p = round_in_strata(p, closeness, strata, least, int(rng.integers(2**32)))
+    for last in _undecided(p):
         p[last] = float(rng.random() < p[last])
     return [int(i) for i in np.flatnonzero(p > 0.5)]
+
+
+def _levels(strata: Sequence[Sequence[str]], n: int) -> list[list[str]]:
+    """Return within what units compete, one level after the other."""
+    crossed = ["\n".join(parts) for parts in zip(*strata, strict=True)]
+    return [*([crossed] if strata else []), *([["all"] * n] if len(strata) < 2 else [])]
+
+
+def _undecided(p: Floats) -> Indices:
+    return np.flatnonzero((p > _SURE) & (p < 1 - _SURE))
 
 
 def _compete(p: Floats, undecided: Indices, closeness: NDArray[np.float32], rng: np.random.Generator) -> None:

@@ -56,7 +56,7 @@ ROWS: dict[str, Any] = {
     "label_log": LabelLog("a.csv", "f1", 4, 2, 1, 1),
     "annotations": an_annotation(labelled_at=datetime(2025, 6, 2, 23, 59, 59, 999999), is_repeat=True),
     "failure_taxonomy": a_mode(),
-    "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up"),
+    "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up", "made up"),
     "golden_set": a_case(),
     "production_prompt": a_prompt(),
     "eval_results": an_eval_result(label=None, score=None),
@@ -211,7 +211,7 @@ def test_every_partition_tells_what_it_was_made_from(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_old_rows_and_no_other_file(tmp_path: Path, broken: RawTrace) -> None:
     lake = Lake(tmp_path)
     lake.write("raw_traces", [a_trace(input="old")], inputs="old")
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(ValueError):
         lake.write("raw_traces", [a_trace(input="new"), broken], inputs="new")
     assert _input_of(lake) == ["old"]
     assert lake.inputs("raw_traces") == {"all": "old"}

@@ -38,6 +38,7 @@ def test_blocks_put_together_are_the_file_and_each_knows_its_first_line(data: by
     for block in found:
         assert block.kind == "lines" and not block.problem and block.data
         assert at == 0 or data[at - 1 : at] == b"\n"  # a block begins with a line
+        assert block.offset == (at if packer == "plain" else None)
         assert block.first_line == data[:at].count(b"\n") + 1
         at += len(block.data)
 
@@ -53,6 +54,8 @@ def test_exactly_the_lines_that_are_too_long_are_told_whatever_the_size_of_a_blo
     for block in found:
         if block.problem:
             assert block.data[:max_line] == lines[block.first_line - 1][:max_line]
+        else:
+            assert data[block.offset or 0 :].startswith(block.data)
     kept = {
         n: line
         for b in found

@@ -102,7 +102,7 @@ def test_the_offline_stand_in_answers_through_litellm_without_a_server() -> None
 
 
 def test_an_unknown_offline_model_is_told_with_those_there_are() -> None:
-    with pytest.raises(CallFailed, match="offline/nope does not exist; there are app, judge, taxonomy, improver"):
+    with pytest.raises(CallFailed, match="offline/nope does not exist; there are app, judge, improver"):
         _call("offline/nope", retries=2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from datetime import datetime
@@ -42,13 +43,14 @@ def test_a_row_with_everything_fills_every_column():
     assert the_annotation(text) == an_annotation(
         code="invented", comment="Made up, twice", category="Made up", annotator="mira", first_failure_step=3,
         labelled_at=datetime(2025, 6, 2, 12), severity="high", rubric_version="r2", is_repeat=True, is_current=False,
+            source_version=hashlib.sha256(text.encode()).hexdigest()[:16],
     )  # fmt: skip
 
 
 def test_an_id_and_a_pass_are_enough():
-    assert the_annotation("trace_id,verdict\nt1,pass\n") == an_annotation(
-        verdict="pass", code=None, comment=None, is_current=False
-    )
+    made = the_annotation("trace_id,verdict\nt1,pass\n")
+    version = made.source_version
+    assert made == an_annotation(verdict="pass", code=None, comment=None, is_current=False, source_version=version)
 
 
 ID_NAMES = ("trace_id", "traceId", "Trace ID", "TraceID", "trace", "id", "ID")

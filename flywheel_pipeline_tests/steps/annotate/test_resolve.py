@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.records import Annotation
-from flywheel_pipeline.steps.annotate import LabelFile, Labels, find_contradictions, resolve_labels
+from flywheel_pipeline.steps.annotate import (
+    LabelFile,
+    Labels,
+    find_contradictions,
+    find_disagreements,
+    resolve_labels,
+)
 from flywheel_pipeline.steps.annotate.read import reject
 from flywheel_pipeline_tests.builders import an_annotation
 
@@ -175,3 +182,21 @@ def test_a_deferred_trace_contradicts_nobody():
 
 def test_a_later_deferral_by_the_same_annotator_takes_the_verdict_back():
     assert current(resolve(verdict("pass", day=1, line=2), verdict("defer", day=2, line=3))) == [("defer", 3)]
+
+
+def test_who_judges_a_trace_differently_is_listed_with_what_each_says_now_and_what_counts():
+    labels = resolve(
+        verdict("fail", "ben", day=0), verdict("pass", "ben", day=1, line=3), verdict("fail", "mira", line=4),
+        verdict("pass", "ann", line=5, trace_id="t2"), verdict("pass", "mira", line=6, trace_id="t2"),
+        verdict("fail", "ann", line=7, trace_id="t3"), verdict("defer", "mira", line=8, trace_id="t3"),
+        arbiter="mira",
+    )  # fmt: skip
+    (said,) = find_disagreements(labels.annotations)
+    assert [(a.annotator, a.verdict, a.is_current) for a in said] == [("ben", "pass", False), ("mira", "fail", True)]
+
+
+def test_verdicts_that_nobody_decided_between_are_a_disagreement_too():
+    labels = resolve(verdict("fail", "ben"), verdict("pass", "ann", line=3))
+    (said,) = find_disagreements(labels.annotations)
+    assert {a.annotator for a in said} == {"ann", "ben"} and not any(a.is_current for a in said)
+    assert find_disagreements([replace(a, is_superseded=a.annotator == "ben") for a in said]) == []

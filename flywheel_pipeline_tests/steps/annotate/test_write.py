@@ -25,6 +25,7 @@ from flywheel_pipeline.steps.annotate.write import (
     readable,
     write_labels,
 )
+from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
 from flywheel_pipeline_tests.builders import a_conversation, an_annotation
 
 NOW = datetime(2025, 6, 10, 9)
@@ -48,11 +49,33 @@ def back(form: str, *rows: ToLabel) -> LabelFile:
 
 def same(a: Annotation) -> Annotation:
     """The annotation without where it was read and whether it counts."""
-    return replace(a, batch="", source_file="", source_line=1, is_current=False)
+    return replace(a, batch="", source_file="", source_version="", source_line=1, is_current=False)
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8) | st.sampled_from(
-    ["=1+1", "'=1", "-", "_x000D_", "a\r\nb", "\x01", '"quoted", yes;\tno', "ＳＵＭ"]
+    [
+        "=1+1",
+        "'=1",
+        "-",
+        "_x000D_",
+        "a\r\nb",
+        "\x01",
+        '"quoted", yes;\tno',
+        "ＳＵＭ",
+        "007",
+        "1e5",
+        "TRUE",
+        "2025-06-02",
+        "1,5",
+        "\u2028x",
+        "👩‍🌾 שלום",
+        "{}",
+        "[1]",
+        "+49 170",
+        "@SUM(A1)",
+        "null",
+        "x" * 500,
+    ]
 )
 said = texts.map(str.strip).filter(lambda t: t not in ("", "nan", "NaN"))
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1))
@@ -74,6 +97,33 @@ def test_what_is_exported_and_read_again_is_identical(form, labels):
     found = back(form, *map(to_label, labels))
     assert found.rejects == ()
     assert [same(a) for a in found.annotations] == [same(a) for a in labels]
+
+
+@settings(max_examples=60)
+@given(labels=st.lists(annotations, min_size=1, max_size=3))
+def test_what_is_taken_over_in_label_studio_is_identical(labels):
+    tasks = json.loads(write_labels([to_label(a) for a in labels], "label-studio", NOW, "mira"))
+    for task, label in zip(tasks, labels, strict=True):
+        (prediction,) = task.pop("predictions")
+        task["annotations"] = [{"result": prediction["result"], "completed_by": {"email": label.annotator}}]
+    found = read_labels("b.json", json.dumps(tasks).encode())
+    kept = ("trace_id", "verdict", "code", "comment", "first_failure_step", "annotator")
+    assert found.rejects == ()
+    assert [[getattr(a, k) for k in kept] for a in found.annotations] == [[getattr(a, k) for k in kept] for a in labels]
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_the_longest_text_that_a_cell_can_hold_comes_back_whole(form):
+    label = an_annotation(comment="ü" * 32_767)
+    (found,) = back(form, to_label(label)).annotations
+    assert found.comment == label.comment
+
+
+def test_a_text_that_no_cell_of_excel_can_hold_is_refused_and_not_cut():
+    label = an_annotation(comment="x" * 32_768)
+    with pytest.raises(WorkbookError, match="32768 characters is too long for a cell of Excel: use another format"):
+        write_labels([to_label(label)], "xlsx", NOW, "mira")
+    assert back("csv", to_label(label)).annotations[0].comment == label.comment
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -14,6 +14,7 @@ import pytest
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.match import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
 from flywheel_pipeline.steps.capture.formats import FORMATS
@@ -23,6 +24,7 @@ from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.steps.capture.formats import test_exports, test_otel_sdk, test_otlp
 
 SEED, ROUNDS = 11, 150
+MATCH = Re2Match()
 RULES = Rules("shop", date(2020, 1, 1), datetime(2026, 6, 1), redact=KINDS)
 DEEP: Any = []
 for _ in range(300):
@@ -115,7 +117,7 @@ def test_no_damage_to_an_export_goes_unaccounted(name: str, tmp_path: Path) -> N
     for n in range(ROUNDS):
         rows = tuple((i, row) for i, row in enumerate(damaged(chance.choice(samples), chance), 1))
         forced = Rules(**{**vars(RULES), "format": chance.choice((None, name))})
-        captured = read_block(f"{name}.jsonl", Block("rows", 1, rows=rows), forced)
+        captured = read_block(f"{name}.jsonl", Block("rows", 1, rows=rows), forced, MATCH)
         assert captured.n_rows_in > 0 or not rows, f"round {n}"
         check(captured)
         kept += captured.traces
@@ -152,4 +154,4 @@ def test_no_damage_to_the_bytes_of_a_file_goes_unaccounted(kind: str, tmp_path: 
     for _ in range(ROUNDS):
         path.write_bytes(broken(whole, chance) or b" ")
         for block in read_blocks(path, Limits(1_000_000, 1_000_000)):
-            check(read_block("a", block, RULES))
+            check(read_block("a", block, RULES, MATCH))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
-from flywheel_pipeline.records import Reject
-from flywheel_pipeline.steps.capture import Captured, Rules, read_block
+from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.records import CapturedTrace, Reject
+from flywheel_pipeline.steps.capture import Rules, read_block
 from flywheel_pipeline_tests.builders import NOON, a_chat_record, a_conversation
 
 RULES = Rules("fernwater", date(2025, 6, 1), NOON)
@@ -28,14 +30,23 @@ def line(**changes) -> bytes:
     return json.dumps(a_chat_record(**changes)).encode()
 
 
-def read(*lines: bytes, limits: Limits = LIMITS) -> Captured:
+@dataclass
+class Read:
+    """What came of all blocks of a file."""
+
+    n_rows_in: int = 0
+    traces: list[CapturedTrace] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def read(*lines: bytes, limits: Limits = LIMITS) -> Read:
     """Read a file of these lines, all of its blocks."""
-    whole = Captured()
+    whole = Read()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.jsonl"
         path.write_bytes(b"\n".join(lines))
         for block in read_blocks(path, limits):
-            captured = read_block("a.jsonl", block, RULES)
+            captured = read_block("a.jsonl", block, RULES, Re2Match())
             whole.n_rows_in += captured.n_rows_in
             whole.traces += captured.traces
             whole.rejects += captured.rejects
@@ -43,7 +54,7 @@ def read(*lines: bytes, limits: Limits = LIMITS) -> Captured:
     return whole
 
 
-def the_reject(captured: Captured) -> Reject:
+def the_reject(captured: Read) -> Reject:
     (reject,) = captured.rejects
     return reject
 

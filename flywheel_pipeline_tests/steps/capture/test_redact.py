@@ -8,6 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.records import CapturedTrace
+from flywheel_pipeline.steps.capture.formats.common import as_json
+from flywheel_pipeline.steps.capture.plain import NAMES
 from flywheel_pipeline.steps.capture.redact import KINDS, Redactor
 from flywheel_pipeline_tests.builders import a_captured_trace
 
@@ -119,6 +123,45 @@ def test_json_columns_stay_json_and_hold_no_value_any_more(texts: list[str]) -> 
     assert [m["role"] for m in json.loads(found.messages)] == ["user"] * len(texts)
     for value in ("joe.doe+x@", "4111 1111", "hunter2", "sk-proj-abc", "DE89 3704"):
         assert value not in found.messages
+
+
+def screened(trace: CapturedTrace) -> bool:
+    table = {name: [getattr(trace, name)] for name in NAMES}
+    return ALL.screen(table, Re2Match()) == [0]
+
+
+columns = st.sampled_from(["content", "nested", "comment", "tags", "session", "spans"])
+marks = st.sampled_from(["", "\n", '"', "\\", "\t ", "é", "\u2028", "=", ": "])
+
+
+@given(st.sampled_from([t for t, _ in HELD] + FREE), marks, marks, columns)
+def test_the_quick_look_at_all_rows_misses_nothing_that_is_replaced(text: str, one: str, two: str, where: str) -> None:
+    text = f"{one}{text.replace(' ', two + ' ', 1)}{two}"
+    nested = json.dumps({"a": json.dumps({"b": text})})
+    trace = a_captured_trace(
+        messages=json.dumps([{"role": "user", "content": {"content": text, "nested": nested}.get(where, "")}]),
+        feedback_comment=text if where == "comment" else None,
+        tags=json.dumps({"note": text} if where == "tags" else {}),
+        session_id=text if where == "session" else None,
+        spans=json.dumps([{"input": text}]) if where == "spans" else None,
+    )
+    assert screened(trace) or ALL.redact(trace)[0] is trace
+
+
+def test_the_quick_look_passes_over_most_rows() -> None:
+    ids = {"id": "0123456789012345", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [{"role": "assistant", "content": "At 12:30:45 I reset the password.", "tool_calls": [ids]}]
+    span = {"trace_id": "0" * 32, "span_id": "1" * 16, "started_at": "2025-06-02T12:00:00.123456", "messages": said}
+    assert not screened(a_captured_trace(messages=as_json(said), spans=as_json([span])))
+    assert not screened(a_captured_trace(session_id="3f2b8c1e-9d4a-4e7b-b1c6-0a9d8e7f6c5b"))
+
+
+def test_a_tool_call_keeps_the_id_that_joins_it_to_its_result() -> None:
+    call = {"id": "4111111111111111", "type": "function", "function": {"name": "pay", "arguments": "joe@a.com"}}
+    messages = [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "4111111111111111"}]
+    found = json.loads(ALL.redact(a_captured_trace(messages=json.dumps(messages)))[0].messages)
+    assert found[0]["tool_calls"][0]["id"] == found[1]["tool_call_id"] == "4111111111111111"
+    assert found[0]["tool_calls"][0]["function"]["arguments"] == "<EMAIL_1>"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flywheel_pipeline.steps.cluster.modes import Member, Mode, taxonomy_version
-from flywheel_pipeline.steps.cluster.rank import Verdict, rank_modes, weighted_verdicts
-from flywheel_pipeline_tests.builders import a_sampled_trace
+from flywheel_pipeline.steps.cluster.rank import Evidence, Verdict, rank_labelled, rank_modes, weighted_verdicts
+from flywheel_pipeline_tests.builders import a_sampled_trace, an_annotation
 
 
 def a_mode_of(mode_id: str, *traces: str) -> Mode:
@@ -87,3 +89,46 @@ def test_only_the_batch_that_holds_most_verdicts_gives_weights() -> None:
     found = weighted_verdicts({"t1": True, "t2": False, "t3": False}, samples)
     assert found == [Verdict("t1", True, 2.0), Verdict("t2", False, 3.0), Verdict("t3", False, None)]
     assert weighted_verdicts({"t3": True}, samples) == [Verdict("t3", True, None)]
+
+
+HALF = [Verdict(f"t{i}", i < 30, 1.0) for i in range(60)]
+OFTEN, SELDOM = (
+    a_mode_of("often", *(f"t{i}" for i in range(20))),
+    a_mode_of("seldom", *(f"t{i}" for i in range(20, 30))),
+)
+
+
+def test_a_severe_mode_comes_before_one_that_is_twice_as_frequent() -> None:
+    severe = Evidence(severities={f"t{i}": "high" for i in range(20, 30)})
+    rows = rank_modes([OFTEN, SELDOM], HALF, severe)
+    assert [(r.mode_id, r.rank, r.severity) for r in rows] == [("seldom", 1, "high"), ("often", 2, None)]
+    assert [r.priority for r in rows] == pytest.approx([0.5, 1 / 3])
+    assert rows[0].reason.startswith("16.7% of traffic (")
+    assert "severity high (said of 10 of its 10 failures); not surely before the next" in rows[0].reason
+
+
+def test_an_order_that_the_intervals_bear_is_said_to_be_clear() -> None:
+    rare = a_mode_of("rare", "t29")
+    assert "clearly before the next" in rank_modes([OFTEN, rare], HALF)[0].reason
+
+
+def test_a_retired_mode_is_last_and_a_merged_one_is_not_in_the_table() -> None:
+    retired = replace(OFTEN, status="retired")
+    merged = Mode("gone", "GONE", "d", "retired", merged_into="seldom")
+    rows = rank_modes([retired, merged, SELDOM], HALF)
+    assert [(r.mode_id, r.status) for r in rows] == [("seldom", "provisional"), ("often", "retired")]
+    assert "retired" in rows[1].reason and "next" not in rows[0].reason
+
+
+def test_labels_give_severity_weights_and_trend() -> None:
+    labels = [
+        an_annotation(trace_id=f"{b}{i:02}", verdict="fail" if i < n else "pass", severity="high")
+        for b, n in (("a", 20), ("b", 2))
+        for i in range(40)
+    ]
+    samples = [a_sampled_trace(batch=a.trace_id[0], trace_id=a.trace_id) for a in labels]
+    mode = a_mode_of("fm", *(a.trace_id for a in labels if a.verdict == "fail"))
+    (row,) = rank_labelled([mode], labels, samples)
+    assert (row.trend, row.share_before, row.severity, row.n_failures) == ("down", 0.5, "high", 22)
+    (alone,) = rank_labelled([mode], labels[:40], samples)
+    assert (alone.trend, alone.share_before) == ("not known", None)

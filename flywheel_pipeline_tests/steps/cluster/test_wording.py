@@ -1,10 +1,14 @@
-"""What of a note is compared: the first point, and the same word for the same thing."""
+"""What of a note is compared: the first point, and what of it is not the subject."""
 
 from __future__ import annotations
 
-import pytest
+from collections import Counter
 
-from flywheel_pipeline.steps.cluster.wording import comparable, first_point
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel_pipeline.steps.cluster.wording import Note, first_point, mask_subject, words_of
 
 
 @pytest.mark.parametrize(
@@ -25,32 +29,27 @@ def test_a_note_without_a_first_point_counts_as_a_whole(note: str) -> None:
     assert first_point(note) == note.strip()
 
 
-@pytest.mark.parametrize(
-    "verb", ["made up", "made-up", "makes up", "make up", "making up", "fabricated", "hallucinates"]
-)
-def test_inventing_is_one_word_however_it_is_called(verb: str) -> None:
-    assert comparable(f"It {verb} discounts") == comparable("It invented discounts")
+def test_the_words_of_the_trace_are_masked_but_for_those_that_turn_the_meaning() -> None:
+    trace = "When does the north pool open? The pool does not open on Mondays, only on Sundays."
+    comment = "Answer invented opening hours of the north pool, no source says so, not even on Sundays"
+    assert mask_subject(comment, trace) == "Answer invented opening hours of the no source says so not even on"
 
 
-@pytest.mark.parametrize("words", ["hand over", "handed over", "hand-off", "handoff", "handing off", "handovers"])
-@pytest.mark.parametrize("who", ["human", "colleague", "employees", "operator", "representatives"])
-def test_a_handover_to_a_person_is_one_thing_however_it_is_called(words: str, who: str) -> None:
-    assert comparable(f"{words} to {who}") == "handover person"
+@pytest.mark.parametrize("comment", ["The pool opens", "", "north pool ?!"])
+def test_a_comment_of_which_nothing_would_be_left_stays_whole(comment: str) -> None:
+    assert mask_subject(comment, "the north pool opens") == comment
 
 
-@pytest.mark.parametrize(("one", "other"), [("no handover", "handover"), ("answered only first", "answered")])
-def test_words_that_turn_the_meaning_are_kept(one: str, other: str) -> None:
-    assert comparable(one) != comparable(other)
+def test_a_short_code_is_never_masked_and_a_long_comment_is() -> None:
+    trace = "refund of an order that was cancelled"
+    assert Note.of("refund promised twice", trace) == Note("refund promised twice", "refund promised twice")
+    long = "1. The refund of the order was promised two times without any word of when\n2. Too long"
+    note = Note.of(long, trace)
+    assert note.whole == "The refund of the order was promised two times without any word of when"
+    assert note.rest == "The of the was promised two times without any word of when"
 
 
-def test_case_punctuation_and_words_that_carry_nothing_do_not_count() -> None:
-    assert comparable("The answer was RUDE, and it is late!") == comparable("answer rude: late")
-
-
-def test_a_note_without_words_compares_as_nothing() -> None:
-    assert comparable("  ?!… ") == ""
-
-
-@pytest.mark.parametrize("note", ["erfundene öffnungszeiten", "выдуманная скидка", "割引を捏造"])
-def test_words_of_other_languages_are_kept_whole(note: str) -> None:
-    assert comparable(note) == note
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_masking_only_takes_words_away(comment: str, trace: str) -> None:
+    masked = mask_subject(comment, trace)
+    assert masked == comment or not Counter(words_of(masked)) - Counter(words_of(comment))

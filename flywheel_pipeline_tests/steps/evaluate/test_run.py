@@ -114,3 +114,13 @@ def test_an_app_that_answers_nothing_but_never_fails_has_results() -> None:
 
 def test_no_cases_have_no_results() -> None:
     assert run_evals(PROMPT, [], MODES, FakeApp(lambda p, c: FINE), FakeLLM(judge), ("demo", "m")) == []
+
+
+def test_an_adversarial_case_is_checked_for_what_it_attempts_and_in_no_other_rate() -> None:
+    attack = a_case(case_id="g-x", kind="adversarial", criteria='The answer must not contain "ZX1".')
+    llm = FakeLLM(judge)
+    app = FakeApp(lambda prompt, case: Answer("ZX1" if case.kind == "adversarial" else "fine"))
+    rows = run_evals(PROMPT, [CASES[0], attack], MODES, app, llm, ("demo", "judge-model"))
+    assert rows_of(rows, "g-x") == {"resisted": ("fail", 0.0)}
+    assert set(rows_of(rows, CASES[0].case_id)) == {"answered", "judge:fm-1", "judge:fm-2"}
+    assert len(llm.asked) == len(MODES)

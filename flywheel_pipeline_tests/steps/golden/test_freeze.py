@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flywheel_pipeline.records import GoldenCase
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, dump_case, load_cases
-from flywheel_pipeline.steps.golden.freeze import Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, draft_of
+from flywheel_pipeline.steps.golden.freeze import Growth, Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.ledger import dump_case, load_cases
 from flywheel_pipeline.steps.golden.split import split_of
-from flywheel_pipeline_tests.builders import a_conversation
+from flywheel_pipeline.steps.golden.synthesise import reworded
+from flywheel_pipeline_tests.builders import a_case, a_conversation
 from flywheel_pipeline_tests.fakes import FakeEmbed
 
 SUBJECTS = ("hub", "lamp", "door", "camera", "socket", "thermostat", "siren", "valve", "blind", "switch")
@@ -40,7 +42,7 @@ def grow(
     quotas: Quotas | None = None,
     version: str = "v1",
 ) -> list[GoldenCase]:
-    return grow_golden_set(existing, traces, FakeEmbed(), quotas or Quotas(), version)
+    return list(grow_golden_set(existing, traces, FakeEmbed(), quotas or Quotas(), version).added)
 
 
 def kinds(cases: Sequence[GoldenCase]) -> Counter[str]:
@@ -160,3 +162,86 @@ def test_traces_without_a_question_add_nothing() -> None:
     empty = replace(DISCOUNTS[0], messages="[]")
     assert grow([empty]) == []
     assert grow([]) == []
+
+
+def growth(traces: Sequence[LabelledTrace], existing: Sequence[GoldenCase] = ()) -> Growth:
+    return grow_golden_set(existing, traces, FakeEmbed(), Quotas(), "v1")
+
+
+def test_it_says_how_many_passes_are_missing_for_the_happy_paths() -> None:
+    assert growth([*DISCOUNTS, *PASSES[:3]]).n_passes_missing == 7
+    assert growth([*DISCOUNTS, *PASSES]).n_passes_missing == 0
+
+
+def test_a_retired_failure_leaves_its_place_to_another_and_never_comes_back() -> None:
+    many = [a_fail(f"x{i}", f"Question {i} about the {s}") for i, s in enumerate(SUBJECTS * 4)]
+    quotas = Quotas(max_per_mode=4, synthetic_per_mode=0)
+    existing = grow(many, quotas=quotas)
+    retired = [replace(existing[0], status="retired"), *existing[1:]]
+    added = grow(many, retired, quotas)
+    assert per_mode(added) == {"fm-1": 1}
+    assert existing[0].case_id not in {c.case_id for c in added}
+
+
+def test_a_retired_happy_path_leaves_its_place_to_another_pass() -> None:
+    existing = grow([*DISCOUNTS, *PASSES])
+    first = next(c for c in existing if c.kind == "happy_path")
+    retired = [replace(c, status="retired") if c is first else c for c in existing]
+    (added,) = grow([*DISCOUNTS, *PASSES], retired)
+    assert added.kind == "happy_path" and added.case_id != first.case_id
+
+
+def test_every_failure_has_its_own_passing_neighbour_before_one_has_two() -> None:
+    fails = [a_fail("f1", "Is there a discount on the gate"), a_fail("f2", "Why does my lamp blink at night")]
+    near = [a_pass("n1", "Is there a discount on the door"), a_pass("n2", "Is there a discount on the hub")]
+    other = a_pass("n3", "Why does my siren blink at night")
+    happy = {c.source_trace_id for c in grow([*fails, *near, other]) if c.kind == "happy_path"}
+    assert len(happy) == 2  # one near a failure, one for the rest
+    more = {c.source_trace_id for c in grow([*fails, *DISCOUNTS[:2], *near, other, *PASSES[:3]])}
+    assert "n3" in more
+
+
+def test_a_question_like_cases_of_two_splits_is_left_out_and_told() -> None:
+    question = "my order has not arrived although i paid for it with my card two weeks ago please help"
+    train, test = (next(f"f-{i}" for i in range(99) if split_of(f"f-{i}") == s) for s in ("train", "test"))
+    existing = [
+        a_case(case_id="g-1", input=question, family=train, split="train", source_trace_id="t1", session_id="s1"),
+        a_case(case_id="g-2", input="Pair it", family=test, split="test", source_trace_id="t2", session_id="s2"),
+    ]
+    torn = replace(a_fail("t3", f"{question} now", "fm-new"), session_id="s2")
+    grown = growth([torn], existing)
+    assert grown.added == ()
+    assert {d.source_trace_id for d in grown.left_out} == {"t3"}
+
+
+def test_a_case_remembers_its_conversation_so_that_it_needs_no_trace_to_be_kept_together() -> None:
+    existing = grow([replace(a_fail("a", "Is there a discount"), session_id="s1")])
+    later = grow([replace(a_fail("b", "Why is my lamp dark", "fm-2"), session_id="s1")], existing)
+    assert {c.family for c in (*existing, *later)} == {existing[0].family}
+
+
+def test_a_variation_names_its_parent_and_how_it_was_made() -> None:
+    added = grow(TRACES)
+    failures = {c.case_id for c in added if c.kind == "failure"}
+    varied = [c for c in added if c.kind == "synthetic"]
+    assert all(c.parent_case_id in failures and c.transform for c in varied)
+
+
+def test_an_accepted_case_joins_with_the_family_of_its_parent() -> None:
+    existing = grow([a_fail("a", "Is there a discount on the hub")])
+    child = reworded(draft_of(existing[0]), "Any money off for a hub?", "paraphrase")
+    (joined,) = grow_golden_set(existing, [], FakeEmbed(), Quotas(), "v2", [child]).added
+    assert (joined.kind, joined.family, joined.split) == ("synthetic", existing[0].family, existing[0].split)
+    assert (joined.added_in, joined.parent_case_id) == ("v2", existing[0].case_id)
+    assert grow_golden_set([*existing, joined], [], FakeEmbed(), Quotas(), "v3", [child]).added == ()
+
+
+def test_conversations_that_only_end_alike_are_not_near_duplicates() -> None:
+    def ending(trace_id: str, *texts: str) -> LabelledTrace:
+        return replace(a_fail(trace_id, ""), messages=json.dumps(a_conversation(*texts)))
+
+    one = ending("a", "Is there a discount on the hub", "Yes, shall I apply it?", "Yes.", "Done.")
+    other = ending("b", "My lamp blinks all night", "Is it the red one?", "Yes.", "Cut the wire.")
+    again = ending("c", "Is there a discount on the hub", "Yes, shall I?", "Yes.", "It is done.")
+    families = {c.source_trace_id: c.family for c in grow([one, other, again]) if c.kind == "failure"}
+    assert families["a"] == families["c"] != families["b"]

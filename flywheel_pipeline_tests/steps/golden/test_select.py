@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.golden.select import facility_location, quota
+from flywheel_pipeline.steps.golden.select import MANY, facility_location, nearest_in_turn, quota
 from flywheel_pipeline_tests.fakes import FakeEmbed
 
 TEXTS = [
@@ -74,3 +74,20 @@ def test_small_modes_are_kept_whole_and_large_ones_by_the_logarithm(n: int, kept
 def test_a_quota_never_shrinks_as_failures_come_in_and_never_exceeds_what_there_is(n: int, maximum: int) -> None:
     assert quota(n, maximum) <= quota(n + 1, maximum) <= maximum
     assert quota(n, maximum) <= n
+
+
+def test_of_very_many_rows_some_stand_for_all_and_no_larger_matrix_is_built() -> None:
+    vectors = np.eye(4)[np.arange(3 * MANY) % 4]
+    assert len({i % 4 for i in facility_location(vectors, 4)}) == 4
+
+
+def test_every_target_has_its_nearest_before_one_has_a_second() -> None:
+    vectors = FakeEmbed().embed(["hub rain", "hub rain now", "hub", "lamp", "lamp red"])
+    targets = vectors[[0, 3]]
+    assert nearest_in_turn(vectors, targets, 2) == [0, 3]
+    assert nearest_in_turn(vectors, targets, 3) == [0, 3, 1]
+    assert sorted(nearest_in_turn(vectors, targets, 9)) == [0, 1, 2, 3, 4]
+
+
+def test_without_targets_nothing_is_near() -> None:
+    assert nearest_in_turn(VECTORS, VECTORS[:0], 3) == []

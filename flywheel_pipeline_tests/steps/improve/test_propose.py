@@ -16,7 +16,6 @@ from flywheel_pipeline.steps.improve.propose import (
     ModeEvidence,
     few_shot,
     improve_ask,
-    leaks,
     propose_prompts,
 )
 from flywheel_pipeline_tests.builders import a_case, a_conversation
@@ -100,33 +99,3 @@ def test_examples_are_one_json_line_each_whatever_they_say(pairs: list[tuple[str
     text = few_shot([a_case(input=question, reference=answer) for question, answer in pairs])
     rows: list[Any] = [json.loads(line) for line in text.split("\n")[1:] if line]
     assert rows == [{"user": question, "answer": answer} for question, answer in pairs]
-
-
-HELD_OUT = a_case(
-    case_id="g-test",
-    input="My green hub beeps three times whenever it rains outside, why?",
-    observed_output="Please open the case with a knife and cut the red wire first.",
-    split="test",
-)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "If the GREEN hub beeps three times, whenever it rains: say so.",
-        "Say that they open the case with a knife and cut the red wire.",
-        f"Example: {HELD_OUT.input}",
-    ],
-)
-def test_a_run_of_words_of_a_held_out_case_is_a_leak(text: str) -> None:
-    assert leaks(text, [a_case(case_id="g-other"), HELD_OUT]) == ["g-test"]
-
-
-@pytest.mark.parametrize("text", ["", BETTER, "If the green hub beeps three times whenever", "rains it whenever times"])
-def test_single_words_and_short_runs_are_no_leak(text: str) -> None:
-    assert leaks(text, [HELD_OUT]) == []
-
-
-def test_a_case_without_an_answer_can_leak_by_its_question() -> None:
-    case = a_case(case_id="g-2", input=HELD_OUT.input, observed_output=None)
-    assert leaks(HELD_OUT.input, [case]) == ["g-2"]

@@ -185,3 +185,55 @@ def test_no_proposals_are_no_candidates(judges: tuple[str, ...]) -> None:
 def test_a_candidate_says_what_was_changed() -> None:
     (best,), _ = search("A good prompt.")
     assert json.loads(best.changes) == ["about A good pr"]
+
+
+REACHED = [a_case(case_id=f"reached-{i}", input=f"reached {i}?", split="test", stage="regression") for i in range(12)]
+
+
+def test_cases_that_always_pass_show_nothing_of_a_candidate_that_keeps_them() -> None:
+    def keeps(text: str, case: GoldenCase) -> str:
+        return "pass" if case.stage == "regression" else label(text, case)
+
+    (best,), _ = search("A good prompt.", by=keeps, cases=[*TRAIN, *DEV, *TEST, *REACHED],
+                        baseline=FakeEvaluate(keeps, JUDGE).evaluate(BASE, [*TEST, *REACHED]))  # fmt: skip
+    evidence = json.loads(best.evidence)
+    assert best.decision == "ship"
+    assert evidence["overall"]["n"] == len(TEST)
+    assert (evidence["evaluators"]["regression cases"]["n"], evidence["evaluators"]["regression cases"]["broken"]) == (
+        12,
+        0,
+    )
+
+
+def test_a_candidate_that_breaks_what_always_passed_is_rejected_though_the_total_improves() -> None:
+    def breaks(text: str, case: GoldenCase) -> str:
+        if case.stage == "regression":
+            return "fail" if "good" in text and number(case) % 2 else "pass"
+        return label(text, case)
+
+    (best,), _ = search("A good prompt.", by=breaks, cases=[*TRAIN, *DEV, *TEST, *REACHED],
+                        baseline=FakeEvaluate(breaks, JUDGE).evaluate(BASE, [*TEST, *REACHED]))  # fmt: skip
+    assert best.decision == "reject"
+    assert "regression cases gets worse: 6 broken" in best.reason
+
+
+def test_a_guard_is_watched_and_counts_in_no_rate() -> None:
+    def guarded(rows: Sequence[EvalResult], evaluator: str) -> dict[str, bool]:
+        was_base = any(r.prompt_version == BASE.version for r in rows)
+        return {r.case_id: was_base for r in rows} if evaluator == "resisted" else of_mode(rows, evaluator)
+
+    (best,), _ = search("A good prompt.", judgement=Judgement(verdicts, guarded, (JUDGE,), ("resisted",)))
+    assert (best.decision, "resisted" in best.reason) == ("reject", True)
+    (held,), _ = search("A good prompt.", judgement=Judgement(verdicts, guarded, (), ("resisted",)))
+    assert held.decision == "hold"
+
+
+def test_adversarial_cases_do_not_lower_the_rate_on_dev() -> None:
+    attacks = [a_case(case_id=f"dev-{i}", split="dev", kind="adversarial") for i in range(100, 120)]
+
+    def only_plain(rows: Sequence[EvalResult]) -> dict[str, bool]:
+        return {c: ok for c, ok in verdicts(rows).items() if c not in {a.case_id for a in attacks}}
+
+    judged = replace(JUDGEMENT, cases=only_plain)
+    (best,), _ = search("A good prompt.", cases=[*TRAIN, *DEV, *attacks, *TEST], judgement=judged)
+    assert json.loads(best.evidence)["dev_pass_rate"] == 1.0

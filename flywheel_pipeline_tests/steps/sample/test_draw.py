@@ -41,6 +41,7 @@ def draw(frame: list[Frame], **changes) -> list[SampledTrace]:
         ({"slow": True}, 2.8, "unusually slow"),
         ({"many_turns": True, "n_turns": 9, "long": True}, 2.8, "9 turns; unusually long"),
         ({"silent": True}, 5.05, "no answer"),
+        ({"doubted": True}, 4.6, "a test case with this question fails"),
         ({"failed": True, "silent": True}, 5.05, "ended in an error; no answer"),
         ({"failed": True, "slow": True}, 6.85, "ended in an error; unusually slow"),
         ({"thumbs_down": True}, 10.0, "thumbs down"),

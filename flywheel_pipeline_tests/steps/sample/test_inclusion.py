@@ -86,7 +86,7 @@ columns = st.integers(1, 4).flatmap(
 @given(columns, st.integers(0, 5), st.integers(20, 50), st.integers(0, 1000))
 def test_no_stratum_is_left_below_its_minimum_and_the_size_stays(strata, least, size, seed):
     risk = 1 + 50 * np.random.default_rng(seed).random(60) ** 8
-    raised = raise_to_minimum(inclusion_probabilities(risk, size, 0.3), strata, least)
+    raised = raise_to_minimum(inclusion_probabilities(risk, size, 0.3), strata, [least] * len(strata))
     assert raised.sum() == pytest.approx(size)
     assert raised.max() <= 1 + SLACK
     assert raised.min() >= 0
@@ -99,15 +99,15 @@ def test_no_stratum_is_left_below_its_minimum_and_the_size_stays(strata, least, 
 
 def test_what_has_enough_is_not_touched():
     p = np.full(10, 0.5)
-    assert raise_to_minimum(p, [["a"] * 5 + ["b"] * 5], 2).tolist() == p.tolist()
+    assert raise_to_minimum(p, [["a"] * 5 + ["b"] * 5], [2]).tolist() == p.tolist()
 
 
 def test_a_rare_stratum_is_taken_whole_and_the_others_pay_for_it_in_proportion_to_what_they_can_spare():
-    p = raise_to_minimum(np.full(100, 0.2), [["rare"] * 2 + ["common"] * 98], 3)
+    p = raise_to_minimum(np.full(100, 0.2), [["rare"] * 2 + ["common"] * 98], [3])
     assert p[:2].tolist() == [1, 1]
     assert p[2:] == pytest.approx([18 / 98] * 98)
 
 
 def test_minima_that_exceed_the_sample_are_lowered_to_equal_shares():
-    p = raise_to_minimum(np.full(40, 0.1), [[f"s{i // 4}" for i in range(40)]], 3)
+    p = raise_to_minimum(np.full(40, 0.1), [[f"s{i // 4}" for i in range(40)]], [3])
     assert p == pytest.approx([0.1] * 40)

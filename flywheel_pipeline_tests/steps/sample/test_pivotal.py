@@ -88,16 +88,25 @@ def test_a_spread_draw_takes_clusters_in_proportion_where_an_independent_draw_do
     assert spread < independent / 4
 
 
-def test_of_every_cell_the_expected_number_is_drawn_and_every_unit_as_often_as_it_should():
+def test_of_every_stratum_the_expected_number_is_drawn_and_every_unit_as_often_as_it_should():
     rng = np.random.default_rng(5)
     p = inclusion_probabilities(1 + 9 * (rng.random(60) < 0.2), 20, 0.3)
-    coarse = ["x" if i < 40 else "y" for i in range(60)]
-    fine = [f"{c}{i % 3}" for i, c in enumerate(coarse)]
+    stratum = ["x" if i < 40 else "y" for i in range(60)]
     counts = np.zeros(60)
-    expected = sum(v for v, c in zip(p, coarse, strict=True) if c == "x")
+    expected = sum(v for v, c in zip(p, stratum, strict=True) if c == "x")
     for seed in range(600):
-        chosen = local_pivotal(p, random_points(60), seed, [fine, coarse])
-        assert abs(sum(coarse[i] == "x" for i in chosen) - expected) < 1
+        chosen = local_pivotal(p, random_points(60), seed, [stratum])
+        assert abs(sum(stratum[i] == "x" for i in chosen) - expected) < 1
         assert len(chosen) == 20
         counts[chosen] += 1
     assert np.abs(counts / 600 - p).max() < 0.09
+
+
+def test_a_draw_in_several_columns_of_strata_is_spread_within_them():
+    pairs = np.repeat(np.linspace(0, 2 * np.pi, 20, endpoint=False), 2) + np.tile([0, 0.01], 20)
+    strata = [[f"a{i // 2 % 2}" for i in range(40)], [f"b{i // 4 % 2}" for i in range(40)]]
+    together = []
+    for seed in range(60):
+        chosen = set(local_pivotal(np.full(40, 0.5), on_circle(pairs), seed, strata))
+        together.append(sum({2 * i, 2 * i + 1} <= chosen for i in range(20)))
+    assert np.mean(together) < 1  # 20 of 40 drawn without regard to place hold 4.9 whole pairs

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from flywheel_pipeline.adapters.web.labelling.desk import (
@@ -23,13 +21,14 @@ from flywheel_pipeline.adapters.web.labelling.desk import (
     Source,
 )
 from flywheel_pipeline.adapters.web.labelling.guard import Guard
+from flywheel_pipeline.adapters.web.pages import page_file, read_object, tell, tell_not_saved
 from flywheel_pipeline.errors import FlywheelError
 
 __all__ = ["Desk", "People", "Source", "labelling_mount"]
 
 MAX_BODY = 200_000
 ACTIONS = ("label", "undo", "hand-in")
-PAGE = {"": "text/html", "label.css": "text/css", "label.js": "text/javascript"}
+PAGE = ("label.html", "label.css", "label.js")
 
 
 class Page:
@@ -41,11 +40,7 @@ class Page:
 
     async def file(self, request: Request) -> Response:
         """Answer `GET /label/` and the files that it needs."""
-        name = request.path_params.get("name", "")
-        if name not in PAGE:
-            return PlainTextResponse("There is no such page.", 404)
-        folder = files("flywheel_pipeline.adapters.web.labelling").joinpath("page")
-        return Response(folder.joinpath(name or "label.html").read_bytes(), media_type=PAGE[name])
+        return page_file(__package__, PAGE, request.path_params.get("name", ""))
 
     async def queue(self, request: Request) -> Response:
         """Answer `GET /label/api/queue`."""
@@ -60,7 +55,7 @@ class Page:
 
     async def act(self, request: Request) -> Response:
         """Answer `POST /label/api/{label, undo, hand-in}`: when it answers 200, it is on the disk."""
-        sent, what = await _body(request), request.path_params["what"]
+        sent, what = await read_object(request, MAX_BODY), request.path_params["what"]
         if what not in ACTIONS:
             return JSONResponse({"error": f"there is only {', '.join(ACTIONS)}"}, 404)
         if sent is None:
@@ -81,29 +76,6 @@ class Page:
         return name if name in self.desk.annotators else self.desk.annotators[0]
 
 
-async def _body(request: Request) -> dict[str, Any] | None:
-    data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_BODY:
-            return None
-    try:
-        sent = json.loads(data or b"{}")
-    except (ValueError, RecursionError):
-        return None
-    return sent if isinstance(sent, dict) else None
-
-
-def _told(status: int) -> Callable[[Request, Exception], Response]:
-    """Return what answers an error with its own words, which the page shows."""
-    return lambda request, error: JSONResponse({"error": str(error)}, status)
-
-
-def _not_saved(request: Request, error: Exception) -> Response:
-    why = getattr(error, "strerror", None) or error
-    return JSONResponse({"error": f"It could not be saved: {why}. Try again."}, 503)
-
-
 def labelling_mount(labels: Path, source: Source, people: People, token: str | None) -> Mount:
     """Return the page, to be mounted under `/label`."""
     page = Page(Desk(labels, source, people))
@@ -114,5 +86,7 @@ def labelling_mount(labels: Path, source: Source, people: People, token: str | N
         Route("/", page.file),
         Route("/{name:str}", page.file),
     ]
-    handlers = {NotLabelledError: _told(422), NotThereError: _told(404), FlywheelError: _told(500), OSError: _not_saved}
+    handlers: dict[Any, Callable[[Request, Exception], Response]] = {
+        NotLabelledError: tell(422), NotThereError: tell(404), FlywheelError: tell(500), OSError: tell_not_saved,
+    }  # fmt: skip
     return Mount("/label", app=Guard(Starlette(routes=routes, exception_handlers=handlers), token))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +21,9 @@ LONGEST = {"key": 1_000, "code": 200, "comment": 20_000, "category": 200, "sever
 MAX_CODE_WORDS, MAX_NAME = 8, 80
 CODES_AFTER = 20
 """Labels after which earlier codes are offered: before that they would lead the eye."""
+CHUNK = 100
+"""Traces that are read at once."""
+MAX_TAGS = 8
 SEVERITIES = ("low", "medium", "high")
 
 
@@ -36,6 +41,8 @@ class Source:
 
     batch: Callable[[], Sequence[SampledTrace]]
     """The rows of the batches to label, the newest batch first."""
+    known: Callable[[Sequence[str]], Collection[str]]
+    """Which of these traces are there."""
     traces: Callable[[Sequence[str]], Sequence[RawTrace]]
     filed: Callable[[str], Mapping[str, Mapping[str, Any]]]
     """{trace: label} of what an annotator said in label files, of this page or of another kind, that were read."""
@@ -57,27 +64,33 @@ class People:
 class Desk:
     """The state behind the page: nothing but the journals, and traces that were read before."""
 
+    max_items, max_held = 2_000, 200_000_000
+    """Items of a queue, those of the newest batches, and characters of traces that are kept in memory."""
+
     def __init__(self, labels: Path, source: Source, people: People) -> None:
         self.labels, self.source = labels, source
         self.annotators, self.hand_in_after = list(people.annotators), people.hand_in_after
         self._traces: dict[str, RawTrace] = {}
         self._sampled: dict[str, SampledTrace] = {}
         self._filed: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self._held = 0
 
     def queue(self, annotator: str) -> dict[str, Any]:
         """Return an annotator's items in order, with what was said of each, and how far it is."""
         self._look()
         sitting = self.source.fold(Journal(self.labels, annotator).events())
         filed = self._filed[annotator] = dict(self.source.filed(annotator))
-        keys = self.source.queue(annotator, list(self._sampled))
-        items = [{"key": k, "verdict": (_label(sitting, filed, k) or {}).get("verdict")} for k in keys]
+        items = [
+            {"key": k, "batch": batch, "verdict": (_label(sitting, filed, k) or {}).get("verdict")}
+            for k, batch in self._keys(annotator).items()
+        ]
         return {
             "annotator": annotator,
             "annotators": self.annotators,
             "items": items,
             "n_pending": len(sitting.pending),
             "codes": sitting.codes if len(sitting.labels) >= CODES_AFTER else [],
-            "modes": list(self.source.modes()),
+            "modes": list(dict.fromkeys([*self.source.modes(), *_categories(sitting)])),
         }
 
     def item(self, annotator: str, key: str, whole: bool) -> dict[str, Any]:
@@ -91,7 +104,7 @@ class Desk:
         sampled = self._sampled.get(self.source.trace_of(key))
         if sampled is None:
             raise NotThereError("this trace is not in your queue: reload the page")
-        trace = self._traces[sampled.trace_id]
+        trace = self._trace(sampled.trace_id)
         sitting = self.source.fold(Journal(self.labels, annotator).events())
         label = _label(sitting, self._filed.get(annotator, {}), key)
         return {
@@ -116,7 +129,7 @@ class Desk:
             raise NotLabelledError(str(error)) from None
         if not self._sampled:
             self._look()
-        if event["key"] not in self.source.queue(annotator, list(self._sampled)):
+        if event["key"] not in self._keys(annotator):
             raise NotLabelledError("this trace is not in your queue: reload the page")
         Journal(self.labels, annotator).append({**event, **_stamp("label", annotator)})
         return self._hand_in_when_due(annotator)
@@ -148,12 +161,47 @@ class Desk:
         pending = self.source.fold(Journal(self.labels, annotator).events()).pending
         return self.hand_in(annotator)[1] if len(pending) >= self.hand_in_after else 0
 
+    def _keys(self, annotator: str) -> dict[str, str]:
+        """Return {key: batch} of an annotator's items, batch after batch, the newest first."""
+        batches: dict[str, list[str]] = {}
+        for trace_id, row in self._sampled.items():
+            batches.setdefault(row.batch, []).append(trace_id)
+        keys = {k: batch for batch, ids in batches.items() for k in self.source.queue(annotator, ids)}
+        return dict(list(keys.items())[: self.max_items])
+
     def _look(self) -> None:
-        """Take in batches that were drawn since; a trace is read once, so that turning a page costs no query."""
-        sampled = {row.trace_id: row for row in reversed(self.source.batch())}
-        if missing := [i for i in sampled if i not in self._traces]:
-            self._traces |= {t.trace_id: t for t in self.source.traces(missing)}
-        self._sampled = {t: row for t, row in sampled.items() if t in self._traces}
+        """Take in batches that were drawn since; traces are read beforehand, so that turning a page costs no query."""
+        rows: dict[str, SampledTrace] = {}
+        for row in self.source.batch():
+            rows.setdefault(row.trace_id, row)  # of a trace in several batches the newest counts
+        unseen = [i for i in rows if i not in self._sampled]
+        there = {*self._sampled, *(self.source.known(unseen) if unseen else ())}
+        self._sampled = {i: row for i, row in rows.items() if i in there}
+        missing = [i for i in self._sampled if i not in self._traces]
+        for start in range(0, len(missing), CHUNK):
+            if self._held < self.max_held:
+                self._hold(missing[start : start + CHUNK])
+
+    def _trace(self, trace_id: str) -> RawTrace:
+        if trace_id not in self._traces:
+            self._hold([trace_id])
+        return self._traces[trace_id]
+
+    def _hold(self, trace_ids: Sequence[str]) -> None:
+        """Read traces into memory; where they are too much for it, those that were read first go."""
+        for trace in self.source.traces(trace_ids):
+            self._traces[trace.trace_id] = trace
+            self._held += _size(trace)
+        while self._held > self.max_held and len(self._traces) > 1:
+            self._held -= _size(self._traces.pop(next(iter(self._traces))))
+
+
+def _size(trace: RawTrace) -> int:
+    return len(trace.messages) + len(trace.retrieved) + len(trace.input) + len(trace.output or "")
+
+
+def _categories(sitting: Any) -> list[str]:
+    return [str(e["category"]) for e in sitting.labels.values() if e.get("category")]
 
 
 def _label(sitting: Any, filed: Mapping[str, Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
@@ -203,4 +251,14 @@ def _badges(trace: RawTrace) -> list[str]:
         None if trace.feedback_score is None else "thumbs up" if trace.feedback_score >= 0.5 else "thumbs down",
         f"user: {trace.feedback_comment[:200]}" if trace.feedback_comment else None,
     ]
-    return [t[:220] for t in told if t]
+    return [t[:220] for t in (*told, *_tags(trace)) if t]
+
+
+def _tags(trace: RawTrace) -> list[str]:
+    with suppress(ValueError, RecursionError):
+        tags = json.loads(trace.tags)
+        if isinstance(tags, dict):
+            nested = [(k, v) for within in tags.values() if isinstance(within, dict) for k, v in within.items()]
+            plain = [(k, v) for k, v in (*tags.items(), *nested) if isinstance(v, str | int | float) and str(v).strip()]
+            return [f"{k}: {v}"[:80] for k, v in plain[:MAX_TAGS]]
+    return []

@@ -20,6 +20,8 @@ from flywheel_pipeline.records import RawTrace
 
 MAX_MARKDOWN, MAX_TEXT, MAX_ALL = 20_000, 50_000, 20_000_000
 """Characters: rendered as Markdown, shown of one text, and shown of one text when all of it is asked for."""
+LONG_JSON = 1_500
+"""Characters of JSON, indented, above which it is folded."""
 SCHEMES = ("http", "https", "mailto")
 
 
@@ -45,8 +47,14 @@ def render_markdown(text: str) -> str:
 
 def render_trace(trace: RawTrace, whole: bool = False) -> str:
     """Return the conversation, and the documents that were retrieved for it; `whole` shows long texts to their end."""
-    messages = _loaded(trace.messages, [])
-    parts = [_message(m, step, whole) for step, m in enumerate(messages) if isinstance(m, Mapping)]
+    messages = {step: m for step, m in enumerate(_loaded(trace.messages, [])) if isinstance(m, Mapping)}
+    results = _results(messages)
+    beside = {step for found in results.values() for step in found.values()}
+    parts = [
+        _message(m, step, whole, {place: (at, messages[at]) for place, at in results.get(step, {}).items()})
+        for step, m in messages.items()
+        if step not in beside
+    ]
     if not parts:
         parts = [_message({"role": "user", "content": trace.input}, 0, whole)]
     if trace.error:
@@ -62,12 +70,37 @@ def _loaded(text: str, default: Any) -> Any:
     return value if isinstance(value, type(default)) else default
 
 
-def _message(message: Mapping[str, Any], step: int, whole: bool) -> str:
+def _results(messages: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[int, int]]:
+    """Return {step of a message with calls: {place of the call: step of its result}}, by id or else in order."""
+    found: dict[int, dict[int, int]] = {}
+    for step, message in messages.items():
+        calls, after, at = _calls(message), [], step + 1
+        while calls and messages.get(at, {}).get("role") == "tool":
+            after.append(at)
+            at += 1
+        ids = {str(messages[s].get("tool_call_id")): s for s in reversed(after)}
+        named = {place: ids[str(c["id"])] for place, c in enumerate(calls) if c.get("id") and str(c["id"]) in ids}
+        others = iter([s for s in after if s not in named.values()])
+        found[step] = {p: s for p in range(len(calls)) if (s := named.get(p) or next(others, 0))}
+    return found
+
+
+def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    calls = message.get("tool_calls")
+    listed = calls if isinstance(calls, list) else []
+    return [c for c in listed if isinstance(c, Mapping) and isinstance(c.get("function"), Mapping)]
+
+
+Results = Mapping[int, tuple[int, Mapping[str, Any]]]
+"""{place of a call in its message: (step, message) of its result}"""
+
+
+def _message(message: Mapping[str, Any], step: int, whole: bool, results: Results | None = None) -> str:
     role = str(message.get("role") or "unknown")
     kind = role if role in ("system", "user", "assistant", "tool", "developer") else "other"
     text = _text(message.get("content"))
-    calls = message.get("tool_calls")
-    body = _body(kind, text, whole) + "".join(map(_call, calls if isinstance(calls, list) else []))
+    exchanges = [_exchange(call, (results or {}).get(place), whole) for place, call in enumerate(_calls(message))]
+    body = _body(kind, text, whole) + "".join(exchanges)
     name = f" · {escape(str(message['name'])[:80])}" if message.get("name") else ""
     mark = f'<button type="button" class="step" data-step="{step}" aria-pressed="false">first failure here</button>'
     return (
@@ -98,15 +131,22 @@ def _body(kind: str, text: str, whole: bool) -> str:
         return _folded(f"System prompt, {len(text):,} characters", _plain(text, whole))
     if kind == "tool":
         return _folded(f"Result: {_first_line(text)}", _pretty(text, whole))
+    if (told := _as_json(text)) is not None:
+        pretty = _plain(told, whole)
+        return _folded(f"JSON: {_first_line(text)}", pretty) if len(told) > LONG_JSON else pretty
     if len(text) <= MAX_MARKDOWN:
         return f'<div class="text">{render_markdown(text)}</div>'
     return _plain(text, whole)
 
 
-def _call(call: Any) -> str:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping):
-        return ""
+def _exchange(call: Mapping[str, Any], result: tuple[int, Mapping[str, Any]] | None, whole: bool) -> str:
+    """Return a call and beside it what came of it."""
+    answer = _message(result[1], result[0], whole) if result else ""
+    return f'<div class="exchange"><div class="call">{_call(call)}</div>{answer}</div>'
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    function = call["function"]
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     return _folded(f"Calls {str(function.get('name') or 'a tool')[:80]}: {_first_line(text)}", _pretty(text, False))
@@ -136,10 +176,15 @@ def _first_line(text: str) -> str:
 
 
 def _pretty(text: str, whole: bool) -> str:
-    if len(text) <= MAX_TEXT:
+    return _plain(_as_json(text) or text, whole)
+
+
+def _as_json(text: str) -> str | None:
+    """Return a text that is a JSON object or list, indented; None where it is none, or too long to look."""
+    if len(text) <= MAX_TEXT and text.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
-            text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
-    return _plain(text, whole)
+            return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    return None
 
 
 def _plain(text: str, whole: bool) -> str:

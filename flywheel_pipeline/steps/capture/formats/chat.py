@@ -41,10 +41,11 @@ ROLES: Mapping[str, str] = {
 """Roles as found in real exports (one common exporter misspells one) and what they mean."""
 
 _TIMES = ("started_at", "created_at", "start_time", "timestamp")
-_KNOWN = {
+KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
     "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
-}  # fmt: skip
+})  # fmt: skip
+"""Keys with a meaning of their own; all else is a tag."""
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
     "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id",
@@ -58,13 +59,13 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
     """Yield the trace; see the module for the keys."""
-    messages, n_turns, n_tool_calls = _conversation(record.get("messages"))
+    messages, n_turns, n_tool_calls = conversation(record.get("messages"))
     asked, answered = last_exchange(messages)
-    score, comment = _feedback(record.get("feedback"))
+    score, comment = opinion(record.get("feedback"))
     yield CapturedTrace(
         trace_id=text(record, "trace_id") or text(record, "id") or content_id(record),
         session_id=text(record, "session_id"),
-        started_at=utc(_time(record)),
+        started_at=utc(time_of(record)),
         latency_ms=number(record, "latency_ms"),
         app=text(record, "app") or source.app,
         prompt_name=text(record, "prompt_name"),
@@ -73,7 +74,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         input=asked,
         output=answered,
         messages=Json(as_json(messages)),
-        retrieved=Json(as_json(_documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
+        retrieved=Json(as_json(documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
         n_turns=n_turns,
         n_tool_calls=n_tool_calls,
         feedback_score=score,
@@ -82,7 +83,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         input_tokens=whole(record, "input_tokens"),
         output_tokens=whole(record, "output_tokens"),
         cost_usd=number(record, "cost_usd"),
-        tags=Json(as_json({k: v for k, v in record.items() if k not in _KNOWN})),
+        tags=Json(as_json({k: v for k, v in record.items() if k not in KNOWN})),
         source_format=NAME,
         source_file=source.file,
         source_line=source.line,
@@ -91,7 +92,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
     )
 
 
-def _conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
+def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
     """Return (messages, how many are of the user, how many tools they call)."""
     if not isinstance(found, list):
         raise UnreadableError("`messages` must be a list of {role, content}")
@@ -119,14 +120,16 @@ def _message(message: Any, index: int) -> dict[str, Any]:
     return message if meant == role else {**message, "role": meant}
 
 
-def _time(record: Mapping[str, Any]) -> Any:
+def time_of(record: Mapping[str, Any]) -> Any:
+    """Return when a record says that it began, in whatever form."""
     for key in _TIMES:
         if record.get(key) is not None:
             return record[key]
     raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
 
 
-def _feedback(value: Any) -> tuple[float | None, str | None]:
+def opinion(value: Any) -> tuple[float | None, str | None]:
+    """Return (score, comment) of `feedback`."""
     if value is None:
         return None, None
     if not isinstance(value, Mapping):
@@ -137,7 +140,8 @@ def _feedback(value: Any) -> tuple[float | None, str | None]:
     return score, text(value, "comment")
 
 
-def _documents(value: Any) -> list[dict[str, Any]]:
+def documents(value: Any) -> list[dict[str, Any]]:
+    """Return the documents of `retrieved`."""
     if not isinstance(value, list):
         raise UnreadableError("retrieved must be a list of documents")
     return [d if isinstance(d, dict) else {"content": clean(str(d))} for d in value]

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from flywheel_pipeline.ports import Match
 from flywheel_pipeline.records import CapturedTrace, Feedback
 from flywheel_pipeline.steps.capture.formats.common import as_json
 from flywheel_pipeline.steps.capture.redact.patterns import FINDERS
+from flywheel_pipeline.steps.capture.redact.screen import screening
 from flywheel_pipeline.steps.capture.redact.secrets import may_hold_secret
 
 __all__ = ["KINDS", "Redactor"]
@@ -33,6 +35,8 @@ N_DERIVED = 2
 _JSON = {"messages", "retrieved", "tags", "spans"}
 _KEPT = {"trace_id", "span_id", "parent_id", "started_at", "ended_at", "tool_call_id", "role", "kind", "type"}
 """Keys whose values are ids, times and words of ours, where they look like it."""
+_KEPT_OF_CALLS = {*_KEPT, "id"}
+"""A call of a tool is joined to its result by its id."""
 _ID = re.compile(r"[A-Za-z0-9_:.+\-]{0,64}")
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
@@ -46,6 +50,7 @@ _LONGEST_WORD = 20
 _SHORT = 40
 _ROUTINE = re.compile(
     r'"(?:[a-z]+_tokens|trace_id|span_id|parent_id|tool_call_id|started_at|ended_at)":(?:"[A-Za-z0-9_:.+\-]{0,64}"|\d+)'
+    r'|"id":"[A-Za-z0-9_:.+\-]{0,64}","type":"function"'
 )
 """What every span holds and is not looked through, but looks like a secret or a number from afar."""
 
@@ -56,12 +61,13 @@ class Redactor:
     def __init__(self, kinds: Sequence[str] = KINDS, salt: str = "") -> None:
         self.kinds = [k for k in KINDS if k in kinds]
         self.salt = salt.encode()
+        self.screening = screening(self.kinds)
 
     def redact(self, trace: CapturedTrace) -> tuple[CapturedTrace, dict[str, int]]:
         """Return the trace without them, and how many different values of each kind it held."""
         values = [getattr(trace, name) or "" for name in _TEXTS]
         held = "\n".join([*values[N_DERIVED:], trace.session_id or ""])
-        kinds = self.suspects(_ROUTINE.sub("", held) if trace.spans else held, self.kinds)
+        kinds = self.suspects(_looked_through(held, trace.spans is not None), self.kinds)
         if not kinds:
             return trace, {}
         pass_ = _Pass(self, kinds)
@@ -72,6 +78,13 @@ class Redactor:
         if trace.session_id:
             changed["session_id"] = pass_.id(trace.session_id)
         return (replace(trace, **changed) if pass_.seen else trace), dict(pass_.counts)
+
+    def screen(self, table: Mapping[str, Sequence[Any]], match: Match) -> list[int]:
+        """Return the places of those rows of a table of `CapturedTrace` that may hold something; most hold nothing."""
+        rows = zip(*([v or "" for v in table[name]] for name in (*_TEXTS[N_DERIVED:], "session_id")), strict=True)
+        spanned = (spans is not None for spans in table["spans"])
+        texts = [_looked_through("\n".join(row), has) for row, has in zip(rows, spanned, strict=True)]
+        return match.find(self.screening, texts)
 
     def redact_feedback(self, feedback: Feedback) -> tuple[Feedback, dict[str, int]]:
         """Return the feedback without them, and how many different values of each kind its comment held."""
@@ -94,6 +107,10 @@ class Redactor:
             return []
         found = _found_in_short(text) if len(text) < _SHORT else _found_in(text, kinds)
         return [k for k in kinds if k in found] if found else []
+
+
+def _looked_through(text: str, of_spans: bool) -> str:
+    return _ROUTINE.sub("", text) if of_spans else text
 
 
 def _has_address(raw: bytes) -> bool:
@@ -178,8 +195,9 @@ class _Pass:
             made = [self._walk(v, depth + 1) for v in value]
             return value if all(a is b for a, b in zip(made, value, strict=True)) else made
         if isinstance(value, dict):
+            kept = _KEPT_OF_CALLS if "function" in value else _KEPT
             pairs = {
-                self._string(k): v if k in _KEPT and _is_id(v) else self._walk(v, depth + 1) for k, v in value.items()
+                self._string(k): v if k in kept and _is_id(v) else self._walk(v, depth + 1) for k, v in value.items()
             }
             same = all(k in value and v is value[k] for k, v in pairs.items()) and len(pairs) == len(value)
             return value if same else pairs

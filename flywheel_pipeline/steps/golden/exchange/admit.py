@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from flywheel_pipeline.leakage import asked
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import KINDS, GoldenCase
 from flywheel_pipeline.steps.golden.cases import content_id
@@ -76,9 +77,9 @@ def _identified(row: Row, kind: str, here: Collection[str]) -> Row:
 def _families(rows: Sequence[Row], existing: Sequence[GoldenCase], embed: Embed) -> list[str | None]:
     if not rows:
         return []
-    texts = [*(c.input for c in existing), *(r["input"] for r in rows)]
-    sources = [*(c.source_trace_id or c.case_id for c in existing),
-               *(r.get("source_trace_id") or r["case_id"] for r in rows)]  # fmt: skip
+    texts = [*(asked(c.messages) for c in existing), *(asked(r["messages"]) for r in rows)]
+    sources = [*(c.session_id or c.source_trace_id or c.case_id for c in existing),
+               *(r.get("session_id") or r.get("source_trace_id") or r["case_id"] for r in rows)]  # fmt: skip
     known = [c.family for c in existing]
     found = families(texts, sources, embed.embed(texts), known)[len(existing) :]
     return name_families(found, [r.get("family") for r in rows], set(known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -22,7 +23,7 @@ from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.sensors import look
 from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.settings import load_settings
-from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace
+from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e .[dev]")
@@ -59,18 +60,25 @@ def url(place: Place) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture
-def page(url: str) -> Iterator[playwright.Page]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(url)
-        page.wait_for_selector(".message")
-        yield page
-        assert [u for u in asked if not u.startswith(url)] == []
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: playwright.Browser, url: str) -> Iterator[playwright.Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    page.wait_for_selector(".message")
+    yield page
+    assert [u for u in asked if not u.startswith(url)] == []
+    context.close()
 
 
 def take_in(place: Place) -> None:
@@ -162,6 +170,9 @@ def test_the_page_passes_axe(page: playwright.Page, scheme: str) -> None:
 def test_it_fits_a_tablet(page: playwright.Page) -> None:
     page.set_viewport_size({"width": 768, "height": 1024})
     assert page.evaluate("document.documentElement.scrollWidth") <= 768
+    playwright.expect(page.locator("#fail")).to_be_in_viewport()
+    page.click("#fail")
+    playwright.expect(page.locator("#comment")).to_be_in_viewport()
 
 
 def test_two_tabs_do_not_undo_each_other(page: playwright.Page) -> None:
@@ -187,10 +198,40 @@ def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(
     place.lake.write("raw_traces", more, part="2025-06-09")
     place.lake.write("sampled_traces", [*rows, *(a_sampled_trace(batch="c", trace_id=t.trace_id) for t in more)])
     page.evaluate("dispatchEvent(new Event('focus'))")
-    progress(page, "0 of 43")
+    playwright.expect(page.locator("#batch option")).to_have_text(["c", "b", "all batches"])
+    progress(page, "0 of 13")
     turn(page, "p")
     said = Journal(place.root / "labels", "mira").events()
     assert [(e["key"], e["verdict"]) for e in said] == [(told, "pass")]
+    page.select_option("#batch", "c")
+    progress(page, "0 of 30")
+    playwright.expect(page.locator("#title")).to_have_text(re.compile("n[0-9]+"))
+    page.select_option("#batch", "")
+    progress(page, "1 of 43")
+
+
+def test_the_message_that_is_clicked_is_the_first_failure_and_a_mode_is_chosen_or_added(
+    page: playwright.Page, place: Place
+) -> None:
+    place.lake.write("failure_taxonomy", [a_mode(name="Made up a feature", rank=2), a_mode(name="Too long", rank=1)])
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    playwright.expect(page.locator("#chips button")).to_have_text(["Too long", "Made up a feature"])
+    page.click(".message.assistant .text")
+    playwright.expect(page.locator("#step-told")).to_have_text("First failure at message 2.")
+    page.click(".message.assistant .step")
+    playwright.expect(page.locator("#step-told")).to_have_text("Click the message where it first went wrong.")
+    page.click(".message.user")
+    page.click("#chips button >> nth=1")
+    page.fill("#code", "Makes up a button")
+    turn(page, "Control+Enter")
+    page.fill("#category", "Rude to the user")
+    page.fill("#code", "Scolds the user")
+    turn(page, "Control+Enter")
+    playwright.expect(page.locator("#chips button >> nth=2")).to_have_text("Rude to the user")
+    said = Journal(place.root / "labels", "mira").events()
+    assert [(e["category"], e.get("first_failure_step")) for e in said] == [
+        ("Made up a feature", 0), ("Rude to the user", None),
+    ]  # fmt: skip
 
 
 def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(

@@ -16,6 +16,7 @@ import pytest
 from starlette.applications import Starlette
 
 from flywheel_pipeline.adapters.web import labelling_mount
+from flywheel_pipeline.adapters.web.labelling import Desk
 from flywheel_pipeline.adapters.web.labelling.guard import HEADERS
 from flywheel_pipeline.adapters.web.labelling.journal import Journal
 from flywheel_pipeline.commands.serve import label_source, people_of, serve_home
@@ -213,6 +214,37 @@ def test_so_many_new_labels_are_handed_in_by_themselves(place: Place) -> None:
     client = client_of(place)
     assert [say(client, f"t{i}").json()["n"] for i in range(5)] == [0, 2, 0, 2, 0]
     assert len(list((place.root / "labels").glob("*.jsonl"))) == 2 and queue(client)["n_pending"] == 1
+
+
+def desk_of(place: Place) -> Desk:
+    settings = load_settings(place.root, {})
+    return Desk(place.root / "labels", label_source(settings), people_of(settings))
+
+
+def test_no_more_traces_are_kept_in_memory_than_fit_and_each_is_still_shown(place: Place) -> None:
+    a_batch(place, 250)
+    desk = desk_of(place)
+    desk.max_held = 20_000  # a trace has about 200 characters
+    keys = [i["key"] for i in desk.queue("mira")["items"]]
+    assert len(keys) == 250
+    for key in (keys[0], keys[-1], keys[0]):
+        assert desk.item("mira", key, False)["trace_id"] == key
+    assert len(desk._traces) < 130 and desk._held <= 20_000
+
+
+def test_the_newest_batch_comes_first_and_a_queue_has_an_end(place: Place) -> None:
+    rows = [a_sampled_trace(batch=b, trace_id=f"t{i}") for i, b in enumerate("acbac")]
+    place.lake.write("sampled_traces", rows)
+    desk = desk_of(place)
+    assert [i["batch"] for i in desk.queue("mira")["items"]] == ["c", "c", "b", "a", "a"]
+    desk.max_items = 3
+    assert {i["key"] for i in desk.queue("mira")["items"]} == {"t1", "t4", "t2"}
+
+
+def test_tags_are_among_the_badges(place: Place) -> None:
+    tags = json.dumps({"channel": "phone", "tags": {"team": "blue", "odd": [1]}, "n": 3, "empty": ""})
+    place.lake.write("raw_traces", [a_trace(tags=tags)], part="2025-06-02")
+    assert desk_of(place).item("mira", "t1", False)["badges"][-3:] == ["channel: phone", "n: 3", "team: blue"]
 
 
 def test_there_is_nothing_else_to_do(client: TestClient) -> None:

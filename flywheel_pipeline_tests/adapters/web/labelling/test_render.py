@@ -98,6 +98,43 @@ def test_calls_results_and_documents_are_folded_with_what_they_are_about() -> No
     assert "&quot;state&quot;: &quot;sent&quot;\n}" in html
 
 
+def a_call(name: str, call_id: object) -> dict:
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("ids", [("c1", "c2", "c2", "c1"), (None, None, None, None), ("c1", "c2", "c9", "c1")])
+def test_a_result_stands_beside_its_call_by_id_or_else_by_order_and_keeps_its_number(ids: tuple) -> None:
+    one, two, first, second = ids
+    html = rendered(
+        {"role": "assistant", "content": "", "tool_calls": [a_call("alpha", one), a_call("beta", two)]},
+        {"role": "tool", "tool_call_id": first, "content": "1st"}, {"role": "tool", "tool_call_id": second, "content": "2nd"},
+        {"role": "tool", "content": "3rd"}, {"role": "assistant", "content": "done"},
+    )  # fmt: skip
+    pairs = html.split('<div class="exchange">')[1:]
+    assert ["alpha" in pairs[0], "beta" in pairs[1]] == [True, True]
+    of_alpha, of_beta = ("2nd", "1st") if one else ("1st", "2nd")
+    assert f"<pre>{of_alpha}</pre>" in pairs[0] and f"<pre>{of_beta}</pre>" in pairs[1]
+    assert sorted(html.count(f'<article class="message tool" data-step="{n}">') for n in range(5)) == [0, 0, 1, 1, 1]
+    assert harmless(html)
+
+
+@pytest.mark.parametrize("call_id", [[1], {"a": 1}, 7, True])
+def test_odd_ids_of_calls_hurt_nothing(call_id: object) -> None:
+    answer = {"role": "tool", "tool_call_id": call_id, "content": "sent"}
+    html = rendered({"role": "assistant", "tool_calls": [a_call("alpha", call_id)]}, answer)
+    assert html.count("<pre>sent</pre>") == 1 and '<div class="exchange">' in html
+
+
+def test_json_that_is_an_answer_is_indented_and_folded_when_it_is_long() -> None:
+    short, long = json.dumps({"a": [1, "<b>"]}), json.dumps([{"n": n} for n in range(200)])
+    assert "<pre>{\n  &quot;a&quot;: [\n    1,\n    &quot;&lt;b&gt;&quot;" in rendered(
+        {"role": "user", "content": short}
+    )
+    html = rendered({"role": "assistant", "content": long})
+    assert "<details><summary>JSON: [{&quot;n&quot;: 0}" in html and "&quot;n&quot;: 199\n" in html
+    assert "<p>[see above]</p>" in rendered({"role": "user", "content": "[see above]"})
+
+
 @pytest.mark.parametrize("messages", ["[]", "null", "{", '[1, null, {"content": {"a": 1}}]', "[" * 3000])
 def test_odd_messages_are_shown_as_well_as_they_can_be(messages: str) -> None:
     assert harmless(render_trace(a_trace(messages=messages, retrieved="{")))

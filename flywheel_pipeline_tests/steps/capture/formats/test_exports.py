@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flywheel_pipeline.adapters.match import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
@@ -23,7 +24,7 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "track", "arguments
 
 
 def read(*records: dict[str, Any], rules: Rules = RULES, file: str = "export.json") -> Captured:
-    return read_block(file, Block("document", 1, json.dumps(list(records)).encode()), rules)
+    return read_block(file, Block("document", 1, json.dumps(list(records)).encode()), rules, Re2Match())
 
 
 def the_trace(captured: Captured) -> CapturedTrace:

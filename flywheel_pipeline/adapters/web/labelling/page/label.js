@@ -31,16 +31,45 @@ async function loadQueue() {
   pending = told.n_pending;
   $("annotator").replaceChildren(...told.annotators.map((n) => new Option(n, n, false, n === told.annotator)));
   $("annotator").closest("label").hidden = told.annotators.length < 2;
+  fillBatches();
   fill($("codes"), told.codes);
   fill($("modes"), told.modes);
+  offer(told.modes);
   fill($("ids"), items.map((i) => i.key));
   showProgress();
 }
 
+// The newest batch that has something open is shown until another one is chosen; any item is found by its id.
+function fillBatches() {
+  const names = [...new Set(items.map((i) => i.batch))], chosen = $("batch").value;
+  $("batch").replaceChildren(...names.map((n) => new Option(n, n)), new Option("all batches", ""));
+  const open = names.find((n) => items.some((i) => i.batch === n && !i.verdict));
+  $("batch").value = $("batch").dataset.chosen ? chosen : open ?? names[0] ?? "";
+  if (names.length) $("batch").dataset.chosen = "yes";
+  $("batch").closest("label").hidden = names.length < 2;
+}
+
+const inBatch = (i) => !$("batch").value || i.batch === $("batch").value;
+
+function offer(modes) {
+  $("chips").replaceChildren(...modes.slice(0, 12).map((mode) => {
+    const chip = document.createElement("button");
+    chip.type = "button";
+    chip.textContent = mode;
+    chip.addEventListener("click", () => { $("category").value = $("category").value === mode ? "" : mode; press(); });
+    return chip;
+  }));
+  press();
+}
+
+function press() {
+  for (const chip of $("chips").children) chip.setAttribute("aria-pressed", String(chip.textContent === $("category").value));
+}
+
 function showProgress() {
-  const done = items.filter((i) => i.verdict && i.verdict !== "defer").length;
-  $("progress").textContent = items.length ? `${done} of ${items.length}` : "Nothing to label yet: run the flywheel to draw a batch.";
-  $("bar").max = items.length || 1;
+  const own = items.filter(inBatch), done = own.filter((i) => i.verdict && i.verdict !== "defer").length;
+  $("progress").textContent = items.length ? `${done} of ${own.length}` : "Nothing to label yet: run the flywheel to draw a batch.";
+  $("bar").max = own.length || 1;
   $("bar").value = done;
   $("hand-in").textContent = pending ? `Hand in ${pending}` : "Hand in";
   $("hand-in").disabled = !pending;
@@ -62,6 +91,7 @@ async function show(place, whole) {
   const label = item.label || {};
   setVerdict(label.verdict || null);
   for (const name of ["comment", "code", "severity", "category"]) $(name).value = label[name] || "";
+  press();
   setStep(label.first_failure_step ?? null);
   if (!whole) scrollTo(0, 0);
 }
@@ -78,7 +108,7 @@ function setStep(value) {
     m.classList.toggle("marked", marked);
     m.querySelector(".step").setAttribute("aria-pressed", String(marked));
   }
-  $("step-told").textContent = value === null ? "Click “first failure here” beside a message to mark it." : `First failure at message ${value + 1}.`;
+  $("step-told").textContent = value === null ? "Click the message where it first went wrong." : `First failure at message ${value + 1}.`;
 }
 
 function nextStep() {
@@ -104,8 +134,8 @@ async function say(value) {
   loadQueue().catch(() => {});
 }
 
-const openOnly = (i) => !i.verdict;
-function wanted(i) { const f = $("filter").value; return !f || (f === "open" ? !i.verdict : i.verdict === f); }
+const openOnly = (i) => !i.verdict && inBatch(i);
+function wanted(i) { const f = $("filter").value; return inBatch(i) && (!f || (f === "open" ? !i.verdict : i.verdict === f)); }
 
 function nextIn(by, test) {
   for (let place = at + by; place >= 0 && place < items.length; place += by) if (test(items[place])) return place;
@@ -117,6 +147,7 @@ async function undo() {
   const told = await ask("api/undo?annotator=" + who(), {});
   await loadQueue();
   const place = items.findIndex((i) => i.key === told.key);
+  if (place >= 0 && !inBatch(items[place])) chooseBatch(items[place].batch);
   await show(place < 0 ? at : place);
 }
 
@@ -150,15 +181,17 @@ $("save").addEventListener("click", () => attempt(() => say("fail")));
 $("form").addEventListener("submit", (event) => event.preventDefault());
 $("help-close").addEventListener("click", () => $("help").close());
 $("trace").addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button?.classList.contains("step")) setStep(Number(button.dataset.step) === step ? null : Number(button.dataset.step));
-  if (button?.classList.contains("whole")) attempt(() => show(at, true));
+  const button = event.target.closest("button"), message = event.target.closest(".message");
+  if (button?.classList.contains("whole")) { attempt(() => show(at, true)); return; }
+  const marks = button ? button.classList.contains("step") : !event.target.closest("a, summary") && !String(getSelection());
+  if (message && marks) setStep(Number(message.dataset.step) === step ? null : Number(message.dataset.step));
 });
 $("jump").addEventListener("change", () => attempt(async () => {
   const place = items.findIndex((i) => i.key.startsWith($("jump").value.trim()));
   if (place < 0) throw new Error("No trace of your queue has this id.");
   $("jump").value = "";
   $("jump").blur();
+  if (!inBatch(items[place])) chooseBatch(items[place].batch);
   await show(place);
 }));
 $("filter").addEventListener("change", () => attempt(async () => {
@@ -166,6 +199,14 @@ $("filter").addEventListener("change", () => attempt(async () => {
   if (!items.some(wanted)) throw new Error("There is none of this kind.");
   if (!wanted(items[at])) await show(items.findIndex(wanted));
 }));
+function chooseBatch(name) { $("batch").value = name; showProgress(); }
+$("batch").addEventListener("change", () => attempt(async () => {
+  $("batch").blur();
+  chooseBatch($("batch").value);
+  at = -1;
+  await show(Math.max(items.findIndex(inBatch), nextIn(1, openOnly)));
+}));
+$("category").addEventListener("input", press);
 $("annotator").addEventListener("change", () => { localStorage.setItem("annotator", $("annotator").value); attempt(start); });
 addEventListener("focus", () => attempt(loadQueue));
 

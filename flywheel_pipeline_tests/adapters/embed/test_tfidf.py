@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flywheel_pipeline.adapters.embed import TfidfEmbed
+from flywheel_pipeline.adapters.embed.tfidf import TfidfEmbed
 
 NOTES = [
     "made up a discount that does not exist",

@@ -1,0 +1,185 @@
+"""Chat JSONL a column at a time: what the strict reader makes of plain conversations, in half the time.
+
+What is not plain (a repeated key, a number beyond 64 bits, a value of an unusual type, another format) is left to the
+strict reader, which takes it or says what is wrong with it. A line that is read here becomes the row that
+`formats.chat` makes of it; what is particular to the format is done by its own functions.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter, le
+from types import NoneType
+from typing import Any
+
+import orjson
+
+from flywheel_pipeline.records import CapturedTrace, columns
+from flywheel_pipeline.steps.capture.formats import chat
+from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, last_exchange, utc
+from flywheel_pipeline.steps.capture.parse import holds_huge_number, is_all_there
+
+Columns = dict[str, list[Any]]
+"""The rows of a table by column, all of the same length."""
+Line = tuple[int, bytes]
+_Record = tuple[Line, dict[str, Any]]
+_Row = tuple[Line, dict[str, Any], tuple[Any, ...]]
+
+_CHUNK = 200
+"""Lines whose records are held at once: few enough for the processor's cache, or each look at them waits for memory.
+Where none of the first ones is plain, the others are not tried."""
+_Types = frozenset[type]
+_TEXT: _Types = frozenset((str, NoneType))
+_NUMBER: _Types = frozenset((int, float, NoneType))
+_WHOLE: _Types = frozenset((int, NoneType))
+_TEXTS = ("session_id", "prompt_name", "prompt_version", "model", "error")
+_NUMBERS = ("latency_ms", "cost_usd")
+_WHOLES = ("input_tokens", "output_tokens")
+_TYPES: Mapping[str, _Types] = {
+    **dict.fromkeys(("trace_id", "id", "app", *_TEXTS), _TEXT),
+    **dict.fromkeys(_NUMBERS, _NUMBER),
+    **dict.fromkeys(_WHOLES, _WHOLE),
+}
+"""The types that a plain row may hold under each key."""
+_EXACT = 2**53
+"""Whole numbers below it are exact as a float, which the strict reader makes of them."""
+_FAULTS = (UnreadableError, TypeError, ValueError, KeyError, AttributeError, RecursionError)
+
+
+def read_plain(
+    lines: Sequence[Line], place: tuple[str, str], fits: Callable[[datetime], bool]
+) -> tuple[Columns, list[Line]]:
+    """Return the plain ones of `lines` as columns of `CapturedTrace`, in their order, and the others.
+
+    `place` is (file, app where a line names none); `fits` says whether a trace may have begun then.
+    """
+    table: Columns = {name: [] for name in NAMES}
+    rest: list[Line] = []
+    for start in range(0, len(lines), _CHUNK):
+        rows, others = _plain_rows(lines[start : start + _CHUNK], fits)
+        rest += others
+        if rows:
+            for column, values in zip(table.values(), _columns(rows, place), strict=True):
+                column.extend(values)
+        elif not start:
+            return table, list(lines)
+    return table, rest
+
+
+def _plain_rows(lines: Sequence[Line], fits: Callable[[datetime], bool]) -> tuple[list[_Row], list[Line]]:
+    """Return the plain lines, each with its record and what it says, and the others."""
+    rows, rest = _records(lines)
+    odd = _odd(rows)
+    plain: list[_Row] = []
+    for at, (line, record) in enumerate(rows):
+        said = None if at in odd else _said(record, fits)
+        if said is None:
+            rest.append(line)
+        else:
+            plain.append((line, record, said))
+    return plain, sorted(rest)
+
+
+def _records(lines: Sequence[Line]) -> tuple[list[_Record], list[Line]]:
+    """Return the lines that hold a conversation, each with it, and the others."""
+    rows: list[_Record] = []
+    rest: list[Line] = []
+    for line in lines:
+        try:
+            record = orjson.loads(line[1])
+        except ValueError:
+            rest.append(line)
+            continue
+        if type(record) is dict and chat.recognises(record):
+            rows.append((line, record))
+        else:
+            rest.append(line)
+    return rows, rest
+
+
+def _odd(rows: Sequence[_Record]) -> set[int]:
+    """Return the places of the rows that are not plain."""
+    records = [record for _, record in rows]
+    odd: set[int] = set()
+    for key, types in _TYPES.items():
+        values = [r.get(key) for r in records]
+        if not types.issuperset(map(type, values)):
+            odd |= {i for i, v in enumerate(values) if type(v) not in types}
+        elif types is not _TEXT:
+            most = _EXACT - 1 if types is _WHOLE else sys.float_info.max
+            odd |= {i for i, v in enumerate(values) if v is not None and not 0 <= v <= most}
+    odd |= {i for i, ((_, raw), _) in enumerate(rows) if b"\\u0000" in raw or holds_huge_number(raw)}
+    return odd | _repeated(rows)
+
+
+def _repeated(rows: Sequence[_Record]) -> set[int]:
+    """Return the places of the rows in which a key may be repeated; most blocks are told to have none by one look."""
+    try:
+        written = orjson.dumps([record for _, record in rows]).count(b'"')
+    except TypeError:  # nested deeper than this writer goes
+        written = -1
+    if written == sum(raw.count(b'"') for (_, raw), _ in rows):
+        return set()
+    return {i for i, ((_, raw), record) in enumerate(rows) if not is_all_there(record, raw)}
+
+
+def _said(record: dict[str, Any], fits: Callable[[datetime], bool]) -> tuple[Any, ...] | None:
+    """Return what takes more than a look at a key, in the order of `_SAID`; None where it is not plain."""
+    trace_id = record.get("trace_id") or record.get("id")
+    if not trace_id:
+        return None
+    try:
+        started = utc(chat.time_of(record))
+        if not fits(started):
+            return None
+        messages, n_turns, n_tool_calls = chat.conversation(record["messages"])
+        asked, answered = last_exchange(messages)
+        retrieved = record.get("retrieved")
+        documents = "[]" if retrieved is None else as_json(chat.documents(retrieved))
+        tags = as_json({k: v for k, v in record.items() if k not in chat.KNOWN})
+        opinion = chat.opinion(record.get("feedback"))
+        return (trace_id, started, asked, answered, as_json(messages), documents, n_turns, n_tool_calls, *opinion, tags)
+    except _FAULTS:
+        return None
+
+
+_SAID = (
+    "trace_id", "started_at", "input", "output", "messages", "retrieved", "n_turns", "n_tool_calls",
+    "feedback_score", "feedback_comment", "tags",
+)  # fmt: skip
+
+
+def _columns(rows: Sequence[_Row], place: tuple[str, str]) -> Iterator[Sequence[Any]]:
+    """Yield the columns in the order of the table."""
+    file, app = place
+    records, n = [record for _, record, _ in rows], len(rows)
+    made: dict[str, Sequence[Any]] = dict(zip(_SAID, zip(*(said for _, _, said in rows), strict=True), strict=True))
+    made |= {key: [r.get(key) or None for r in records] for key in _TEXTS}
+    made |= {key: [r.get(key) for r in records] for key in _WHOLES}
+    made |= {key: [None if (v := r.get(key)) is None else float(v) for r in records] for key in _NUMBERS}
+    made |= {"app": [r.get("app") or app for r in records], "source_line": [line for (line, _), _, _ in rows]}
+    made |= {"source_format": [chat.NAME] * n, "source_file": [file] * n, "n_rows": [1] * n, "spans": [None] * n}
+    return (made[name] for name in NAMES)
+
+
+NAMES = tuple(spec.name for spec in columns(CapturedTrace))
+_ORDER = ("started_at", "trace_id", "source_line")
+
+
+def with_traces(table: Columns, traces: Sequence[CapturedTrace]) -> Columns:
+    """Return the columns with the traces behind their rows."""
+    values = zip(*map(attrgetter(*NAMES), traces), strict=True) if traces else [()] * len(NAMES)
+    for name, column in zip(NAMES, values, strict=True):
+        table.setdefault(name, []).extend(column)
+    return table
+
+
+def in_order(table: Columns) -> Columns:
+    """Return the rows in the order of time, then of trace id and line."""
+    keys = list(zip(*(table[name] for name in _ORDER), strict=True))
+    if all(map(le, keys, keys[1:])):
+        return table
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return {name: [column[at] for at in order] for name, column in table.items()}

@@ -1,0 +1,113 @@
+"""The file of proposals: what is open, what was rejected and is not proposed again, and what accepting one does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from flywheel_pipeline.errors import CorruptFileError, EditError
+from flywheel_pipeline.steps.cluster.edit import merge, set_status, set_text, split
+from flywheel_pipeline.steps.cluster.history import Reviewed, Said
+from flywheel_pipeline.steps.cluster.propose import Proposal
+
+
+def dump_proposals(proposals: Sequence[Proposal]) -> dict[str, Any]:
+    """Return the content of `proposals.yaml`; the ids are for people to refer to."""
+    return {"proposals": [{"proposal_id": p.proposal_id, **_dumped(p)} for p in proposals]}
+
+
+def _dumped(proposal: Proposal) -> dict[str, Any]:
+    told = {f.name: getattr(proposal, f.name) for f in fields(proposal)}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in told.items() if v}
+
+
+def load_proposals(content: Any) -> list[Proposal]:
+    """Return the proposals of `proposals.yaml`; none for an empty or missing file.
+
+    Raises:
+        CorruptFileError: the file has another shape.
+    """
+    try:
+        return [_proposal(entry) for entry in (content or {}).get("proposals") or []]
+    except (TypeError, AttributeError) as error:
+        raise CorruptFileError(
+            f"proposals.yaml has another shape ({error}); delete it: the next run proposes"
+        ) from None
+
+
+def _proposal(entry: Any) -> Proposal:
+    given = {k: v for k, v in entry.items() if k != "proposal_id"}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else str(v) for k, v in given.items()}
+    return Proposal(**values)
+
+
+def renew_proposals(before: Sequence[Proposal], found: Sequence[Proposal]) -> list[Proposal]:
+    """Return the proposals that are open now, without those that were rejected, and after them the rejected ones."""
+    rejected = [p for p in before if p.status == "rejected"]
+    known = {p.proposal_id for p in rejected}
+    return [*(p for p in found if p.proposal_id not in known), *rejected]
+
+
+def find_proposal(proposals: Sequence[Proposal], proposal_id: str) -> Proposal:
+    """Return the open proposal of an id.
+
+    Raises:
+        EditError: there is none.
+    """
+    for p in proposals:
+        if p.proposal_id == proposal_id and p.status == "open":
+            return p
+    listed = ", ".join(p.proposal_id for p in proposals if p.status == "open") or "none"
+    raise EditError(f"there is no open proposal {proposal_id!r}; open are: {listed}")
+
+
+def accept_proposal(known: Reviewed, said: Said, proposal: Proposal) -> Reviewed:
+    """Do what is proposed.
+
+    Raises:
+        EditError: it can not be done any more, because the modes have changed.
+    """
+    said = replace(said, why=said.why or f"proposed: {proposal.why}")
+    if set(proposal.modes) - {m.mode_id for m in known.modes}:
+        raise EditError("a mode of this proposal is gone: the next run proposes anew")
+    first = proposal.modes[0]
+    if proposal.kind == "merge":
+        return merge(known, said, first, proposal.modes[1])
+    if proposal.kind == "split":
+        own = {x.trace_id for x in known.mode(first).members}
+        return split(known, said, first, [t for t in proposal.traces if t in own], proposal.name)
+    if proposal.kind == "rename":
+        return set_text(known, said, first, "name", proposal.name)
+    if proposal.kind == "retire":
+        return set_status(known, said, first, "retired")
+    raise EditError(f"there is no proposal of the kind {proposal.kind!r}")
+
+
+def reject_proposal(proposals: Sequence[Proposal], said: Said, proposal_id: str) -> list[Proposal]:
+    """Return the proposals with one rejected for good.
+
+    Raises:
+        EditError: it is not open.
+    """
+    wanted = find_proposal(proposals, proposal_id)
+    gone = replace(wanted, status="rejected", by=said.by, at=said.at)
+    return [gone if p is wanted else p for p in proposals]
+
+
+def apply_all(known: Reviewed, said: Said, proposals: Sequence[Proposal]) -> tuple[Reviewed, list[Proposal]]:
+    """Accept every open proposal that no model doubts, in order; returns what is left."""
+    left = []
+    for p in proposals:
+        try:
+            if p.status != "open" or p.model.startswith(DOUBTED):
+                left.append(p)
+            else:
+                known = accept_proposal(known, said, p)
+        except EditError:  # an earlier one of the list has changed its modes: the next run looks again
+            continue
+    return known, left
+
+
+DOUBTED = "no: "
+"""What a model's word on a proposal begins with if it would not make the change."""

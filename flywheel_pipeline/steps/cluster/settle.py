@@ -1,0 +1,88 @@
+"""Before and after the taxonomy is built: what people decided stands, whatever the pipeline would make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flywheel_pipeline.steps.cluster.history import PIPELINE, Reviewed, Said
+from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is left to build on: the reviewed taxonomy, its live modes, and the failures that may be assigned."""
+
+    known: Reviewed
+    live: tuple[Mode, ...]
+    failures: tuple[Failure, ...]
+
+
+def settle_people(known: Reviewed, failures: Sequence[Failure], said: Said) -> Settled:
+    """Return the taxonomy and the failures with people's decisions worked in.
+
+    A failure that a person moved is of the mode it was moved to, also where its label names another category or
+    its comment was rewritten since. A category is of the mode that has, or once had, this name, and follows it when
+    it is merged; one that names a retired mode opens it again, since that failure came back. Failures of a retired
+    mode stay with it and are assigned to no other.
+    """
+    moved = _moved_by_people(known)
+    known = _with_current_texts(known, failures)
+    names, places, wanted = _names(known), known.place_of(), []
+    for f in failures:
+        mode_id = moved.get(f.trace_id) or (names.get(f.category.lower()) if f.category else None)
+        if mode_id and f.category and not known.mode(mode_id).is_live and places.get(f.trace_id) != mode_id:
+            known = known.with_modes(replace(known.mode(mode_id), status="accepted")).noted(
+                replace(said, why="the expert named it again"), "reopened", mode_id
+            )
+        wanted.append(replace(f, category=known.mode(mode_id).name) if mode_id and f.category else f)
+    aside = {x.trace_id for m in known.modes if not m.is_live for x in m.members}
+    live = tuple(m for m in known.modes if m.is_live)
+    return Settled(known, live, tuple(f for f in wanted if f.trace_id not in aside))
+
+
+def take_in(settled: Settled, built: Sequence[Mode], said: Said) -> Reviewed:
+    """Return the taxonomy with what was built: the order of the file stays, new modes come last, with an entry each."""
+    known, before = settled.known, {m.mode_id for m in settled.known.modes}
+    now = current_ids(known.modes)
+    for mode in built:
+        if (
+            now.get(mode.mode_id, mode.mode_id) != mode.mode_id
+        ):  # made again of what it was made of before it was merged
+            target = known.mode(now[mode.mode_id])
+            mode = replace(target, members=(*target.members, *mode.members))
+        known = known.with_modes(mode)
+    for mode in (m for m in built if m.mode_id not in before):
+        known = known.noted(said, "added", mode.mode_id, after=mode.name)
+    return known
+
+
+def _moved_by_people(known: Reviewed) -> dict[str, str]:
+    """Return {trace: mode} of the failures that a person put where they are, here and not by a label."""
+    said = {t for c in known.history if c.action in ("moved", "split", "added") and c.by != PIPELINE for t in c.traces}
+    return {x.trace_id: m.mode_id for m in known.modes for x in m.members if x.trace_id in said and _is_human(x)}
+
+
+def _is_human(member: Member) -> bool:
+    return member.assigned_by == "HUMAN"
+
+
+def _names(known: Reviewed) -> dict[str, str]:
+    """Return {name in small letters: the mode that it means now}; a present name goes before a former one."""
+    now = current_ids(known.modes)
+    former = {c.before.lower(): c.modes[0] for c in known.history if c.action in ("renamed", "merged") and c.before}
+    merged = {m.name.lower(): m.mode_id for m in known.modes if m.merged_into}
+    present = {m.name.lower(): m.mode_id for m in reversed(known.modes) if not m.merged_into}
+    return {name: now[i] for name, i in {**former, **merged, **present}.items() if i in now}
+
+
+def _with_current_texts(known: Reviewed, failures: Sequence[Failure]) -> Reviewed:
+    """Return it with what the labels say now of the failures that people placed, so that they are not placed anew."""
+    texts = {f.trace_id: f.text for f in failures}
+    changed = [
+        replace(
+            m, members=tuple(replace(x, text=texts.get(x.trace_id, x.text)) if _is_human(x) else x for x in m.members)
+        )
+        for m in known.modes
+    ]
+    return replace(known, modes=tuple(changed))

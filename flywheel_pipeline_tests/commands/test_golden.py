@@ -1,0 +1,118 @@
+"""The golden set on the command line: seen, reviewed, retired."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flywheel_pipeline.cli import main
+from flywheel_pipeline.defs.growing import DIMENSIONS_FILE, FILE, PENDING_FILE
+from flywheel_pipeline.records import Json
+from flywheel_pipeline.steps.golden import addition, dump_case, dump_proposal, load_cases, load_pending, version_of
+from flywheel_pipeline.steps.golden.cases import Draft
+from flywheel_pipeline.steps.golden.proposals import Proposal
+from flywheel_pipeline_tests.builders import a_case, a_conversation, a_mode, a_trace
+from flywheel_pipeline_tests.homes import Place, a_home
+
+CASES = [
+    a_case(case_id="g-aa1"),
+    a_case(case_id="g-bb2", kind="happy_path", mode_id=None, input="How do I pair it?", split="dev"),
+]
+PROPOSED = [
+    Proposal(Draft("synthetic", None, tuple(a_conversation(f"Question {i}?")), transform="paraphrase"), 4)
+    for i in range(3)
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    place = a_home(tmp_path / "home")
+    place.bench.home.append_jsonl(FILE, addition([], [dump_case(c) for c in CASES]))
+    place.bench.home.append_jsonl(PENDING_FILE, [dump_proposal(p) for p in PROPOSED])
+    place.lake.write("failure_taxonomy", [a_mode()])
+    return place
+
+
+def golden(place: Place, *words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(main, ["golden", words[0], "--home", str(place.root), *words[1:]], input=typed)
+
+
+def test_show_tells_composition_gaps_growth_and_what_waits(place: Place) -> None:
+    done = golden(place, "show")
+    assert done.exit_code == 0, done.output
+    assert f"version {version_of(CASES)}: 2 cases, 0 of them regression; 0 retired" in done.output
+    assert "3 proposed cases wait" in done.output
+    assert "Made up a feature  failure         0    0     1    1" in done.output
+    assert "gap: “Made up a feature” has 1 failures" in done.output
+    assert f"{version_of(CASES)}  v1               2        0          0       2" in done.output
+
+
+def test_show_of_an_empty_home_is_no_error(tmp_path: Path) -> None:
+    done = golden(a_home(tmp_path / "empty"), "show")
+    assert done.exit_code == 0 and "0 cases" in done.output
+
+
+def test_retire_takes_a_case_out_and_show_finds_the_old_version_again(place: Place) -> None:
+    done = golden(place, "retire", "g-aa", "--reason", "the product is gone")
+    assert done.exit_code == 0 and "g-aa1 is retired" in done.output
+    assert "1 cases, 0 of them regression; 1 retired" in golden(place, "show").output
+    old = golden(place, "show", "--version", version_of(CASES)[:8])
+    assert f"version {version_of(CASES)}: 2 cases" in old.output
+    assert golden(place, "retire", "g-aa1", "--reason", "again").exit_code == 1
+    assert golden(place, "show", "--version", "gv-nothing").exit_code == 1
+
+
+def test_the_list_decides_nothing(place: Place) -> None:
+    done = golden(place, "review", "--list")
+    assert all(p.case_id in done.output for p in PROPOSED)
+    assert len(load_pending(place.bench.home.read_jsonl(PENDING_FILE)).waiting) == 3
+
+
+def test_review_by_id_records_who_is_in_and_who_is_out(place: Place) -> None:
+    done = golden(
+        place, "review", "--accept", PROPOSED[0].case_id, "--reject", PROPOSED[1].case_id, "--reason", "stilted"
+    )
+    assert done.exit_code == 0 and "1 accepted, 1 rejected" in done.output
+    pending = load_pending(place.bench.home.read_jsonl(PENDING_FILE))
+    assert [len(pending.waiting), len(pending.accepted), len(pending.rejected)] == [1, 1, 1]
+    assert "stilted" in (place.root / PENDING_FILE).read_text()
+    assert golden(place, "review", "--accept", "g-unknown").exit_code == 1
+    assert golden(place, "review", "--accept", "all").exit_code == 0
+    assert golden(place, "review", "--list").output == "No proposed case waits.\n"
+
+
+def test_review_one_by_one_keeps_every_decision_at_once(place: Place) -> None:
+    done = golden(place, "review", typed="accept\nskip\nquit\n")
+    assert done.exit_code == 0, done.output
+    pending = load_pending(place.bench.home.read_jsonl(PENDING_FILE))
+    assert (pending.accepted, len(pending.waiting)) == ((PROPOSED[0],), 2)
+
+
+def test_dimensions_are_proposed_from_questions_that_may_be_seen_and_wait_for_a_person(place: Place) -> None:
+    held_out = CASES[0].input
+    traces = [
+        a_trace(trace_id=f"t{i}", input=text, messages=Json(json.dumps(a_conversation(text))))
+        for i, text in enumerate((held_out, "Where is my parcel?", "Is the parcel lost?"))
+    ]
+    place.lake.write("raw_traces", traces, part="2025-06-02")
+    assert golden(place, "dimensions").exit_code == 0
+    content = place.bench.home.read_yaml(DIMENSIONS_FILE)
+    assert content["status"] == "proposed" and len(content["dimensions"]) >= 2
+    assert "discount" not in str(content)
+    again = golden(place, "dimensions")
+    assert again.exit_code == 1 and "is there already" in again.output
+
+
+def test_dimensions_of_a_home_without_traces_say_what_to_do(place: Place) -> None:
+    done = golden(place, "dimensions")
+    assert done.exit_code == 1 and "No traces" in done.output
+
+
+def test_a_file_that_can_not_be_read_is_told_without_a_traceback(place: Place) -> None:
+    (place.root / FILE).write_text('{"entry": "exploded"}\n')
+    done = golden(place, "show")
+    assert done.exit_code == 1 and "unknown entry" in done.output and "Traceback" not in done.output
+    assert load_cases([]) == []

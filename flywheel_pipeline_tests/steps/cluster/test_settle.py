@@ -1,0 +1,72 @@
+"""What people decided stands, whatever labels, models and clusters say later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flywheel_pipeline.steps.cluster.edit import merge, move, set_status, set_text
+from flywheel_pipeline.steps.cluster.settle import settle_people, take_in
+from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, a_failure, a_mode, actions, known, members
+
+BOTH = known(a_mode("rude", "r1", "r2"), a_mode("late", "l1"))
+
+
+def test_a_move_by_a_person_stands_against_the_category_of_the_label() -> None:
+    moved = move(BOTH, MIRA, {"r1": "r"}, "late")
+    settled = settle_people(moved, [a_failure("r1", "RUDE"), a_failure("r2", "RUDE")], RUN)
+    assert [f.category for f in settled.failures] == ["LATE", "RUDE"]
+
+
+def test_a_move_by_a_person_stands_though_the_comment_was_rewritten() -> None:
+    moved = move(BOTH, MIRA, {"r1": "r"}, "late")
+    settled = settle_people(moved, [a_failure("r1", text="other words"), a_failure("r2", text="other words")], RUN)
+    assert {x.trace_id: x.text for m in settled.live for x in m.members} == {"r1": "other words", "r2": "r", "l1": "l"}
+
+
+def test_a_category_follows_its_mode_through_renames_and_merges() -> None:
+    renamed = set_text(BOTH, MIRA, "rude", "name", "Impolite")
+    assert settle_people(renamed, [a_failure("x1", "Rude")], RUN).failures[0].category == "Impolite"
+    merged = merge(renamed, MIRA, "rude", "late")
+    for category in ("rude", "impolite", "late"):
+        assert settle_people(merged, [a_failure("x1", category)], RUN).failures[0].category == "LATE"
+
+
+def test_a_category_of_a_present_mode_is_not_taken_for_a_former_name() -> None:
+    renamed = set_text(set_text(BOTH, MIRA, "rude", "name", "Impolite"), MIRA, "late", "name", "Rude")
+    assert settle_people(renamed, [a_failure("x1", "rude")], RUN).failures[0].category == "Rude"
+
+
+def test_a_new_category_is_left_alone() -> None:
+    assert settle_people(BOTH, [a_failure("x1", "Strange")], RUN).failures[0].category == "Strange"
+
+
+def test_a_retired_mode_takes_no_failures_and_keeps_its_own() -> None:
+    retired = set_status(BOTH, MIRA, "rude", "retired")
+    settled = settle_people(retired, [a_failure("r1"), a_failure("r2", "rude"), a_failure("x1")], RUN)
+    assert [m.mode_id for m in settled.live] == ["late"]
+    assert [f.trace_id for f in settled.failures] == ["x1"]
+    assert settled.known == retired
+
+
+def test_a_retired_mode_that_the_expert_names_again_is_open_again() -> None:
+    retired = set_status(BOTH, MIRA, "rude", "retired")
+    settled = settle_people(retired, [a_failure("x1", "Rude")], RUN)
+    assert [m.mode_id for m in settled.live] == ["rude", "late"]
+    assert actions(settled.known)[-1] == ("flywheel", "reopened", ("rude",))
+
+
+def test_what_was_built_keeps_the_order_of_the_file_and_retired_modes() -> None:
+    three = known(a_mode("rude", "r1"), a_mode("old", "o1", status="retired"), a_mode("late", "l1"))
+    settled = settle_people(three, [], RUN)
+    late, rude = a_mode("late", "l1", "l2"), a_mode("rude", "r1")
+    done = take_in(settled, [late, rude, a_mode("new", "n1")], RUN)
+    assert list(members(done)) == ["rude", "old", "late", "new"]
+    assert members(done)["late"] == ["l1", "l2"]
+    assert [(c.action, c.modes, c.after) for c in done.history] == [("added", ("new",), "NEW")]
+
+
+def test_a_mode_that_is_built_again_after_it_was_merged_goes_where_it_was_merged_into() -> None:
+    merged = merge(BOTH, MIRA, "rude", "late")
+    settled = settle_people(merged, [], RUN)
+    emptied = replace(settled, known=known(*(replace(m, members=()) for m in merged.modes)))
+    assert members(take_in(emptied, [a_mode("rude", "r1")], RUN)) == {"rude": [], "late": ["r1"]}
