@@ -196,3 +196,16 @@ def test_a_format_that_nobody_knows_is_told_with_those_that_are(home):
     write(home, "capture: {sources: [{files: '*', format: langfoose}]}")
     with pytest.raises(SettingsError, match=r"(?s)capture\.sources.*format.*langfuse"):
         load_settings(home, {})
+
+
+@pytest.mark.parametrize("name", ["auto", "tfidf", "minilm", "litellm:openai/text-embedding-3-small"])
+def test_an_embedder_is_one_of_ours_or_any_of_litellm(name: str, tmp_path: Path) -> None:
+    (tmp_path / "flywheel.yaml").write_text(f"cluster: {{embedder: '{name}'}}")
+    assert load_settings(tmp_path, {}).cluster.embedder == name
+
+
+@pytest.mark.parametrize("name", ["bert", "litellm:", ""])
+def test_an_embedder_that_nobody_knows_is_told(name: str, tmp_path: Path) -> None:
+    (tmp_path / "flywheel.yaml").write_text(f"cluster: {{embedder: '{name}'}}")
+    with pytest.raises(SettingsError, match=r"cluster\.embedder"):
+        load_settings(tmp_path, {})
