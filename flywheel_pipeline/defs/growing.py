@@ -115,11 +115,12 @@ def _in_modes(lake: Lake, bench: Workbench, cases: Sequence[GoldenCase]) -> list
 def _outcomes(lake: Lake, bench: Workbench, cases: Sequence[GoldenCase]) -> list[tuple[str, dict[str, bool]]]:
     """Return how the cases did under the prompts that were in production, the newest last.
 
-    Only as far as somebody can tell: a case of a mode whose judge is not trusted has no outcome.
+    Only as far as somebody can tell: a case of a mode whose judge is not trusted, or a failure of no mode, has no
+    outcome.
     """
     trusted = deciding(lake.read("judge_alignment", JudgeAlignment))
-    mode_of = {c.case_id: c.mode_id for c in cases}
-    known = {c for c, m in mode_of.items() if (f"judge:{m}" in trusted if m else len(trusted) > 1)}
+    judged = len(trusted) > 1
+    known = {c.case_id for c in cases if (f"judge:{c.mode_id}" in trusted if c.kind != "happy_path" else judged)}
     prompts = list(dict.fromkeys(reversed(bench.registry.history())))[::-1]
     found = [(p, lake.read("eval_results", EvalResult, "prompt_version = ?", [p])) for p in prompts]
     return [(p, {c: ok for c, ok in case_outcomes(rows, trusted).items() if c in known}) for p, rows in found if rows]

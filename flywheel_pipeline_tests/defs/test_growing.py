@@ -52,7 +52,7 @@ def label(place: Place, n: int) -> None:
     place.lake.write("annotations", labels)
     place.lake.write("failure_taxonomy", [a_mode()])
     failed = [a.trace_id for a in labels if a.verdict == "fail"]
-    place.lake.write("failure_assignments", [FailureAssignment(t, "fm-1", "HUMAN", 1.0, "made up") for t in failed])
+    place.lake.write("failure_assignments", [FailureAssignment(t, "fm-1", "HUMAN", 1.0, "made up", "") for t in failed])
 
 
 def turn(place: Place) -> Grown:
@@ -144,6 +144,15 @@ def test_cases_that_passed_under_the_last_production_prompts_guard_only(place: P
     assert set(stages.values()) == {"regression"}
     assert grown.n_graduated == len(stages)
     assert list_versions(lines(place))[-1].n_graduated == len(stages)
+
+
+def test_a_failure_that_fits_no_mode_is_never_taken_for_reached(place: Place) -> None:
+    place.lake.write("failure_assignments", [])
+    cases = turn(place).cases
+    assert {c.mode_id for c in cases} == {None}
+    place.lake.write("judge_alignment", [an_alignment()])
+    evaluated(place, cases)
+    assert {c.kind for c in turn(place).cases if c.stage == "regression"} == {"happy_path"}
 
 
 def test_without_a_judge_that_may_decide_nothing_is_taken_for_reached(place: Place) -> None:

@@ -12,6 +12,9 @@ from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.steps.golden.evidence import corrected_answer, expected_documents
 
+OF_A_MODE = ("failure", "synthetic")
+"""Kinds of cases that guard the failure mode of the trace that they are from, or were made of."""
+
 
 @dataclass(frozen=True)
 class LabelledTrace:
@@ -129,7 +132,5 @@ def in_current_modes(
     now}. A case whose trace was moved to another mode follows it, also out of all modes or back into one; one whose
     mode was merged into another guards that; one whose mode is gone, and whose trace has no other, guards none.
     """
-    now = {
-        c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) if c.kind != "happy_path" else None for c in cases
-    }
-    return [replace(c, mode_id=known.get(now[c.case_id] or "")) for c in cases]
+    now = {c.case_id: assigned.get(c.source_trace_id or "", c.mode_id) for c in cases if c.kind in OF_A_MODE}
+    return [replace(c, mode_id=known.get(now.get(c.case_id) or "")) for c in cases]

@@ -142,3 +142,8 @@ def test_a_case_follows_its_trace_into_another_mode_and_survives_the_end_of_its_
     now = in_current_modes(cases, {"t1": "fm-3", "t2": "fm-3"}, known)
     assert [c.mode_id for c in now] == ["fm-3", "fm-3", None, None, "fm-1"]
     assert [c.case_id for c in now] == [c.case_id for c in cases]
+
+
+def test_an_attack_made_of_a_failure_guards_no_mode_and_a_variation_guards_that_of_its_trace() -> None:
+    cases = [a_case(case_id="a", kind="adversarial", mode_id=None), a_case(case_id="s", kind="synthetic", mode_id=None)]
+    assert [c.mode_id for c in in_current_modes(cases, {"t1": "fm-1"}, {"fm-1": "fm-1"})] == [None, "fm-1"]
