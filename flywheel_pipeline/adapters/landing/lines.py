@@ -21,15 +21,13 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
             data = stream.read(size)
         except UnpackError as error:
             data, problem = b"", str(error)
-        held += data
         if not data and not problem:
             break
-        end = held.rfind(b"\n") + 1
-        offset = None if stream.packed else stream.at - len(held)
-        if end:
-            yield from _checked(number, held[:end], max_line, offset)
-            number += held.count(b"\n", 0, end)
-            held = held[end:]
+        offset = None if stream.packed else stream.at - len(data) - len(held)
+        whole, held = _whole_lines(held, data)
+        if whole:
+            yield from _checked(number, whole, max_line, offset)
+            number += whole.count(b"\n")
         if len(held) > max_line:
             yield _too_long(number, held, max_line)
             held = _skip(stream, size)
@@ -38,6 +36,16 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
         yield Block("lines", number, held[:KEPT], problem=problem)
     elif held:
         yield from _checked(number, held, max_line, None if stream.packed else stream.at - len(held))
+
+
+def _whole_lines(held: bytes, data: bytes) -> tuple[bytes, bytes]:
+    """Return the whole lines of what is held and what came, and the rest; copied once only, for blocks are large."""
+    end = data.rfind(b"\n") + 1
+    if end:
+        return b"".join((held, memoryview(data)[:end])), data[end:]
+    held += data
+    end = held.rfind(b"\n") + 1
+    return held[:end], held[end:]
 
 
 def _checked(number: int, data: bytes, max_line: int, offset: int | None) -> Iterator[Block]:

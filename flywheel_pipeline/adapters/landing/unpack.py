@@ -88,7 +88,8 @@ class Stream:
             missing -= len(data)
         if self._problem is not None and not any(parts):
             raise self._problem
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        held = [part for part in parts if part]
+        return held[0] if len(held) == 1 else b"".join(held)
 
     def peek(self, size: int) -> bytes:
         """Return the next bytes without taking them."""

@@ -14,6 +14,7 @@ from operator import attrgetter, le
 from types import NoneType
 from typing import Any
 
+import numpy as np
 import orjson
 
 from flywheel_pipeline.records import CapturedTrace, columns
@@ -110,8 +111,18 @@ def _odd(rows: Sequence[_Record]) -> set[int]:
         elif types is not _TEXT:
             most = _EXACT - 1 if types is _WHOLE else sys.float_info.max
             odd |= {i for i, v in enumerate(values) if v is not None and not 0 <= v <= most}
-    odd |= {i for i, ((_, raw), _) in enumerate(rows) if b"\\u0000" in raw or holds_huge_number(raw)}
+    chunk = b"\n".join([raw for (_, raw), _ in rows])
+    if b"\\u0000" in chunk or _holds_long_number(chunk):
+        odd |= {i for i, ((_, raw), _) in enumerate(rows) if b"\\u0000" in raw or holds_huge_number(raw)}
     return odd | _repeated(rows)
+
+
+def _holds_long_number(chunk: bytes) -> bool:
+    """Return whether 19 digits stand in a row, of which `holds_huge_number` takes ten times as long to tell."""
+    digit = np.frombuffer(chunk, np.uint8) - np.uint8(ord("0")) < 10
+    for step in (1, 2, 4, 8, 3):  # after each of them, what is true begins a run of 2, 4, 8, 16, 19
+        digit = digit[:-step] & digit[step:]
+    return bool(digit.any())
 
 
 def _repeated(rows: Sequence[_Record]) -> set[int]:
