@@ -222,3 +222,16 @@ def test_a_rule_on_values_that_no_dimension_has_is_refused(tmp_path: Path) -> No
     (tmp_path / "flywheel.yaml").write_text(f"golden: {golden % 'y'}")
     with pytest.raises(SettingsError, match="persona: y"):
         load_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["auto", "tfidf", "minilm", "litellm:openai/text-embedding-3-small"])
+def test_an_embedder_is_one_of_ours_or_any_of_litellm(name: str, tmp_path: Path) -> None:
+    (tmp_path / "flywheel.yaml").write_text(f"cluster: {{embedder: '{name}'}}")
+    assert load_settings(tmp_path, {}).cluster.embedder == name
+
+
+@pytest.mark.parametrize("name", ["bert", "litellm:", ""])
+def test_an_embedder_that_nobody_knows_is_told(name: str, tmp_path: Path) -> None:
+    (tmp_path / "flywheel.yaml").write_text(f"cluster: {{embedder: '{name}'}}")
+    with pytest.raises(SettingsError, match=r"cluster\.embedder"):
+        load_settings(tmp_path, {})

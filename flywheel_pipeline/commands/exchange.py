@@ -108,9 +108,9 @@ def _format(name: str) -> Format:
 
 
 def _cases(settings: Settings) -> list[GoldenCase]:
-    """Return the active cases of the file, in the modes of the taxonomy as it is now, where there is one."""
-    lake = Lake(settings.home / "lake")
-    cases = active(load_cases(Home(settings.home).read_jsonl(FILE)))
+    """Return the cases that are evaluated, in the modes of the taxonomy as it is now, where there is one."""
+    lake, rows, pinned = Lake(settings.home / "lake"), Home(settings.home).read_jsonl(FILE), settings.golden.version
+    cases = load_cases(rows, pinned) if pinned else active(load_cases(rows))
     modes = lake.read("failure_taxonomy", FailureMode)
     assigned = {a.trace_id: a.mode_id for a in lake.read("failure_assignments", FailureAssignment)}
     return in_current_modes(cases, assigned, known_modes(Workbench(settings), modes)) if modes else cases

@@ -51,5 +51,6 @@ def _told(shown: Mapping[str, Any], allocation: Any) -> list[str]:
     return [
         f"{shown['n_sampled']} of {shown['n_frame']} traces to label{known}: samples/{shown['batch']}.jsonl",
         *lines,
+        *([f"strata below their minimum: {shown['strata_below_minimum']}"] if "strata_below_minimum" in shown else []),
         f"labelling: {shown['saturation']}",
     ]

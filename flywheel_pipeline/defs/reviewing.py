@@ -8,10 +8,9 @@ import dagster as dg
 from flywheel_pipeline.adapters.home.reviewed import HEAD, PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.metadata import table
-from flywheel_pipeline.defs.resources import Workbench, utc_now
+from flywheel_pipeline.defs.resources import MODEL_FREE, Workbench, utc_now
 from flywheel_pipeline.errors import ConflictError
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode
-from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import (
     BY_HAND,
     PIPELINE,
@@ -85,9 +84,11 @@ def _propose(
 ) -> tuple[Reviewed, list[Proposal]]:
     file = ReviewedFile(bench.settings.home / PROPOSALS_FILE)
     seen = file.read()
-    found = renew_proposals(load_proposals(seen.value), propose_changes(known, label_batches(labels), bench.embed))
+    found = renew_proposals(
+        load_proposals(seen.value), propose_changes(known, label_batches(labels), bench.failure_embed[1])
+    )
     fresh = [p for p in found if p.status == "open"]
-    if fresh and not bench.model_name("taxonomy").startswith(("offline/", "none")):
+    if fresh and bench.model_name("taxonomy") not in MODEL_FREE:
         told = confirm_proposals(fresh, known, bench.llm(lake), bench.settings.app.name)
         found = [*told, *(p for p in found if p.status != "open")]
     if bench.settings.cluster.apply == "all":
@@ -125,7 +126,7 @@ def label_batches(labels: Sequence[Annotation]) -> list[list[str]]:
 
 def agreement_shown(built: Taxonomy) -> dict[str, dg.MetadataValue]:
     """Show how often two passes over the failures that were assigned agree; nothing where there was only one."""
-    agreed: Rate | None = getattr(built, "agreement", None)
+    agreed = built.agreement
     if agreed is None:
         return {}
     share = {"share_agreed": dg.MetadataValue.float(agreed.value), "n_assigned_twice": dg.MetadataValue.int(agreed.n)}

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.records import FailureAssignment, GoldenCase
-from flywheel_pipeline.steps.golden import dump_case, load_cases
+from flywheel_pipeline.steps.golden import dump_case, load_cases, retirement, version_of
 from flywheel_pipeline.steps.golden.exchange import FORMATS
 from flywheel_pipeline_tests.builders import a_mode
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -154,10 +154,19 @@ def test_fine_tuning_gets_answered_cases_of_the_train_split_only(filled, tmp_pat
 
 def test_a_case_is_exported_in_the_mode_that_the_taxonomy_gives_it_now(filled, tmp_path):
     filled.lake.write("failure_taxonomy", [a_mode(mode_id="fm-2")])
-    filled.lake.write("failure_assignments", [FailureAssignment("t1", "fm-2", "HUMAN", 1.0, "x")])
+    filled.lake.write("failure_assignments", [FailureAssignment("t1", "fm-2", "HUMAN", 1.0, "x", "")])
     golden(filled, "export", "--format", "jsonl", tmp_path / "x.jsonl")
     modes = [json.loads(line)["mode_id"] for line in (tmp_path / "x.jsonl").read_text().splitlines()]
     assert modes == ["fm-2", None, None]
+
+
+def test_a_retired_case_is_not_exported_and_a_pinned_version_is(filled, tmp_path):
+    rows = filled.bench.home.read_jsonl(FILE)
+    before = version_of(load_cases(rows))
+    filled.bench.home.append_jsonl(FILE, retirement(rows, CASES[0].case_id, "old", "2025-06-02"))
+    assert "2 of 2 cases are written" in golden(filled, "export", "--format", "jsonl", tmp_path / "x.jsonl")
+    (filled.root / "flywheel.yaml").write_text(f"golden: {{version: {before}}}\n")
+    assert "3 of 3 cases are written" in golden(filled, "export", "--format", "jsonl", tmp_path / "x.jsonl")
 
 
 def test_what_can_not_be_says_why(place, tmp_path):

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from flywheel_pipeline.defs.assets.annotations import _rates
-from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, _shown, allocation, draw_batch, read_batches
+from flywheel_pipeline.defs.assets.sampled_traces import (
+    BatchConfig,
+    _shown,
+    allocation,
+    below_minimum,
+    draw_batch,
+    read_batches,
+)
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import RawTrace
 from flywheel_pipeline.steps.annotate import Labels
@@ -153,9 +160,11 @@ def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
     tags = [json.dumps({"channel": "fax" if i % 80 == 0 else "e-mail" if i % 9 == 0 else "phone"}) for i in range(320)]
     wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=t) for i, t in enumerate(tags)])
     for seed in range(5):
-        _, rows = draw_batch(place.lake, place.bench, BatchConfig(size=20, strata=["channel", "model"], seed=seed))
+        frame, rows = draw_batch(place.lake, place.bench, BatchConfig(size=20, strata=["channel", "model"], seed=seed))
         counts = Counter(r.stratum.split(",")[0] for r in rows)
         assert min(counts["channel: fax"], counts["channel: e-mail"]) >= 3
+        assert below_minimum(frame, rows, 3) == []
+        assert below_minimum(frame, [r for r in rows if "fax" not in r.stratum], 3) == ["fax (0 of 3)"]
         assert len(rows) == 20
         assert 240 < sum(r.weight for r in rows) < 400
 
@@ -211,9 +220,9 @@ def test_the_weighted_rate_stands_beside_the_naive_one(tmp_path: Path) -> None:
 def test_a_batch_that_was_labelled_is_still_shown_as_it_was_drawn(tmp_path: Path) -> None:
     place, base = a_home(tmp_path / "home"), a_trace(session_id=None)
     wrote(place, *[replace(base, trace_id=f"t{i:03}", input=f"question {i}") for i in range(50)])
-    first = _shown(place.lake, *draw_batch(place.lake, place.bench, BatchConfig(size=20)))
+    first = _shown(place.lake, *draw_batch(place.lake, place.bench, BatchConfig(size=20)), 3)
     drawn = place.lake.frame("select trace_id from sampled_traces")["trace_id"]
     place.lake.write("annotations", [an_annotation(trace_id=t, is_current=True) for t in drawn])
-    again = _shown(place.lake, *draw_batch(place.lake, place.bench, BatchConfig(size=20)))
+    again = _shown(place.lake, *draw_batch(place.lake, place.bench, BatchConfig(size=20)), 3)
     assert (first["n_sampled"], first["n_known"]) == (again["n_sampled"], again["n_known"]) == (20, 0)
     assert again["allocation"] == first["allocation"]

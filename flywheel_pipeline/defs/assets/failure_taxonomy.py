@@ -13,6 +13,7 @@ from flywheel_pipeline.defs.reviewing import Turned, agreement_shown, proposals_
 from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode, SampledTrace
 from flywheel_pipeline.stats import unseen_share_bound
 from flywheel_pipeline.steps.cluster import (
+    Analyst,
     Failure,
     Mode,
     Taxonomy,
@@ -47,25 +48,24 @@ OWNERS = ["team:domain-experts"]
 def failure_taxonomy(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
     labels, samples = current_annotations(lake.lake), lake.lake.read("sampled_traces", SampledTrace)
-    done = review_taxonomy(lake.lake, bench, labels, partial(_built, lake.lake, bench))
+    analyst, told = bench.analyst(lake.lake, _traces(lake.lake, labels))
+    done = review_taxonomy(lake.lake, bench, labels, partial(_built, bench, analyst))
     rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done, labels)
     lake.lake.write("failure_taxonomy", rows)
     lake.lake.write("failure_assignments", assigned)
-    shown = _shown(rows, done, bench.analyst(lake.lake, {})[1])
-    yield dg.MaterializeResult("failure_taxonomy", metadata=shown, data_version=version_of(rows))
+    yield dg.MaterializeResult("failure_taxonomy", metadata=_shown(rows, done, told), data_version=version_of(rows))
     shown = _assigned_shown(assigned, rows)
     yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(assigned))
 
 
-def _built(lake: Lake, bench: Workbench, failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
+def _built(bench: Workbench, analyst: Analyst, failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
     """Build on the modes that take failures."""
-    analyst, _ = bench.analyst(lake, _traces(lake, failures))
     return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
 
 
-def _traces(lake: Lake, failures: Sequence[Failure]) -> dict[str, str]:
+def _traces(lake: Lake, labels: list[Annotation]) -> dict[str, str]:
     """Return the texts of the failed traces, whose words a comment shares for its subject and not for its failure."""
-    wanted = {f.trace_id for f in failures}
+    wanted = {a.trace_id for a in labels if a.verdict == "fail"}
     rows = lake.frame(TRACES_SQL)
     return {str(t): str(m) for t, m in zip(rows["trace_id"], rows["messages"], strict=True) if t in wanted}
 
@@ -79,7 +79,7 @@ def _assignments(done: Turned, labels: list[Annotation]) -> list[FailureAssignme
     ]
 
 
-def _shown(rows: list[FailureMode], done: Turned, by: str) -> dict[str, dg.MetadataValue]:
+def _shown(rows: list[FailureMode], done: Turned, analyst: str) -> dict[str, dg.MetadataValue]:
     n = sum(r.n_failures for r in rows)
     of = rows[0].share_of if rows else "traffic"
     told = [
@@ -91,8 +91,8 @@ def _shown(rows: list[FailureMode], done: Turned, by: str) -> dict[str, dg.Metad
     return {
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
+        "assigned_by": dg.MetadataValue.text(analyst),
         "n_unassigned": dg.MetadataValue.int(done.built.n_unassigned),
-        "assigned_by": dg.MetadataValue.text(by),
         "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
@@ -103,16 +103,11 @@ def _shown(rows: list[FailureMode], done: Turned, by: str) -> dict[str, dg.Metad
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(
             ("mode", "definition", "included", "excluded"),
-            [[m.name, m.definition, m.inclusion, m.exclusion] for m in done.known.modes],
+            [[m.name, m.definition, m.inclusion, m.exclusion] for m in done.known.modes if not m.merged_into],
         ),
         **agreement_shown(done.built),
         **proposals_shown(done),
     }
-
-
-def _agreement(taxonomy: Taxonomy) -> str:
-    """Return how often two passes over this run's new failures put them into the same mode."""
-    return f"{taxonomy.agreement} of two passes" if taxonomy.agreement else "no failure was assigned anew"
 
 
 def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) -> dict[str, dg.MetadataValue]:

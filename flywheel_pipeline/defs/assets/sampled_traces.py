@@ -1,5 +1,6 @@
 """`sampled_traces`: the batch for the expert."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -52,10 +53,12 @@ def sampled_traces(config: BatchConfig, lake: LakeResource, bench: dg.ResourcePa
     """The traces to label: diverse and failure-seeking, each with its reason and its inclusion probability."""
     frame, rows = draw_batch(lake.lake, bench, config)
     n_rows = len(lake.lake.read("sampled_traces", SampledTrace))
-    return dg.MaterializeResult(metadata={"dagster/row_count": n_rows, **_shown(lake.lake, frame, rows)})
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": n_rows, **_shown(lake.lake, frame, rows, bench.settings.sample.min_per_stratum)}
+    )
 
 
-def _shown(lake: Lake, frame: list[Frame], rows: list[SampledTrace]) -> dict[str, Any]:
+def _shown(lake: Lake, frame: list[Frame], rows: list[SampledTrace], least: int) -> dict[str, Any]:
     saturation = judge_saturation(_failures_per_mode(lake))
     to_label = [r for r in rows if r.to_label]
     return {
@@ -65,6 +68,11 @@ def _shown(lake: Lake, frame: list[Frame], rows: list[SampledTrace]) -> dict[str
         "n_frame": rows[0].n_frame if rows else 0,
         "coverage": coverage_plot(frame, to_label),
         "allocation": table(("traces", "in frame", "sampled", "of frame", "of sample"), allocation(frame, to_label)),
+        **(
+            {"strata_below_minimum": ", ".join(below_minimum(frame, to_label, least)) or "none"}
+            if _named(frame)
+            else {}
+        ),
         "unseen_share_at_most": round(saturation.unseen_share_at_most, 4),
         "saturation": dg.MetadataValue.text(saturation.advice),
         "preview": preview(to_label, SHOWN),
@@ -168,6 +176,22 @@ KINDS: dict[str, Callable[[Frame], bool]] = {
 }
 MAX_STRATA = 12
 """Strata that are shown, the largest first; the batch holds all."""
+
+
+def _named(frame: list[Frame]) -> int:
+    """Return how many columns of strata were named."""
+    return len(frame[0].strata) if frame else 0
+
+
+def below_minimum(frame: list[Frame], rows: list[SampledTrace], least: int) -> list[str]:
+    """Return the strata of which fewer were drawn than `least`, or than there are."""
+    chosen, fresh, told = {r.trace_id for r in rows}, [f for f in frame if not f.known], []
+    for place in range(_named(frame)):
+        there = Counter(f.strata[place] for f in fresh)
+        drawn = Counter(f.strata[place] for f in fresh if f.trace_id in chosen)
+        wanted = {value: min(least, n) for value, n in sorted(there.items())}
+        told += [f"{value} ({drawn[value]} of {n})" for value, n in wanted.items() if drawn[value] < n]
+    return told
 
 
 def _counts(frame: list[Frame], rows: list[SampledTrace]) -> dict[str, tuple[int, int]]:

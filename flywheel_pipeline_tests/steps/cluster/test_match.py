@@ -31,6 +31,10 @@ def test_two_groups_never_become_one_mode_and_the_best_assignment_wins() -> None
     assert match_groups([{"a"}, {"b"}], [{"x"}, {"y"}], close) == {0: 1, 1: 0}
 
 
+def test_likeness_that_is_no_match_does_not_take_a_match_away() -> None:
+    assert match_groups([{"a"}, {"b"}], [{"x"}, {"y"}], np.array([[0.85, 0.79], [0.79, 0.0]])) == {0: 0}
+
+
 def test_nothing_to_match_matches_nothing() -> None:
     assert match_groups([], [{"x"}], np.zeros((0, 1))) == {}
     assert match_groups([{"a"}], [], np.zeros((1, 0))) == {}

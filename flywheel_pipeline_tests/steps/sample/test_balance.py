@@ -86,3 +86,17 @@ def test_a_column_of_too_many_strata_is_kept_to_on_average_only():
     for seed in range(5):
         drawn = drawn_of(np.full(300, 0.2), strata, 1, seed)
         assert (drawn.sum(), drawn[:5].sum()) == (60, 1)
+
+
+def test_the_draw_is_spread_over_what_is_close_although_the_strata_bind_it():
+    rng = np.random.default_rng(0)
+    place = rng.permutation(80)  # of every unit, on a circle of five arcs of sixteen
+    points = np.column_stack([np.cos(place * 2 * np.pi / 80), np.sin(place * 2 * np.pi / 80)])
+    strata = [[str(v) for v in rng.integers(0, 4, 80)] for _ in range(2)]
+
+    def unevenness(closeness) -> float:
+        draws = [round_in_strata(np.full(80, 0.5), closeness, strata, 0, seed) for seed in range(60)]
+        return float(np.mean([np.var(np.bincount(place[d > 0] // 16, minlength=5)) for d in draws]))
+
+    closeness = (points @ points.T).astype(np.float32)
+    assert unevenness(closeness) < 0.65 * unevenness(0 * closeness)

@@ -241,6 +241,14 @@ def test_the_newest_batch_comes_first_and_a_queue_has_an_end(place: Place) -> No
     assert {i["key"] for i in desk.queue("mira")["items"]} == {"t1", "t4", "t2"}
 
 
+def test_a_trace_that_was_drawn_twice_is_shown_once_for_its_latest_reason(place: Place) -> None:
+    rows = [a_sampled_trace(batch=b, trace_id="t1", reason=f"drawn for {b}") for b in "acb"]
+    place.lake.write("sampled_traces", rows)
+    desk = desk_of(place)
+    assert [(i["key"], i["batch"]) for i in desk.queue("mira")["items"]] == [("t1", "c")]
+    assert desk.item("mira", "t1", False)["reason"] == "drawn for c"
+
+
 def test_tags_are_among_the_badges(place: Place) -> None:
     tags = json.dumps({"channel": "phone", "tags": {"team": "blue", "odd": [1]}, "n": 3, "empty": ""})
     place.lake.write("raw_traces", [a_trace(tags=tags)], part="2025-06-02")

@@ -108,6 +108,11 @@ def test_a_system_prompt_is_left_out_and_named():
     assert only(found) == asked(reference="Yes.") and found.dropped == {"a system prompt": 1}
 
 
+def test_an_answer_at_the_end_of_a_conversation_does_not_replace_the_reference():
+    said = [*ASK, {"role": "assistant", "content": "No."}]
+    assert only(read("i.jsonl", {"input": said, "target": "Yes."})) == asked(reference="Yes.")
+
+
 def test_a_file_or_code_that_a_promptfoo_test_names_is_neither_opened_nor_kept():
     tests = [
         {"vars": {"q": "file://secret.txt"}},
@@ -125,6 +130,7 @@ BROKEN = [
     ("x.jsonl", '{"input": "a"}\n{"input": ""}\n', 2, "no question"),
     ("x.jsonl", '{"input": "a"}\n{"input": "half \\ud83d"}\n', 2, "half a character"),
     ("x.jsonl", '{"input": "a"}\n{"messages": [{"role": "tool", "content": "r", "tool_call_id": "c"}]}\n', 2, "must end with"),
+    ("x.jsonl", '{"input": "a"}\n{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "function": {"name": "f"}}]}]}\n', 2, "must end with"),
     ("x.jsonl", '{"input": "a"}\n{"input": "a", "context": [{"score": NaN}]}\n', 2, "number that is none"),
     ("x.csv", 'question,answer\na,b\n"c\nd",e,f\n', 3, "3 cells"),
     ("x.csv", 'question,question\na,b\n', 2, "twice"),
