@@ -99,7 +99,7 @@ def _shown(rows: list[FailureMode], taxonomy: Taxonomy) -> dict[str, dg.Metadata
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
         "n_failures": dg.MetadataValue.int(n),
         "n_unassigned": dg.MetadataValue.int(taxonomy.n_unassigned),
-        "agreement": dg.MetadataValue.text(_agreement(taxonomy)),
+        **_agreement(taxonomy),
         "new_modes": dg.MetadataValue.text(", ".join(taxonomy.added) or "none"),
         "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
         "pareto": bars([(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]),
@@ -111,9 +111,14 @@ def _shown(rows: list[FailureMode], taxonomy: Taxonomy) -> dict[str, dg.Metadata
     }
 
 
-def _agreement(taxonomy: Taxonomy) -> str:
-    """Return how often two passes over this run's new failures put them into the same mode."""
-    return f"{taxonomy.agreement} of two passes" if taxonomy.agreement else "no failure was assigned anew"
+def _agreement(taxonomy: Taxonomy) -> dict[str, dg.MetadataValue]:
+    """Return how often two passes over this run's new failures put them into the same mode; a rate plots a trend."""
+    rate = taxonomy.agreement
+    if rate is None:
+        return {"agreement": dg.MetadataValue.text("no failure was assigned anew")}
+    told = dg.MetadataValue.text(f"{rate} of two passes")
+    numbers = {"agreement_rate": rate.value, "agreement_low": rate.low}
+    return {"agreement": told, **{k: dg.MetadataValue.float(round(v, 4)) for k, v in numbers.items()}}
 
 
 def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) -> dict[str, dg.MetadataValue]:
