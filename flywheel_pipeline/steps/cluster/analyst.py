@@ -30,7 +30,7 @@ from flywheel_pipeline.steps.cluster.modes import Failure, Mode
 from flywheel_pipeline.steps.cluster.naming import name_groups
 from flywheel_pipeline.steps.cluster.wording import Note
 
-ALIKE = 0.5
+ALIKE = 0.3
 """Cosine of two groups' centroids from which a model is asked whether one change would fix both."""
 
 MAX_PAIRS = 20
