@@ -69,13 +69,27 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     )
 
 
-def end_dead_runs(instance: dg.DagsterInstance, is_alive: Callable[[int], bool]) -> list[str]:
+def end_dead_runs(
+    instance: dg.DagsterInstance, is_alive: Callable[[int], bool], pause: Callable[[], None]
+) -> list[str]:
     """Mark runs as failed whose process is gone (killed, or the machine was), so that they are retried; returns them.
 
     Dagster notices that itself only after `max_runtime_seconds`; until then the sensors would wait for such a run.
+    A process that was killed just now takes a moment to be gone: what still runs is looked at again after a `pause`.
     """
+    ended = _end_dead_runs(instance, is_alive)
+    if instance.get_runs(_STARTED, limit=1):
+        pause()
+        ended += _end_dead_runs(instance, is_alive)
+    return ended
+
+
+_STARTED = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+
+
+def _end_dead_runs(instance: dg.DagsterInstance, is_alive: Callable[[int], bool]) -> list[str]:
     ended = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    for run in instance.get_runs(_STARTED):
         pids = _processes(instance, run.run_id)
         if pids and not any(map(is_alive, pids)):
             why = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)

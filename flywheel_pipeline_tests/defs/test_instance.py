@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
+from flywheel_pipeline.commands.dev import is_alive
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.instance import end_dead_runs, open_instance
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -37,7 +41,7 @@ def a_run(place: Place, instance: dg.DagsterInstance, *pids: int) -> dg.DagsterR
 
 def test_runs_whose_process_is_gone_end_and_are_to_be_retried(place: Place, instance: dg.DagsterInstance) -> None:
     dead, alive, resumed, unknown = (a_run(place, instance, *pids) for pids in ((7,), (8,), (7, 8), ()))
-    assert end_dead_runs(instance, lambda pid: pid == 8) == [dead.run_id]
+    assert end_dead_runs(instance, lambda pid: pid == 8, lambda: None) == [dead.run_id]
     statuses = [instance.get_run_by_id(r.run_id) for r in (dead, alive, resumed, unknown)]
     assert [s.status.value for s in statuses if s] == ["FAILURE", "STARTED", "STARTED", "STARTED"]
     ended = instance.get_run_by_id(dead.run_id)
@@ -45,6 +49,26 @@ def test_runs_whose_process_is_gone_end_and_are_to_be_retried(place: Place, inst
     assert ended.tags["dagster/will_retry"] == "true"
     job = build_definitions(place.bench.settings).resolve_job_def("label_batch")
     assert job.tags["dagster/retry_strategy"] == "ALL_STEPS"
+
+
+def test_a_process_that_is_just_being_killed_is_looked_at_again(place: Place, instance: dg.DagsterInstance) -> None:
+    run, living = a_run(place, instance, 7), {7}
+    assert end_dead_runs(instance, living.__contains__, living.clear) == [run.run_id]
+
+
+def test_nobody_waits_where_nothing_runs(instance: dg.DagsterInstance) -> None:
+    waited: list[str] = []
+    assert end_dead_runs(instance, lambda _: True, lambda: waited.append("long")) == waited == []
+
+
+def test_a_process_that_has_ended_is_not_alive_also_before_anybody_asked_for_its_end() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert is_alive(process.pid) and is_alive(os.getpid())
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+    assert not is_alive(process.pid)
+    process.communicate()
+    assert not is_alive(process.pid)
 
 
 def test_a_run_that_a_check_stopped_is_not_tried_again(instance: dg.DagsterInstance) -> None:

@@ -78,13 +78,14 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
     ]
 )
 said = texts.map(str.strip).filter(lambda t: t not in ("", "nan", "NaN"))
+names = said.filter(lambda t: len(t) <= 100)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1))
 annotations = st.builds(
     an_annotation, trace_id=said, annotator=said, verdict=st.sampled_from(["pass", "fail", "defer"]), code=said,
     comment=st.none() | said, category=st.none() | said, first_failure_step=st.none() | st.integers(0, 99),
     severity=st.none() | said, rubric_version=st.none() | said, is_repeat=st.booleans(),
     labelled_at=st.none() | moments,
-    extra=st.dictionaries(said, said | st.integers(0, 99) | st.booleans(), max_size=2).map(
+    extra=st.dictionaries(names, said | st.integers(0, 99) | st.booleans(), max_size=2).map(
         lambda d: Json(json.dumps(d, ensure_ascii=False))
     ),
 )  # fmt: skip
