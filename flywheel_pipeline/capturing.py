@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatch
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from flywheel_pipeline.adapters.home import HomeFile
@@ -36,6 +37,7 @@ from flywheel_pipeline.steps.capture import Rules, read_block
 STAGED = ("captured_traces", "feedback", "rejects")
 INLINE_BYTES = 24_000_000
 """Files that are together smaller are read in this process: starting others takes about a second."""
+_MATCH = Re2Match()
 _Submit = Callable[["_Task"], "Future[Counts]"]
 
 
@@ -80,10 +82,15 @@ class _Reading:
     """A file that is being read: its blocks in order, as far as they were begun."""
 
     file: HomeFile
-    mark: str
+    digest: str
     rules: Rules
     n_blocks: int = 0
     counts: Counts = field(default_factory=Counts)
+
+    @cached_property
+    def mark(self) -> str:
+        """What tells whether the file was read as it is now: how it is read, its date, its content."""
+        return "+".join([self.digest, _stamp(self.file), self.file.fingerprint()])
 
 
 def read_new_files(
@@ -114,16 +121,18 @@ def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rule
     for file in files:
         own = _rules_of(file.name, capture, rules)
         before = known.get(part_of(file.name), "").split("+")
-        digest = _digest(own, capture)
-        stamp = file.stamp.replace(":", "-")
-        if before[:2] == [digest, stamp]:
+        reading = _Reading(file, _digest(own, capture), own)
+        if before[:2] == [reading.digest, _stamp(file)]:
             continue
-        mark = [digest, stamp, file.fingerprint()]
-        if before[::2] == mark[::2]:
+        if before[0] == reading.digest and before[2] == reading.mark.split("+")[2]:
             row = lake.read("captured_files", CapturedFile, "source_file = ?", [file.name])
-            lake.write("captured_files", row, part_of(file.name), "+".join(mark))
+            lake.write("captured_files", row, part_of(file.name), reading.mark)
             continue
-        yield _Reading(file, "+".join(mark), own)
+        yield reading
+
+
+def _stamp(file: HomeFile) -> str:
+    return file.stamp.replace(":", "-")
 
 
 def _digest(rules: Rules, capture: CaptureSettings) -> str:
@@ -145,6 +154,7 @@ def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, s
     limits = Limits(int(capture.max_line_mb * 1_000_000), int(capture.max_document_mb * 1_000_000))
     waiting: deque[tuple[_Reading, Future[Counts], bool]] = deque()
     for reading in fresh:
+        _ = reading.mark  # of the content as it is now, told while the files before it are being read
         last: Block | None = None
         for block in read_blocks(reading.file.path, limits):
             if last is not None:
@@ -222,8 +232,8 @@ def _with_data(task: _Task) -> Block:
 
 
 def _capture_block(task: _Task) -> Counts:
-    captured = read_block(task.file, _with_data(task), task.rules, Re2Match())
-    lake = Lake(Path(task.root), threads=1)
+    captured = read_block(task.file, _with_data(task), task.rules, _MATCH)
+    lake = _lake_of(task.root)
     staged = (captured.table if captured.table["trace_id"] else (), captured.feedback, captured.rejects)
     for table, rows in zip(STAGED, staged, strict=True):
         if rows:
@@ -231,6 +241,11 @@ def _capture_block(task: _Task) -> Counts:
         else:
             lake.remove(table, lambda name: name == task.part)
     return Counts(captured.n_rows_in, captured.n_repeated, captured.n_dropped, captured.formats, captured.redacted)
+
+
+@lru_cache(maxsize=1)
+def _lake_of(root: str) -> Lake:
+    return Lake(Path(root), threads=1)
 
 
 def _inline(task: _Task) -> Future[Counts]:
@@ -263,7 +278,7 @@ def expire_originals(files: Iterable[HomeFile], lake: Lake, now: float, days: in
     marks: Mapping[str, str] = lake.inputs("captured_files")
     gone = []
     for file in files:
-        read = marks.get(part_of(file.name), "").split("+")[1:2] == [file.stamp.replace(":", "-")]
+        read = marks.get(part_of(file.name), "").split("+")[1:2] == [_stamp(file)]
         if read and now - file.modified_ns / 1e9 > days * 86_400:
             file.path.unlink(missing_ok=True)
             gone.append(file.name)

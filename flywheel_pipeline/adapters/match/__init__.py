@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import duckdb
 import pandas as pd
@@ -13,11 +14,16 @@ SQL = "select place from (select row_number() over () - 1 as place, text from te
 class Re2Match:
     """A `Match` on one core."""
 
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        con = duckdb.connect(":memory:")
+        con.execute("set threads = 1")
+        return con
+
     def find(self, pattern: str, texts: Sequence[str]) -> list[int]:
         """Return the places of the texts that hold the pattern; all, should one of them be no valid Unicode."""
-        con = duckdb.connect(":memory:")
+        con = self._engine.cursor()
         try:
-            con.execute("set threads = 1")
             con.register("texts", pd.DataFrame({"text": pd.Series(texts, dtype=object)}))
             found = con.execute(SQL, [pattern]).fetchall() if texts else []
         except duckdb.InvalidInputException:

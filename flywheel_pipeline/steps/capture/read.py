@@ -217,10 +217,10 @@ class _Reader:
     def _redact(self, redactor: Redactor, table: Columns) -> None:
         found, feedback = self.captured.redacted, self.captured.feedback
         for at in redactor.screen(table, self.match):
-            trace, told = redactor.redact(CapturedTrace(*(column[at] for column in table.values())))
+            changed, told = redactor.changes({name: column[at] for name, column in table.items()})
             found.update(told)
-            for name in table if told else ():
-                table[name][at] = getattr(trace, name)
+            for name, value in changed.items():
+                table[name][at] = value
         for at in self.match.find(redactor.screening, [f.comment or "" for f in feedback]):
             feedback[at], told = redactor.redact_feedback(feedback[at])
             found.update(told)

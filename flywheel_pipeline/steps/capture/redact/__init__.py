@@ -65,19 +65,24 @@ class Redactor:
 
     def redact(self, trace: CapturedTrace) -> tuple[CapturedTrace, dict[str, int]]:
         """Return the trace without them, and how many different values of each kind it held."""
-        values = [getattr(trace, name) or "" for name in _TEXTS]
-        held = "\n".join([*values[N_DERIVED:], trace.session_id or ""])
-        kinds = self.suspects(_looked_through(held, trace.spans is not None), self.kinds)
+        changed, counts = self.changes(vars(trace))
+        return (replace(trace, **changed) if changed else trace), counts
+
+    def changes(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+        """Return the columns of a row of `CapturedTrace` that hold some, without them, and how many of each kind."""
+        values = [row[name] or "" for name in _TEXTS]
+        held = "\n".join([*values[N_DERIVED:], row["session_id"] or ""])
+        kinds = self.suspects(_looked_through(held, row["spans"] is not None), self.kinds)
         if not kinds:
-            return trace, {}
+            return {}, {}
         pass_ = _Pass(self, kinds)
         changed: dict[str, Any] = {}
         for name, value in zip(_TEXTS, values, strict=True):
             if value:
                 changed[name] = pass_.json(value) if name in _JSON else pass_.text(value)
-        if trace.session_id:
-            changed["session_id"] = pass_.id(trace.session_id)
-        return (replace(trace, **changed) if pass_.seen else trace), dict(pass_.counts)
+        if row["session_id"]:
+            changed["session_id"] = pass_.id(row["session_id"])
+        return (changed if pass_.seen else {}), dict(pass_.counts)
 
     def screen(self, table: Mapping[str, Sequence[Any]], match: Match) -> list[int]:
         """Return the places of those rows of a table of `CapturedTrace` that may hold something; most hold nothing."""
@@ -154,10 +159,17 @@ class _Pass:
         self.redactor, self.kinds = redactor, kinds
         self.seen: dict[tuple[str, str], int] = {}
         self.counts: Counter[str] = Counter()
+        self.done: dict[str, str] = {}
 
     def text(self, text: str) -> str:
-        """Return the text with placeholders."""
-        return self._replaced(text, lambda kind, value: f"<{kind.upper()}_{self._number(kind, value)}>")
+        """Return the text with placeholders; question and answer stand in the conversation, too, and are done once."""
+        found = self.done.get(text)
+        if found is None:
+            found = self.done[text] = self._replaced(text, self._placeholder)
+        return found
+
+    def _placeholder(self, kind: str, value: str) -> str:
+        return f"<{kind.upper()}_{self._number(kind, value)}>"
 
     def id(self, text: str) -> str:
         """Return an id in which a salted hash stands for the value."""
