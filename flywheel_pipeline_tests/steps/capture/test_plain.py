@@ -92,6 +92,11 @@ def test_long_numbers_are_told_by_their_length(text: str) -> None:
     assert _holds_long_number(text.encode()) == (re.search(r"\d{19}", text) is not None)
 
 
+@pytest.mark.parametrize(("n", "is_long"), [(0, False), (18, False), (19, True), (20, True)])
+def test_nineteen_digits_are_long(n: int, is_long: bool) -> None:
+    assert _holds_long_number(b"a" + b"7" * n + b".1") == is_long
+
+
 def test_usual_lines_are_plain() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
     spoken = [

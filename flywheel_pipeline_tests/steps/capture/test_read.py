@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
 from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedTrace, Reject
 from flywheel_pipeline.steps.capture import Rules, read_block
 from flywheel_pipeline_tests.builders import NOON, a_chat_record, a_conversation
@@ -235,3 +236,24 @@ def test_whatever_a_file_holds_every_row_is_either_a_trace_or_a_reject(lines):
     captured = read(*lines)
     assert captured.n_rows_in == len(captured.traces) + len(captured.rejects) > 0
     assert all(r.reason for r in captured.rejects)
+
+
+def test_every_row_is_redacted_whichever_way_it_was_read() -> None:
+    asked = a_conversation("I am joe@a.com", "Hello.")
+    lines = [
+        line(trace_id="plain", messages=asked),
+        line(trace_id="odd", messages=asked, input_tokens=1.0, started_at="2025-06-02T13:00:00Z"),
+        line(trace_id="clean", started_at="2025-06-02T14:00:00Z"),
+        b'{"trace_id": "plain", "score": 0, "comment": "joe@a.com is not me"}',
+        b'{"messages": "joe@a.com"}',
+    ]
+    rules = Rules("fernwater", date(2025, 6, 1), NOON, redact=("email",))
+    captured = read_block("a.jsonl", Block("lines", 1, b"\n".join(lines)), rules, Re2Match())
+    assert [(t.trace_id, t.input) for t in captured.traces] == [
+        ("plain", "I am <EMAIL_1>"),
+        ("odd", "I am <EMAIL_1>"),
+        ("clean", "How do I pair the hub?"),
+    ]
+    assert [f.comment for f in captured.feedback] == ["<EMAIL_1> is not me"]
+    assert captured.redacted == {"email": 3}
+    assert "joe@" not in repr(captured)
