@@ -25,6 +25,8 @@ from flywheel_pipeline.records import TABLES, columns
 __all__ = ["Lake", "casts", "to_frame"]
 
 Record = TypeVar("Record")
+NOT_UNICODE = (duckdb.InvalidInputException, duckdb.InternalException)
+"""What DuckDB 2 and DuckDB 1 raise of text that UTF-8 can not hold."""
 MEMORY = "1GB"
 """What one connection may hold in memory; what a sort needs beyond goes to disk."""
 ROW_GROUP = 4096
@@ -126,15 +128,18 @@ class Lake:
         `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`). What is soon
         written again is not worth zstd, the smallest compression.
         """
+        frame = to_frame(table, rows)
+        try:
+            self._write_frame(table, frame, part, inputs, compression)
+        except NOT_UNICODE:  # a lone surrogate, told only once it is met, and DuckDB 1 is unusable afterwards
+            vars(self).pop("_writer", None)
+            self._write_frame(table, storable(frame), part, inputs, compression)
+
+    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str, compression: str) -> None:
         con = self._writer.cursor()
         try:
-            frame = to_frame(table, rows)
             con.register("rows", frame)
-            try:
-                self._copy(con, table, "rows", part, inputs, compression=compression)
-            except duckdb.InvalidInputException:  # a lone surrogate, told only once it is met
-                con.register("rows", storable(frame))
-                self._copy(con, table, "rows", part, inputs, compression=compression)
+            self._copy(con, table, "rows", part, inputs, compression=compression)
         finally:
             con.close()
 

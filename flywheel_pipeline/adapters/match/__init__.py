@@ -26,7 +26,8 @@ class Re2Match:
         try:
             con.register("texts", pd.DataFrame({"text": pd.Series(texts, dtype=object)}))
             found = con.execute(SQL, [pattern]).fetchall() if texts else []
-        except duckdb.InvalidInputException:
+        except (duckdb.InvalidInputException, duckdb.InternalException):  # DuckDB 2; DuckDB 1, unusable afterwards
+            vars(self).pop("_engine", None)
             return list(range(len(texts)))
         finally:
             con.close()

@@ -18,3 +18,4 @@ def test_quotes_and_dollars_in_a_pattern_are_nothing_but_characters() -> None:
 
 def test_where_a_text_is_no_unicode_all_are_named_so_that_none_is_missed() -> None:
     assert FIND("a", ["b", "\ud800", "c"]) == [0, 1, 2]
+    assert FIND("a", ["b", "a"]) == [1]
