@@ -37,6 +37,7 @@ from flywheel_pipeline.steps.capture import Rules, read_block
 STAGED = ("captured_traces", "feedback", "rejects")
 INLINE_BYTES = 24_000_000
 """Files that are together smaller are read in this process: starting others takes about a second."""
+CHANGED = "the file was changed or removed while it was being read: the next run reads it again, where it is there"
 _MATCH = Re2Match()
 _Submit = Callable[["_Task"], "Future[Counts]"]
 
@@ -65,7 +66,7 @@ class _Task:
     """One block to read, and where what comes of it belongs.
 
     A block that stands in the file `path` as it is travels without its `n_bytes` of data: the process that reads it
-    takes them from there, which costs a tenth of handing them over.
+    takes them from there, and they need not be copied from one process to the other.
     """
 
     root: str
@@ -226,9 +227,13 @@ def _uncollected() -> Iterator[None]:
 def _with_data(task: _Task) -> Block:
     if task.block.offset is None:
         return task.block
-    with task.path.open("rb") as file:
-        file.seek(task.block.offset)
-        return replace(task.block, data=file.read(task.n_bytes))
+    try:
+        with task.path.open("rb") as file:
+            file.seek(task.block.offset)
+            data = file.read(task.n_bytes)
+    except OSError:
+        data = b""
+    return replace(task.block, data=data, problem=CHANGED if len(data) < task.n_bytes else "")
 
 
 def _capture_block(task: _Task) -> Counts:

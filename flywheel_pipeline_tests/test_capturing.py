@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from flywheel_pipeline import capturing
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.landing import Limits
-from flywheel_pipeline.capturing import expire_originals, part_of, read_new_files
+from flywheel_pipeline.capturing import CHANGED, _Task, capture_block, expire_originals, part_of, read_new_files
 from flywheel_pipeline.errors import FlywheelError
+from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import TABLES, CapturedFile
 from flywheel_pipeline.settings import CaptureSettings
 from flywheel_pipeline.steps.capture import Rules
@@ -302,3 +304,16 @@ def test_originals_go_only_when_read_as_they_are_and_old(landing: Landing) -> No
     assert sorted(p.name for p in landing.folder.iterdir()) == ["changed.jsonl", "unread.jsonl", "young.jsonl"]
     assert sorted(landing.files()) == ["changed.jsonl", "old.jsonl", "young.jsonl"]
     assert landing.read() == ["changed.jsonl", "unread.jsonl"]
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: os.truncate(path, 10)])
+def test_a_file_that_is_changed_while_it_is_being_read_is_told_and_stops_nothing(
+    landing: Landing, change: Callable[[Path], None]
+) -> None:
+    landing.put("a.jsonl", *some_traces(3))
+    path = landing.folder / "a.jsonl"
+    block = Block("lines", 1, b"", offset=0)
+    task = _Task(str(landing.lake.root), "a.jsonl", "a.jsonl=00000", block, RULES, path, path.stat().st_size)
+    change(path)
+    assert capture_block(task).n_rows_in == 1
+    assert [r.reason for r in landing.held()["rejects"]] == [CHANGED]
