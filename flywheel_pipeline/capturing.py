@@ -242,7 +242,7 @@ def _capture_block(task: _Task) -> Counts:
     staged = (captured.table if captured.table["trace_id"] else (), captured.feedback, captured.rejects)
     for table, rows in zip(STAGED, staged, strict=True):
         if rows:
-            lake.write(table, rows, task.part, compression="snappy")
+            lake.write(table, rows, task.part)
         else:
             lake.remove(table, lambda name: name == task.part)
     return Counts(captured.n_rows_in, captured.n_repeated, captured.n_dropped, captured.formats, captured.redacted)

@@ -14,10 +14,10 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.commands.summary import count_calls, summarize
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.assets.raw_traces import due_days, due_inputs
 from flywheel_pipeline.defs.instance import open_instance
 from flywheel_pipeline.defs.partitions import contiguous, range_tags
 from flywheel_pipeline.errors import FlywheelError, HomeError
+from flywheel_pipeline.event_days import due_days, due_inputs
 from flywheel_pipeline.settings import Settings, load_settings
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import dagster as dg
 
 from flywheel_pipeline.adapters.home import HomeFile
-from flywheel_pipeline.defs.assets.raw_traces import due_days, due_inputs
 from flywheel_pipeline.defs.jobs import capture, label_batch, read_trace_files
 from flywheel_pipeline.defs.partitions import contiguous, range_tags
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.event_days import due_days, due_inputs
 from flywheel_pipeline.settings import Settings
 
 UNFINISHED = [

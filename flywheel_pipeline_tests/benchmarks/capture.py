@@ -205,9 +205,9 @@ def copy_with_duckdb(home: Path) -> dict[str, float]:
 
 def run_capture(home: Path) -> dict[str, float]:
     """Read the new landing files, account for them and write the days that they touch."""
-    from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
     from flywheel_pipeline.defs.assets.trace_files import capture_files
     from flywheel_pipeline.defs.resources import LakeResource, Workbench
+    from flywheel_pipeline.event_days import due_days, write_days
     from flywheel_pipeline.settings import load_settings
 
     lake, bench = LakeResource(root=str(home / "lake")).lake, Workbench(load_settings(home, {}))
@@ -224,9 +224,9 @@ def run_jobs(home: Path) -> dict[str, float]:
     from flywheel_pipeline.adapters.lake import Lake
     from flywheel_pipeline.commands.turn import QUIET
     from flywheel_pipeline.definitions import build_definitions
-    from flywheel_pipeline.defs.assets.raw_traces import due_days
     from flywheel_pipeline.defs.instance import open_instance
     from flywheel_pipeline.defs.partitions import contiguous, range_tags
+    from flywheel_pipeline.event_days import due_days
     from flywheel_pipeline.settings import load_settings
 
     settings = load_settings(home, {})

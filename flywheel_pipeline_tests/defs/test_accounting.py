@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from flywheel_pipeline import capturing
-from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files, remove_originals
+from flywheel_pipeline.event_days import due_days, write_days
 from flywheel_pipeline.records import CaptureLog
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.defs.test_checks import check

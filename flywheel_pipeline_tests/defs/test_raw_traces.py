@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.partitions import contiguous, range_tags
+from flywheel_pipeline.event_days import due_days, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 

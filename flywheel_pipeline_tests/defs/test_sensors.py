@@ -12,9 +12,9 @@ import dagster as dg
 import pytest
 
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.assets.raw_traces import write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.sensors import look, request_days
+from flywheel_pipeline.event_days import write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 

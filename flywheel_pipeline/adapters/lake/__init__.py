@@ -8,23 +8,27 @@ ever holds a lock.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import duckdb
 import pandas as pd
 
 from flywheel_pipeline.adapters.lake.frames import Rows, casts, storable, to_frame
+from flywheel_pipeline.adapters.lake.splice import Group, ParquetFile, splice, stamp_of
 from flywheel_pipeline.durable import replacing
 from flywheel_pipeline.errors import QueryError
 from flywheel_pipeline.records import TABLES, columns
 
-__all__ = ["Lake", "casts", "to_frame"]
+__all__ = ["Group", "Lake", "casts", "to_frame"]
 
 Record = TypeVar("Record")
+Params = Sequence[Any] | Mapping[str, Any]
+"""Parameters of a query, by place (`?`) or by name (`$name`)."""
 NOT_UNICODE = (duckdb.InvalidInputException, duckdb.InternalException)
 """What DuckDB 2 and DuckDB 1 raise of text that UTF-8 can not hold."""
 MEMORY = "1GB"
@@ -57,7 +61,7 @@ class Lake:
 
     def _create_view(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
         try:
-            con.execute(f"create view {table} as {self._scan(table)}")
+            con.execute(f"create view {table} as {self._scan(table, self._files(table))}")
         except duckdb.BinderException:
             raise QueryError(
                 f"{self.root / table} was written by another version of this package. "
@@ -79,30 +83,28 @@ class Lake:
             con.execute(f"set threads = {self.threads}")
         return con
 
-    def _scan(self, table: str) -> str:
+    def _scan(self, table: str, files: Sequence[Path]) -> str:
         specs = columns(TABLES[table])
-        files = self._files(table)
         if not files:
             nothing = ", ".join(f"cast(null as {s.sql_type}) as {s.name}" for s in specs)
             return f"select {nothing} where false"
         names = ", ".join(s.name for s in specs)
-        listed = ", ".join(_quote(path) for path in files)
-        return f"select {names} from read_parquet([{listed}], union_by_name=true)"
+        return f"select {names} from read_parquet({_listed(files)}, union_by_name=true)"
 
     def _files(self, table: str) -> list[Path]:
         folder = self.root / table  # no glob of DuckDB's: the path may hold its wild cards
         found = folder.iterdir() if folder.is_dir() else ()
         return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
 
-    def frame(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
-        """Return the result of `sql` over the views; its parameters by place (`?`) or by name (`$name`).
+    def frame(self, sql: str, params: Params = ()) -> pd.DataFrame:
+        """Return the result of `sql` over the views.
 
         Raises:
             QueryError: DuckDB rejects the query.
         """
         with self.connect() as con:
             try:
-                return con.execute(sql, dict(params) if isinstance(params, Mapping) else list(params)).df()
+                return con.execute(sql, _bound(params)).df()
             except duckdb.Error as error:
                 raise QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
 
@@ -122,24 +124,23 @@ class Lake:
             sql += f" limit {limit}" if limit is not None else ""
             return [record(*row) for row in con.execute(sql, list(params)).fetchall()]
 
-    def write(self, table: str, rows: Rows, part: str = "all", inputs: str = "", compression: str = "zstd") -> None:
+    def write(self, table: str, rows: Rows, part: str = "all", inputs: str = "") -> None:
         """Replace one partition of `table` by `rows`, records of the table's class or columns by name.
 
-        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`). What is soon
-        written again is not worth zstd, the smallest compression.
+        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`).
         """
         frame = to_frame(table, rows)
         try:
-            self._write_frame(table, frame, part, inputs, compression)
+            self._write_frame(table, frame, part, inputs)
         except NOT_UNICODE:  # a lone surrogate, told only once it is met, and DuckDB 1 is unusable afterwards
             vars(self).pop("_writer", None)
-            self._write_frame(table, storable(frame), part, inputs, compression)
+            self._write_frame(table, storable(frame), part, inputs)
 
-    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str, compression: str) -> None:
+    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str) -> None:
         con = self._writer.cursor()
         try:
             con.register("rows", frame)
-            self._copy(con, table, "rows", part, inputs, compression=compression)
+            self._copy(con, table, "rows", part, inputs)
         finally:
             con.close()
 
@@ -152,13 +153,23 @@ class Lake:
     def write_query(self, table: str, sql: str, params: Sequence[Any], part: str, inputs: str = "") -> int:
         """Replace one partition of `table` by the result of `sql` over the views; returns its row count."""
         with self.connect() as con:
-            return self.write_from(con, table, sql, params, part, inputs)
+            return self.write_from(con, (sql, params), table, part, inputs)
 
     def write_from(
-        self, con: duckdb.DuckDBPyConnection, table: str, sql: str, params: Sequence[Any], part: str, inputs: str
+        self,
+        con: duckdb.DuckDBPyConnection,
+        query: tuple[str, Params],
+        table: str,
+        part: str,
+        inputs: str,
+        groups: Sequence[Group] = (),
     ) -> int:
-        """Like `write_query`, over a connection of `connect` that may hold tables of its own."""
-        return self._copy(con, table, f"({sql})", part, inputs, params)
+        """Like `write_query`, over a connection of `connect` that may hold tables of its own.
+
+        The partition begins with `groups` (of `row_groups`), which are copied as they are.
+        """
+        sql, params = query
+        return self._copy(con, table, f"({sql})", part, inputs, params, groups)
 
     def _copy(
         self,
@@ -167,16 +178,72 @@ class Lake:
         source: str,
         part: str,
         inputs: str,
-        params: Sequence[Any] = (),
-        compression: str = "zstd",
+        params: Params = (),
+        groups: Sequence[Group] = (),
     ) -> int:
-        kept = f"kv_metadata {{inputs: '{_word(inputs)}'}}"
-        packing = f"{compression}, compression_level {ZSTD_LEVEL}" if compression == "zstd" else compression
-        options = f"format parquet, compression {packing}, row_group_size {ROW_GROUP}, {NO_DICTIONARIES}, {kept}"
         with replacing(self._file(table, part)) as path:
-            copy = f"copy (select {casts(table)} from {source}) to {_quote(path)} ({options})"
-            copied = con.execute(copy, list(params)).fetchall()
-            return int(copied[0][0])
+            if not groups:
+                return _copy_to(path, con, table, source, inputs, params)
+            rest = path.with_name(f"{path.name}.rest")
+            try:
+                _copy_to(rest, con, table, source, inputs, params)
+                return splice(path, [*groups, *ParquetFile(rest).groups], ParquetFile(rest))
+            finally:
+                rest.unlink(missing_ok=True)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield a folder for files that are of no use afterwards."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.root, prefix=".") as folder:
+            yield Path(folder)
+
+    def list_groups(self, con: duckdb.DuckDBPyConnection, table: str, column: str, scratch: Path) -> None:
+        """Create in `con` what tells where the rows of `table` lie.
+
+        `row_groups` holds what makes a `Group` (path, number, stamp), its n_rows, the place of its first row in the
+        file, and the low and high of the timestamps in `column`; the view `numbered` the rows, each with its `filename`
+        and `file_row_number`.
+        """
+        now = self._now(table, scratch)
+        stamps = {str(path): stamp_of(path) for path in [*self._files(table), now]}
+        listed = _listed([Path(path) for path in stamps])
+        con.execute(
+            "create table row_groups as with stamps as (select unnest($paths) as path, unnest($stamps) as stamp)"
+            " select path, row_group_id as number, stamp, row_group_num_rows as n_rows,"
+            "  sum(row_group_num_rows) over (partition by path order by row_group_id) - row_group_num_rows as first,"
+            "  stats_min_value::timestamp as low, stats_max_value::timestamp as high"
+            f" from parquet_metadata({listed}) join stamps on path = file_name where path_in_schema = $column",
+            {"paths": list(stamps), "stamps": list(stamps.values()), "column": column},
+        )
+        numbered = "union_by_name=true, filename=true, file_row_number=true"
+        con.execute(f"create view numbered as select * from read_parquet({listed}, {numbered})")
+
+    def fitting(self, groups: Iterable[Group], table: str, scratch: Path) -> list[Group]:
+        """Return the row groups of files that hold all columns of `table` as it would be written now."""
+        now = ParquetFile(self._now(table, scratch))
+        fits = lru_cache(maxsize=None)(lambda path: ParquetFile(path).holds(now))
+        return [group for group in groups if fits(group.path)]
+
+    def _now(self, table: str, scratch: Path) -> Path:
+        """Return a file without rows of `table`, as it would be written now."""
+        path = scratch / f"{table}.parquet"
+        if not path.exists():
+            _copy_to(path, self._writer.cursor(), table, f"({self._scan(table, [])})", "", ())
+        return path
+
+    def leave_out(self, con: duckdb.DuckDBPyConnection, table: str, groups: Collection[Group], scratch: Path) -> None:
+        """Create in `con` the view `rest` of the rows of `table` that are not in the row groups.
+
+        What other groups their files hold is copied together, so that nobody reads past what is left out.
+        """
+        split = [ParquetFile(path) for path in sorted({group.path for group in groups})]
+        files = [path for path in self._files(table) if path not in {file.path for file in split}]
+        other = [group for file in split for group in file.groups if group not in groups]
+        if other:
+            splice(scratch / "other.parquet", other, split[0])
+            files.append(scratch / "other.parquet")
+        con.execute(f"create view rest as {self._scan(table, files)}")
 
     def inputs(self, table: str) -> dict[str, str]:
         """Return the `inputs` digest that every partition of `table` was written with."""
@@ -197,8 +264,24 @@ class Lake:
         return self.root / table / f"{_word(part)}.parquet"
 
 
+def _copy_to(path: Path, con: duckdb.DuckDBPyConnection, table: str, source: str, inputs: str, params: Params) -> int:
+    kept = f"kv_metadata {{inputs: '{_word(inputs)}'}}"
+    packing = f"compression zstd, compression_level {ZSTD_LEVEL}, {NO_DICTIONARIES}"
+    options = f"format parquet, {packing}, row_group_size {ROW_GROUP}, {kept}"
+    copy = f"copy (select {casts(table)} from {source}) to {_quote(path)} ({options})"
+    return int(con.execute(copy, _bound(params)).fetchall()[0][0])
+
+
 def _quote(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
+
+
+def _bound(params: Params) -> list[Any] | dict[str, Any]:
+    return dict(params) if isinstance(params, Mapping) else list(params)
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return "[" + ", ".join(map(_quote, paths)) + "]"
 
 
 def _word(text: str) -> str:

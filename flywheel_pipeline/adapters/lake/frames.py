@@ -35,7 +35,7 @@ def _column(sql_type: str, values: Sequence[Any]) -> Any:
     if sql_type == "VARCHAR":
         return pd.Series(values, dtype=object)
     if sql_type == "TIMESTAMP":
-        return np.array(values, dtype="datetime64[us]")
+        return pd.Series(values, dtype="datetime64[us]")
     dtype, masked = _ARRAYS[sql_type]
     if None not in values:
         return np.array(values, dtype=dtype)

@@ -1,23 +1,15 @@
 """`raw_traces`: one Parquet file an event day."""
 
-import hashlib
-import os
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
-from typing import Any
 
 import dagster as dg
 
-from flywheel_pipeline.adapters.lake import Lake, casts, to_frame
-from flywheel_pipeline.defs.assets.trace_files import GROUP, SQL, capture_log
+from flywheel_pipeline.defs.assets.trace_files import GROUP, capture_log
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.partitions import daily_partitions
 from flywheel_pipeline.defs.resources import LakeResource
-from flywheel_pipeline.records import CapturedTrace
+from flywheel_pipeline.event_days import write_days
 from flywheel_pipeline.settings import Settings
-from flywheel_pipeline.steps.capture import join_pieces
 
 
 def build_raw_traces(settings: Settings) -> dg.AssetsDefinition:
@@ -51,49 +43,6 @@ def _decorator(settings: Settings):
         owners=["team:data-engineering"],
         metadata=definition_metadata("raw_traces"),
     )
-
-
-def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
-    """Write event days from what all files hold of them; returns their traces. A day without any is no file."""
-    inputs, written = due_inputs(lake), lake.inputs("raw_traces")
-    held = [day for day in days if day in inputs or day in written]
-    counts = dict.fromkeys(days, 0)
-    if held:
-        with lake.connect() as con:
-            con.execute(SQL["superseded"])
-            con.register("pieces_joined", to_frame("captured_traces", _joined(con, min(held), max(held))))
-            con.execute(f"create table joined as select {casts('captured_traces')} from pieces_joined")
-
-            def write(day: str) -> int:
-                digest = inputs.get(day, "empty")
-                return lake.write_from(con.cursor(), "raw_traces", SQL["day"], [day] * 4, day, digest)
-
-            with ThreadPoolExecutor(os.cpu_count()) as pool:  # one day alone does not keep the cores busy
-                counts.update(zip(held, pool.map(write, held), strict=True))
-    return counts
-
-
-def _joined(con: Any, first: str, last: str) -> list[CapturedTrace]:
-    """Return the traces of a range of days whose spans came in several pieces."""
-    pieces: list[dict[str, Any]] = con.execute(SQL["pieces"], [first, last]).df().to_dict("records")
-    groups = groupby(pieces, key=lambda piece: piece["trace_id"])
-    return [join_pieces(list(group)) for _, group in groups]
-
-
-def due_inputs(lake: Lake) -> dict[str, str]:
-    """Return {event day: digest of the files that touch it}."""
-    found = lake.frame(
-        "select day, string_agg(source_file || fingerprint, ';' order by source_file) as inputs from ("
-        "  select source_file, fingerprint, unnest(json_keys(days)) as day from capture_log) group by day"
-    )
-    return {day: hashlib.sha256(text.encode()).hexdigest()[:16] for day, text in found.itertuples(index=False)}
-
-
-def due_days(lake: Lake) -> list[str]:
-    """Return the days whose files have changed since the day was written, oldest first."""
-    wanted, written = due_inputs(lake), lake.inputs("raw_traces")
-    gone = [day for day in written if day not in wanted and written[day] != "empty"]
-    return sorted([day for day, digest in wanted.items() if written.get(day) != digest] + gone)
 
 
 def _shown(lake: LakeResource, days: list[str]) -> dict[str, dg.MetadataValue]:

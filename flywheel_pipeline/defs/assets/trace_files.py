@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections import Counter
-from importlib.resources import files
 from typing import Any
 
 import dagster as dg
@@ -13,13 +12,10 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.capturing import expire_originals, read_new_files
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
+from flywheel_pipeline.event_days import SQL
 from flywheel_pipeline.records import CaptureLog, Reject
 from flywheel_pipeline.steps.capture import Rules
 
-SQL = {
-    name: files("flywheel_pipeline.steps.capture").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    for name in ("superseded", "log", "pieces", "day")
-}
 GROUP = "capture_and_label"
 
 trace_files = dg.AssetSpec(
@@ -81,7 +77,7 @@ def write_log(lake: Lake) -> None:
     if marks and lake.inputs("capture_log").get("all") != inputs:
         with lake.connect() as con:
             con.execute(SQL["superseded"])
-            lake.write_from(con, "capture_log", SQL["log"], [], "all", inputs)
+            lake.write_from(con, (SQL["log"], []), "capture_log", "all", inputs)
 
 
 def _waiting(lake: LakeResource, bench: Workbench) -> str:

@@ -1,5 +1,6 @@
--- One event day of raw_traces: the captured rows that count, the traces joined of pieces (`joined`), each with the
--- newest feedback that arrived for it. The order is that of the files and, within a block of one, of time.
+-- What an event day of raw_traces holds beside the row groups that it takes over (whole.sql): the other captured rows
+-- that count (`rest`), the traces joined of pieces (`joined`), each with the newest feedback that arrived for it. The
+-- order is that of the files and, within a block of one, of time.
 with opinion as (
     select
         trace_id,
@@ -8,12 +9,12 @@ with opinion as (
     from feedback group by trace_id
 ),
 counted as (
-    select * exclude (n_rows, spans) from captured_traces
+    select * exclude (n_rows, spans) from rest
     anti join superseded using (trace_id, source_file, source_line)
-    where started_at >= ?::date and started_at < ?::date + interval 1 day
+    where started_at >= $day::date and started_at < $day::date + interval 1 day
     union all by name
     select * exclude (n_rows, spans) from joined
-    where started_at >= ?::date and started_at < ?::date + interval 1 day
+    where started_at >= $day::date and started_at < $day::date + interval 1 day
 )
 select
     t.* replace (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -118,9 +117,9 @@ def _after_space(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def split_lines(first_line: int, data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number, line) of the lines that hold something; files that were joined have a BOM in the middle."""
-    for number, line in enumerate(data.split(b"\n"), first_line):
-        told = line.removeprefix(BOM)
-        if told and not told.isspace():
-            yield number, told.removesuffix(b"\r")
+def split_lines(first_line: int, data: bytes) -> list[tuple[int, bytes]]:
+    """Return (line number, line) of the lines that hold something; files that were joined have a BOM in the middle."""
+    lines = data.split(b"\n")
+    if (BOM[:1] in data and BOM in data) or b"\r" in data:
+        lines = [line.removeprefix(BOM).removesuffix(b"\r") for line in lines]
+    return [(number, line) for number, line in enumerate(lines, first_line) if line and not line.isspace()]

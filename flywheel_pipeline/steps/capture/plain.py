@@ -14,12 +14,12 @@ from operator import attrgetter, le
 from types import NoneType
 from typing import Any
 
-import numpy as np
 import orjson
 
 from flywheel_pipeline.records import CapturedTrace, columns
 from flywheel_pipeline.steps.capture.formats import chat
-from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, last_exchange, utc
+from flywheel_pipeline.steps.capture.formats.common import CANONICAL, UnreadableError, last_exchange, utc
+from flywheel_pipeline.steps.capture.glance import Bytes, bytes_of, count, holds_long_number, may_escape_nul
 from flywheel_pipeline.steps.capture.parse import holds_huge_number, is_all_there
 
 Columns = dict[str, list[Any]]
@@ -111,27 +111,19 @@ def _odd(rows: Sequence[_Record]) -> set[int]:
         elif types is not _TEXT:
             most = _EXACT - 1 if types is _WHOLE else sys.float_info.max
             odd |= {i for i, v in enumerate(values) if v is not None and not 0 <= v <= most}
-    chunk = b"\n".join([raw for (_, raw), _ in rows])
-    if b"\\u0000" in chunk or _holds_long_number(chunk):
+    chunk = bytes_of(b"\n".join([raw for (_, raw), _ in rows]))
+    if may_escape_nul(chunk) or holds_long_number(chunk):
         odd |= {i for i, ((_, raw), _) in enumerate(rows) if b"\\u0000" in raw or holds_huge_number(raw)}
-    return odd | _repeated(rows)
+    return odd | _repeated(rows, chunk)
 
 
-def _holds_long_number(chunk: bytes) -> bool:
-    """Return whether 19 digits stand in a row, of which `holds_huge_number` takes ten times as long to tell."""
-    digit = np.frombuffer(chunk, np.uint8) - np.uint8(ord("0")) < 10
-    for step in (1, 2, 4, 8, 3):  # after each of them, what is true begins a run of 2, 4, 8, 16, 19
-        digit = digit[:-step] & digit[step:]
-    return bool(digit.any())
-
-
-def _repeated(rows: Sequence[_Record]) -> set[int]:
-    """Return the places of the rows in which a key may be repeated; most blocks are told to have none by one look."""
+def _repeated(rows: Sequence[_Record], chunk: Bytes) -> set[int]:
+    """Return the places of the rows in which a key may be repeated; most chunks are told to have none by one look."""
     try:
-        written = orjson.dumps([record for _, record in rows]).count(b'"')
+        written = count(bytes_of(orjson.dumps([record for _, record in rows])), b'"')
     except TypeError:  # nested deeper than this writer goes
         written = -1
-    if written == sum(raw.count(b'"') for (_, raw), _ in rows):
+    if written == count(chunk, b'"'):
         return set()
     return {i for i, ((_, raw), record) in enumerate(rows) if not is_all_there(record, raw)}
 
@@ -148,12 +140,17 @@ def _said(record: dict[str, Any], fits: Callable[[datetime], bool]) -> tuple[Any
         messages, n_turns, n_tool_calls = chat.conversation(record["messages"])
         asked, answered = last_exchange(messages)
         retrieved = record.get("retrieved")
-        documents = "[]" if retrieved is None else as_json(chat.documents(retrieved))
-        tags = as_json({k: v for k, v in record.items() if k not in chat.KNOWN})
+        documents = "[]" if retrieved is None else _json(chat.documents(retrieved))
+        tags = _json({k: v for k, v in record.items() if k not in chat.KNOWN})
         opinion = chat.opinion(record.get("feedback"))
-        return (trace_id, started, asked, answered, as_json(messages), documents, n_turns, n_tool_calls, *opinion, tags)
+        return (trace_id, started, asked, answered, _json(messages), documents, n_turns, n_tool_calls, *opinion, tags)
     except _FAULTS:
         return None
+
+
+def _json(value: Any) -> str:
+    """Return what `as_json` does of a value that holds no NUL, as no plain row does."""
+    return orjson.dumps(value, option=CANONICAL).decode()
 
 
 _SAID = (

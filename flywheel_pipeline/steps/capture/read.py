@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -93,7 +93,7 @@ def _document_rows(block: Block) -> Iterator[_Row]:
         found = parse_documents(block.data.removeprefix(BOM))
     except UnreadableError as error:
         reason = str(error)
-        lines = list(split_lines(1, block.data))
+        lines = split_lines(1, block.data)
         if _any_object(lines):
             yield from ((n, raw, _records) for n, raw in lines)
         else:
@@ -135,7 +135,7 @@ class _Reader:
 
     def take_plain(self, block: Block) -> Iterator[_Row]:
         """Take the plain lines of a block of lines, and yield the others."""
-        lines: Sequence[tuple[int, bytes]] = list(split_lines(block.first_line, block.data))
+        lines = split_lines(block.first_line, block.data)
         if self.rules.format in (None, "chat"):
             place = (self.file, self.rules.app)
             self.plain, lines = read_plain(lines, place, lambda t: not self._out_of_bounds(t))

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files
+from flywheel_pipeline.event_days import due_days, write_days
 from flywheel_pipeline_tests.adapters.web.serving import serving
 from flywheel_pipeline_tests.homes import Place, a_home
 

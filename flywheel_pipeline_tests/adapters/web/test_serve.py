@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from flywheel_pipeline.capturing import part_of
-from flywheel_pipeline.defs.assets.raw_traces import due_days, write_days
 from flywheel_pipeline.defs.assets.trace_files import capture_files
+from flywheel_pipeline.event_days import due_days, write_days
 from flywheel_pipeline_tests.adapters.web.sender import Sender, a_request
 from flywheel_pipeline_tests.adapters.web.serving import Serving, landed, serving, spans_of
 from flywheel_pipeline_tests.homes import a_home

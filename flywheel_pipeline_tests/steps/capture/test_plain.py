@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import date
 from typing import Any
 
@@ -15,7 +14,7 @@ from flywheel_pipeline.adapters.match import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
 from flywheel_pipeline.steps.capture.parse import split_lines
-from flywheel_pipeline.steps.capture.plain import _holds_long_number, read_plain
+from flywheel_pipeline.steps.capture.plain import read_plain
 from flywheel_pipeline.steps.capture.read import _Reader, _records
 from flywheel_pipeline_tests.builders import NOON, a_chat_record
 
@@ -85,16 +84,6 @@ def test_whatever_the_lines_hold_both_ways_of_reading_agree(told: list[str]) -> 
     assert sorted(quick.rejects, key=str) == sorted(strict.rejects, key=str)
     assert (quick.n_rows_in, quick.formats, quick.redacted) == (strict.n_rows_in, strict.formats, strict.redacted)
     assert [list(map(type, c)) for c in quick.table.values()] == [list(map(type, c)) for c in strict.table.values()]
-
-
-@given(st.text("0123456789a.-", max_size=60) | st.integers(0, 10**25).map(str))
-def test_long_numbers_are_told_by_their_length(text: str) -> None:
-    assert _holds_long_number(text.encode()) == (re.search(r"\d{19}", text) is not None)
-
-
-@pytest.mark.parametrize(("n", "is_long"), [(0, False), (18, False), (19, True), (20, True)])
-def test_nineteen_digits_are_long(n: int, is_long: bool) -> None:
-    assert _holds_long_number(b"a" + b"7" * n + b".1") == is_long
 
 
 def test_usual_lines_are_plain() -> None:

@@ -32,6 +32,7 @@ class Source:
 
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _NUMBERS = (int, float)  # as a union it would be made anew at every look
 
 
@@ -134,7 +135,7 @@ def clean(value: str) -> str:
 def as_json(value: Any) -> str:
     """Return canonical JSON of a value, safe to store."""
     try:
-        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+        text = orjson.dumps(value, option=CANONICAL).decode()
     except (TypeError, ValueError, RecursionError):  # integers beyond 64 bits, lone surrogates, depth
         text = clean(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str))
     return _ESCAPED_NUL.sub("\\1�", text) if "\\u0000" in text else text
