@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatch
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from flywheel_pipeline.adapters.home import HomeFile
 from flywheel_pipeline.adapters.lake import Lake
@@ -38,6 +39,8 @@ STAGED = ("captured_traces", "feedback", "rejects")
 INLINE_BYTES = 24_000_000
 """Files that are together smaller are read in this process: starting others takes about a second."""
 CHANGED = "the file was changed or removed while it was being read: the next run reads it again, where it is there"
+UNREAD = "unread"
+"""Stands for the date of a file that could not be read to its end."""
 _MATCH = Re2Match()
 _Submit = Callable[["_Task"], "Future[Counts]"]
 
@@ -87,11 +90,24 @@ class _Reading:
     rules: Rules
     n_blocks: int = 0
     counts: Counts = field(default_factory=Counts)
+    n_seen: int = 0
+    content: Any = field(default_factory=hashlib.sha256)
 
-    @cached_property
+    def see(self, data: bytes) -> None:
+        """Take note of the next bytes of the file, before anything is made of them."""
+        self.n_seen += len(data)
+        self.content.update(data)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the content that was read."""
+        return str(self.content.hexdigest())
+
+    @property
     def mark(self) -> str:
-        """What tells whether the file was read as it is now: how it is read, its date, its content."""
-        return "+".join([self.digest, _stamp(self.file), self.file.fingerprint()])
+        """What tells whether the file was read as it is now; what was not read to its end is read again."""
+        stamp = _stamp(self.file) if self.n_seen >= self.file.size else UNREAD
+        return _mark(self.digest, stamp, self.fingerprint)
 
 
 def read_new_files(
@@ -122,14 +138,19 @@ def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rule
     for file in files:
         own = _rules_of(file.name, capture, rules)
         before = known.get(part_of(file.name), "").split("+")
-        reading = _Reading(file, _digest(own, capture), own)
-        if before[:2] == [reading.digest, _stamp(file)]:
+        digest, stamp = _digest(own, capture), _stamp(file)
+        if before[:2] == [digest, stamp]:
             continue
-        if before[0] == reading.digest and before[2] == reading.mark.split("+")[2]:
+        if before[0] == digest and before[1] != UNREAD and before[2] == (content := file.fingerprint()):
             row = lake.read("captured_files", CapturedFile, "source_file = ?", [file.name])
-            lake.write("captured_files", row, part_of(file.name), reading.mark)
+            lake.write("captured_files", row, part_of(file.name), _mark(digest, stamp, content))
             continue
-        yield reading
+        yield _Reading(file, digest, own)
+
+
+def _mark(digest: str, stamp: str, content: str) -> str:
+    """Return what tells whether a file was read as it is now: how it is read, its date, its content."""
+    return f"{digest}+{stamp}+{content}"
 
 
 def _stamp(file: HomeFile) -> str:
@@ -155,9 +176,8 @@ def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, s
     limits = Limits(int(capture.max_line_mb * 1_000_000), int(capture.max_document_mb * 1_000_000))
     waiting: deque[tuple[_Reading, Future[Counts], bool]] = deque()
     for reading in fresh:
-        _ = reading.mark  # of the content as it is now, told while the files before it are being read
         last: Block | None = None
-        for block in read_blocks(reading.file.path, limits):
+        for block in read_blocks(reading.file.path, limits, reading.see):
             if last is not None:
                 waiting.append((reading, submit(_task(lake, reading, last)), False))
             last = block
@@ -189,7 +209,7 @@ def _finish(lake: Lake, reading: _Reading) -> None:
         lake.remove(table, lambda name: _block_of(name, part) >= reading.n_blocks)
     row = CapturedFile(
         source_file=reading.file.name,
-        fingerprint=reading.mark.split("+")[2] + "-" + reading.mark.split("+")[0],
+        fingerprint=f"{reading.fingerprint}-{reading.digest}",
         source_format=", ".join(name for name, _ in counts.formats.most_common()) or "unknown",
         n_bytes=reading.file.size,
         n_rows_in=counts.n_rows_in,

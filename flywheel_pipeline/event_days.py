@@ -52,10 +52,10 @@ def _split(lake: Lake, con: Any, span: tuple[str, str], scratch: Path) -> Mappin
     con.execute(f"create table joined as select {casts(_SOURCE)} from pieces_joined")
     lake.list_groups(con, _SOURCE, "started_at", scratch)
     found = con.execute(SQL["whole"], dict(zip(("first", "last"), span, strict=True))).fetchall()
-    days = {Group(Path(path), number, stamp): day for day, path, number, stamp in found}
     whole: dict[str, list[Group]] = defaultdict(list)
-    for group in lake.fitting(days, _SOURCE, scratch):
-        whole[days[group]].append(group)
+    for (day, *_), group in zip(found, lake.fitting([row[1:] for row in found], _SOURCE, scratch), strict=True):
+        if group:
+            whole[day].append(group)
     lake.leave_out(con, _SOURCE, {group for groups in whole.values() for group in groups}, scratch)
     return whole
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -219,11 +219,21 @@ class Lake:
         numbered = "union_by_name=true, filename=true, file_row_number=true"
         con.execute(f"create view numbered as select * from read_parquet({listed}, {numbered})")
 
-    def fitting(self, groups: Iterable[Group], table: str, scratch: Path) -> list[Group]:
-        """Return the row groups of files that hold all columns of `table` as it would be written now."""
+    def fitting(self, found: Iterable[tuple[str, int, str]], table: str, scratch: Path) -> list[Group | None]:
+        """Return the row groups that `row_groups` calls (path, number, stamp), in order.
+
+        None stands for one that can not be copied: its file was replaced, or does not hold all columns of `table` as it
+        would be written now.
+        """
         now = ParquetFile(self._now(table, scratch))
-        fits = lru_cache(maxsize=None)(lambda path: ParquetFile(path).holds(now))
-        return [group for group in groups if fits(group.path)]
+
+        @cache
+        def of(path: str) -> ParquetFile | None:
+            file = ParquetFile(Path(path))
+            return file if file.holds(now) else None
+
+        groups = ((of(path), number, stamp) for path, number, stamp in found)
+        return [Group(file, number) if file and file.stamp == stamp else None for file, number, stamp in groups]
 
     def _now(self, table: str, scratch: Path) -> Path:
         """Return a file without rows of `table`, as it would be written now."""
@@ -237,11 +247,11 @@ class Lake:
 
         What other groups their files hold is copied together, so that nobody reads past what is left out.
         """
-        split = [ParquetFile(path) for path in sorted({group.path for group in groups})]
-        files = [path for path in self._files(table) if path not in {file.path for file in split}]
-        other = [group for file in split for group in file.groups if group not in groups]
+        split = {group.file.path: group.file for group in groups}
+        files = [path for path in self._files(table) if path not in split]
+        other = [group for file in split.values() for group in file.groups if group not in groups]
         if other:
-            splice(scratch / "other.parquet", other, split[0])
+            splice(scratch / "other.parquet", other, other[0].file)
             files.append(scratch / "other.parquet")
         con.execute(f"create view rest as {self._scan(table, files)}")
 

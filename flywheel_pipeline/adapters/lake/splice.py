@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
@@ -28,15 +31,6 @@ _PATH, _UNPACKED, _PACKED, _DATA_AT, _DICTIONARY_AT, _BLOOM = 3, 6, 7, 9, 11, (1
 _STEP = 1 << 18
 
 
-@dataclass(frozen=True)
-class Group:
-    """A row group of a Parquet file, by its number in it; `stamp` tells which version of the file is meant."""
-
-    path: Path
-    number: int
-    stamp: str
-
-
 def stamp_of(path: Path | int) -> str:
     """Return what is another when a file (or the one behind a descriptor) is replaced."""
     told = os.stat(path)  # noqa: PTH116 (a descriptor has no Path)
@@ -44,7 +38,7 @@ def stamp_of(path: Path | int) -> str:
 
 
 class ParquetFile:
-    """The footer of a Parquet file without nested columns."""
+    """The footer of a Parquet file without nested columns; `stamp` tells which version of the file it is of."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,7 +54,7 @@ class ParquetFile:
     @property
     def groups(self) -> list[Group]:
         """The row groups, in order."""
-        return [Group(self.path, number, self.stamp) for number in range(len(self.footer[_GROUPS][1][1]))]
+        return [Group(self, number) for number in range(len(self.footer[_GROUPS][1][1]))]
 
     @cached_property
     def columns(self) -> dict[bytes, Struct]:
@@ -72,6 +66,14 @@ class ParquetFile:
         return all(self.columns.get(name) == element for name, element in other.columns.items())
 
 
+@dataclass(frozen=True)
+class Group:
+    """A row group of a Parquet file, by its number in it."""
+
+    file: ParquetFile
+    number: int
+
+
 def splice(target: Path, groups: Sequence[Group], like: ParquetFile) -> int:
     """Write the row groups to a file that else is `like` another one; returns the number of rows.
 
@@ -79,22 +81,33 @@ def splice(target: Path, groups: Sequence[Group], like: ParquetFile) -> int:
     is left out.
 
     Raises:
-        ConflictError: a file is another one than the one that is meant.
+        ConflictError: a file is not there any more as it was.
     """
-    files = {path: ParquetFile(path) for path in {g.path for g in groups}}
     written: list[Struct] = []
     with target.open("wb") as out:
         out.write(_MAGIC)
-        for group in groups:
-            with group.path.open("rb") as source:
-                if not group.stamp == files[group.path].stamp == stamp_of(source.fileno()):
-                    raise ConflictError(f"{group.path} was replaced by another run meanwhile: run this one again.")
-                told = files[group.path].footer[_GROUPS][1][1][group.number]
-                written.append(_copy_group(source, out, told, list(like.columns), len(written)))
+        for file, held in groupby(groups, key=attrgetter("file")):
+            with _opened(file) as source:
+                for group in held:
+                    told = file.footer[_GROUPS][1][1][group.number]
+                    written.append(_copy_group(source, out, told, list(like.columns), len(written)))
         n_rows: int = sum(group[_ROWS][1] for group in written)
         footer = thrift.dumps({**like.footer, _N_ROWS: (I64, n_rows), _GROUPS: (LIST, (STRUCT, written))})
         out.write(footer + struct.pack("<I", len(footer)) + _MAGIC)
     return n_rows
+
+
+@contextmanager
+def _opened(file: ParquetFile) -> Iterator[IO[bytes]]:
+    """Open the file whose footer was read, and no other one that took its place."""
+    try:
+        with file.path.open("rb") as source:
+            if stamp_of(source.fileno()) == file.stamp:
+                yield source
+                return
+    except FileNotFoundError:
+        pass
+    raise ConflictError(f"{file.path} was replaced by another run meanwhile: run this one again.")
 
 
 def _copy_group(source: IO[bytes], out: IO[bytes], group: Struct, names: Sequence[bytes], ordinal: int) -> Struct:

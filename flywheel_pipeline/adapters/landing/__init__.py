@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flywheel_pipeline.adapters.landing.lines import line_blocks
 from flywheel_pipeline.adapters.landing.tables import csv_blocks, parquet_blocks
-from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError, open_stream
+from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError, Watch, open_stream
 from flywheel_pipeline.ports import Block
 
 __all__ = ["Limits", "read_blocks"]
@@ -33,11 +33,15 @@ class Limits:
     block: int = 32_000_000
 
 
-def read_blocks(path: Path, limits: Limits) -> Iterator[Block]:
-    """Yield the blocks of a landing file in order; what can not be read is a block with a problem."""
+def read_blocks(path: Path, limits: Limits, watch: Watch = lambda _: None) -> Iterator[Block]:
+    """Yield the blocks of a landing file in order; what can not be read is a block with a problem.
+
+    `watch` is given every byte of the file in order, each before the block that holds it comes.
+    """
     try:
-        with open_stream(path) as stream:
+        with open_stream(path, watch) as stream:
             yield from _blocks(path, stream, limits)
+            stream.finish()
     except UnpackError as error:
         yield Block("document", 0, b"", problem=str(error))
     except OSError as error:
@@ -50,6 +54,7 @@ def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
     if not head.replace(BOM, b"").strip() and len(head) < HEAD:
         yield Block("document", 0, b"", problem="the file is empty: export it again")
     elif head.startswith(b"PAR1"):
+        stream.finish()  # DuckDB reads the file itself
         yield from parquet_blocks(path, stream, limits.document)
     elif start[:1] in (b"{", b"[") or _holds_objects(start):
         yield from _json_blocks(stream, head, limits)

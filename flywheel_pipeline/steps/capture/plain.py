@@ -20,7 +20,7 @@ from flywheel_pipeline.records import CapturedTrace, columns
 from flywheel_pipeline.steps.capture.formats import chat
 from flywheel_pipeline.steps.capture.formats.common import CANONICAL, UnreadableError, last_exchange, utc
 from flywheel_pipeline.steps.capture.glance import Bytes, bytes_of, count, holds_long_number, may_escape_nul
-from flywheel_pipeline.steps.capture.parse import holds_huge_number, is_all_there
+from flywheel_pipeline.steps.capture.parse import holds_huge_number, is_all_there, split_lines
 
 Columns = dict[str, list[Any]]
 """The rows of a table by column, all of the same length."""
@@ -28,9 +28,9 @@ Line = tuple[int, bytes]
 _Record = tuple[Line, dict[str, Any]]
 _Row = tuple[Line, dict[str, Any], tuple[Any, ...]]
 
-_CHUNK = 200
-"""Lines whose records are held at once: few enough for the processor's cache, or each look at them waits for memory.
-Where none of the first ones is plain, the others are not tried."""
+_CHUNK = 400_000
+"""About the bytes whose records are held at once: few enough for the processor's cache, or each look at them waits for
+memory. Where none of the first ones is plain, the others are not tried."""
 _Types = frozenset[type]
 _TEXT: _Types = frozenset((str, NoneType))
 _NUMBER: _Types = frozenset((int, float, NoneType))
@@ -50,29 +50,39 @@ _FAULTS = (UnreadableError, TypeError, ValueError, KeyError, AttributeError, Rec
 
 
 def read_plain(
-    lines: Sequence[Line], place: tuple[str, str], fits: Callable[[datetime], bool]
+    data: bytes, first_line: int, place: tuple[str, str], fits: Callable[[datetime], bool]
 ) -> tuple[Columns, list[Line]]:
-    """Return the plain ones of `lines` as columns of `CapturedTrace`, in their order, and the others.
+    """Return the plain lines of `data` as columns of `CapturedTrace`, in their order, and the others.
 
     `place` is (file, app where a line names none); `fits` says whether a trace may have begun then.
     """
     table: Columns = {name: [] for name in NAMES}
     rest: list[Line] = []
-    for start in range(0, len(lines), _CHUNK):
-        rows, others = _plain_rows(lines[start : start + _CHUNK], fits)
+    number = first_line
+    for chunk in _chunks(data):
+        rows, others = _plain_rows(chunk, number, fits)
+        if not rows and number == first_line:
+            return table, split_lines(first_line, data)
         rest += others
-        if rows:
-            for column, values in zip(table.values(), _columns(rows, place), strict=True):
-                column.extend(values)
-        elif not start:
-            return table, list(lines)
+        for column, values in zip(table.values(), _columns(rows, place) if rows else [()] * len(NAMES), strict=True):
+            column.extend(values)
+        number += count(bytes_of(chunk), b"\n")
     return table, rest
 
 
-def _plain_rows(lines: Sequence[Line], fits: Callable[[datetime], bool]) -> tuple[list[_Row], list[Line]]:
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """Yield the data in pieces of whole lines."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + _CHUNK) + 1 or len(data)
+        yield data[start:end]
+        start = end
+
+
+def _plain_rows(chunk: bytes, first_line: int, fits: Callable[[datetime], bool]) -> tuple[list[_Row], list[Line]]:
     """Return the plain lines, each with its record and what it says, and the others."""
-    rows, rest = _records(lines)
-    odd = _odd(rows)
+    rows, rest = _records(split_lines(first_line, chunk))
+    odd = _odd(rows, chunk if not rest else b"\n".join([raw for (_, raw), _ in rows]))
     plain: list[_Row] = []
     for at, (line, record) in enumerate(rows):
         said = None if at in odd else _said(record, fits)
@@ -100,8 +110,8 @@ def _records(lines: Sequence[Line]) -> tuple[list[_Record], list[Line]]:
     return rows, rest
 
 
-def _odd(rows: Sequence[_Record]) -> set[int]:
-    """Return the places of the rows that are not plain."""
+def _odd(rows: Sequence[_Record], written: bytes) -> set[int]:
+    """Return the places of the rows that are not plain; `written` is them as they were."""
     records = [record for _, record in rows]
     odd: set[int] = set()
     for key, types in _TYPES.items():
@@ -111,7 +121,7 @@ def _odd(rows: Sequence[_Record]) -> set[int]:
         elif types is not _TEXT:
             most = _EXACT - 1 if types is _WHOLE else sys.float_info.max
             odd |= {i for i, v in enumerate(values) if v is not None and not 0 <= v <= most}
-    chunk = bytes_of(b"\n".join([raw for (_, raw), _ in rows]))
+    chunk = bytes_of(written)
     if may_escape_nul(chunk) or holds_long_number(chunk):
         odd |= {i for i, ((_, raw), _) in enumerate(rows) if b"\\u0000" in raw or holds_huge_number(raw)}
     return odd | _repeated(rows, chunk)

@@ -135,13 +135,14 @@ class _Reader:
 
     def take_plain(self, block: Block) -> Iterator[_Row]:
         """Take the plain lines of a block of lines, and yield the others."""
-        lines = split_lines(block.first_line, block.data)
         if self.rules.format in (None, "chat"):
             place = (self.file, self.rules.app)
-            self.plain, lines = read_plain(lines, place, lambda t: not self._out_of_bounds(t))
-            n = len(self.plain.get("trace_id", ()))
+            self.plain, lines = read_plain(block.data, block.first_line, place, lambda t: not self._out_of_bounds(t))
+            n = len(self.plain["trace_id"])
             self.captured.n_rows_in += n
             self.captured.formats["chat"] += n
+        else:
+            lines = split_lines(block.first_line, block.data)
         yield from ((n, raw, _records) for n, raw in lines)
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:

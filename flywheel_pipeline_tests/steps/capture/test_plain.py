@@ -31,7 +31,7 @@ def both(data: bytes) -> tuple[Captured, Captured]:
 
 
 def n_plain(*lines: bytes) -> int:
-    table, rest = read_plain(list(enumerate(lines, 1)), ("a.jsonl", "shop"), lambda _: True)
+    table, rest = read_plain(b"\n".join(lines), 1, ("a.jsonl", "shop"), lambda _: True)
     assert len(table["trace_id"]) + len(rest) == len(lines)
     return len(table["trace_id"])
 
@@ -116,8 +116,18 @@ def test_what_is_not_plain_is_left_to_the_strict_reader(odd: bytes) -> None:
 
 
 def test_lines_are_not_tried_where_none_of_the_first_is_plain() -> None:
-    table, rest = read_plain([(n, b"{}") for n in range(1, 301)] + [(301, line())], ("a", "shop"), lambda _: True)
+    others = [b'{"note": "%s"}' % (b"x" * 5000)] * 300
+    table, rest = read_plain(b"\n".join([*others, line()]), 1, ("a", "shop"), lambda _: True)
     assert (len(table["trace_id"]), len(rest)) == (0, 301)
+
+
+def test_lines_keep_their_numbers_over_many_chunks() -> None:
+    told = [b"", line(trace_id="a"), b" \r", b"\xef\xbb\xbf" + line(note="x" * 500_000, trace_id="b") + b"\r", b"{"]
+    table, rest = read_plain(b"\n".join(told * 3), 7, ("a", "shop"), lambda _: True)
+    assert list(zip(table["trace_id"], table["source_line"], strict=True)) == [
+        ("a", 8), ("b", 10), ("a", 13), ("b", 15), ("a", 18), ("b", 20),
+    ]  # fmt: skip
+    assert rest == [(11, b"{"), (16, b"{"), (21, b"{")]
 
 
 def test_rows_come_in_the_order_of_time_whichever_way_they_were_read() -> None:
