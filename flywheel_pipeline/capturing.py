@@ -13,13 +13,14 @@ import json
 import multiprocessing
 import os
 import re
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +39,8 @@ from flywheel_pipeline.steps.capture import Rules, read_block
 STAGED = ("captured_traces", "feedback", "rejects")
 INLINE_BYTES = 24_000_000
 """Files that are together smaller are read in this process: starting others takes about a second."""
+ROWS_OF_A_DAY = 500
+"""A row group of fewer rows packs badly; days that have fewer in a block share row groups."""
 CHANGED = "the file was changed or removed while it was being read: the next run reads it again, where it is there"
 UNREAD = "unread"
 """Stands for the date of a file that could not be read to its end."""
@@ -262,10 +265,21 @@ def _capture_block(task: _Task) -> Counts:
     staged = (captured.table if captured.table["trace_id"] else (), captured.feedback, captured.rejects)
     for table, rows in zip(STAGED, staged, strict=True):
         if rows:
-            lake.write(table, rows, task.part)
+            cuts = _days_begin(captured.table["started_at"]) if rows is captured.table else ()
+            lake.write(table, rows, task.part, cuts=cuts)
         else:
             lake.remove(table, lambda name: name == task.part)
     return Counts(captured.n_rows_in, captured.n_repeated, captured.n_dropped, captured.formats, captured.redacted)
+
+
+def _days_begin(started: Sequence[datetime]) -> list[int]:
+    """Return the places in a sorted list at which another day begins; none where the days have too few rows."""
+    first, last = started[0].date(), started[-1].date()
+    if len(started) // ((last - first).days + 1) < ROWS_OF_A_DAY:
+        return []
+    midnights = (datetime.combine(first + timedelta(n), time.min) for n in range(1, (last - first).days + 1))
+    places = [bisect_left(started, midnight) for midnight in midnights]
+    return sorted(set(places) - {0})
 
 
 @lru_cache(maxsize=1)

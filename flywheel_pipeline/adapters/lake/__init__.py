@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -124,23 +125,33 @@ class Lake:
             sql += f" limit {limit}" if limit is not None else ""
             return [record(*row) for row in con.execute(sql, list(params)).fetchall()]
 
-    def write(self, table: str, rows: Rows, part: str = "all", inputs: str = "") -> None:
+    def write(self, table: str, rows: Rows, part: str = "all", inputs: str = "", cuts: Sequence[int] = ()) -> None:
         """Replace one partition of `table` by `rows`, records of the table's class or columns by name.
 
-        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`).
+        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`). `cuts` are the places
+        of rows, in order, with which a row group begins, however short the one before is.
         """
         frame = to_frame(table, rows)
         try:
-            self._write_frame(table, frame, part, inputs)
+            self._write_frame(table, frame, part, inputs, cuts)
         except NOT_UNICODE:  # a lone surrogate, told only once it is met, and DuckDB 1 is unusable afterwards
             vars(self).pop("_writer", None)
-            self._write_frame(table, storable(frame), part, inputs)
+            self._write_frame(table, storable(frame), part, inputs, cuts)
 
-    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str) -> None:
+    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str, cuts: Sequence[int]) -> None:
         con = self._writer.cursor()
         try:
-            con.register("rows", frame)
-            self._copy(con, table, "rows", part, inputs)
+            if not cuts:
+                con.register("rows", frame)
+                self._copy(con, table, "rows", part, inputs)
+                return
+            with self.scratch() as scratch, replacing(self._file(table, part)) as path:
+                pieces = []
+                for start, end in pairwise((0, *cuts, len(frame))):
+                    con.register("rows", frame.iloc[start:end])
+                    _copy_to(scratch / str(start), con, table, "rows", inputs, ())
+                    pieces.append(ParquetFile(scratch / str(start)))
+                splice(path, [group for piece in pieces for group in piece.groups], pieces[0])
         finally:
             con.close()
 

@@ -25,9 +25,11 @@ def to_frame(table: str, rows: Rows) -> pd.DataFrame:
     """Return the rows of a table as a frame that DuckDB can scan."""
     specs = columns(TABLES[table])
     if isinstance(rows, Mapping):
-        return pd.DataFrame({s.name: _column(s.sql_type, rows[s.name]) for s in specs})
-    values = zip(*map(attrgetter(*(s.name for s in specs)), rows), strict=True) if rows else [()] * len(specs)
-    return pd.DataFrame({s.name: _column(s.sql_type, column) for s, column in zip(specs, values, strict=True)})
+        values = [rows[s.name] for s in specs]
+    else:
+        values = list(zip(*map(attrgetter(*(s.name for s in specs)), rows), strict=True)) or [()] * len(specs)
+    made = {s.name: _column(s.sql_type, column) for s, column in zip(specs, values, strict=True)}
+    return pd.DataFrame(made, copy=False)
 
 
 def _column(sql_type: str, values: Sequence[Any]) -> Any:

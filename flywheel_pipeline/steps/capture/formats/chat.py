@@ -109,11 +109,11 @@ def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
 
 def _message(message: Any, index: int) -> dict[str, Any]:
     role = message.get("role") if isinstance(message, dict) else None
+    if isinstance(role, str) and ROLES.get(role) == role and "tool_calls" not in message:
+        return message  # type: ignore[no-any-return]
     meant = ROLES.get(role.lower()) if isinstance(role, str) else None
     if not isinstance(message, dict) or meant is None:
         raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")
-    if meant == role and "tool_calls" not in message:
-        return message
     calls = message.get("tool_calls")
     if calls is not None and not (isinstance(calls, list) and all(isinstance(c, dict) for c in calls)):
         raise UnreadableError(f"message {index}: tool_calls must be a list of objects")
