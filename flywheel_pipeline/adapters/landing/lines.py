@@ -10,6 +10,7 @@ from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError
 from flywheel_pipeline.ports import Block
 
 KEPT = 4000
+_PIECE = 1 << 18
 
 
 def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
@@ -53,8 +54,9 @@ def _whole_lines(held: bytes, data: bytes) -> tuple[bytes, bytes]:
 
 
 def _n_lines(data: bytes) -> int:
-    """Return how many lines end in the data; counting them in an array is several times as fast as `bytes.count`."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
+    """Return how many lines end in the data; in arrays that the processor's cache holds, `bytes.count` takes longer."""
+    pieces = (np.frombuffer(data, np.uint8)[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+    return sum(int(np.count_nonzero(piece == ord("\n"))) for piece in pieces)
 
 
 def _checked(number: int, data: bytes, max_line: int, offset: int | None) -> Iterator[Block]:

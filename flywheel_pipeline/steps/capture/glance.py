@@ -25,8 +25,8 @@ def count(data: Bytes, character: bytes) -> int:
     return int(np.count_nonzero(data == ord(character)))
 
 
-def may_escape_nul(data: Bytes) -> bool:
-    r"""Return whether JSON may hold `\u0000`: false only where no character is written as `\u` and four digits."""
+def may_escape(data: Bytes) -> bool:
+    r"""Return whether JSON may write a character as `\u` and four digits."""
     at = np.flatnonzero(data[:-1] == _BACKSLASH)
     return bool((data[1:][at] == _U).any())
 

@@ -15,6 +15,7 @@ _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _TWENTY, _NEGATIVE = b"0" * 20, b"-" + b"0" * 19
 _HUGE = re.compile(rb"[\s:,\[](?:-\d{19}|\d{20})")
 _SPACE = re.compile(r"[\s,]*")
+ESCAPED_QUOTE = b"\\u0022"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -43,9 +44,12 @@ def holds_huge_number(raw: bytes) -> bool:
 
 
 def is_all_there(value: Any, raw: bytes) -> bool:
-    """Return whether no key was repeated: it is lost when the value is written again, and its quotation marks too."""
+    """Return whether no key was repeated: it is lost when the value is written again, and its quotation marks too.
+
+    Those of a text that were written as `\\u0022` come back as marks, and must not make up for lost ones.
+    """
     try:
-        return orjson.dumps(value).count(b'"') == raw.count(b'"')
+        return orjson.dumps(value).count(b'"') == raw.count(b'"') + raw.count(ESCAPED_QUOTE)
     except TypeError:  # nested deeper than this writer goes
         return False
 

@@ -8,9 +8,11 @@ strict reader, which takes it or says what is wrong with it. A line that is read
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter, le
+from functools import lru_cache
+from itertools import compress
+from operator import attrgetter, le, lt
 from types import NoneType
 from typing import Any
 
@@ -19,8 +21,8 @@ import orjson
 from flywheel_pipeline.records import CapturedTrace, columns
 from flywheel_pipeline.steps.capture.formats import chat
 from flywheel_pipeline.steps.capture.formats.common import CANONICAL, UnreadableError, last_exchange, utc
-from flywheel_pipeline.steps.capture.glance import Bytes, bytes_of, count, holds_long_number, may_escape_nul
-from flywheel_pipeline.steps.capture.parse import holds_huge_number, is_all_there, split_lines
+from flywheel_pipeline.steps.capture.glance import bytes_of, count, holds_long_number, may_escape
+from flywheel_pipeline.steps.capture.parse import ESCAPED_QUOTE, holds_huge_number, is_all_there, split_lines
 
 Columns = dict[str, list[Any]]
 """The rows of a table by column, all of the same length."""
@@ -50,11 +52,12 @@ _FAULTS = (UnreadableError, TypeError, ValueError, KeyError, AttributeError, Rec
 
 
 def read_plain(
-    data: bytes, first_line: int, place: tuple[str, str], fits: Callable[[datetime], bool]
+    data: bytes, first_line: int, place: tuple[str, str], fits: tuple[datetime, datetime]
 ) -> tuple[Columns, list[Line]]:
     """Return the plain lines of `data` as columns of `CapturedTrace`, in their order, and the others.
 
-    `place` is (file, app where a line names none); `fits` says whether a trace may have begun then.
+    `place` is (file, app where a line names none); `fits` is the first and the last time at which a trace may
+    have begun.
     """
     table: Columns = {name: [] for name in NAMES}
     rest: list[Line] = []
@@ -79,18 +82,24 @@ def _chunks(data: bytes) -> Iterator[bytes]:
         start = end
 
 
-def _plain_rows(chunk: bytes, first_line: int, fits: Callable[[datetime], bool]) -> tuple[list[_Row], list[Line]]:
+def _plain_rows(chunk: bytes, first_line: int, fits: tuple[datetime, datetime]) -> tuple[list[_Row], list[Line]]:
     """Return the plain lines, each with its record and what it says, and the others."""
-    rows, rest = _records(split_lines(first_line, chunk))
-    odd = _odd(rows, chunk if not rest else b"\n".join([raw for (_, raw), _ in rows]))
-    plain: list[_Row] = []
-    for at, (line, record) in enumerate(rows):
+    found, rest = _records(split_lines(first_line, chunk))
+    escapes = may_escape(bytes_of(chunk))
+    odd = _odd(found, escapes or holds_long_number(bytes_of(chunk)))
+    rows: list[_Row] = []
+    for at, (line, record) in enumerate(found):
         said = None if at in odd else _said(record, fits)
         if said is None:
             rest.append(line)
         else:
-            plain.append((line, record, said))
-    return plain, sorted(rest)
+            rows.append((line, record, said))
+    raw = chunk if not rest else b"\n".join([raw for (_, raw), _, _ in rows])
+    if not _all_there(rows, raw, raw.count(ESCAPED_QUOTE) if escapes else 0):
+        whole = [is_all_there(orjson.loads(line), line) for (_, line), _, _ in rows]
+        rest += [line for (line, _, _), is_whole in zip(rows, whole, strict=True) if not is_whole]
+        rows = list(compress(rows, whole))
+    return rows, sorted(rest)
 
 
 def _records(lines: Sequence[Line]) -> tuple[list[_Record], list[Line]]:
@@ -110,8 +119,8 @@ def _records(lines: Sequence[Line]) -> tuple[list[_Record], list[Line]]:
     return rows, rest
 
 
-def _odd(rows: Sequence[_Record], written: bytes) -> set[int]:
-    """Return the places of the rows that are not plain; `written` is them as they were."""
+def _odd(rows: Sequence[_Record], look: bool) -> set[int]:
+    """Return the places of the rows that are not plain as their keys tell and, with `look`, their bytes."""
     records = [record for _, record in rows]
     odd: set[int] = set()
     for key, types in _TYPES.items():
@@ -121,39 +130,49 @@ def _odd(rows: Sequence[_Record], written: bytes) -> set[int]:
         elif types is not _TEXT:
             most = _EXACT - 1 if types is _WHOLE else sys.float_info.max
             odd |= {i for i, v in enumerate(values) if v is not None and not 0 <= v <= most}
-    chunk = bytes_of(written)
-    if may_escape_nul(chunk) or holds_long_number(chunk):
+    if look:
         odd |= {i for i, ((_, raw), _) in enumerate(rows) if b"\\u0000" in raw or holds_huge_number(raw)}
-    return odd | _repeated(rows, chunk)
+    return odd
 
 
-def _repeated(rows: Sequence[_Record], chunk: Bytes) -> set[int]:
-    """Return the places of the rows in which a key may be repeated; most chunks are told to have none by one look."""
+def _all_there(rows: Sequence[_Row], raw: bytes, n_escaped: int) -> bool:
+    """Return whether no key was repeated in `raw`, from which the rows were read: the question of `is_all_there`, asked
+    of all at once. Their messages are written already, and are not in the records any more."""
     try:
-        written = count(bytes_of(orjson.dumps([record for _, record in rows])), b'"')
+        others = orjson.dumps([record for _, record, _ in rows])
     except TypeError:  # nested deeper than this writer goes
-        written = -1
-    if written == count(chunk, b'"'):
-        return set()
-    return {i for i, ((_, raw), record) in enumerate(rows) if not is_all_there(record, raw)}
+        return False
+    messages = b"".join([said[_MESSAGES] for _, _, said in rows])
+    written = sum(count(bytes_of(told), b'"') for told in (others, messages)) + len(rows) * len('""')
+    return written == count(bytes_of(raw), b'"') + n_escaped
 
 
-def _said(record: dict[str, Any], fits: Callable[[datetime], bool]) -> tuple[Any, ...] | None:
-    """Return what takes more than a look at a key, in the order of `_SAID`; None where it is not plain."""
+@lru_cache(maxsize=256)
+def _tags(keys: tuple[str, ...]) -> list[str]:
+    """Return which of a record's keys are tags."""
+    return [key for key in keys if key not in chat.KNOWN]
+
+
+def _said(record: dict[str, Any], fits: tuple[datetime, datetime]) -> tuple[Any, ...] | None:
+    """Return what takes more than a look at a key, in the order of `_SAID`; None where it is not plain.
+
+    The messages, as bytes, are taken out of the record.
+    """
     trace_id = record.get("trace_id") or record.get("id")
     if not trace_id:
         return None
     try:
         started = utc(chat.time_of(record))
-        if not fits(started):
+        if not fits[0] <= started <= fits[1]:
             return None
-        messages, n_turns, n_tool_calls = chat.conversation(record["messages"])
+        messages, n_turns, n_tool_calls = chat.conversation(record.pop("messages"))
         asked, answered = last_exchange(messages)
         retrieved = record.get("retrieved")
         documents = "[]" if retrieved is None else _json(chat.documents(retrieved))
-        tags = _json({k: v for k, v in record.items() if k not in chat.KNOWN})
+        tags = _json({key: record[key] for key in _tags(tuple(record))})
         opinion = chat.opinion(record.get("feedback"))
-        return (trace_id, started, asked, answered, _json(messages), documents, n_turns, n_tool_calls, *opinion, tags)
+        told = orjson.dumps(messages, option=CANONICAL)
+        return (trace_id, started, asked, answered, told, documents, n_turns, n_tool_calls, *opinion, tags)
     except _FAULTS:
         return None
 
@@ -167,6 +186,7 @@ _SAID = (
     "trace_id", "started_at", "input", "output", "messages", "retrieved", "n_turns", "n_tool_calls",
     "feedback_score", "feedback_comment", "tags",
 )  # fmt: skip
+_MESSAGES = _SAID.index("messages")
 
 
 def _columns(rows: Sequence[_Row], place: tuple[str, str]) -> Iterator[Sequence[Any]]:
@@ -174,6 +194,7 @@ def _columns(rows: Sequence[_Row], place: tuple[str, str]) -> Iterator[Sequence[
     file, app = place
     records, n = [record for _, record, _ in rows], len(rows)
     made: dict[str, Sequence[Any]] = dict(zip(_SAID, zip(*(said for _, _, said in rows), strict=True), strict=True))
+    made["messages"] = [told.decode() for told in made["messages"]]
     made |= {key: [r.get(key) or None for r in records] for key in _TEXTS}
     made |= {key: [r.get(key) for r in records] for key in _WHOLES}
     made |= {key: [None if (v := r.get(key)) is None else float(v) for r in records] for key in _NUMBERS}
@@ -196,6 +217,9 @@ def with_traces(table: Columns, traces: Sequence[CapturedTrace]) -> Columns:
 
 def in_order(table: Columns) -> Columns:
     """Return the rows in the order of time, then of trace id and line."""
+    started = table[_ORDER[0]]
+    if all(map(lt, started, started[1:])):
+        return table
     keys = list(zip(*(table[name] for name in _ORDER), strict=True))
     if all(map(le, keys, keys[1:])):
         return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from flywheel_pipeline.ports import Block, Match
@@ -127,6 +127,7 @@ class _Reader:
 
     def __init__(self, file: str, rules: Rules, match: Match) -> None:
         self.file, self.rules, self.match, self.captured = file, rules, match, Captured()
+        self.first, self.last = datetime.combine(rules.first_day, time.min), rules.now + MAX_SKEW
         self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
         self.spans: dict[str, list[tuple[Span, int, str]]] = {}
         self.plain: Columns = {}
@@ -137,7 +138,7 @@ class _Reader:
         """Take the plain lines of a block of lines, and yield the others."""
         if self.rules.format in (None, "chat"):
             place = (self.file, self.rules.app)
-            self.plain, lines = read_plain(block.data, block.first_line, place, lambda t: not self._out_of_bounds(t))
+            self.plain, lines = read_plain(block.data, block.first_line, place, (self.first, self.last))
             n = len(self.plain["trace_id"])
             self.captured.n_rows_in += n
             self.captured.formats["chat"] += n
@@ -240,9 +241,9 @@ class _Reader:
         self.traces.append(trace)
 
     def _out_of_bounds(self, started: datetime) -> str:
-        if started.date() < self.rules.first_day:
+        if started < self.first:
             return f"started_at {started:%Y-%m-%d} is before capture.start_date {self.rules.first_day}"
-        if started > self.rules.now + MAX_SKEW:
+        if started > self.last:
             return f"started_at {started:%Y-%m-%d %H:%M} is in the future: check the producer's clock"
         return ""
 

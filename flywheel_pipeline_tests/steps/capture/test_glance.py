@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.capture.glance import bytes_of, count, holds_long_number, may_escape_nul
+from flywheel_pipeline.steps.capture.glance import bytes_of, count, holds_long_number, may_escape
 
 
 @given(st.text("0123456789a.-", max_size=90) | st.integers(0, 10**25).map(str))
@@ -25,4 +25,4 @@ def test_nineteen_digits_are_long_wherever_they_begin(before: int, n: int, is_lo
 @given(st.binary(max_size=60) | st.text('a"\\\\u0', max_size=60).map(str.encode))
 def test_quotation_marks_are_counted_and_no_escaped_nul_is_missed(data: bytes) -> None:
     assert count(bytes_of(data), b'"') == data.count(b'"')
-    assert may_escape_nul(bytes_of(data)) == (b"\\u" in data)
+    assert may_escape(bytes_of(data)) == (b"\\u" in data)

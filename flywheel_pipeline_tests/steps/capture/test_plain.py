@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from flywheel_pipeline_tests.builders import NOON, a_chat_record
 
 RULES = Rules("shop", date(2025, 1, 1), NOON, redact=("email", "phone"))
 MATCH = Re2Match()
+EVER = (datetime.min, datetime.max)
 
 
 def both(data: bytes) -> tuple[Captured, Captured]:
@@ -31,7 +32,7 @@ def both(data: bytes) -> tuple[Captured, Captured]:
 
 
 def n_plain(*lines: bytes) -> int:
-    table, rest = read_plain(b"\n".join(lines), 1, ("a.jsonl", "shop"), lambda _: True)
+    table, rest = read_plain(b"\n".join(lines), 1, ("a.jsonl", "shop"), EVER)
     assert len(table["trace_id"]) + len(rest) == len(lines)
     return len(table["trace_id"])
 
@@ -101,10 +102,17 @@ def test_usual_lines_are_plain() -> None:
     ) == 5  # fmt: skip
 
 
+def test_a_block_of_usual_lines_leaves_nothing_to_the_strict_reader() -> None:
+    reader = _Reader("a.jsonl", RULES, MATCH)
+    assert list(reader.take_plain(Block("lines", 1, b"\n".join([line(), line()])))) == []
+    assert reader.finish().n_rows_in == 2
+
+
 @pytest.mark.parametrize(
     "odd",
     [
         b'{"trace_id": "x", "trace_id": "y", ' + line()[1:],
+        b'{"note": 1, "note": 2, "other": "\\u0022\\u0022", ' + line()[1:],
         line(note={"a": 1}).replace(b'{"a": 1}', b'{"a": 1, "a": 2}'),
         line(note=2**64), line(input_tokens=2**60), line(input_tokens=1.5), line(latency_ms=-1), line(latency_ms=True),
         line(session_id=5), line(note="\x00"), line(messages=[]), line(messages=[{"role": "judge"}]),
@@ -117,13 +125,13 @@ def test_what_is_not_plain_is_left_to_the_strict_reader(odd: bytes) -> None:
 
 def test_lines_are_not_tried_where_none_of_the_first_is_plain() -> None:
     others = [b'{"note": "%s"}' % (b"x" * 5000)] * 300
-    table, rest = read_plain(b"\n".join([*others, line()]), 1, ("a", "shop"), lambda _: True)
+    table, rest = read_plain(b"\n".join([*others, line()]), 1, ("a", "shop"), EVER)
     assert (len(table["trace_id"]), len(rest)) == (0, 301)
 
 
 def test_lines_keep_their_numbers_over_many_chunks() -> None:
     told = [b"", line(trace_id="a"), b" \r", b"\xef\xbb\xbf" + line(note="x" * 500_000, trace_id="b") + b"\r", b"{"]
-    table, rest = read_plain(b"\n".join(told * 3), 7, ("a", "shop"), lambda _: True)
+    table, rest = read_plain(b"\n".join(told * 3), 7, ("a", "shop"), EVER)
     assert list(zip(table["trace_id"], table["source_line"], strict=True)) == [
         ("a", 8), ("b", 10), ("a", 13), ("b", 15), ("a", 18), ("b", 20),
     ]  # fmt: skip

@@ -40,6 +40,7 @@ ROLES: Mapping[str, str] = {
 }  # fmt: skip
 """Roles as found in real exports (one common exporter misspells one) and what they mean."""
 
+_MEANT = frozenset(ROLES.values())
 _TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
@@ -98,10 +99,13 @@ def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
         raise UnreadableError("`messages` must be a list of {role, content}")
     messages, n_turns, n_tool_calls = [], 0, 0
     for index, one in enumerate(found):
-        message = _message(one, index)
-        n_turns += message["role"] == "user"
-        n_tool_calls += len(message.get("tool_calls") or ())
-        messages.append(message)
+        role = one.get("role") if type(one) is dict else None
+        if type(role) is not str or role not in _MEANT or "tool_calls" in one:  # a call a message would take as long
+            one = _message(one, index)
+            role = one["role"]
+            n_tool_calls += len(one.get("tool_calls") or ())
+        n_turns += role == "user"
+        messages.append(one)
     if not n_turns:
         raise UnreadableError("no message has the role `user`")
     return messages, n_turns, n_tool_calls
@@ -109,8 +113,6 @@ def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
 
 def _message(message: Any, index: int) -> dict[str, Any]:
     role = message.get("role") if isinstance(message, dict) else None
-    if isinstance(role, str) and ROLES.get(role) == role and "tool_calls" not in message:
-        return message  # type: ignore[no-any-return]
     meant = ROLES.get(role.lower()) if isinstance(role, str) else None
     if not isinstance(message, dict) or meant is None:
         raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")

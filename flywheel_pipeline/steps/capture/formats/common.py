@@ -46,11 +46,11 @@ def utc(value: Any) -> datetime:
     Raises:
         UnreadableError: it is none of these.
     """
+    if isinstance(value, str) and value[-1:] == "Z" and (quick := _plain_time(value[:-1])) is not None:
+        return quick
     try:
         if isinstance(value, datetime):
             return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
-        if isinstance(value, str) and value[-1:] == "Z" and (quick := _plain_time(value[:-1])) is not None:
-            return quick
         if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
             text = re.sub(r"[zZ]$", "+00:00", value.strip())
             moment = datetime.fromisoformat(re.sub(r"\.(\d+)", _microseconds, text))
@@ -148,15 +148,18 @@ def content_id(value: Any) -> str:
 
 
 def last_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
-    """Return (the last user message, the last text that the app answered after the first of them)."""
-    question: Mapping[str, Any] | None = None
-    pair: tuple[Mapping[str, Any], str] | None = None
-    for message in messages:
+    """Return (the last user message, the last text that the app answered after the first of them).
+
+    Of several user messages it is the one before that answer.
+    """
+    answer: str | None = None
+    last: Mapping[str, Any] | None = None
+    for message in reversed(messages):
         role = message.get("role")
         if role == "user":
-            question = message
-        elif role == "assistant" and question is not None and (said := text_of(message.get("content"))).strip():
-            pair = question, said
-    if pair:
-        return clean(text_of(pair[0].get("content"))), clean(pair[1])
-    return (clean(text_of(question.get("content"))) if question else ""), None
+            if answer is not None:
+                return clean(text_of(message.get("content"))), clean(answer)
+            last = last or message
+        elif role == "assistant" and answer is None and (said := text_of(message.get("content"))).strip():
+            answer = said
+    return (clean(text_of(last.get("content"))) if last else ""), None
