@@ -50,13 +50,15 @@ class _Reader:
         return self.data[self.at - n : self.at]
 
     def varint(self) -> int:
-        value, shift = 0, 0
-        while True:
-            byte = self.byte()
+        byte = self.data[self.at]
+        self.at += 1
+        value, shift = byte & 0x7F, 7
+        while byte >= 0x80:
+            byte = self.data[self.at]
+            self.at += 1
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
             shift += 7
+        return value
 
     def whole(self) -> int:
         value = self.varint()
@@ -75,11 +77,13 @@ class _Reader:
 
     def struct(self) -> Struct:
         fields: Struct = {}
-        number = 0
-        while head := self.byte():
+        number, data, readers = 0, self.data, self.readers
+        while head := data[self.at]:
+            self.at += 1
             kind, step = head & 0x0F, head >> 4
             number = number + step if step else self.whole()
-            fields[number] = kind, self.readers[kind]()
+            fields[number] = kind, readers[kind]()
+        self.at += 1
         return fields
 
 

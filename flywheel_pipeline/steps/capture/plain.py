@@ -67,8 +67,8 @@ def read_plain(
         if not rows and number == first_line:
             return table, split_lines(first_line, data)
         rest += others
-        for column, values in zip(table.values(), _columns(rows, place) if rows else [()] * len(NAMES), strict=True):
-            column.extend(values)
+        for name, values in _columns(rows, place).items():
+            table[name].extend(values)
         number += count(bytes_of(chunk), b"\n")
     return table, rest
 
@@ -189,18 +189,19 @@ _SAID = (
 _MESSAGES = _SAID.index("messages")
 
 
-def _columns(rows: Sequence[_Row], place: tuple[str, str]) -> Iterator[Sequence[Any]]:
-    """Yield the columns in the order of the table."""
+def _columns(rows: Sequence[_Row], place: tuple[str, str]) -> Mapping[str, Sequence[Any]]:
+    """Return the columns by name."""
     file, app = place
     records, n = [record for _, record, _ in rows], len(rows)
-    made: dict[str, Sequence[Any]] = dict(zip(_SAID, zip(*(said for _, _, said in rows), strict=True), strict=True))
+    said = zip(*(said for _, _, said in rows), strict=True) if rows else [()] * len(_SAID)
+    made: dict[str, Sequence[Any]] = dict(zip(_SAID, said, strict=True))
     made["messages"] = [told.decode() for told in made["messages"]]
     made |= {key: [r.get(key) or None for r in records] for key in _TEXTS}
     made |= {key: [r.get(key) for r in records] for key in _WHOLES}
     made |= {key: [None if (v := r.get(key)) is None else float(v) for r in records] for key in _NUMBERS}
     made |= {"app": [r.get("app") or app for r in records], "source_line": [line for (line, _), _, _ in rows]}
     made |= {"source_format": [chat.NAME] * n, "source_file": [file] * n, "n_rows": [1] * n, "spans": [None] * n}
-    return (made[name] for name in NAMES)
+    return made
 
 
 NAMES = tuple(spec.name for spec in columns(CapturedTrace))
