@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import gzip
+import hashlib
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -317,3 +320,45 @@ def test_a_file_that_is_changed_while_it_is_being_read_is_told_and_stops_nothing
     change(path)
     assert capture_block(task).n_rows_in == 1
     assert [r.reason for r in landing.held()["rejects"]] == [CHANGED]
+
+
+def test_a_file_that_was_not_read_to_its_end_is_read_again_and_not_expired(landing: Landing) -> None:
+    landing.put("a.jsonl", *some_traces(2))
+    (listed,) = landing.home.files("traces")
+    longer = replace(listed, size=listed.size + 100)  # it broke off after it was listed
+    for _ in range(2):
+        assert read_new_files(landing.lake, [longer], CaptureSettings(), RULES) == ["a.jsonl"]
+        assert expire_originals([longer], landing.lake, time.time() + 99 * 86_400, 1) == []
+    assert landing.read() == ["a.jsonl"] and landing.read() == []
+
+
+def test_the_fingerprint_of_a_file_is_that_of_its_content(landing: Landing) -> None:
+    for name in ("a.jsonl", "b.jsonl.gz"):
+        data = b"".join(json.dumps(t).encode() + b"\n" for t in some_traces(3))
+        (landing.folder / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    landing.read()
+    for name, file in landing.files().items():
+        digest = hashlib.sha256((landing.folder / name).read_bytes()).hexdigest()
+        assert file.fingerprint.split("-")[0] == digest
+
+
+def days_of_groups(landing: Landing) -> list[list[str]]:
+    with landing.lake.connect() as con, landing.lake.scratch() as scratch:
+        landing.lake.list_groups(con, "captured_traces", "started_at", scratch)
+        found = con.execute("select low::date::text, high::date::text from row_groups order by path, number").fetchall()
+    return [sorted(set(days)) for days in found]
+
+
+def test_row_groups_begin_with_the_days_of_a_block(landing: Landing) -> None:
+    rows = [{**t, "trace_id": f"{d}-{n}"} for d in (4, 2, 3) for n, t in enumerate(some_traces(600, f"2025-06-0{d}"))]
+    landing.put("a.jsonl", *rows)
+    landing.read()
+    assert days_of_groups(landing) == [["2025-06-02"], ["2025-06-03"], ["2025-06-04"]]
+    assert landing.ids() == sorted(row["trace_id"] for row in rows)
+
+
+def test_days_of_few_rows_share_a_row_group(landing: Landing) -> None:
+    rows = [{**t, "trace_id": f"{d}-{n}"} for d in (2, 3, 9) for n, t in enumerate(some_traces(100, f"2025-06-0{d}"))]
+    landing.put("a.jsonl", *rows)
+    landing.read()
+    assert days_of_groups(landing) == [["2025-06-02", "2025-06-09"]]

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from flywheel_pipeline.adapters.lake import thrift
-from flywheel_pipeline.adapters.lake.thrift import I64, LIST, STRUCT, Struct
-from flywheel_pipeline.errors import ConflictError
+from flywheel_pipeline.adapters.lake.thrift import I64, LIST, STRUCT, Struct, ThriftError
+from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 _MAGIC = b"PAR1"
 _SCHEMA, _N_ROWS, _GROUPS = 2, 3, 4
@@ -31,6 +31,18 @@ _PATH, _UNPACKED, _PACKED, _DATA_AT, _DICTIONARY_AT, _BLOOM = 3, 6, 7, 9, 11, (1
 _STEP = 1 << 18
 
 
+def _footer(file: IO[bytes]) -> Struct:
+    try:
+        file.seek(-8, os.SEEK_END)
+        size, magic = struct.unpack("<I4s", file.read(8))
+        file.seek(-8 - size, os.SEEK_END)
+        if magic == _MAGIC:
+            return thrift.loads(file.read(size))
+    except (OSError, ThriftError):
+        pass
+    raise CorruptFileError(f"{file.name} is no whole Parquet file. The lake is computed: delete it and run again.")
+
+
 def stamp_of(path: Path | int) -> str:
     """Return what is another when a file (or the one behind a descriptor) is replaced."""
     told = os.stat(path)  # noqa: PTH116 (a descriptor has no Path)
@@ -38,18 +50,17 @@ def stamp_of(path: Path | int) -> str:
 
 
 class ParquetFile:
-    """The footer of a Parquet file without nested columns; `stamp` tells which version of the file it is of."""
+    """The footer of a Parquet file without nested columns; `stamp` tells which version of the file it is of.
+
+    Raises:
+        CorruptFileError: it is none, or only a part of one.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with path.open("rb") as file:
             self.stamp = stamp_of(file.fileno())
-            file.seek(-8, 2)
-            size, magic = struct.unpack("<I4s", file.read(8))
-            if magic != _MAGIC:
-                raise ValueError(f"{path} is no Parquet file")
-            file.seek(-8 - size, 2)
-            self.footer = thrift.loads(file.read(size))
+            self.footer = _footer(file)
 
     @property
     def groups(self) -> list[Group]:
@@ -87,6 +98,8 @@ def splice(target: Path, groups: Sequence[Group], like: ParquetFile) -> int:
     with target.open("wb") as out:
         out.write(_MAGIC)
         for file, held in groupby(groups, key=attrgetter("file")):
+            if not file.holds(like):
+                raise ValueError(f"{file.path} declares its columns otherwise than {like.path}")
             with _opened(file) as source:
                 for group in held:
                     told = file.footer[_GROUPS][1][1][group.number]

@@ -6,6 +6,7 @@ import gzip
 import random
 from pathlib import Path
 
+import duckdb
 import pytest
 import zstandard
 
@@ -136,3 +137,48 @@ def test_a_damaged_stream_says_so_again_each_time(tmp_path: Path) -> None:
             with pytest.raises(UnpackError, match="damaged"):
                 while stream.read(1000):
                     pass
+
+
+KINDS = {
+    "lines": LINES,
+    "a document": b'{"a": [\n' + b'{"b": 1},\n' * 500 + b'{"b": 2}]}',
+    "too large a document": b'{"a": [\n' + b'{"b": 1},\n' * 300_000 + b'{"b": 2}]}',
+    "a line that is too long": b'{"a": 1}\n{"a": "' + b"x" * 1_500_000 + b'"}\n{"a": 2}\n',
+    "CSV": b"a,b\n" + b"1,2\n" * 10_000,
+    "CSV that breaks": b'a,b\n1,"' + b"2\n" * 1_000_000,
+    "protobuf": bytes(range(256)) * 50,
+    "nothing": b"",
+    "spaces": b" \n" * 100_000,
+}
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_watches_sees_each_byte_of_the_file_once_and_before_it_is_used(
+    tmp_path: Path, kind: str, packer: str
+) -> None:
+    data = PACKERS[packer](KINDS[kind])
+    (tmp_path / "a").write_bytes(data)
+    seen = bytearray()
+    for block in read_blocks(tmp_path / "a", LIMITS, seen.extend):
+        used = len(data) if packer != "plain" else (block.offset or 0) + len(block.data)
+        assert len(seen) >= used
+    assert bytes(seen) == data
+
+
+def test_whoever_watches_has_seen_all_of_a_parquet_file_before_its_first_row(tmp_path: Path) -> None:
+    duckdb.execute(f"copy (select i as a from range(5000) t(i)) to '{tmp_path / 'a'}' (format parquet)")
+    seen = bytearray()
+    assert [bytes(seen) == (tmp_path / "a").read_bytes() for _ in read_blocks(tmp_path / "a", LIMITS, seen.extend)]
+    assert bytes(seen) == (tmp_path / "a").read_bytes()
+
+
+@pytest.mark.parametrize("size", [1, 1000, 70_000])
+def test_a_block_ends_with_the_line_it_would_break_off_in(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a").write_bytes(LINES)
+    with open_stream(tmp_path / "a") as stream:
+        n = stream.line_end(size, 1000)
+        assert LINES[:n].endswith(b"\n") and b"\n" not in LINES[size : n - 1]
+        assert stream.line_end(size, 3) in (n, size)
+        assert stream.line_end(len(LINES) + 5, 1000) == len(LINES) + 5
+        assert stream.read(5) == LINES[:5]
