@@ -90,10 +90,8 @@ def test_no_row_groups_are_a_file_without_rows(tmp_path: Path) -> None:
     assert rows(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("other", ["i::integer as number", "i as numbers", "1::bigint as number"])
-def test_a_column_of_another_type_or_name_or_that_is_never_empty_is_declared_otherwise(
-    tmp_path: Path, other: str
-) -> None:
+@pytest.mark.parametrize("other", ["i::integer as number", "i as numbers"])
+def test_a_column_of_another_type_or_name_is_declared_otherwise(tmp_path: Path, other: str) -> None:
     wide, like = a_file(tmp_path / "wide", 0, 10), a_file(tmp_path / "like", 0, 1, other)
     assert not wide.holds(like)
     with pytest.raises(ValueError, match="otherwise"):
