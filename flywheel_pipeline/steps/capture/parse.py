@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
+from flywheel_pipeline.steps.capture.glance import bytes_of, count, may_escape
 
 TOO_DEEP = "nested too deeply"
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
@@ -48,8 +49,10 @@ def is_all_there(value: Any, raw: bytes) -> bool:
 
     Those of a text that were written as `\\u0022` come back as marks, and must not make up for lost ones.
     """
+    data = bytes_of(raw)
+    escaped = raw.count(ESCAPED_QUOTE) if may_escape(data) else 0
     try:
-        return orjson.dumps(value).count(b'"') == raw.count(b'"') + raw.count(ESCAPED_QUOTE)
+        return count(bytes_of(orjson.dumps(value)), b'"') == count(data, b'"') + escaped
     except TypeError:  # nested deeper than this writer goes
         return False
 

@@ -168,9 +168,9 @@ def test_whoever_watches_sees_each_byte_of_the_file_once_and_before_it_is_used(
 
 def test_whoever_watches_has_seen_all_of_a_parquet_file_before_its_first_row(tmp_path: Path) -> None:
     duckdb.execute(f"copy (select i as a from range(5000) t(i)) to '{tmp_path / 'a'}' (format parquet)")
-    seen = bytearray()
-    assert [bytes(seen) == (tmp_path / "a").read_bytes() for _ in read_blocks(tmp_path / "a", LIMITS, seen.extend)]
-    assert bytes(seen) == (tmp_path / "a").read_bytes()
+    data, seen = (tmp_path / "a").read_bytes(), bytearray()
+    blocks = [bytes(seen) == data for _ in read_blocks(tmp_path / "a", LIMITS, seen.extend)]
+    assert blocks and all(blocks) and bytes(seen) == data
 
 
 @pytest.mark.parametrize("size", [1, 1000, 70_000])
