@@ -318,3 +318,13 @@ def test_processes_that_write_and_read_at_once_need_no_lock(tmp_path: Path) -> N
     told = [process.communicate()[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], told
     assert Lake(tmp_path).frame("select count(*) n from raw_traces")["n"][0] == 60
+
+
+def test_rows_and_inputs_are_the_same_wherever_row_groups_begin(tmp_path: Path) -> None:
+    lake, rows = Lake(tmp_path), [a_captured_trace(trace_id=f"t{n}") for n in range(9)]
+    lake.write("captured_traces", rows, "whole", "x")
+    lake.write("captured_traces", rows, "cut", "x", cuts=[1, 5])
+    assert lake.inputs("captured_traces") == {"whole": "x", "cut": "x"}
+    paths = (tmp_path / "captured_traces" / f"{part}.parquet" for part in ("whole", "cut"))
+    whole, cut = (duckdb.execute("select * from read_parquet(?)", [str(path)]).fetchall() for path in paths)
+    assert whole == cut and len(cut) == 9

@@ -149,12 +149,12 @@ def test_rows_come_in_the_order_of_time_whichever_way_they_were_read() -> None:
     assert [t.trace_id for t in quick.traces] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(
-    ("told", "n"),
-    [("2025-01-01T00:00:00", 1), ("2024-12-31T23:59:59.999999", 0), ("2025-06-03T12:00:00", 1), ("2025-06-03T12:00:01", 0)],
-)  # fmt: skip
-def test_a_trace_may_begin_from_the_first_moment_of_the_first_day_to_a_day_ahead_of_our_clock(
-    told: str, n: int
-) -> None:
+MOMENTS = {
+    "2025-01-01T00:00:00": 1, "2024-12-31T23:59:59.999999": 0, "2025-06-03T12:00:00": 1, "2025-06-03T12:00:01": 0
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", MOMENTS)
+def test_a_trace_may_begin_from_the_first_moment_of_the_first_day_to_a_day_ahead_of_our_clock(told: str) -> None:
     for captured in (both(line(started_at=told + "Z"))[0], *both(line(started_at=told + "+00:00"))):
-        assert (len(captured.traces), len(captured.rejects)) == (n, 1 - n)
+        assert (len(captured.traces), len(captured.rejects)) == (MOMENTS[told], 1 - MOMENTS[told])
