@@ -29,7 +29,7 @@ from typing import Any
 from flywheel_pipeline.adapters.home import HomeFile
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
-from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedFile, Json

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flywheel_pipeline.adapters.web import Board
 from flywheel_pipeline.commands.reviewing import Review
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, Proposal, Reviewed
+from flywheel_pipeline.web import Board
 
 SHOWN, LATEST = 50, 30
 """Failures of a mode that are shown at once, and entries of the history."""

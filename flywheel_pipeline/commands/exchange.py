@@ -11,10 +11,10 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.atomic_write import replace_text, replacing
 from flywheel_pipeline.defs.growing import FILE
 from flywheel_pipeline.defs.resources import Workbench
 from flywheel_pipeline.defs.reviewing import known_modes
-from flywheel_pipeline.durable import replace_text, replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.records import FailureAssignment, FailureMode, GoldenCase, Reject
 from flywheel_pipeline.settings import Settings, load_settings

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.durable import replacing
+from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.records import Annotation, SampledTrace
 from flywheel_pipeline.settings import load_settings

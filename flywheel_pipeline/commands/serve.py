@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.web import (
+from flywheel_pipeline.commands.board import taxonomy_board
+from flywheel_pipeline.errors import HomeError, SettingsError
+from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
+from flywheel_pipeline.settings import Settings, load_settings
+from flywheel_pipeline.steps.annotate import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.web import (
     Limits,
     People,
     Source,
@@ -18,11 +23,6 @@ from flywheel_pipeline.adapters.web import (
     serve_app,
     taxonomy_mount,
 )
-from flywheel_pipeline.commands.board import taxonomy_board
-from flywheel_pipeline.errors import HomeError, SettingsError
-from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
-from flywheel_pipeline.settings import Settings, load_settings
-from flywheel_pipeline.steps.annotate import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
 
 
 def serve_home(

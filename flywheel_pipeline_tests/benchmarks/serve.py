@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline_tests.adapters.web.sender import Sender
-from flywheel_pipeline_tests.adapters.web.serving import serving, spans_of
+from flywheel_pipeline_tests.web.sender import Sender
+from flywheel_pipeline_tests.web.serving import serving, spans_of
 
 SPANS, CONNECTIONS = 30_000, 16
 

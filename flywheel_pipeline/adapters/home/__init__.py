@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from flywheel_pipeline.adapters.home.history import History
-from flywheel_pipeline.durable import replace_text
+from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.errors import CorruptFileError
 
 FOLDERS = ("traces", "samples", "labels", "taxonomy", "golden", "prompts")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from flywheel_pipeline.durable import replacing
+from flywheel_pipeline.atomic_write import replacing
 
 FOLDER = ".history"
 DIGEST = 16

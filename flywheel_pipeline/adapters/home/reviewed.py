@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from flywheel_pipeline.durable import replace_text
+from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 TAXONOMY_FILE = "taxonomy/failure_modes.yaml"

@@ -21,7 +21,7 @@ import pandas as pd
 
 from flywheel_pipeline.adapters.lake.frames import Rows, casts, storable, to_frame
 from flywheel_pipeline.adapters.lake.splice import Group, ParquetFile, splice, stamp_of
-from flywheel_pipeline.durable import replacing
+from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import QueryError
 from flywheel_pipeline.records import TABLES, columns
 

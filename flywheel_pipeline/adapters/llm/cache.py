@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.durable import replace_text
+from flywheel_pipeline.atomic_write import replace_text
 
 
 def cache_key(request: dict[str, Any]) -> str:

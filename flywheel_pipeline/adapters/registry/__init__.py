@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from flywheel_pipeline.durable import replace_text
+from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.errors import CorruptFileError, GateError
 from flywheel_pipeline.records import PromptVersion
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from flywheel_pipeline.cells import plain
+from flywheel_pipeline.csv_injection import plain
 from flywheel_pipeline.steps.annotate.shapes import translate
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError, sheet_rows
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flywheel_pipeline.cells import neutral
+from flywheel_pipeline.csv_injection import neutral
 from flywheel_pipeline.prompting import text_of, tool_calls
 from flywheel_pipeline.records import VERDICTS, Annotation
 from flywheel_pipeline.steps.annotate.columns import CONTEXT

@@ -14,14 +14,14 @@ import pytest
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
-from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
 from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS
-from flywheel_pipeline_tests.adapters.web.sender import a_request
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.steps.capture.formats import test_exports, test_otel_sdk, test_otlp
+from flywheel_pipeline_tests.web.sender import a_request
 
 SEED, ROUNDS = 11, 150
 MATCH = Re2Match()

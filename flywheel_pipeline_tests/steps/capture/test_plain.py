@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
 from flywheel_pipeline.steps.capture.parse import split_lines

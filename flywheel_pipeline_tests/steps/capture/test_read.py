@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
-from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedTrace, Reject
 from flywheel_pipeline.steps.capture import Rules, read_block

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.steps.capture.formats.common import as_json
 from flywheel_pipeline.steps.capture.plain import NAMES

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from flywheel_pipeline.cells import neutral, plain
+from flywheel_pipeline.csv_injection import neutral, plain
 from flywheel_pipeline.steps.golden.exchange.form import Item
 from flywheel_pipeline.steps.golden.exchange.yaml_items import dump_yaml, yaml_items
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.adapters.match import Re2Match
+from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.cells import neutral
+from flywheel_pipeline.csv_injection import neutral
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.exchange import export_cases
 from flywheel_pipeline.steps.golden.exchange.inert import JOINER, active, inert, inert_json

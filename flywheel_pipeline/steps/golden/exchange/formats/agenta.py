@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.cells import neutral
+from flywheel_pipeline.csv_injection import neutral
 from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, texts, told
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, of_text, to_text

@@ -1,0 +1,78 @@
+"""One class per table: its columns, their types, meaning and allowed values; one module a step.
+
+From these classes come the Parquet schema (`sql_type`), the column documentation in the Dagster UI and
+the expectations of the asset checks. Times are UTC and end in ``_at``; money ends in ``_usd``; rates are
+0 to 1; counts start with ``n_``. A column of type `Json` holds JSON text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flywheel_pipeline.records.annotate import VERDICTS, Annotation, LabelLog
+from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
+from flywheel_pipeline.records.cluster import MODE_STATUSES, SEVERITIES, TRENDS, FailureAssignment, FailureMode
+from flywheel_pipeline.records.deploy import PromptVersion
+from flywheel_pipeline.records.evaluate import LABELS, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.golden import KINDS, SPLITS, STAGES, STATUSES, GoldenCase
+from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
+from flywheel_pipeline.records.llm import ROLES, LLMCall
+from flywheel_pipeline.records.sample import SampledTrace
+from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
+
+__all__ = [
+    "DECISIONS",
+    "KINDS",
+    "LABELS",
+    "MODE_STATUSES",
+    "ROLES",
+    "SEVERITIES",
+    "SPLITS",
+    "STAGES",
+    "STATUSES",
+    "TABLES",
+    "TRENDS",
+    "VERDICTS",
+    "Annotation",
+    "CaptureLog",
+    "CapturedFile",
+    "CapturedTrace",
+    "Column",
+    "ColumnSpec",
+    "EvalResult",
+    "FailureAssignment",
+    "FailureMode",
+    "Feedback",
+    "GoldenCase",
+    "Json",
+    "JudgeAlignment",
+    "LLMCall",
+    "LabelLog",
+    "PromptCandidate",
+    "PromptVersion",
+    "RawTrace",
+    "Reject",
+    "SampledTrace",
+    "columns",
+]
+
+TABLES: Mapping[str, type] = {
+    "captured_files": CapturedFile,
+    "captured_traces": CapturedTrace,
+    "feedback": Feedback,
+    "capture_log": CaptureLog,
+    "raw_traces": RawTrace,
+    "rejects": Reject,
+    "sampled_traces": SampledTrace,
+    "label_log": LabelLog,
+    "annotations": Annotation,
+    "failure_taxonomy": FailureMode,
+    "failure_assignments": FailureAssignment,
+    "golden_set": GoldenCase,
+    "production_prompt": PromptVersion,
+    "eval_results": EvalResult,
+    "judge_alignment": JudgeAlignment,
+    "prompt_candidate": PromptCandidate,
+    "llm_calls": LLMCall,
+}
+"""Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""

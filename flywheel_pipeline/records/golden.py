@@ -1,0 +1,45 @@
+"""Tables of the golden step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from flywheel_pipeline.records.schema import Column, Json
+
+KINDS = ("failure", "happy_path", "synthetic", "adversarial")
+
+SPLITS = ("train", "dev", "test")
+
+STAGES = ("capability", "regression")
+
+STATUSES = ("active", "retired", "other version")
+
+
+@dataclass(frozen=True)
+class GoldenCase:
+    """One permanent test case."""
+
+    case_id: Annotated[str, Column("Hash of kind and conversation", unique=True)]
+    kind: Annotated[str, Column("Why it is in the set", allowed=KINDS)]
+    mode_id: Annotated[str | None, Column("The failure mode it guards", references="failure_taxonomy.mode_id")]
+    input: Annotated[str, Column("The user message under test")]
+    messages: Annotated[Json, Column("The conversation up to and including that message, without a system prompt")]
+    context: Annotated[Json, Column("The documents that the app had retrieved")]
+    reference: Annotated[str | None, Column("A known-good answer, where one exists")]
+    expected_doc_ids: Annotated[Json | None, Column("Documents that a right answer needs")]
+    criteria: Annotated[str | None, Column("What a right answer must not do: the expert's comment")]
+    observed_output: Annotated[str | None, Column("What production answered; the expert's verdict is about this")]
+    family: Annotated[str, Column("Near-duplicates share a family, and with it a split")]
+    split: Annotated[str, Column("Who may see it: train the improver, dev the search, test the gate", allowed=SPLITS)]
+    source_trace_id: Annotated[str | None, Column("The production trace it came from")]
+    added_in: Annotated[str, Column("The taxonomy version it was added under")]
+    session_id: Annotated[str | None, Column("The conversation of its source trace")] = None
+    parent_case_id: Annotated[str | None, Column("The case that a synthetic or adversarial one was made from")] = None
+    transform: Annotated[str | None, Column("How a synthetic or adversarial case was made")] = None
+    stage: Annotated[
+        str, Column("capability: still to be reached; regression: always passes, only guards", allowed=STAGES)
+    ] = "capability"
+    status: Annotated[
+        str, Column("active: evaluated; retired; other version: not of the one that is pinned", allowed=STATUSES)
+    ] = "active"

@@ -1,0 +1,24 @@
+"""Tables of the improve step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from flywheel_pipeline.records.schema import Column, Json
+
+DECISIONS = ("ship", "hold", "reject")
+
+
+@dataclass(frozen=True)
+class PromptCandidate:
+    """One proposed prompt, with the gate's decision and its evidence."""
+
+    candidate_id: Annotated[str, Column("The proposed prompt's version", unique=True)]
+    base_version: Annotated[str, Column("The production prompt that it was compared with")]
+    text: Annotated[str, Column("The proposed system prompt")]
+    status: Annotated[str, Column("Where it stands", allowed=("decided", "runner_up"))]
+    decision: Annotated[str | None, Column("What the gate says; only the best candidate meets it", allowed=DECISIONS)]
+    reason: Annotated[str, Column("Why, in one sentence")]
+    changes: Annotated[Json, Column("What was changed, one line a change")]
+    evidence: Annotated[Json, Column("The gate's numbers, overall and per failure mode")]
