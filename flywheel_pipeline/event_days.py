@@ -22,7 +22,7 @@ from flywheel_pipeline.steps.capture import join_pieces
 
 SQL = {
     name: files("flywheel_pipeline.steps.capture").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    for name in ("superseded", "log", "pieces", "whole", "day")
+    for name in ("superseded", "log", "split_traces", "whole", "day")
 }
 _SOURCE = "captured_traces"
 
@@ -62,7 +62,7 @@ def _split(lake: Lake, con: Any, span: tuple[str, str], scratch: Path) -> Mappin
 
 def _joined(con: Any, first: str, last: str) -> list[CapturedTrace]:
     """Return the traces of a range of days whose spans came in several pieces."""
-    pieces: list[dict[str, Any]] = con.execute(SQL["pieces"], [first, last]).df().to_dict("records")
+    pieces: list[dict[str, Any]] = con.execute(SQL["split_traces"], [first, last]).df().to_dict("records")
     groups = groupby(pieces, key=lambda piece: piece["trace_id"])
     return [join_pieces(list(group)) for _, group in groups]
 

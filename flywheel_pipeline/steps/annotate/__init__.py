@@ -10,7 +10,7 @@ from flywheel_pipeline.steps.annotate.resolve import (
     find_disagreements,
     resolve_labels,
 )
-from flywheel_pipeline.steps.annotate.sitting import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate.session import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
 
 __all__ = [
     "FIELDS", "Agreement", "Contradiction", "Drift", "LabelFile", "Labels", "Sharing", "find_contradictions",

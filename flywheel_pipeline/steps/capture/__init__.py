@@ -1,6 +1,6 @@
 """Capture: what lies in export files becomes `raw_traces`, and every row that can not is a reject with a reason."""
 
+from flywheel_pipeline.steps.capture.join_pieces import join_pieces
 from flywheel_pipeline.steps.capture.read import Captured, Rules, read_block
-from flywheel_pipeline.steps.capture.resolve import join_pieces
 
 __all__ = ["Captured", "Rules", "join_pieces", "read_block"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from flywheel_pipeline.steps.capture.byte_scan import bytes_of, count, may_escape
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
-from flywheel_pipeline.steps.capture.glance import bytes_of, count, may_escape
 
 TOO_DEEP = "nested too deeply"
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)

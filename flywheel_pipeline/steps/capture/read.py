@@ -11,11 +11,11 @@ from typing import Any
 from flywheel_pipeline.ports import Block, Match
 from flywheel_pipeline.records import CapturedTrace, Feedback, Reject
 from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
+from flywheel_pipeline.steps.capture.chat_columns import Columns, in_order, read_plain, with_traces
 from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
 from flywheel_pipeline.steps.capture.formats.common import clean
 from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
 from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_documents, parse_json, split_lines
-from flywheel_pipeline.steps.capture.plain import Columns, in_order, read_plain, with_traces
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 

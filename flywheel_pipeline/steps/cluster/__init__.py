@@ -14,6 +14,7 @@ from flywheel_pipeline.steps.cluster.history import (
     load_taxonomy,
     note_hand_edits,
 )
+from flywheel_pipeline.steps.cluster.human_decisions import settle_people, take_in
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids, dump_modes, load_modes
 from flywheel_pipeline.steps.cluster.proposals import (
     accept_proposal,
@@ -26,7 +27,6 @@ from flywheel_pipeline.steps.cluster.proposals import (
 )
 from flywheel_pipeline.steps.cluster.propose import Proposal, propose_changes
 from flywheel_pipeline.steps.cluster.rank import rank_labelled
-from flywheel_pipeline.steps.cluster.settle import settle_people, take_in
 
 __all__ = [
     "BY_HAND",

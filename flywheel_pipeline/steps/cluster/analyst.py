@@ -23,12 +23,12 @@ from flywheel_pipeline.steps.cluster.ask import (
     name_ask,
     same_fix_ask,
 )
+from flywheel_pipeline.steps.cluster.classify import Example, choose_modes
+from flywheel_pipeline.steps.cluster.features import Floats
 from flywheel_pipeline.steps.cluster.group import centroids, group_texts, merge_nearest
-from flywheel_pipeline.steps.cluster.learn import Example, choose_modes
-from flywheel_pipeline.steps.cluster.lens import Floats
 from flywheel_pipeline.steps.cluster.modes import Failure, Mode
 from flywheel_pipeline.steps.cluster.naming import name_groups
-from flywheel_pipeline.steps.cluster.wording import Note
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 ALIKE = 0.3
 """Cosine of two groups' centroids from which a model is asked whether one change would fix both."""

@@ -11,11 +11,11 @@ import numpy as np
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import Rate, proportion
 from flywheel_pipeline.steps.cluster.analyst import Analyst, Decision, Grouped, Proposed
+from flywheel_pipeline.steps.cluster.features import Floats, see
 from flywheel_pipeline.steps.cluster.group import MAX_GROUPS, centroids, group_texts
-from flywheel_pipeline.steps.cluster.lens import Floats, see
 from flywheel_pipeline.steps.cluster.match import match_groups
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, mint_mode
-from flywheel_pipeline.steps.cluster.wording import Note
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 COHESION = 0.25
 """Mean cosine between failures which fit no known mode that they must have to become a mode together."""

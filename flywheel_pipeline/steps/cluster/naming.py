@@ -10,8 +10,8 @@ from math import log, sqrt
 
 import numpy as np
 
-from flywheel_pipeline.steps.cluster.lens import Floats, known_failures
-from flywheel_pipeline.steps.cluster.wording import SHORT, first_point, words_of
+from flywheel_pipeline.steps.cluster.features import Floats, known_failures
+from flywheel_pipeline.steps.cluster.preprocess import SHORT, first_point, words_of
 
 SURE = 0.2
 """Mean probability from which a group is said to be like a known failure: with 34 of them, seven times chance."""

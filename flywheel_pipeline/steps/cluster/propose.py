@@ -17,7 +17,7 @@ from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster.history import PIPELINE, Reviewed
 from flywheel_pipeline.steps.cluster.modes import MAX_NAME, Member, Mode
-from flywheel_pipeline.steps.cluster.wording import first_point
+from flywheel_pipeline.steps.cluster.preprocess import first_point
 
 Floats = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """Golden: the permanent test set, grown from labelled traces, one split a family of near-duplicates."""
 
 from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes
-from flywheel_pipeline.steps.golden.freeze import Growth, Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
     addition,

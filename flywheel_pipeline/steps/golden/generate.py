@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from flywheel_pipeline.ports import Ask
 from flywheel_pipeline.prompting import ask_about, load_prompt, plain_messages
 from flywheel_pipeline.steps.golden.cases import Draft
-from flywheel_pipeline.steps.golden.tuples import Tuple
+from flywheel_pipeline.steps.golden.pairwise import Tuple
 
 ROLE = "generator"
 SHOWN = 8

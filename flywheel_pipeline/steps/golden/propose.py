@@ -23,10 +23,10 @@ from flywheel_pipeline.steps.golden.generate import (
     realism_ask,
 )
 from flywheel_pipeline.steps.golden.ledger import active
+from flywheel_pipeline.steps.golden.pairwise import Tuple, covering_tuples, tuple_name
 from flywheel_pipeline.steps.golden.proposals import Pending, Proposal
 from flywheel_pipeline.steps.golden.split import families
 from flywheel_pipeline.steps.golden.synthesise import reworded
-from flywheel_pipeline.steps.golden.tuples import Tuple, covering_tuples, tuple_name
 
 PARAPHRASE = "paraphrase"
 MAX_QUESTION, FEW_WORDS = 2_000, 4

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from flywheel_pipeline.errors import FlywheelError
-from flywheel_pipeline.web.labelling.desk import (
+from flywheel_pipeline.web.labelling.guard import Guard
+from flywheel_pipeline.web.labelling.service import (
     MAX_NAME,
     Desk,
     NotLabelledError,
@@ -21,7 +22,6 @@ from flywheel_pipeline.web.labelling.desk import (
     People,
     Source,
 )
-from flywheel_pipeline.web.labelling.guard import Guard
 from flywheel_pipeline.web.pages import page_file, read_object, tell, tell_not_saved
 
 __all__ = ["Desk", "People", "Source", "labelling_mount"]

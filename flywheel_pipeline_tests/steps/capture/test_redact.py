@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.records import CapturedTrace
+from flywheel_pipeline.steps.capture.chat_columns import NAMES
 from flywheel_pipeline.steps.capture.formats.common import as_json
-from flywheel_pipeline.steps.capture.plain import NAMES
 from flywheel_pipeline.steps.capture.redact import KINDS, Redactor
 from flywheel_pipeline_tests.builders import a_captured_trace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flywheel_pipeline.steps.cluster.lens import by_words, known_failures
+from flywheel_pipeline.steps.cluster.features import by_words, known_failures
 from flywheel_pipeline.steps.cluster.naming import Naming, class_tf_idf, name_groups
 
 MADE_UP = ["made up an offer", "made up an offer", "made up a feature", "invented an offer"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
-from flywheel_pipeline.steps.capture.formats.loose import (
+from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
     first,

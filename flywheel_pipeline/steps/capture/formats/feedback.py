@@ -10,7 +10,7 @@ from typing import Any
 
 from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
-from flywheel_pipeline.steps.capture.formats.loose import get_text, get_time, opinion
+from flywheel_pipeline.steps.capture.formats.lenient import get_text, get_time, opinion
 
 NAME = "feedback"
 

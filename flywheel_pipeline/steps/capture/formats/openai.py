@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, utc
-from flywheel_pipeline.steps.capture.formats.loose import (
+from flywheel_pipeline.steps.capture.formats.lenient import (
     get_count,
     get_number,
     get_object,

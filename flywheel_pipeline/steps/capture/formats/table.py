@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, utc
-from flywheel_pipeline.steps.capture.formats.loose import (
+from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
     get_count,

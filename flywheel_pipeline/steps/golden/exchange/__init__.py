@@ -2,7 +2,7 @@
 
 from flywheel_pipeline.steps.golden.exchange.admit import Admitted, admit_cases
 from flywheel_pipeline.steps.golden.exchange.export import Export, export_cases
-from flywheel_pipeline.steps.golden.exchange.form import Format
+from flywheel_pipeline.steps.golden.exchange.format import Format
 from flywheel_pipeline.steps.golden.exchange.formats import FORMATS
 from flywheel_pipeline.steps.golden.exchange.loss import LeftOut, Loss, LossReport
 from flywheel_pipeline.steps.golden.exchange.read import ReadFile, Rejected, read_cases

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.records import GoldenCase
+from flywheel_pipeline.steps.golden.exchange.field_mapping import none
 from flywheel_pipeline.steps.golden.exchange.files import read_items, write_items
-from flywheel_pipeline.steps.golden.exchange.form import Format, Item
+from flywheel_pipeline.steps.golden.exchange.format import Format, Item
 from flywheel_pipeline.steps.golden.exchange.loss import LeftOut, Loss, LossReport
 from flywheel_pipeline.steps.golden.exchange.read import read_item
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, finite, row_of
-from flywheel_pipeline.steps.golden.exchange.speech import none
 
 
 @dataclass(frozen=True)

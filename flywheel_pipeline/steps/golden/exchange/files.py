@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from flywheel_pipeline.csv_injection import neutral, plain
-from flywheel_pipeline.steps.golden.exchange.form import Item
+from flywheel_pipeline.steps.golden.exchange.format import Item
 from flywheel_pipeline.steps.golden.exchange.yaml_items import dump_yaml, yaml_items
 
 ENDINGS = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl", "yaml": ".yaml"}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.records import KINDS
+from flywheel_pipeline.steps.golden.exchange.field_mapping import check_conversation, last_turn
 from flywheel_pipeline.steps.golden.exchange.files import Found, is_table, read_items
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item
 from flywheel_pipeline.steps.golden.exchange.formats import FORMATS
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, case_of, to_text
-from flywheel_pipeline.steps.golden.exchange.speech import check_conversation, last_turn
 
 _OURS = {"kind", "family", "split"}
 """Fields that only an export of ours has."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.steps.golden.cases import content_id
-from flywheel_pipeline.steps.golden.exchange.form import Format
+from flywheel_pipeline.steps.golden.exchange.format import Format
 from flywheel_pipeline.steps.golden.exchange.formats import FORMATS
 from flywheel_pipeline.steps.golden.split import split_of
 from flywheel_pipeline_tests.builders import a_case

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.exchange import LeftOut, Loss, export_cases
-from flywheel_pipeline.steps.golden.exchange.form import Told
+from flywheel_pipeline.steps.golden.exchange.format import Told
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, a_real_case
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flywheel_pipeline.steps.golden.exchange.form import Format
+from flywheel_pipeline.steps.golden.exchange.format import Format
 from flywheel_pipeline.steps.golden.exchange.formats import (
     agenta,
     deepeval,
@@ -12,9 +12,9 @@ from flywheel_pipeline.steps.golden.exchange.formats import (
     langfuse,
     langsmith,
     mlflow,
+    native,
     openai_evals,
     openai_finetune,
-    plain,
     promptfoo,
 )
 
@@ -30,6 +30,6 @@ FORMATS: Sequence[Format] = (
     openai_evals.SAMPLES,
     openai_evals.API,
     openai_finetune.FORMAT,
-    plain.JSONL,
-    plain.CSV,
+    native.JSONL,
+    native.CSV,
 )

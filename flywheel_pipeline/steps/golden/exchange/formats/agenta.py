@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flywheel_pipeline.csv_injection import neutral
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import EXPECTED, conversation, named
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, texts, told
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, of_text, to_text
-from flywheel_pipeline.steps.golden.exchange.speech import EXPECTED, conversation, named
 
 _DEDUP = ("__dedup_id__", "testcase_dedup_id")
 _KNOWN = ("__id__", *_DEDUP, "__flags__", "__tags__", "__meta__", "correct_answer", *SPECS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flywheel_pipeline.steps.golden.exchange.form import Item, Told
+from flywheel_pipeline.steps.golden.exchange.format import Item, Told
 from flywheel_pipeline.steps.golden.exchange.rows import NESTED, SPECS, Row, of_text, to_text
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation, documents
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, present, told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
-from flywheel_pipeline.steps.golden.exchange.speech import answer, conversation, documents
 
 _KNOWN = ("id", "input", "expected_output", "context", "comments", "name", "additional_metadata")
 _MARKS = ("actual_output", "expected_output", "additional_metadata", "retrieval_context", "expected_tools")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import RUBRIC, answer, as_rubric, conversation, of_rubric
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, present, told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
-from flywheel_pipeline.steps.golden.exchange.speech import RUBRIC, answer, as_rubric, conversation, of_rubric
 
 _KNOWN = ("id", "input", "target", "metadata")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 
 from flywheel_pipeline.records import SPLITS
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, mapping, present, told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
-from flywheel_pipeline.steps.golden.exchange.speech import answer, conversation
 
 _KNOWN = (
     "id", "dataset_id", "inputs", "outputs", "reference_outputs", "metadata", "split", "source_run_id", "created_at",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, as_rubric, conversation, of_rubric
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import mapping, of_texts, present, texts, told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
-from flywheel_pipeline.steps.golden.exchange.speech import answer, as_rubric, conversation, of_rubric
 
 _KNOWN = ("inputs", "expectations", "tags", "dataset_record_id", "create_time", "last_update_time")
 _EXPECTED = ("expected_response", "guidelines", "expected_doc_ids")

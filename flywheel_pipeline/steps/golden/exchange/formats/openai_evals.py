@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, mapping, present, told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
-from flywheel_pipeline.steps.golden.exchange.speech import answer, conversation
 
 _KNOWN = ("input", "ideal", "criteria", "metadata")
 _WHERE = {"messages": "input", "input": "input", "reference": "ideal", "criteria": "criteria"}

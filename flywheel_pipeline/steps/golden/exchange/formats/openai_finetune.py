@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import conversation
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.common import told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
-from flywheel_pipeline.steps.golden.exchange.speech import conversation
 
 _EXAMPLE = {"messages", "tools", "parallel_tool_calls", "functions"}
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")

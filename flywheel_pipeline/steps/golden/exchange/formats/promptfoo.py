@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import as_rubric, conversation, documents, of_rubric
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.agenta import quoted
 from flywheel_pipeline.steps.golden.exchange.formats.common import mapping, of_texts, present, texts, told
 from flywheel_pipeline.steps.golden.exchange.inert import active, inert, inert_json, is_reference
 from flywheel_pipeline.steps.golden.exchange.rows import NESTED, Row
-from flywheel_pipeline.steps.golden.exchange.speech import as_rubric, conversation, documents, of_rubric
 
 _KNOWN = ("description", "vars", "assert", "metadata")
 _RUBRICS = ("llm-rubric", "g-eval", "model-graded-closedqa")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Told
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Told
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 ROLES = ("system", "developer", "user", "assistant", "tool")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.golden.tuples import Tuple, covering_tuples, tuple_name
+from flywheel_pipeline.steps.golden.pairwise import Tuple, covering_tuples, tuple_name
 
 THREE = {n: [f"{n}{i}" for i in range(4)] for n in ("feature", "persona", "scenario")}
 Pairs = set[frozenset[tuple[str, str]]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flywheel_pipeline.steps.cluster.edit import merge, move, set_status, set_text
-from flywheel_pipeline.steps.cluster.settle import settle_people, take_in
+from flywheel_pipeline.steps.cluster.human_decisions import settle_people, take_in
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, a_failure, a_mode, actions, known, members
 
 BOTH = known(a_mode("rude", "r1", "r2"), a_mode("late", "l1"))

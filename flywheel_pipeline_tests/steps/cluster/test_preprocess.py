@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.cluster.wording import Note, first_point, mask_subject, words_of
+from flywheel_pipeline.steps.cluster.preprocess import Note, first_point, mask_subject, words_of
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.prompting import load_prompt
-from flywheel_pipeline.steps.cluster.wording import Note
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 Floats = NDArray[np.float64]
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.steps.golden.exchange.form import Convert, Format, Item, Told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import (
+    ASKED,
+    EXPECTED,
+    answer,
+    conversation,
+    documents,
+    named,
+)
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
 from flywheel_pipeline.steps.golden.exchange.formats.agenta import quoted
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, texts, told
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, of_text
-from flywheel_pipeline.steps.golden.exchange.speech import ASKED, EXPECTED, answer, conversation, documents, named
 
 _MORE = ("kind", "criteria", "context")
 _WHERE: dict[str, str] = {name: name for name in SPECS}

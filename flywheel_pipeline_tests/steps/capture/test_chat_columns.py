@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
+from flywheel_pipeline.steps.capture.chat_columns import read_plain
 from flywheel_pipeline.steps.capture.parse import split_lines
-from flywheel_pipeline.steps.capture.plain import read_plain
 from flywheel_pipeline.steps.capture.read import _Reader, _records
 from flywheel_pipeline_tests.builders import NOON, a_chat_record
 

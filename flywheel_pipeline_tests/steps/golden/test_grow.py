@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.cases import LabelledTrace, draft_of
-from flywheel_pipeline.steps.golden.freeze import Growth, Quotas, grow_golden_set
+from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import dump_case, load_cases
 from flywheel_pipeline.steps.golden.split import split_of
 from flywheel_pipeline.steps.golden.synthesise import reworded

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 
 from flywheel_pipeline.adapters.embed import TfidfEmbed
-from flywheel_pipeline.steps.cluster.learn import FEW, WORDS_FROM, WORDS_ONLY_FROM, Choice, Example, choose_modes
-from flywheel_pipeline.steps.cluster.wording import Note
+from flywheel_pipeline.steps.cluster.classify import FEW, WORDS_FROM, WORDS_ONLY_FROM, Choice, Example, choose_modes
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 WORDINGS = {
     "made up": [

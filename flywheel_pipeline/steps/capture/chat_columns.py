@@ -19,9 +19,9 @@ from typing import Any
 import orjson
 
 from flywheel_pipeline.records import CapturedTrace, columns
+from flywheel_pipeline.steps.capture.byte_scan import bytes_of, count, holds_long_number, may_escape
 from flywheel_pipeline.steps.capture.formats import chat
 from flywheel_pipeline.steps.capture.formats.common import CANONICAL, UnreadableError, last_exchange, utc
-from flywheel_pipeline.steps.capture.glance import bytes_of, count, holds_long_number, may_escape
 from flywheel_pipeline.steps.capture.parse import ESCAPED_QUOTE, holds_huge_number, is_all_there, split_lines
 
 Columns = dict[str, list[Any]]

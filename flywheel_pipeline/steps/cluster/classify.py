@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flywheel_pipeline.ports import Embed
-from flywheel_pipeline.steps.cluster.lens import by_words, see, word_features
-from flywheel_pipeline.steps.cluster.wording import Note
+from flywheel_pipeline.steps.cluster.features import by_words, see, word_features
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 FEW = 5
 """Examples of the best-known mode up to which the nearest centroid decides, since so few teach a regression little."""

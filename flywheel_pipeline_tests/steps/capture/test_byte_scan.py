@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.capture.glance import bytes_of, count, holds_long_number, may_escape
+from flywheel_pipeline.steps.capture.byte_scan import bytes_of, count, holds_long_number, may_escape
 
 
 @given(st.text("0123456789a.-", max_size=90) | st.integers(0, 10**25).map(str))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flywheel_pipeline.adapters.embed import TfidfEmbed
-from flywheel_pipeline.steps.cluster.lens import by_words, known_failures, see
-from flywheel_pipeline.steps.cluster.wording import Note
+from flywheel_pipeline.steps.cluster.features import by_words, known_failures, see
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 SUBJECTS = ("rose garden", "steam train", "tax return")
 FAILURES = (

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.steps.annotate import Sharing, fold_events, label_row, queue_of, trace_of
-from flywheel_pipeline.steps.annotate.sitting import AGAIN, REPEAT_AFTER
+from flywheel_pipeline.steps.annotate.session import AGAIN, REPEAT_AFTER
 
 IDS = [f"t{i}" for i in range(200)]
 ALONE = Sharing(("mira",), overlap=0.2, repeated=0.1)
