@@ -6,11 +6,11 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home.reviewed import TAXONOMY_FILE, ReviewedFile
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.llm import LiteLLM
+from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.defs.resources import Workbench, utc_now
-from flywheel_pipeline.records import EvalResult, GoldenCase, JudgeAlignment, PromptVersion
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion
 from flywheel_pipeline.steps.cluster import load_modes
-from flywheel_pipeline.steps.evaluate import ModeToJudge, align_judges, run_evals
+from flywheel_pipeline.steps.evaluate import ModeToJudge, Plan, align_judges, run_evals
 from flywheel_pipeline.steps.golden import version_of
 
 EXAMPLES = 4
@@ -32,7 +32,7 @@ class Evaluator:
 
     lake: Lake
     bench: Workbench
-    llm: LiteLLM
+    llm: ModelClient
     reader: str = "eval_results"
 
     def judges(self) -> list[ModeToJudge]:
@@ -45,22 +45,39 @@ class Evaluator:
         held_out = {c.source_trace_id for c in active_cases(self.lake) if c.split != "train"}
         shown = [replace(m, members=tuple(x for x in m.members if x.trace_id not in held_out)) for m in modes]
         return [
-            ModeToJudge(m.mode_id, m.name, m.definition, tuple(s.examples(EXAMPLES)))
+            ModeToJudge(
+                m.mode_id,
+                m.name,
+                m.definition,
+                tuple(s.examples(EXAMPLES)),
+                tuple(getattr(m, "inclusion", ())),
+                tuple(getattr(m, "exclusion", ())),
+            )
             for m, s in zip(modes, shown, strict=True)
             if m.members
         ]
 
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
         """Evaluate `prompt` on `cases`; rows of the same cases are replaced, those of others stay."""
-        names = (self.bench.settings.app.name, self.bench.model_name("judge"))
         version = version_of(active_cases(self.lake))
         self._log_read(prompt.version, version, sum(c.split == "test" for c in cases))
-        found = run_evals(prompt, cases, self.judges(), self.bench.app(self.llm), self.llm, names)
-        rows = [replace(r, golden_version=version) for r in found]
-        new = {c.case_id for c in cases}
-        kept = self.lake.read("eval_results", EvalResult, "prompt_version = ?", [prompt.version])
-        self.lake.write("eval_results", [*(r for r in kept if r.case_id not in new), *rows], part=prompt.version)
-        return rows
+        found = run_evals(prompt, cases, self.plan(version), self.bench.app(self.llm), self.llm)
+        self._keep("answers", CaseAnswer, prompt.version, found.answers)
+        self._keep("eval_results", EvalResult, prompt.version, found.results)
+        found.check()
+        return found.results
+
+    def plan(self, golden_version: str | None = None) -> Plan:
+        """Return how this home evaluates."""
+        settings = self.bench.settings
+        repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
+        return Plan(self.judges(), settings.app.name, self.bench.model_name("judge"), *repeats, golden_version)
+
+    def _keep(self, table: str, record: type[Any], prompt_version: str, rows: Sequence[Any]) -> None:
+        """Replace the rows of the same cases under a prompt; those of other cases stay."""
+        replaced = {r.case_id for r in rows}
+        stored = self.lake.read(table, record, "prompt_version = ?", [prompt_version])
+        self.lake.write(table, [*(r for r in stored if r.case_id not in replaced), *rows], part=prompt_version)
 
     def _log_read(self, prompt: str, version: str, n_cases: int) -> None:
         """Note a look at the test split; the same look once more is answered from the cache and tells nothing new."""

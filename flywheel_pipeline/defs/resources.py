@@ -10,14 +10,13 @@ from typing import Any
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from flywheel_pipeline.adapters.apps import PromptApp
 from flywheel_pipeline.adapters.embed import TfidfEmbed, choose_embedder
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.adapters.registry import Registry
-from flywheel_pipeline.ports import Embed
-from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.flows.engine import build_app, build_client
+from flywheel_pipeline.ports import App, Embed
 from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import Analyst, ModelAnalyst, WordAnalyst
 
@@ -94,27 +93,13 @@ class Workbench:
         """Return the litellm model string of a role."""
         return str(getattr(self.settings.models, role).model)
 
-    def llm(self, lake: Lake) -> LiteLLM:
+    def llm(self, lake: Lake) -> ModelClient:
         """Return the models, cached in the home; their calls are logged to `llm_calls`."""
-        models = {role: RoleModel(**getattr(self.settings.models, role).model_dump()) for role in ROLES}
-        cache = ReplyCache(self.settings.home / "llm_cache")
-        return LiteLLM(
-            models,
-            cache,
-            Limits(**self.settings.llm.model_dump()),
-            utc_now,
-            lambda calls: log_calls(lake, calls),
-        )
+        return build_client(self.settings, utc_now, lambda batch, calls: lake.write("llm_calls", calls, part=batch))
 
-    def app(self, llm: LiteLLM) -> PromptApp:
+    def app(self, llm: ModelClient) -> App:
         """Return the app under improvement."""
-        return PromptApp(llm)
-
-
-def log_calls(lake: Lake, calls: list[LLMCall]) -> None:
-    """Add a part to `llm_calls`."""
-    if calls:
-        lake.write("llm_calls", calls, part=f"{calls[-1].called_at:%Y%m%dT%H%M%S%f}-{id(calls):x}")
+        return build_app(self.settings, llm)
 
 
 def build_resources(settings: Settings) -> dict[str, Any]:

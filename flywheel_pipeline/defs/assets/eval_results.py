@@ -7,7 +7,7 @@ import dagster as dg
 from flywheel_pipeline.defs.evaluating import Evaluator, active_cases
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptVersion
+from flywheel_pipeline.records import CaseAnswer, EvalResult, FailureMode, JudgeAlignment, PromptVersion
 from flywheel_pipeline.steps.evaluate import deciding, overall_rate, pass_rates
 
 OWNERS = ["team:evals"]
@@ -16,6 +16,12 @@ SHOWN = 25
 
 @dg.multi_asset(
     specs=[
+        dg.AssetSpec(
+            "answers", deps=["golden_set", "production_prompt"], group_name="evaluate",
+            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("answers"),
+            description="What the app answered to the golden cases, one row per case, prompt version and repeat, or "
+            "why there is no answer. An answer is made once and judged by many.",
+        ),
         dg.AssetSpec(
             "eval_results", deps=["golden_set", "failure_taxonomy", "production_prompt"], group_name="evaluate",
             owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("eval_results"),
@@ -38,12 +44,30 @@ def eval_results(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iter
     prompt = lake.lake.read("production_prompt", PromptVersion)[0]
     alignment, results = evaluator.align(cases), evaluator.evaluate(prompt, cases)
     names = {f"judge:{m.mode_id}": m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
-    yield dg.MaterializeResult("eval_results", metadata=_shown(prompt, results, alignment, names))
+    answers = lake.lake.read("answers", CaseAnswer, "prompt_version = ?", [prompt.version])
+    outputs = {a.answer_id: a.output for a in answers}
+    yield dg.MaterializeResult("answers", metadata=_answers_shown(answers))
+    yield dg.MaterializeResult("eval_results", metadata=_shown(prompt, results, alignment, names, outputs))
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(alignment, names))
 
 
+def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
+    failed = [[a.case_id, a.error] for a in answers if a.error]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(len(answers)),
+        "n_without_answer": dg.MetadataValue.int(len(failed)),
+        "n_from_cache": dg.MetadataValue.int(sum(a.cached for a in answers)),
+        "cost_usd": dg.MetadataValue.float(sum(a.cost_usd or 0.0 for a in answers)),
+        "without_answer": table(("case", "error"), failed[:SHOWN]),
+    }
+
+
 def _shown(
-    prompt: PromptVersion, results: list[EvalResult], alignment: list[JudgeAlignment], names: dict[str, str]
+    prompt: PromptVersion,
+    results: list[EvalResult],
+    alignment: list[JudgeAlignment],
+    names: dict[str, str],
+    outputs: dict[str, str | None],
 ) -> dict[str, dg.MetadataValue]:
     trusted = deciding(alignment)
     overall = overall_rate(results, alignment)
@@ -55,7 +79,9 @@ def _shown(
         for r in rates
     ]  # fmt: skip
     failed = [
-        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, r.output] for r in results if r.label == "fail"
+        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, outputs.get(r.answer_id)]
+        for r in results
+        if r.label == "fail"
     ]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(results)),

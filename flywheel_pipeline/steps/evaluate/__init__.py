@@ -10,11 +10,13 @@ from flywheel_pipeline.steps.evaluate.report import (
     overall_rate,
     pass_rates,
 )
-from flywheel_pipeline.steps.evaluate.run import run_evals
+from flywheel_pipeline.steps.evaluate.run import Evaluation, Plan, run_evals
 
 __all__ = [
+    "Evaluation",
     "ModePassRate",
     "ModeToJudge",
+    "Plan",
     "align_judges",
     "case_outcomes",
     "deciding",
