@@ -37,8 +37,8 @@ from flywheel_pipeline_tests.builders import (
     a_sampled_trace,
     a_trace,
     an_alignment,
-    an_answer,
     an_annotation,
+    an_answer,
     an_eval_result,
 )
 
