@@ -2,6 +2,7 @@
 
 from flywheel_pipeline.steps.evaluate.alignment import align_judges
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
+from flywheel_pipeline.steps.evaluate.repeats import majority, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
     ModePassRate,
     case_outcomes,
@@ -20,8 +21,10 @@ __all__ = [
     "align_judges",
     "case_outcomes",
     "deciding",
+    "majority",
     "mode_outcomes",
     "overall_rate",
     "pass_rates",
+    "report_repeats",
     "run_evals",
 ]
