@@ -70,7 +70,7 @@ class Evaluator:
         return [
             ModeToJudge(
                 m.mode_id, m.name, m.definition, tuple(s.examples(EXAMPLES)),
-                tuple(getattr(m, "inclusion", ())), tuple(getattr(m, "exclusion", ())),
+                getattr(m, "belongs", ""), getattr(m, "does_not_belong", ""),
             )
             for m, s in zip(modes, shown, strict=True)
             if m.members

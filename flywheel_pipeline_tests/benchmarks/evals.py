@@ -214,7 +214,9 @@ def run(way: str, url: str, n: int, in_flight: int, folder: Path) -> dict[str, A
 
 def speed(n: int, in_flight: int, latency: float, folder: Path) -> None:
     ideal = 2 * n / in_flight * latency
-    print(f"{n} cases, an app and a judge call each, {in_flight} in flight, {latency:.3f} s a call: ideal {ideal:.1f} s")
+    print(
+        f"{n} cases, an app and a judge call each, {in_flight} in flight, {latency:.3f} s a call: ideal {ideal:.1f} s"
+    )
     print(f"{'way':16} {'span s':>8} {'x ideal':>8} {'CPU ms a call':>14} {'RSS MB':>8} {'requests':>9}")
     with serving(latency) as (url, stats):
         for way in WAYS:

@@ -12,10 +12,26 @@ from dataclasses import dataclass
 from functools import cache
 
 from flywheel_pipeline.prompting import load_prompt
-from flywheel_pipeline.records import GoldenCase, Json
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, hints_of, variables_of
 
 Inputs = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How cases are evaluated: by which judges, and how often the app and each judge is asked.
+
+    A judge is asked `judge_repeats` times at most: it stops as soon as its majority is decided. The app is always
+    asked `repeats` times, since stopping after a failure would bias pass@1.
+    """
+
+    modes: Sequence[ModeToJudge]
+    app_name: str
+    judge_model: str
+    repeats: int = 1
+    judge_repeats: int = 1
+    golden_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,62 @@ def explain_cell(cell: str, stored: Json | None, error: str | None, now: Inputs)
     return Change(cell, (), error) if error is not None else None
 
 
-def lines(changes: Sequence[Change]) -> list[str]:
-    """Return the changes as lines for a person."""
-    return [str(c) for c in changes] or ["nothing changed: the next run takes everything from the cache"]
+@dataclass(frozen=True)
+class Stored:
+    """What the tables hold of one case: its answers under any prompt, the wanted one last, and their verdicts."""
+
+    answers: Sequence[CaseAnswer] = ()
+    results: Sequence[EvalResult] = ()
+
+    def answer(self, prompt_version: str, repeat: int) -> CaseAnswer | None:
+        """Return the answer to compare with: under the same prompt, else under the one that comes last."""
+        found = [a for a in self.answers if a.repeat == repeat]
+        same = [a for a in found if a.prompt_version == prompt_version]
+        return (same or found)[-1] if found else None
+
+    def verdict(self, answer: CaseAnswer, evaluator: str) -> EvalResult | None:
+        """Return the first verdict of an evaluator on an answer."""
+        found = [r for r in self.results if r.answer_id == answer.answer_id and r.evaluator == evaluator]
+        return min(found, key=lambda r: r.judge_repeat, default=None)
+
+
+@dataclass(frozen=True)
+class Due:
+    """What an evaluation of one case would call: answers of the app, and verdicts of judges, each with its reason."""
+
+    answers: tuple[Change, ...]
+    verdicts: tuple[Change, ...]
+
+    def lines(self) -> list[str]:
+        """Return the reasons as lines for a person."""
+        return [str(c) for c in (*self.answers, *self.verdicts)] or [
+            "nothing changed: the next run takes everything from the cache"
+        ]
+
+
+def due_cells(case: GoldenCase, prompt_version: str, app_version: str, plan: Plan, stored: Stored) -> Due:
+    """Return the cells of a case that have no result under their present inputs, and why."""
+    answers: list[Change] = []
+    verdicts: list[Change] = []
+    for repeat in range(plan.repeats):
+        name = "answer" if plan.repeats == 1 else f"answer {repeat}"
+        inputs = answer_inputs(case, prompt_version, app_version, repeat)
+        old = stored.answer(prompt_version, repeat)
+        change = explain_cell(name, old.inputs if old else None, old.error if old else None, inputs)
+        answers += [change] if change else []
+        if case.kind == "adversarial":
+            continue
+        for mode in plan.modes:
+            verdicts += _due_verdict(mode, case, plan, stored, None if change else old)
+    return Due(tuple(answers), tuple(verdicts))
+
+
+def _due_verdict(
+    mode: ModeToJudge, case: GoldenCase, plan: Plan, stored: Stored, answer: CaseAnswer | None
+) -> list[Change]:
+    if answer is None:
+        return [Change(mode.evaluator, ("answer",))]
+    old = stored.verdict(answer, mode.evaluator)
+    inputs = verdict_inputs(mode, case, answer.output or "", plan.judge_model, old.judge_repeat if old else 0)
+    change = explain_cell(mode.evaluator, old.inputs if old else None, old.error if old else None, inputs)
+    return [change] if change else []

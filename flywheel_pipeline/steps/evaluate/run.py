@@ -10,28 +10,19 @@ from dataclasses import dataclass
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import Answer, App, Engine, Reply
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptVersion
-from flywheel_pipeline.steps.evaluate.cells import answer_id, answer_inputs, as_json, check_inputs, verdict_inputs
+from flywheel_pipeline.steps.evaluate.cells import (
+    Plan,
+    answer_id,
+    answer_inputs,
+    as_json,
+    check_inputs,
+    verdict_inputs,
+)
 from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
 from flywheel_pipeline.steps.evaluate.repeats import is_decided
 
 SCORES = {"pass": 1.0, "fail": 0.0}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How cases are evaluated: by which judges, and how often the app and each judge is asked.
-
-    A judge is asked `judge_repeats` times at most: it stops as soon as its majority is decided. The app is always
-    asked `repeats` times, since stopping after a failure would bias pass@1.
-    """
-
-    modes: Sequence[ModeToJudge]
-    app_name: str
-    judge_model: str
-    repeats: int = 1
-    judge_repeats: int = 1
-    golden_version: str | None = None
 
 
 @dataclass(frozen=True)

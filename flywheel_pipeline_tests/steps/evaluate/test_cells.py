@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 
+from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.evaluate.cells import (
+    Plan,
+    Stored,
     answer_id,
     answer_inputs,
     as_json,
+    due_cells,
     explain_cell,
-    lines,
     verdict_inputs,
 )
-from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
-from flywheel_pipeline_tests.builders import a_case
+from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
+from flywheel_pipeline.steps.evaluate.run import run_evals
+from flywheel_pipeline_tests.builders import a_case, a_prompt
+from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
 
 MODE = ModeToJudge("fm-1", "Made up", "It is invented.", ("no such plan",))
 CASE = a_case()
@@ -58,7 +63,7 @@ def test_what_the_app_never_sees_does_not_change_its_answer() -> None:
     ("now", "name"),
     [
         (verdict_inputs(replace(MODE, definition="Else."), CASE, "Yes.", "m", 0), "failure mode"),
-        (verdict_inputs(replace(MODE, exclusion=("jokes",)), CASE, "Yes.", "m", 0), "failure mode"),
+        (verdict_inputs(replace(MODE, does_not_belong="Jokes."), CASE, "Yes.", "m", 0), "failure mode"),
         (verdict_inputs(MODE, CASE, "No.", "m", 0), "answer"),
         (verdict_inputs(MODE, CASE, "Yes.", "m2", 0), "judge model"),
         (verdict_inputs(MODE, replace(CASE, reference="No, there is none."), "Yes.", "m", 0), "hints"),
@@ -75,5 +80,41 @@ def test_a_cell_without_a_result_is_computed_and_one_that_failed_is_tried_again(
     assert str(again) == "answer: no result last time (HTTP 500), so it is tried again"
 
 
-def test_nothing_that_changed_is_a_line_as_well() -> None:
-    assert lines([]) == ["nothing changed: the next run takes everything from the cache"]
+PLAN = Plan([MODE], "demo", "m")
+
+
+def stored_of(plan: Plan = PLAN, version: str = "v1", prompt: str = "Be kind.") -> Stored:
+    app = FakeApp(lambda p, c: Answer("Yes."), version)
+    llm = FakeLLM(lambda data: Verdict(label="pass"))
+    found = run_evals(a_prompt(prompt), [CASE], plan, app, llm)
+    return Stored(found.answers, found.results)
+
+
+def reasons(stored: Stored, plan: Plan = PLAN, version: str = "v1", prompt: str = "Be kind.") -> list[str]:
+    return due_cells(CASE, a_prompt(prompt).version, version, plan, stored).lines()
+
+
+def test_a_case_whose_inputs_are_those_of_its_rows_is_not_due() -> None:
+    assert reasons(stored_of()) == ["nothing changed: the next run takes everything from the cache"]
+
+
+def test_a_changed_judge_is_asked_again_and_the_app_is_not() -> None:
+    other = replace(PLAN, modes=[replace(MODE, definition="Another.")])
+    due = due_cells(CASE, a_prompt("Be kind.").version, "v1", other, stored_of())
+    assert due.answers == ()
+    assert due.lines() == ["judge:fm-1: failure mode changed"]
+    assert reasons(stored_of(), replace(PLAN, judge_model="m2")) == ["judge:fm-1: judge model changed"]
+
+
+def test_a_changed_prompt_or_app_makes_the_answer_and_its_verdicts_due() -> None:
+    assert reasons(stored_of(), prompt="Be brief.") == ["answer: prompt changed", "judge:fm-1: answer changed"]
+    assert reasons(stored_of(), version="v2") == ["answer: app changed", "judge:fm-1: answer changed"]
+    assert reasons(Stored()) == ["answer: not evaluated yet", "judge:fm-1: answer changed"]
+
+
+def test_a_further_repeat_and_a_further_judge_are_due_and_nothing_else() -> None:
+    assert reasons(stored_of(), replace(PLAN, repeats=2)) == [
+        "answer 1: not evaluated yet", "judge:fm-1: answer changed",
+    ]  # fmt: skip
+    second = ModeToJudge("fm-2", "Rude", "It is rude.", ())
+    assert reasons(stored_of(), replace(PLAN, modes=[MODE, second])) == ["judge:fm-2: not evaluated yet"]

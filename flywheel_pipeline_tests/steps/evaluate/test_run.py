@@ -11,8 +11,9 @@ import pytest
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
-from flywheel_pipeline.steps.evaluate.run import Plan, run_evals
+from flywheel_pipeline.steps.evaluate.run import run_evals
 from flywheel_pipeline_tests.builders import a_case, a_prompt
 from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
 

@@ -27,14 +27,14 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class ModeToJudge:
-    """A failure mode as its judge sees it; `inclusion` and `exclusion` say what belongs to it and what does not."""
+    """A failure mode as its judge sees it; `belongs` and `does_not_belong` draw its borders, if somebody drew them."""
 
     mode_id: str
     name: str
     definition: str
     examples: tuple[str, ...]
-    inclusion: tuple[str, ...] = ()
-    exclusion: tuple[str, ...] = ()
+    belongs: str = ""
+    does_not_belong: str = ""
 
     @property
     def evaluator(self) -> str:
@@ -42,9 +42,9 @@ class ModeToJudge:
         return f"judge:{self.mode_id}"
 
     def shown(self) -> dict[str, Any]:
-        """Return what the judge is shown of the mode; criteria that it does not have are left out."""
-        criteria = {"inclusion": list(self.inclusion), "exclusion": list(self.exclusion)}
-        known = {k: v for k, v in criteria.items() if v}
+        """Return what the judge is shown of the mode; borders that nobody drew are left out."""
+        borders = {"belongs": self.belongs, "does_not_belong": self.does_not_belong}
+        known = {k: v for k, v in borders.items() if v}
         return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}
 
     def version(self, model: str) -> str:
@@ -72,8 +72,14 @@ def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat
 
 
 def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, str]:
-    """Return what the case knows of a right answer, as far as it concerns this mode and is not the answer itself."""
-    hints = {"reference": case.reference, "criteria": case.criteria if case.mode_id == mode.mode_id else None}
+    """Return what the case knows of a right answer, as far as it concerns this mode and is not the answer itself.
+
+    Criteria go under a name that says their sense: `criteria` are what an expert found wrong with an earlier answer,
+    a `requirement` is what a right answer does, a `prohibition` what it must not do.
+    """
+    sense = getattr(case, "criteria_kind", "criticism")
+    name = "criteria" if sense == "criticism" else str(sense)
+    hints = {"reference": case.reference, name: case.criteria if case.mode_id == mode.mode_id else None}
     return {k: v for k, v in hints.items() if v and v != output}
 
 
