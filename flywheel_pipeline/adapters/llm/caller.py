@@ -21,6 +21,9 @@ FIRST_QUESTIONS = 3
 GIVE_UP = 30
 """Questions in a row that may fail, after all their retries, before a model that has answered before is given up."""
 
+LOOK_SECONDS = 0.5
+"""How often a call in flight is compared with the latencies that others had meanwhile."""
+
 MAX_PAUSE, PATIENCE = 120.0, 10.0
 """Seconds of one pause; and how many times the call's timeout a question waits in all for a rate limit to lift."""
 
@@ -149,7 +152,7 @@ class Caller:
             self.budget.start()
             cost, started, mark = 0.0, time.perf_counter(), time.monotonic()
             try:
-                called = await self.transport.call(self.model, request, self.health.latencies.timeout(n_timeouts))
+                called = await self._in_time(request, n_timeouts)
             except CallFailed as failure:
                 if failure.kind == "throttled":
                     self.limiter.throttled(mark, min(MAX_PAUSE, failure.retry_after or 0.0))
@@ -168,6 +171,23 @@ class Caller:
                 return called
             finally:
                 self.budget.end(cost)
+
+    async def _in_time(self, request: Mapping[str, Any], n_timeouts: int) -> Called:
+        """Return the reply to one request, given up by what is known of the latencies by then, not when it was made."""
+        latencies, started = self.health.latencies, time.monotonic()
+        task = asyncio.ensure_future(self.transport.call(self.model, request, latencies.most))
+        try:
+            while not task.done():
+                left = latencies.timeout(n_timeouts) - (time.monotonic() - started)
+                if left <= 0:
+                    seconds = time.monotonic() - started
+                    raise CallFailed(f"{self.model.model}: no answer in {seconds:.1f} s", "timeout")
+                await asyncio.wait({task}, timeout=min(left, LOOK_SECONDS))
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
     def _estimate(self, request: Mapping[str, Any], called: Called | None = None) -> float:
         """Return roughly what a call cost whose usage is not reported; only the budget uses it."""

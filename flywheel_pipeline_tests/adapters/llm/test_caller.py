@@ -167,7 +167,7 @@ def test_a_reply_that_never_comes_is_given_up_by_the_latencies_seen_and_asked_ag
 
     def answer(body: dict[str, Any]) -> Said:
         question = question_of(body)
-        if question.endswith("7") and question not in hung and len(hung) < 3 and int(question[1:]) > 100:
+        if question in ("q1", "q7", "q120") and question not in hung:
             hung.add(question)
             return Said("late", seconds=30)
         return echo(body)
