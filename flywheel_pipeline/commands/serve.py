@@ -1,4 +1,4 @@
-"""The live endpoint of a home: applications send their spans and their users' feedback to it."""
+"""The server of a home: applications send it traces and feedback, people label and review on its pages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from typing import Any
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.commands.board import taxonomy_board
 from flywheel_pipeline.errors import HomeError, SettingsError
-from flywheel_pipeline.records import Annotation, FailureMode, RawTrace, SampledTrace
+from flywheel_pipeline.records import Annotation, FailureMode, RawTrace
 from flywheel_pipeline.settings import Settings, load_settings
-from flywheel_pipeline.steps.annotate import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate import FIELDS, Sharing
 from flywheel_pipeline.web import (
     Limits,
     People,
+    Sampled,
     Source,
     build_app,
-    labelling_mount,
+    labelling_page,
+    mount_pages,
     open_socket,
     serve_app,
-    taxonomy_mount,
+    taxonomy_page,
 )
+from flywheel_pipeline.web.pages import Page
+
+TABLES = ("sampled_traces", "raw_traces", "annotations", "failure_taxonomy")
+"""What the labelling page shows."""
 
 
 def serve_home(
@@ -34,7 +40,7 @@ def serve_home(
 
     Raises:
         HomeError: there is no home.
-        SettingsError: it may not, or can not, listen there.
+        SettingsError: it may not, or cannot, listen there.
     """
     settings = load_settings(home)
     if not settings.home.is_dir():
@@ -48,19 +54,26 @@ def serve_home(
     try:
         listening = open_socket(host, port)
     except (OSError, OverflowError) as error:
-        raise SettingsError(f"can not listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
+        raise SettingsError(f"cannot listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
     with listening:
-        url = _url_of(listening.getsockname())
+        url, pages = _url_of(listening.getsockname()), pages_of(settings)
         say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
-        say(f"Labelling page: {url}/label/{'?token=...' if token else ''}")
+        for page in pages:
+            say(f"{page.title}: {url}/{page.name}/{'?token=...' if token else ''}")
         if browse:
-            browse(f"{url}/label/")  # without the token: others on this machine can read a command's arguments
-        say(f"Failure modes: {url}/taxonomy/{'?token=...' if token else ''}")
-        pages = [
-            labelling_mount(settings.home / "labels", label_source(settings), people_of(settings), token),
-            taxonomy_mount(taxonomy_board(settings), token),
-        ]
-        serve_app(build_app(settings.home / "traces", _limits(settings), token, pages), listening)
+            browse(
+                f"{url}/{pages[0].name}/"
+            )  # without the token: others on this machine can read a command's arguments
+        app = build_app(settings.home / "traces", _limits(settings), token, mount_pages(pages, token))
+        serve_app(app, listening)
+
+
+def pages_of(settings: Settings) -> list[Page]:
+    """Return the pages of a home, in the order of the navigation."""
+    return [
+        labelling_page(settings.home / "labels", label_source(settings), people_of(settings)),
+        taxonomy_page(taxonomy_board(settings)),
+    ]
 
 
 def _url_of(address: tuple[Any, ...]) -> str:
@@ -69,30 +82,31 @@ def _url_of(address: tuple[Any, ...]) -> str:
 
 
 def people_of(settings: Settings) -> People:
-    """Return who labels on the page."""
-    names = dict.fromkeys([settings.annotate.arbiter, *settings.annotate.annotators])
-    return People(tuple(names), settings.annotate.hand_in_after)
+    """Return who labels on the page, and how they share the batches."""
+    known = settings.annotate
+    names = tuple(dict.fromkeys([known.arbiter, *known.annotators]))
+    return People(Sharing(names, known.overlap, known.repeated), known.submit_after)
 
 
 def label_source(settings: Settings) -> Source:
     """Return where the labelling page has its traces from: the drawn batches, and the lake."""
     lake = Lake(settings.home / "lake")
-    known = settings.annotate
-    sharing = Sharing(people_of(settings).annotators, known.overlap, known.repeated)
-    wanted = "trace_id in (select unnest(?))"
     return Source(
-        batch=lambda: _to_label(lake),
-        known=lambda ids: lake.frame(f"select trace_id from raw_traces where {wanted}", [list(ids)])[
-            "trace_id"
-        ].tolist(),
-        traces=lambda ids: lake.read("raw_traces", RawTrace, wanted, [list(ids)]),
+        stamp=lambda: lake.stamp(*TABLES),
+        sampled=lambda: _sampled(lake),
+        traces=lambda ids: lake.read("raw_traces", RawTrace, "trace_id in (select unnest(?))", [list(ids)]),
         filed=lambda annotator: _filed(lake, annotator),
         modes=lambda: [m.name for m in sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)],
-        queue=lambda annotator, ids: queue_of(annotator, ids, sharing),
-        fold=fold_events,
-        row=label_row,
-        trace_of=trace_of,
     )
+
+
+def _sampled(lake: Lake) -> list[Sampled]:
+    """Return the captured traces of all batches that were drawn to be labelled, the newest batch first."""
+    rows = lake.frame(
+        "select trace_id, batch, reason from sampled_traces semi join raw_traces using (trace_id) where to_label"
+        " order by batch desc, trace_id"
+    )
+    return [Sampled(*row) for row in rows.itertuples(index=False, name=None)]
 
 
 def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
@@ -100,12 +114,6 @@ def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
     rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat and not is_superseded", [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
     return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
-
-
-def _to_label(lake: Lake) -> list[SampledTrace]:
-    """Return the rows of all batches that were drawn to be labelled, the newest batch first."""
-    rows = lake.read("sampled_traces", SampledTrace, "to_label")
-    return sorted(rows, key=lambda r: r.batch, reverse=True)
 
 
 def is_loopback(host: str) -> bool:

@@ -52,6 +52,10 @@ class ReviewedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def version(self) -> str:
+        """Return the version of the content, without parsing it."""
+        return _version(self._data())
+
     def read(self) -> Content:
         """Return the content.
 
