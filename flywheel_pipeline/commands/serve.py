@@ -7,28 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.commands.board import taxonomy_board
-from flywheel_pipeline.errors import HomeError, SettingsError
-from flywheel_pipeline.records import Annotation, FailureMode, RawTrace
-from flywheel_pipeline.settings import Settings, load_settings
-from flywheel_pipeline.steps.annotate import FIELDS, Sharing
-from flywheel_pipeline.web import (
-    Limits,
-    People,
-    Sampled,
-    Source,
-    build_app,
-    labelling_page,
-    mount_pages,
-    open_socket,
-    serve_app,
-    taxonomy_page,
-)
-from flywheel_pipeline.web.pages import Page
-
-TABLES = ("sampled_traces", "raw_traces", "annotations", "failure_taxonomy")
-"""What the labelling page shows."""
+from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.settings import Settings
+from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket, pages_of, serve_app
 
 
 def serve_home(
@@ -42,9 +24,8 @@ def serve_home(
         HomeError: there is no home.
         SettingsError: it may not, or cannot, listen there.
     """
-    settings = load_settings(home)
-    if not settings.home.is_dir():
-        raise HomeError(f"There is no flywheel home at {settings.home}: make one with `flywheel init`.")
+    bench = Workbench.of(home)
+    settings = bench.settings
     token = settings.serve.token.get_secret_value() if settings.serve.token else None
     if token is None and not is_loopback(host):
         raise SettingsError(
@@ -56,64 +37,19 @@ def serve_home(
     except (OSError, OverflowError) as error:
         raise SettingsError(f"cannot listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
     with listening:
-        url, pages = _url_of(listening.getsockname()), pages_of(settings)
+        url, pages = _url_of(listening.getsockname()), pages_of(bench)
         say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
         for page in pages:
-            say(f"{page.title}: {url}/{page.name}/{'?token=...' if token else ''}")
+            say(f"{page.title} page: {url}/{page.name}/{'?token=...' if token else ''}")
         if browse:
-            browse(
-                f"{url}/{pages[0].name}/"
-            )  # without the token: others on this machine can read a command's arguments
+            browse(f"{url}/{pages[0].name}/")  # without the token: a command's arguments can be read by other users
         app = build_app(settings.home / "traces", _limits(settings), token, mount_pages(pages, token))
         serve_app(app, listening)
-
-
-def pages_of(settings: Settings) -> list[Page]:
-    """Return the pages of a home, in the order of the navigation."""
-    return [
-        labelling_page(settings.home / "labels", label_source(settings), people_of(settings)),
-        taxonomy_page(taxonomy_board(settings)),
-    ]
 
 
 def _url_of(address: tuple[Any, ...]) -> str:
     host, port = address[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def people_of(settings: Settings) -> People:
-    """Return who labels on the page, and how they share the batches."""
-    known = settings.annotate
-    names = tuple(dict.fromkeys([known.arbiter, *known.annotators]))
-    return People(Sharing(names, known.overlap, known.repeated), known.submit_after)
-
-
-def label_source(settings: Settings) -> Source:
-    """Return where the labelling page has its traces from: the drawn batches, and the lake."""
-    lake = Lake(settings.home / "lake")
-    return Source(
-        stamp=lambda: lake.stamp(*TABLES),
-        sampled=lambda: _sampled(lake),
-        traces=lambda ids: lake.read("raw_traces", RawTrace, "trace_id in (select unnest(?))", [list(ids)]),
-        filed=lambda annotator: _filed(lake, annotator),
-        modes=lambda: [m.name for m in sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)],
-    )
-
-
-def _sampled(lake: Lake) -> list[Sampled]:
-    """Return the captured traces of all batches that were drawn to be labelled, the newest batch first."""
-    rows = lake.frame(
-        "select trace_id, batch, reason from sampled_traces semi join raw_traces using (trace_id) where to_label"
-        " order by batch desc, trace_id"
-    )
-    return [Sampled(*row) for row in rows.itertuples(index=False, name=None)]
-
-
-def _filed(lake: Lake, annotator: str) -> dict[str, dict[str, Any]]:
-    """Return {trace: label} of an annotator's label files as they were last read; the latest label counts."""
-    rows = lake.read("annotations", Annotation, "annotator = ? and not is_repeat and not is_superseded", [annotator])
-    rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
-    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
 
 
 def is_loopback(host: str) -> bool:

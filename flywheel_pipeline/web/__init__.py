@@ -1,12 +1,15 @@
 """The pages that people use and the endpoints that applications talk to, of one home."""
 
-from flywheel_pipeline.web.annotate import People, Sampled, Source, labelling_page
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.web.annotate import labelling_page
 from flywheel_pipeline.web.capture.receiver import Limits, build_app
-from flywheel_pipeline.web.cluster import Board, taxonomy_page
-from flywheel_pipeline.web.pages import mount_pages
+from flywheel_pipeline.web.cluster import taxonomy_page
+from flywheel_pipeline.web.pages import Page, mount_pages
 from flywheel_pipeline.web.server import open_socket, serve_app
 
-__all__ = [
-    "Board", "Limits", "People", "Sampled", "Source", "build_app", "labelling_page", "mount_pages", "open_socket",
-    "serve_app", "taxonomy_page",
-]  # fmt: skip
+__all__ = ["Limits", "build_app", "mount_pages", "open_socket", "pages_of", "serve_app"]
+
+
+def pages_of(bench: Workbench) -> list[Page]:
+    """Return the pages of a home, in the order of the navigation."""
+    return [labelling_page(bench), taxonomy_page(bench)]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from flywheel_pipeline.commands.serve import pages_of
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import load_settings
-from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket
+from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket, pages_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e .[dev]")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -40,7 +40,10 @@ def open_browser() -> Iterator[Any]:
 def serve_pages(home: Path) -> Iterator[str]:
     """Serve the pages of a home for the block; yields the address that they begin with."""
     app = build_app(
-        home / "traces", Limits(10**6, 10**6, 10**6, 60), None, mount_pages(pages_of(load_settings(home, {})), None)
+        home / "traces",
+        Limits(10**6, 10**6, 10**6, 60),
+        None,
+        mount_pages(pages_of(Workbench(load_settings(home, {}))), None),
     )
     listening = open_socket("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -12,12 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from flywheel_pipeline.errors import FlywheelError
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate.labels import InvalidLabelError
-from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError, People
-from flywheel_pipeline.web.annotate.tables import Sampled, Source
+from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
+from flywheel_pipeline.web.annotate.source import people_of, source_of
 from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
 
-__all__ = ["LabellingService", "People", "Sampled", "Source", "labelling_page"]
+__all__ = ["labelling_page"]
 
 MAX_BODY = 200_000
 SCRIPTS = ("annotate/label.js", "annotate/conversation.js", "annotate/drafts.js")
@@ -74,9 +74,11 @@ def _number(request: Request, name: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def labelling_page(labels: Path, source: Source, people: People) -> Page:
-    """Return the page, for the folder of label files of a home."""
-    endpoints = _Endpoints(LabellingService(labels, source, people))
+def labelling_page(bench: Workbench) -> Page:
+    """Return the page of a home."""
+    settings = bench.settings
+    service = LabellingService(settings.home / "labels", source_of(bench), people_of(settings))
+    endpoints = _Endpoints(service)
     return Page(
         name="label",
         title="Labelling",

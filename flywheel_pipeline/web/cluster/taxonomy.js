@@ -27,7 +27,7 @@ async function act(edit, done) {
     succeed(done);
   } catch (error) {
     if (error.status === 409) await load().catch(() => {});
-    fail(error.status === 409 ? new Error(error.message + " This is how it stands now.") : error);
+    fail(error);
   } finally { busy = false; }
 }
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from flywheel_pipeline.commands.serve import label_source, pages_of, people_of, serve_home
-from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline.commands.serve import serve_home
 from flywheel_pipeline.steps.annotate import read_labels
-from flywheel_pipeline.web import mount_pages
-from flywheel_pipeline.web.annotate import LabellingService
+from flywheel_pipeline.web import mount_pages, pages_of
+from flywheel_pipeline.web.annotate.service import LabellingService
+from flywheel_pipeline.web.annotate.source import people_of, source_of
 from flywheel_pipeline.web.guard import HEADERS
 from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -30,7 +30,7 @@ with warnings.catch_warnings():  # it would rather have httpx2, which nothing el
 
 COVERS = (
     "web/annotate/__init__.py", "web/annotate/service.py", "web/annotate/labels.py", "web/annotate/drafts.py",
-    "web/annotate/tables.py", "web/annotate/badges.py", "web/guard.py", "web/pages.py",
+    "web/annotate/tables.py", "web/annotate/source.py", "web/annotate/badges.py", "web/guard.py", "web/pages.py",
 )  # fmt: skip
 OURS = "http://127.0.0.1:4318"
 
@@ -51,7 +51,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def client_of(place: Place, token: str | None = None) -> TestClient:
-    routes = mount_pages(pages_of(load_settings(place.root, {})), token)
+    routes = mount_pages(pages_of(place.bench), token)
     return TestClient(Starlette(routes=routes), base_url=OURS, follow_redirects=False)
 
 
@@ -262,8 +262,7 @@ def test_so_many_new_labels_are_submitted_by_themselves(place: Place) -> None:
 
 
 def service_of(place: Place) -> LabellingService:
-    settings = load_settings(place.root, {})
-    return LabellingService(place.root / "labels", label_source(settings), people_of(settings))
+    return LabellingService(place.root / "labels", source_of(place.bench), people_of(place.bench.settings))
 
 
 def test_no_more_traces_are_kept_in_memory_than_fit_and_each_is_still_shown(place: Place) -> None:
@@ -371,7 +370,7 @@ def test_flywheel_label_serves_the_page_and_ends_in_order(place: Place) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     told = [process.stdout.readline() for _ in range(2)][1]
-    url = told.removeprefix("Labelling: ").strip()
+    url = told.removeprefix("Labelling page: ").strip()
     try:
         assert b"<title>Labelling" in urllib.request.urlopen(url, timeout=20).read()
         assert len(json.load(urllib.request.urlopen(url + "api/queue", timeout=20))["keys"]) == 5

@@ -185,7 +185,7 @@ def test_of_two_tabs_the_later_gets_a_conflict_error_and_sees_what_the_other_did
     status(page, "Moved 1 failure to “LATE”.")
     other.locator("#rename-late").click()
     write(other, "Is slow")
-    error(other, "Nothing was overwritten. This is how it stands now.")
+    error(other, "nothing was overwritten.")
     playwright.expect(other.locator(".mode[data-mode=late] .failure")).to_have_count(3)
     assert taxonomy_of(place).mode("late").name == "LATE"
 

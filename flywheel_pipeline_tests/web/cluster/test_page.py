@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from flywheel_pipeline.adapters.home.reviewed import PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
-from flywheel_pipeline.commands.serve import pages_of
-from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.steps.cluster.proposals import load_proposals
 from flywheel_pipeline.steps.cluster.propose import Proposal
-from flywheel_pipeline.web import mount_pages
+from flywheel_pipeline.web import mount_pages, pages_of
 from flywheel_pipeline.web.guard import HEADERS
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, actions, known, members, put_taxonomy, taxonomy_of
@@ -24,7 +23,7 @@ with warnings.catch_warnings():  # it would rather have httpx2, which nothing el
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-COVERS = ("web/cluster/__init__.py", "commands/board.py", "commands/reviewing.py")
+COVERS = ("web/cluster/__init__.py", "web/cluster/board.py", "flows/cluster/review.py")
 OURS = "http://127.0.0.1:4318"
 MERGE = Proposal("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
 
@@ -39,7 +38,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def client_of(place: Place, token: str | None = None) -> TestClient:
-    routes = mount_pages(pages_of(load_settings(place.root, {})), token)
+    routes = mount_pages(pages_of(place.bench), token)
     return TestClient(Starlette(routes=routes), base_url=OURS, follow_redirects=False)
 
 
@@ -90,7 +89,7 @@ def test_of_two_tabs_the_later_gets_a_conflict_error_and_overwrites_nothing(plac
     seen = board(client)["version"]
     assert act(client, version=seen, action="rename", mode="late", value="Is slow").status_code == 200
     late = act(client, version=seen, action="rename", mode="late", value="Is very slow")
-    assert late.status_code == 409 and "Nothing was overwritten" in late.json()["error"]
+    assert late.status_code == 409 and "nothing was overwritten" in late.json()["error"]
     assert taxonomy_of(place).mode("late").name == "Is slow"
 
 
