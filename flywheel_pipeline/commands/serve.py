@@ -10,7 +10,7 @@ from typing import Any
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
-from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket, pages_of, serve_app
+from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket, pages_of, prepare_pages, serve_app
 
 
 def serve_home(
@@ -43,6 +43,7 @@ def serve_home(
             say(f"{page.title} page: {url}/{page.name}/{'?token=...' if token else ''}")
         if browse:
             browse(f"{url}/{pages[0].name}/")  # without the token: a command's arguments can be read by other users
+        prepare_pages(pages)
         app = build_app(settings.home / "traces", _limits(settings), token, mount_pages(pages, token))
         serve_app(app, listening)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -37,7 +39,20 @@ class Page:
     """Scripts of the page, served beside it; the first is loaded by the page."""
     routes: Sequence[BaseRoute]
     """Its endpoints, below its address."""
-    errors: Mapping[Any, Handler] = field(default_factory=dict)
+    errors: Mapping[Any, Handler]
+    prepare: Callable[[], object]
+    """Read what the first request will need."""
+
+
+def prepare_pages(pages: Sequence[Page]) -> None:
+    """Begin to read, beside the server, what the first requests will need; what cannot be read they will report."""
+
+    def prepare() -> None:
+        for page in pages:
+            with suppress(Exception):
+                page.prepare()
+
+    threading.Thread(target=prepare, name="prepare-pages").start()
 
 
 def mount_pages(pages: Sequence[Page], token: str | None) -> list[BaseRoute]:

@@ -206,4 +206,5 @@ class Review:
             )
         after = change(now.known, self._said(by, why))
         if after != now.known:
-            self._modes.replace(dump_taxonomy(after), version, HEAD)
+            written = self._modes.replace(dump_taxonomy(after), version, HEAD)
+            self._look = replace(now, known=after, version=f"{written}-{now.version.partition('-')[2]}")

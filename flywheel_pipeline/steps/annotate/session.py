@@ -131,7 +131,7 @@ def queue_of(annotator: str, trace_ids: Sequence[str], sharing: Sharing) -> list
 
 def _is_for(annotator: str, trace_id: str, sharing: Sharing) -> bool:
     others = sorted(sharing.annotators)
-    if annotator not in others or _chance("overlap", "", trace_id) < sharing.overlap:
+    if annotator not in others or len(others) == 1 or _chance("overlap", "", trace_id) < sharing.overlap:
         return True
     return others[int(_chance("share", "", trace_id) * len(others))] == annotator
 

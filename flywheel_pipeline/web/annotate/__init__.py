@@ -97,4 +97,5 @@ def labelling_page(bench: Workbench) -> Page:
             FlywheelError: respond(500),
             OSError: respond_not_saved,
         },
+        prepare=lambda: service.queue(service.annotators[0]),
     )

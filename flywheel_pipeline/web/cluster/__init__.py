@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,22 +27,25 @@ class _Endpoints:
 
     def __init__(self, review: Review) -> None:
         self.review = review
-        self._lock = asyncio.Lock()  # edits of one process are made one after the other
+        self._alone = threading.Lock()  # edits of one process are made one after the other
+
+    def board(self, whole: str = "", edit: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the board, after an edit if there is one."""
+        with self._alone:
+            if edit is not None:
+                act_on(self.review, edit)
+            return show_board(self.review, whole)
 
     async def show(self, request: Request) -> Response:
         """Answer `GET /taxonomy/api/board`."""
-        async with self._lock:
-            whole = request.query_params.get("whole", "")
-            return JSONResponse(await asyncio.to_thread(show_board, self.review, whole))
+        return JSONResponse(await asyncio.to_thread(self.board, request.query_params.get("whole", "")))
 
     async def act(self, request: Request) -> Response:
         """Answer `POST /taxonomy/api/act` with the new board: what a 200 answers is on the disk."""
         sent = await read_object(request, MAX_BODY)
         if sent is None or not isinstance(sent.get("version"), str):
             return JSONResponse({"error": "send a JSON object with the version that was looked at"}, 400)
-        async with self._lock:
-            await asyncio.to_thread(act_on, self.review, sent)
-            return JSONResponse(await asyncio.to_thread(show_board, self.review, ""))
+        return JSONResponse(await asyncio.to_thread(self.board, "", sent))
 
 
 def taxonomy_page(bench: Workbench) -> Page:
@@ -57,4 +63,5 @@ def taxonomy_page(bench: Workbench) -> Page:
             FlywheelError: respond(500),
             OSError: respond_not_saved,
         },
+        prepare=endpoints.board,
     )
