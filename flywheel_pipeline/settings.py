@@ -141,7 +141,7 @@ class AnnotateSettings(Section):
     annotators: tuple[Annotated[str, Field(min_length=1, max_length=80)], ...] = ()
     overlap: float = Field(0.2, ge=0, le=1)
     repeated: float = Field(0.1, ge=0, le=1)
-    hand_in_after: int | None = Field(None, ge=1)
+    submit_after: int | None = Field(None, ge=1)
 
 
 class ClusterSettings(Section):
