@@ -129,13 +129,17 @@ def table_bytes(place: Place) -> dict[str, str]:
 def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
     calls = copy.one("select count(*) from llm_calls")
     reviewed = {p: p.read_bytes() for name in ("taxonomy", "golden", "samples") for p in (copy.root / name).iterdir()}
-    cost_columns = {"eval_results"}  # what a judgement cost this time, and whether it came from the cache, does change
-    before = {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in cost_columns}
+    evaluated = {"answers", "eval_results"}  # whether a row came from the cache does change, and nothing else
+    before = {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated}
+    rows = {t: copy.lake.frame(f"select * exclude (cached) from {t} order by all") for t in evaluated}
     assert copy.turn().success
     made = f"select count(*) from (select * from llm_calls order by called_at offset {calls}) where not cached"
     assert copy.one(made) == 0
     assert {p: p.read_bytes() for p in reviewed} == reviewed
-    assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in cost_columns} == before
+    assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated} == before
+    for table, frame in rows.items():
+        assert copy.lake.frame(f"select * exclude (cached) from {table} order by all").equals(frame)
+    assert copy.one("select count(*) from answers where not cached") == 0
 
 
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:

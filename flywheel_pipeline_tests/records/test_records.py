@@ -115,7 +115,9 @@ def test_what_is_judged_sampled_and_assigned_leads_back_to_its_trace_and_mode() 
         ("failure_assignments", "trace_id"): "annotations.trace_id",
         ("failure_assignments", "mode_id"): "failure_taxonomy.mode_id",
         ("golden_set", "mode_id"): "failure_taxonomy.mode_id",
+        ("answers", "case_id"): "golden_set.case_id",
         ("eval_results", "case_id"): "golden_set.case_id",
+        ("eval_results", "answer_id"): "answers.answer_id",
         ("judge_alignment", "mode_id"): "failure_taxonomy.mode_id",
     }
 
