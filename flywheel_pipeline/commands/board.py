@@ -13,6 +13,9 @@ from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, Proposal, Reviewed
 from flywheel_pipeline.web import Board
 
+REPRESENTATIVE = 3
+"""Comments that stand for a mode."""
+
 SHOWN, LATEST = 50, 30
 """Failures of a mode that are shown at once, and entries of the history."""
 
@@ -50,7 +53,11 @@ def _mode(mode: Mode, row: FailureMode, failures: Mapping[str, Failure], is_whol
     return {
         "mode_id": mode.mode_id,
         "name": mode.name,
+        "kind": row.kind,
         "definition": mode.definition,
+        "belongs": mode.belongs,
+        "does_not_belong": mode.does_not_belong,
+        "examples": mode.examples(REPRESENTATIVE),
         "status": mode.status,
         "severity": mode.severity or "",
         "rank": row.rank,

@@ -60,7 +60,7 @@ class Evaluator:
         held_out = {c.source_trace_id for c in active_cases(self.bench) if c.split != "train"}
         shown = [replace(m, members=tuple(x for x in m.members if x.trace_id not in held_out)) for m in modes]
         return [
-            ModeToJudge(m.mode_id, m.name, m.definition, tuple(s.examples(EXAMPLES)))
+            ModeToJudge(m.mode_id, s.title, s.meaning, tuple(s.examples(EXAMPLES)))
             for m, s in zip(modes, shown, strict=True)
             if m.members
         ]

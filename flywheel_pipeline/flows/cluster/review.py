@@ -86,7 +86,7 @@ class Review:
         ranks = rank_labelled(known.modes, labels, self.bench.lake.read("sampled_traces", SampledTrace))
         places = known.place_of()
         kinds = Counter(places.get(t, t) for t in failures)  # a failure in no mode may be the first of its own
-        return Measured(ranks, failures, judge_saturation(list(kinds.values())))
+        return Measured(ranks, failures, judge_saturation(list(kinds.values()), sum(m.is_group for m in known.modes)))
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.

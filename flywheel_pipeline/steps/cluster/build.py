@@ -164,9 +164,7 @@ def _genuine(quote: str, failure: Failure) -> str:
     return quote if wanted and any(wanted in " ".join(t.split()) for t in (failure.text, failure.comment)) else ""
 
 
-def _find_modes(
-    notes: Sequence[Note], state: _State, known: Sequence[Mode], analyst: Analyst, most: int
-) -> list[Note]:
+def _find_modes(notes: Sequence[Note], state: _State, known: Sequence[Mode], analyst: Analyst, most: int) -> list[Note]:
     """Make modes of notes that fit none; return those that still do not."""
     first = not any(m.members for m in _live(state.modes))
     grouped = _grouped(notes, analyst, analyst.groups_wanted(most), loose=first)

@@ -65,10 +65,14 @@ def group_notes(views: Views, counts: Sequence[int], most: int, seed: int = 0) -
     A note is in one group or, if it is an outlier, in none. There are at most `most` groups, or as many as there are
     notes in the very same words of enough failures, if these are more.
     """
-    if len(counts) < FEW:
-        return _few(views.plain, counts)
-    plain = _grouped(views.plain, counts, most, seed)
-    informed = _grouped(views.informed, counts, most, seed)
+    from threadpoolctl import threadpool_limits
+
+    sizes = np.asarray(counts, dtype=np.int64)
+    if len(sizes) < FEW:
+        return _few(views.plain, sizes)
+    with threadpool_limits(1):  # see `features.view_texts`
+        plain = _grouped(views.plain, sizes, most, seed)
+        informed = _grouped(views.informed, sizes, most, seed)
     better = informed.stability >= STABLE and informed.stability > plain.stability + CLEARLY
     return informed if better else plain
 
@@ -87,38 +91,38 @@ def cohesion(vectors: Floats) -> float:
     return float((np.square(vectors.sum(axis=0)).sum() - np.square(vectors).sum()) / (n * (n - 1))) if n > 1 else 1.0
 
 
-def _few(vectors: Floats, counts: Sequence[int]) -> Grouping:
+def _few(vectors: Floats, sizes: Labels) -> Grouping:
     from scipy.cluster.hierarchy import fcluster
 
-    n, confidence = len(counts), np.zeros(len(counts))
+    n, confidence = len(sizes), np.zeros(len(sizes))
     if n < 2:
         labels = np.zeros(n, dtype=np.int64)
     else:
         labels = fcluster(_linkage(vectors), 1 - COHESION, "distance").astype(np.int64)
     found = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    groups = [g for g in found if sum(counts[i] for i in g) > 1]
+    groups = [g for g in found if sizes[g].sum() > 1]
     for g in groups:
         confidence[g] = np.clip(cohesion(vectors[g]), 0.0, 1.0)
     stability = float(np.mean([cohesion(vectors[g]) for g in groups])) if groups else 0.0
-    ordered = _by_size([_by_centrality(g, vectors, counts) for g in groups], counts)
+    ordered = _by_size([_by_centrality(g, vectors, sizes) for g in groups], sizes)
     return Grouping(ordered, confidence, stability, [None] * n)
 
 
-def _grouped(vectors: Floats, counts: Sequence[int], most: int, seed: int) -> Grouping:
-    note_of = np.repeat(np.arange(len(counts)), counts)  # one row per failure, so that counts weigh in the linkage
+def _grouped(vectors: Floats, sizes: Labels, most: int, seed: int) -> Grouping:
+    note_of = np.repeat(np.arange(len(sizes)), sizes)  # one row per failure, so that sizes weigh in the linkage
     rows, n = vectors[note_of], len(note_of)
     least = 3 if n >= 2 * MANY else 2
     tree = _linkage(rows)
-    cuts = _cuts(tree, len(counts), least, max(most, sum(c >= least for c in counts)))
+    cuts = _cuts(tree, len(sizes), least, max(most, int((sizes >= least).sum())))
     if not cuts:
-        return Grouping([], np.zeros(len(counts)), 0.0, [None] * len(counts))
+        return Grouping([], np.zeros(len(sizes)), 0.0, [None] * len(sizes))
     rng = np.random.default_rng(seed)
     drawn = [np.sort(rng.permutation(n)[: int(PART * n)]) for _ in range(RESAMPLES)]
     trees = [_linkage(rows[d]) for d in drawn]
     tried = [_try(_cut(tree, k, least), k, least, list(zip(drawn, trees, strict=True))) for k in cuts]
     best = max(t.stability for t in tried)
     chosen = max((t for t in tried if t.stability >= best - AS_STABLE), key=lambda t: t.labels.max())
-    return _as_grouping(chosen, note_of, vectors, counts)
+    return _as_grouping(chosen, note_of, vectors, sizes)
 
 
 @dataclass(frozen=True)
@@ -147,15 +151,15 @@ def _try(labels: Labels, k: int, least: int, resamples: Sequence[tuple[Labels, A
     return _Tried(labels, hits / np.maximum(draws, 1), max(0.0, float(np.mean(scores))), again)
 
 
-def _as_grouping(tried: _Tried, note_of: Labels, vectors: Floats, counts: Sequence[int]) -> Grouping:
-    first = np.searchsorted(note_of, np.arange(len(counts)))  # failures in the same words have the same label
-    stayed = np.bincount(note_of, weights=tried.stayed) / np.asarray(counts)
+def _as_grouping(tried: _Tried, note_of: Labels, vectors: Floats, sizes: Labels) -> Grouping:
+    first = np.searchsorted(note_of, np.arange(len(sizes)))  # failures in the same words have the same label
+    stayed = np.bincount(note_of, weights=tried.stayed) / sizes
     labels = np.where(stayed >= HALF, tried.labels[first], 0)
     found = [np.flatnonzero(labels == g) for g in range(1, labels.max() + 1)]
-    kept = [g for g in found if sum(counts[i] for i in g) > 1]
-    groups = _by_size([_by_centrality(g, vectors, counts) for g in kept], counts)
+    kept = [g for g in found if sizes[g].sum() > 1]
+    groups = _by_size([_by_centrality(g, vectors, sizes) for g in kept], sizes)
     lead = {int(tried.labels[first[g[0]]]): g[0] for g in groups}
-    inside = np.isin(np.arange(len(counts)), [i for g in groups for i in g])
+    inside = np.isin(np.arange(len(sizes)), [i for g in groups for i in g])
     again = [None if a == -2 else lead.get(int(a), -1) for a in tried.again[first]]
     return Grouping(groups, np.where(inside, stayed * tried.stability, 0.0), tried.stability, again)
 
@@ -174,11 +178,12 @@ def _cut(tree: Any, k: int, least: int) -> Labels:
     from scipy.cluster.hierarchy import fcluster
 
     labels = fcluster(tree, k, "maxclust").astype(np.int64)
-    sizes = np.bincount(labels)
-    large = np.flatnonzero(sizes >= least)
-    number = np.zeros(len(sizes), dtype=np.int64)
+    size = np.bincount(labels)
+    large = np.flatnonzero(size >= least)
+    number = np.zeros(len(size), dtype=np.int64)
     number[large] = np.arange(1, len(large) + 1)
-    return number[labels]
+    found: Labels = number[labels]
+    return found
 
 
 def _cuts(tree: Any, n_notes: int, least: int, most: int) -> list[int]:
@@ -206,14 +211,14 @@ def _in_terms_of(labels: Labels, found: Labels) -> Labels:
     return name[found]
 
 
-def _by_centrality(members: Labels, vectors: Floats, counts: Sequence[int]) -> list[int]:
+def _by_centrality(members: Labels, vectors: Floats, sizes: Labels) -> list[int]:
     """Return the note of most failures, then the others from the most central outwards."""
-    weights = np.array([counts[i] for i in members])
+    weights = np.array([sizes[i] for i in members])
     central = np.round(vectors[members] @ (weights @ vectors[members]), 9)
     order = [int(members[k]) for k in np.lexsort((members, -central))]
-    first = max(order, key=lambda i: (counts[i], -order.index(i)))
+    first = max(order, key=lambda i: (sizes[i], -order.index(i)))
     return [first, *(i for i in order if i != first)]
 
 
-def _by_size(groups: Sequence[list[int]], counts: Sequence[int]) -> list[list[int]]:
-    return sorted(groups, key=lambda g: (-sum(counts[i] for i in g), g[0]))
+def _by_size(groups: Sequence[list[int]], sizes: Labels) -> list[list[int]]:
+    return sorted(groups, key=lambda g: (-sizes[g].sum(), g[0]))

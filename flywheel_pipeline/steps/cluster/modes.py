@@ -86,9 +86,15 @@ class Mode:
         return self.status == "provisional" and not self.definition
 
     @property
+    def title(self) -> str:
+        """Return the name; of a group to review, which is called by a comment, that of its first member."""
+        return self.members[0].text[:MAX_NAME] if self.is_group and self.members else self.name
+
+    @property
     def meaning(self) -> str:
         """Return what a judge needs to know: definition and limits, or the expert's own words where there are none."""
-        parts = [self.definition or f"Failures described as: {'; '.join(f'“{t}”' for t in self.examples(SHOWN))}"]
+        quoted = "; ".join(f"“{t}”" for t in self.examples(SHOWN))
+        parts = [self.definition or (f"Failures described as: {quoted}" if quoted else "")]
         parts += [f"Belongs: {self.belongs}"] if self.belongs else []
         parts += [f"Does not belong: {self.does_not_belong}"] if self.does_not_belong else []
         return "\n".join(parts)
