@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from flywheel_pipeline.adapters.home.lock import locked, version_of
-from flywheel_pipeline.atomic_write import replace_text
+from flywheel_pipeline.atomic_write import locked, replace_text, version_of
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 HEAD = """\
