@@ -20,11 +20,9 @@ FEWEST, MANY = 5, 30
 """Groups that are wanted at least, where there are so many failures."""
 
 RESAMPLES, PART = 20, 0.8
-"""Resamples, and the part of the failures that each of them draws without replacement."""
-
-AS_STABLE = 0.05
-"""Of the cuts that are at most this much less stable than the best, the one with the most groups is taken: merging two
-groups is one key for a reviewer, seeing that one group is two takes reading it."""
+"""Resamples, and the part of the failures that each of them draws without replacement. Of the cuts that are at most one
+standard error less stable than the best, the one with the most groups is taken: merging two groups is one key for a
+reviewer, seeing that one group is two takes reading it."""
 
 STABLE, CLEARLY = 0.75, 0.1
 """The informed view is used where its groups are stable in absolute terms (0.75: Hennig 2007, "Cluster-wise assessment
@@ -79,7 +77,8 @@ def group_notes(views: Views, counts: Sequence[int], most: int, seed: int = 0) -
 
 def centroids(groups: Sequence[Sequence[int]], vectors: Any) -> Floats:
     """Return the centroid of every group as a unit row; zeros for a group of rows without words."""
-    means = np.array([np.asarray(vectors, dtype=np.float64)[list(g)].mean(axis=0) for g in groups])
+    rows = np.asarray(vectors, dtype=np.float64)
+    means = np.array([rows[list(g)].mean(axis=0) for g in groups]).reshape(len(groups), rows.shape[1])
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     unit: Floats = np.divide(means, lengths, out=np.zeros_like(means), where=lengths > 0)
     return unit
@@ -120,18 +119,23 @@ def _grouped(vectors: Floats, sizes: Labels, most: int, seed: int) -> Grouping:
     drawn = [np.sort(rng.permutation(n)[: int(PART * n)]) for _ in range(RESAMPLES)]
     trees = [_linkage(rows[d]) for d in drawn]
     tried = [_try(_cut(tree, k, least), k, least, list(zip(drawn, trees, strict=True))) for k in cuts]
-    best = max(t.stability for t in tried)
-    chosen = max((t for t in tried if t.stability >= best - AS_STABLE), key=lambda t: t.labels.max())
+    best = max(tried, key=lambda t: t.stability)
+    as_stable = [t for t in tried if t.stability >= best.stability - best.error]
+    chosen = max(as_stable, key=lambda t: t.labels.max())
     return _as_grouping(chosen, note_of, vectors, sizes)
 
 
 @dataclass(frozen=True)
 class _Tried:
-    """One cut of the tree: a label per failure (0 for none), how often each came back, and the last resample."""
+    """One cut of the tree: a label per failure (0 for none), how often each came back, and the last resample.
+
+    `stability` is a mean over resamples, `error` its standard error.
+    """
 
     labels: Labels
     stayed: Floats
     stability: float
+    error: float
     again: Labels
 
 
@@ -148,7 +152,8 @@ def _try(labels: Labels, k: int, least: int, resamples: Sequence[tuple[Labels, A
         draws[drawn] += 1
         again[:] = -2
         again[drawn] = named
-    return _Tried(labels, hits / np.maximum(draws, 1), max(0.0, float(np.mean(scores))), again)
+    mean, error = max(0.0, float(np.mean(scores))), float(np.std(scores, ddof=1)) / len(scores) ** 0.5
+    return _Tried(labels, hits / np.maximum(draws, 1), mean, error, again)
 
 
 def _as_grouping(tried: _Tried, note_of: Labels, vectors: Floats, sizes: Labels) -> Grouping:
