@@ -116,7 +116,8 @@ class Review:
         places = known.place_of()
         kinds = Counter(places.get(t, t) for t in failures)  # a failure in no mode may be the first of its own
         ranks = rank_labelled(known.modes, labels, samples)
-        return Measured(ranks, failures, judge_saturation(list(kinds.values())))
+        n_groups = sum(m.is_group for m in known.modes)
+        return Measured(ranks, failures, judge_saturation(list(kinds.values()), n_groups))
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.
@@ -131,6 +132,14 @@ class Review:
         before = self.look()
         self._change(by, str(sent.get("why") or ""), seen, lambda k, said: edit_taxonomy(k, said, Request(sent, notes)))
         self._remember(before, str(sent.get("action")))
+
+    def restore(self, known: Reviewed, seen: str) -> None:
+        """Put the taxonomy back to what it was before an edit that is undone at once: the edit leaves no entry.
+
+        Raises:
+            ConflictError: the taxonomy has changed since `seen`; nothing was overwritten.
+        """
+        self._change(None, "", seen, lambda current, said: known)
 
     def accept(self, by: str | None, proposal_id: str, seen: str | None = None) -> Proposal:
         """Do what is proposed; raises like `edit`."""

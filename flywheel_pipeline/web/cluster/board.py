@@ -58,7 +58,10 @@ def _mode(mode: Mode, row: FailureMode, failures: Mapping[str, Failure], is_whol
     return {
         "mode_id": mode.mode_id,
         "name": mode.name,
+        "kind": row.kind,
         "definition": mode.definition,
+        "belongs": mode.belongs,
+        "does_not_belong": mode.does_not_belong,
         "status": mode.status,
         "severity": mode.severity or "",
         "rank": row.rank,
