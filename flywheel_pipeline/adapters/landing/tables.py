@@ -95,11 +95,11 @@ def _decode(line: bytes, first: bool) -> str:
 
 
 def parquet_blocks(path: Path, stream: Stream, max_bytes: int) -> Iterator[Block]:
-    """Yield the rows of a Parquet file, numbered from 1; a packed one is unpacked to a temporary file first."""
+    """Yield the rows of a Parquet file, numbered from 1; a compressed one is decompressed to a temporary file first."""
     with tempfile.TemporaryDirectory() as folder:
         plain = path
-        if stream.packed:
-            plain = Path(folder) / "unpacked.parquet"
+        if stream.converted:
+            plain = Path(folder) / "decompressed.parquet"
             with plain.open("wb") as file:
                 for data in iter(lambda: stream.read(STEP), b""):
                     file.write(data)
