@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from flywheel_pipeline.steps.capture.byte_scan import bytes_of, count, may_escape
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
 
 TOO_DEEP = "nested too deeply"
@@ -16,7 +15,7 @@ _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _TWENTY, _NEGATIVE = b"0" * 20, b"-" + b"0" * 19
 _HUGE = re.compile(rb"[\s:,\[](?:-\d{19}|\d{20})")
 _SPACE = re.compile(r"[\s,]*")
-ESCAPED_QUOTE = b"\\u0022"
+_ESCAPED_QUOTE = b"\\u0022"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -31,28 +30,26 @@ def parse_json(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except ValueError:
         return _parse_slowly(raw)
-    if holds_huge_number(raw):
+    if _holds_huge_number(raw):
         return _parse_slowly(raw)  # the fast parser makes floats of whole numbers beyond 64 bits
-    if not is_all_there(value, raw):
+    if not _is_all_there(value, raw):
         _refuse_repeated_keys(raw)
     return value
 
 
-def holds_huge_number(raw: bytes) -> bool:
+def _holds_huge_number(raw: bytes) -> bool:
     """Return whether JSON may hold a whole number beyond 64 bits."""
     zeros = raw.translate(_DIGITS)
     return (_TWENTY in zeros or _NEGATIVE in zeros) and _HUGE.search(raw) is not None
 
 
-def is_all_there(value: Any, raw: bytes) -> bool:
+def _is_all_there(value: Any, raw: bytes) -> bool:
     """Return whether no key was repeated: it is lost when the value is written again, and its quotation marks too.
 
     Those of a text that were written as `\\u0022` come back as marks, and must not make up for lost ones.
     """
-    data = bytes_of(raw)
-    escaped = raw.count(ESCAPED_QUOTE) if may_escape(data) else 0
     try:
-        return count(bytes_of(orjson.dumps(value)), b'"') == count(data, b'"') + escaped
+        return orjson.dumps(value).count(b'"') == raw.count(b'"') + raw.count(_ESCAPED_QUOTE)
     except TypeError:  # nested deeper than this writer goes
         return False
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 from typing import Any
 
 from flywheel_pipeline.ports import Block, Match
 from flywheel_pipeline.records import CapturedTrace, Feedback, Reject
 from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
-from flywheel_pipeline.steps.capture.chat_columns import Columns, in_order, read_plain, with_traces
 from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
 from flywheel_pipeline.steps.capture.formats.common import clean
 from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
@@ -23,6 +23,7 @@ EXCERPT = 200
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
+_ORDER = attrgetter("started_at", "trace_id", "source_line")
 _Format = Any
 """A module of `formats`; see there for what it holds."""
 _Row = tuple[int, Any, Callable[[Any], Iterable[Any]]]
@@ -46,29 +47,23 @@ class Rules:
 class Captured:
     """What came of a block: `n_rows_in` rows are those of the traces, the feedback, the repeated and the rejects.
 
-    `table` holds the traces: the columns of `CapturedTrace`, in the order of time.
+    The traces are in the order of time.
     """
 
     n_rows_in: int = 0
     n_repeated: int = 0
     n_dropped: int = 0
-    table: Columns = field(default_factory=dict)
+    traces: list[CapturedTrace] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     redacted: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def traces(self) -> list[CapturedTrace]:
-        """The traces as records."""
-        return [CapturedTrace(*row) for row in zip(*self.table.values(), strict=True)]
-
 
 def read_block(file: str, block: Block, rules: Rules, match: Match) -> Captured:
     """Read one block of the landing file `file`. A row that can not be read is a reject; nothing is raised for one."""
     reader = _Reader(file, rules, match)
-    rows = reader.take_plain(block) if block.kind == "lines" and not block.problem else _rows(block)
-    for line, raw, parse in rows:
+    for line, raw, parse in _rows(block):
         reader.take(line, raw, parse)
     if block.kind == "document" and not reader.n_taken:
         reader.take(0, b"", lambda raw: _refuse("the file is empty: export it again"))
@@ -76,9 +71,11 @@ def read_block(file: str, block: Block, rules: Rules, match: Match) -> Captured:
 
 
 def _rows(block: Block) -> Iterable[_Row]:
-    """Yield every row of a block that is not of lines."""
+    """Yield every row of a block."""
     if block.problem:
         yield block.first_line, block.data, lambda raw: _refuse(block.problem)
+    elif block.kind == "lines":
+        yield from ((n, raw, _records) for n, raw in split_lines(block.first_line, block.data))
     elif block.kind == "rows":
         yield from ((line, row, lambda row: [row]) for line, row in block.rows)
     elif block.kind == "protobuf":
@@ -130,21 +127,7 @@ class _Reader:
         self.first, self.last = datetime.combine(rules.first_day, time.min), rules.now + MAX_SKEW
         self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
         self.spans: dict[str, list[tuple[Span, int, str]]] = {}
-        self.plain: Columns = {}
-        self.traces: list[CapturedTrace] = []
         self.n_taken = 0
-
-    def take_plain(self, block: Block) -> Iterator[_Row]:
-        """Take the plain lines of a block of lines, and yield the others."""
-        if self.rules.format in (None, "chat"):
-            place = (self.file, self.rules.app)
-            self.plain, lines = read_plain(block.data, block.first_line, place, (self.first, self.last))
-            n = len(self.plain["trace_id"])
-            self.captured.n_rows_in += n
-            self.captured.formats["chat"] += n
-        else:
-            lines = split_lines(block.first_line, block.data)
-        yield from ((n, raw, _records) for n, raw in lines)
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
         self.n_taken += 1
@@ -194,7 +177,7 @@ class _Reader:
             self._reject(line, problem, raw)
         else:
             self.captured.n_rows_in += 1
-            self.traces.append(item)
+            self.captured.traces.append(item)
 
     def _keep_span(self, span: Span, line: int, raw: Any, name: str) -> None:
         problem = self._out_of_bounds(span.started_at) if span.started_at else ""
@@ -209,20 +192,17 @@ class _Reader:
         """Make traces of the spans and redact; returns all that was read."""
         for held in self.spans.values():
             self._assemble(held)
-        table = in_order(with_traces(self.plain, self.traces))
+        self.captured.traces.sort(key=_ORDER)
         if self.redactor:
-            self._redact(self.redactor, table)
-        self.captured.table = table
+            self._redact(self.redactor)
         self.captured.formats += Counter()  # without zeros
         return self.captured
 
-    def _redact(self, redactor: Redactor, table: Columns) -> None:
-        found, feedback = self.captured.redacted, self.captured.feedback
-        for at in redactor.screen(table, self.match):
-            changed, told = redactor.changes({name: column[at] for name, column in table.items()})
+    def _redact(self, redactor: Redactor) -> None:
+        found, traces, feedback = self.captured.redacted, self.captured.traces, self.captured.feedback
+        for at in redactor.screen(traces, self.match):
+            traces[at], told = redactor.redact(traces[at])
             found.update(told)
-            for name, value in changed.items():
-                table[name][at] = value
         for at in self.match.find(redactor.screening, [f.comment or "" for f in feedback]):
             feedback[at], told = redactor.redact_feedback(feedback[at])
             found.update(told)
@@ -238,7 +218,7 @@ class _Reader:
                 self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), span.name)
             return
         self.captured.n_repeated += repeated
-        self.traces.append(trace)
+        self.captured.traces.append(trace)
 
     def _out_of_bounds(self, started: datetime) -> str:
         if started < self.first:
