@@ -55,10 +55,10 @@ def _is_all_there(value: Any, raw: bytes) -> bool:
 
 
 def _parse_slowly(raw: bytes) -> Any:
-    """Parse what the fast parser refuses: it may be allowed (lone surrogates), or the reason is to be told."""
+    """Parse what the fast parser refuses: it may be allowed (lone surrogates), or the reason is to be reported."""
     try:
         return json.loads(
-            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite, object_pairs_hook=_unique
+            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite, object_pairs_hook=unique_keys
         )
     except UnicodeDecodeError as error:
         raise UnreadableError(f"not valid UTF-8 at byte {error.start}: export the file as UTF-8") from None
@@ -70,14 +70,19 @@ def _parse_slowly(raw: bytes) -> Any:
 
 def _refuse_repeated_keys(raw: bytes) -> None:
     try:
-        json.loads(raw, object_pairs_hook=_unique)
+        json.loads(raw, object_pairs_hook=unique_keys)
     except RecursionError:
         raise UnreadableError(TOO_DEEP) from None
     except ValueError as error:
         raise UnreadableError(f"not valid JSON: {error}") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object that (key, value) `pairs` make.
+
+    Raises:
+        ValueError: a key appears twice.
+    """
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
@@ -105,7 +110,7 @@ def parse_documents(raw: bytes) -> list[Any]:
     except UnicodeDecodeError:
         raise problem from None
     at = _after_space(text, 0)
-    decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=finite, object_pairs_hook=_unique)
+    decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=finite, object_pairs_hook=unique_keys)
     try:
         while at < len(text):
             value, at = decoder.raw_decode(text, at)

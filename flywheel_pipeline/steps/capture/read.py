@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from operator import attrgetter
@@ -12,11 +12,13 @@ from typing import Any
 from flywheel_pipeline.ports import Block, Match
 from flywheel_pipeline.records import CapturedTrace, Feedback, Reject
 from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
-from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
+from flywheel_pipeline.steps.capture.flaws import Damaged, Flaw, without_flaws
+from flywheel_pipeline.steps.capture.formats import Source, UnreadableError, recognise, unknown
 from flywheel_pipeline.steps.capture.formats.common import clean
-from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
-from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_documents, parse_json, split_lines
+from flywheel_pipeline.steps.capture.pages import records_in_page
+from flywheel_pipeline.steps.capture.parse import TOO_DEEP
 from flywheel_pipeline.steps.capture.redact import Redactor
+from flywheel_pipeline.steps.capture.rows import refuse, rows_of
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
 EXCERPT = 200
@@ -24,10 +26,6 @@ MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
 _ORDER = attrgetter("started_at", "trace_id", "source_line")
-_Format = Any
-"""A module of `formats`; see there for what it holds."""
-_Row = tuple[int, Any, Callable[[Any], Iterable[Any]]]
-"""(line, what stands there, how to make records of it)."""
 
 
 @dataclass(frozen=True)
@@ -62,72 +60,23 @@ class Captured:
 
 def read_block(file: str, block: Block, rules: Rules, match: Match) -> Captured:
     """Read one block of the landing file `file`. A row that can not be read is a reject; nothing is raised for one."""
-    reader = _Reader(file, rules, match)
-    for line, raw, parse in _rows(block):
+    reader = _Reader(file, rules, match, block.kind == "document")
+    for line, raw, parse in rows_of(block):
         reader.take(line, raw, parse)
     if block.kind == "document" and not reader.n_taken:
-        reader.take(0, b"", lambda raw: _refuse("the file is empty: export it again"))
+        reader.take(0, b"", lambda raw: refuse("the file is empty: export it again"))
     return reader.finish()
-
-
-def _rows(block: Block) -> Iterable[_Row]:
-    """Yield every row of a block."""
-    if block.problem:
-        yield block.first_line, block.data, lambda raw: _refuse(block.problem)
-    elif block.kind == "lines":
-        yield from ((n, raw, _records) for n, raw in split_lines(block.first_line, block.data))
-    elif block.kind == "rows":
-        yield from ((line, row, lambda row: [row]) for line, row in block.rows)
-    elif block.kind == "protobuf":
-        yield block.first_line, block.data, records_of_protobuf
-    else:
-        yield from _document_rows(block)
-
-
-def _document_rows(block: Block) -> Iterator[_Row]:
-    """Yield the items of a JSON array, or the one document; what is neither is read line by line after all."""
-    try:
-        found = parse_documents(block.data.removeprefix(BOM))
-    except UnreadableError as error:
-        reason = str(error)
-        lines = split_lines(1, block.data)
-        if _any_object(lines):
-            yield from ((n, raw, _records) for n, raw in lines)
-        else:
-            yield 1, block.data, lambda raw: _refuse(reason)
-        return
-    items = found[0] if len(found) == 1 and isinstance(found[0], list) else found
-    yield from ((n, item, lambda item: [item]) for n, item in enumerate(items, 1))
-
-
-def _any_object(lines: list[tuple[int, bytes]]) -> bool:
-    for _, raw in lines[:20] if len(lines) > 1 else ():
-        try:
-            if isinstance(parse_json(raw), dict):
-                return True
-        except UnreadableError:
-            continue
-    return False
-
-
-def _records(raw: bytes) -> list[Any]:
-    value = parse_json(raw)
-    return value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
-
-
-def _refuse(problem: str) -> list[Any]:
-    raise UnreadableError(problem)
 
 
 class _Reader:
     """Takes rows one by one; spans wait until all of the block are there, then become traces."""
 
-    def __init__(self, file: str, rules: Rules, match: Match) -> None:
+    def __init__(self, file: str, rules: Rules, match: Match, is_document: bool) -> None:
         self.file, self.rules, self.match, self.captured = file, rules, match, Captured()
         self.first, self.last = datetime.combine(rules.first_day, time.min), rules.now + MAX_SKEW
         self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
         self.spans: dict[str, list[tuple[Span, int, str]]] = {}
-        self.n_taken = 0
+        self.is_document, self.n_taken = is_document, 0
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
         self.n_taken += 1
@@ -143,27 +92,35 @@ class _Reader:
 
     def _read(self, record: Any, line: int, raw: Any) -> None:
         """Sort the items of one record."""
-        format_ = self._recognise(record)
+        if isinstance(record, Flaw):
+            raise UnreadableError(record.reason)
+        value, lost = without_flaws(record.value) if isinstance(record, Damaged) else (record, [])
+        format_ = recognise(value, self.rules.format)
+        if format_ is None:
+            self._read_page(record, line)
+            return
+        for flaw in lost:
+            self._reject(line, flaw.reason, flaw.excerpt)
         n = 0
-        for item in format_.read(record, Source(self.file, line, self.rules.app, self.rules.fields)):
+        for item in format_.read(value, Source(self.file, line, self.rules.app, self.rules.fields)):
             n += 1
             self._sort(item, line, raw, format_.NAME)
         if not n:
             raise UnreadableError(f"the {format_.NAME} record holds no trace")
         self.captured.formats[format_.NAME] += n
 
-    def _recognise(self, record: Any) -> _Format:
-        if not isinstance(record, Mapping):
-            raise UnreadableError(f"unknown format (a {type(record).__name__}); known: {known_formats()}")
-        if self.rules.format:
-            return next(f for f in FORMATS if self.rules.format == f.NAME)
-        for format_ in FORMATS:
-            if format_.recognises(record):
-                return format_
-        keys = ", ".join(sorted(map(str, record))[:8])
-        raise UnreadableError(
-            f"unknown format (keys {keys}); known: {known_formats()}. Your own: capture.sources in flywheel.yaml"
-        )
+    def _read_page(self, record: Any, line: int) -> None:
+        """Read the records in an answer of an API, each for itself; in a document the line is their number."""
+        value = record.value if isinstance(record, Damaged) else record
+        records = records_in_page(value) if isinstance(value, Mapping) else None
+        if records is None:
+            raise UnreadableError(unknown(value))
+        if not records:
+            raise UnreadableError("the answer of an API holds no records: export the page that has them")
+        for number, item in enumerate(records, 1):
+            one = Damaged(item) if isinstance(record, Damaged) and not isinstance(item, Flaw) else item
+            excerpt = item.excerpt if isinstance(item, Flaw) else item
+            self.take(number if self.is_document else line, excerpt, lambda _, one=one: [one])  # type: ignore[misc]
 
     def _sort(self, item: Any, line: int, raw: Any, name: str) -> None:
         if isinstance(item, Unreadable):
@@ -233,11 +190,6 @@ class _Reader:
         if self.redactor:
             reason, excerpt = self.redactor.redact_text(reason), self.redactor.redact_text(excerpt)[:EXCERPT]
         self.captured.rejects.append(Reject("traces", self.file, line, clean(reason), excerpt))
-
-
-def known_formats() -> str:
-    """Return the names of all formats, for people."""
-    return ", ".join(f.NAME for f in FORMATS)
 
 
 def excerpt_of(raw: Any) -> str:

@@ -1,4 +1,4 @@
-"""A file of a kind that is not read is refused with the name of that kind and with what to do; text in UTF-16 is read."""
+"""A file of a kind that is not read is refused with its name and with what to do; text in UTF-16 is read."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ UNREAD = {
     "empty ZIP": (zipped(), "a ZIP archive", "unpack it"),
     "workbook": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook (.xlsx)", "CSV"),
     "document": (zipped("[Content_Types].xml", "word/document.xml"), "a Word document", "JSONL"),
-    "Inspect": (zipped("_journal/start.json", "samples/1_epoch_1.json", "header.json"), "an Inspect .eval log", "messages"),
+    "Inspect": (zipped("_journal/start.json", "header.json"), "an Inspect .eval log", "messages"),
     "tar": (tarred(), "a tar archive", "unpack it"),
     "compressed tar": (gzip.compress(tarred()), "a tar archive", "unpack it"),
     "7z": (b"7z\xbc\xaf\x27\x1c\x00\x04" + b"\x00" * 50, "a 7z archive", "unpack it"),

@@ -6,6 +6,11 @@ one JSON object of a file: a line of JSONL, an item of an array, a whole documen
 `Unreadable` for an item of it that can not.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from flywheel_pipeline.steps.capture.formats import (
     agenta,
     braintrust,
@@ -21,7 +26,44 @@ from flywheel_pipeline.steps.capture.formats import (
     table,
 )
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
+from flywheel_pipeline.steps.capture.pages import records_in_page
 
-FORMATS = (chat, agenta, otlp, otel_sdk, langfuse, langsmith, mlflow, litellm, braintrust, openai, feedback, table)
+FORMATS: tuple[Any, ...] = (
+    chat,
+    agenta,
+    otlp,
+    otel_sdk,
+    langfuse,
+    langsmith,
+    mlflow,
+    litellm,
+    braintrust,
+    openai,
+    feedback,
+    table,
+)
 
-__all__ = ["FORMATS", "Item", "Source", "UnreadableError"]
+__all__ = ["FORMATS", "Item", "Source", "UnreadableError", "recognise", "unknown"]
+
+
+def recognise(record: Any, name: str | None = None) -> Any:
+    """Return the format module that reads `record`: the one called `name`, else the first that recognises it.
+
+    None if there is none. A named format does not read an answer of an API that holds its records.
+    """
+    if not isinstance(record, Mapping):
+        return None
+    if name is not None:
+        named = next(f for f in FORMATS if name == f.NAME)
+        return named if records_in_page(record) is None or named.recognises(record) else None
+    return next((f for f in FORMATS if f.recognises(record)), None)
+
+
+def unknown(value: Any) -> str:
+    """Return the reason for refusing what no format recognises."""
+    shown = (
+        f"keys {', '.join(sorted(map(str, value))[:8])}" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+    )
+    known = ", ".join(f.NAME for f in FORMATS)
+    hint = ". Your own: capture.sources in flywheel.yaml" if isinstance(value, Mapping) else ""
+    return f"unknown format ({shown}); known: {known}{hint}"
