@@ -113,6 +113,10 @@ def _add_calls(message: dict[str, Any], deltas: list[dict[str, Any]]) -> None:
         calls[at]["function"]["arguments"] += _text(function.get("arguments"))
 
 
+def _has_output(response: Mapping[str, Any]) -> bool:
+    return bool(response.get("output"))
+
+
 def _openai_responses(chunks: Chunks) -> dict[str, Any]:
     whole: list[dict[str, Any]] = [
         _object(c.get("response")) for c in chunks if _text(c.get("type")).startswith("response.")

@@ -20,28 +20,18 @@ from flywheel_pipeline.steps.capture.formats import (
     langsmith,
     litellm,
     mlflow,
-    openai,
     otel_sdk,
     otlp,
     table,
 )
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
+from flywheel_pipeline.steps.capture.formats.pairs import anthropic, bedrock, cohere, gemini, ollama, openai
 from flywheel_pipeline.steps.capture.pages import records_in_page
 
 FORMATS: tuple[Any, ...] = (
-    chat,
-    agenta,
-    otlp,
-    otel_sdk,
-    langfuse,
-    langsmith,
-    mlflow,
-    litellm,
-    braintrust,
-    openai,
-    feedback,
-    table,
-)
+    chat, agenta, otlp, otel_sdk, langfuse, langsmith, mlflow, litellm, braintrust,
+    bedrock, gemini, anthropic, ollama, cohere, openai, feedback, table,
+)  # fmt: skip
 
 __all__ = ["FORMATS", "Item", "Source", "UnreadableError", "recognise", "unknown"]
 
