@@ -58,9 +58,7 @@ def said_in(call: Call) -> Said:
     return Said(
         with_system(to_messages(request.get("contents")), system),
         to_messages(candidates[0].get("content"), "assistant") if candidates else [],
-        get_text(response, "modelVersion", "model_version")
-        or get_text(request, "model")
-        or get_text(call.record, "model"),
+        get_text(response, "modelVersion", "model_version") or get_text(request, "model") or get_text(record, "model"),
         added(usage, *(k for names in _INPUT for k in names)),
         added(usage, *(k for names in _OUTPUT for k in names)),
         {"error": f"blocked: {blocked}"} if blocked else {},
