@@ -32,7 +32,7 @@ _Row = tuple[int, Any, Callable[[Any], Iterable[Any]]]
 
 @dataclass(frozen=True)
 class Rules:
-    """How a file is read: what may count as a trace, the format if it is forced, and what is redacted."""
+    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores."""
 
     app: str
     first_day: date
@@ -40,6 +40,7 @@ class Rules:
     format: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     redact: tuple[str, ...] = ()
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     salt: str = ""
 
 
@@ -145,7 +146,7 @@ class _Reader:
         """Sort the items of one record."""
         format_ = self._recognise(record)
         n = 0
-        for item in format_.read(record, Source(self.file, line, self.rules.app, self.rules.fields)):
+        for item in format_.read(record, Source(self.file, line, self.rules.app, self.rules.fields, self.rules.scales)):
             n += 1
             self._sort(item, line, raw, format_.NAME)
         if not n:
@@ -169,7 +170,7 @@ class _Reader:
         if isinstance(item, Unreadable):
             self._reject(line, item.reason, item.excerpt or raw)
         elif isinstance(item, Feedback):
-            self.captured.n_rows_in += 1
+            self.captured.n_rows_in += item.n_rows
             self.captured.feedback.append(item)
         elif isinstance(item, Span):
             self._keep_span(item, line, raw, name)
@@ -203,7 +204,9 @@ class _Reader:
         for at in redactor.screen(traces, self.match):
             traces[at], told = redactor.redact(traces[at])
             found.update(told)
-        for at in self.match.find(redactor.screening, [f.comment or "" for f in feedback]):
+        for at in self.match.find(
+            redactor.screening, ["\n".join((f.name, f.comment or "", f.label or "")) for f in feedback]
+        ):
             feedback[at], told = redactor.redact_feedback(feedback[at])
             found.update(told)
 
