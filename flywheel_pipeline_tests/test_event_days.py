@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.adapters.lake import Lake, to_frame
-from flywheel_pipeline.event_days import SQL, write_days
-from flywheel_pipeline.records import CapturedTrace, CaptureLog, Feedback, Json
+from flywheel_pipeline.event_days import SQL, judge_feedback, write_days
+from flywheel_pipeline.records import CapturedFile, CapturedTrace, CaptureLog, Feedback, Json
 from flywheel_pipeline_tests.builders import a_captured_trace
 
 FIRST = datetime(2025, 6, 1)
@@ -36,7 +37,7 @@ def put(lake: Lake, part: str, rows: list[CapturedTrace], cuts: Sequence[int] = 
 
 def log(lake: Lake) -> None:
     touched = Json(json.dumps(dict.fromkeys(DAYS, 1)))
-    lake.write("capture_log", [CaptureLog("a.jsonl", "f", "chat", 1, 1, 1, 1, 0, 0, 0, 0, Json("{}"), touched)])
+    lake.write("capture_log", [CaptureLog("a.jsonl", "f", "chat", 1, 1, 1, 1, 0, 0, 0, 0, 0, Json("{}"), touched)])
 
 
 def held(lake: Lake) -> list[tuple[Any, ...]]:
@@ -48,6 +49,7 @@ def expected(lake: Lake) -> list[tuple[Any, ...]]:
     """What the days hold where every row is resolved."""
     with lake.connect() as con:
         con.execute(SQL["superseded"])
+        judge_feedback(con)
         con.register("none", to_frame("captured_traces", []))
         con.execute("create view rest as select * from captured_traces; create table joined as select * from none")
         return [(day, *row) for day in DAYS for row in con.execute(SQL["day"], {"day": day}).fetchall()]
@@ -145,3 +147,51 @@ def test_nothing_is_left_behind(lake: Lake) -> None:
     write_days(lake, DAYS)
     assert sorted(p.name for p in lake.root.iterdir()) == ["capture_log", "captured_traces", "raw_traces"]
     assert all(p.suffix == ".parquet" and p.name[0] != "." for p in (lake.root / "raw_traces").iterdir())
+
+
+def said_of(lake: Lake, rows: list[Feedback]) -> dict[str, tuple[Any, ...]]:
+    lake.write("feedback", rows)
+    log(lake)
+    write_days(lake, DAYS)
+    found = lake.frame("select trace_id, feedback_score, feedback_comment, tags from raw_traces").values.tolist()
+    return {i: (None if score != score else score, comment, json.loads(tags)) for i, score, comment, tags in found}
+
+
+def a_score(n: int, value: float | None, name: str = "rating", file: str = "f.jsonl", **more: Any) -> Feedback:
+    return Feedback(f"t{n}", None, None, FIRST, file, n + 1, name=name, value=value, **more)
+
+
+def test_the_scale_of_a_score_is_that_of_all_its_values_in_the_file(lake: Lake) -> None:
+    stars = [a_score(n, n + 1) for n in range(5)]
+    other = [a_score(5, 1, file="other.jsonl"), a_score(6, 4, file="other.jsonl")]
+    blame = [a_score(7, 5, "complaint_level", is_adverse=True), a_score(8, 1, "complaint_level", is_adverse=True)]
+    found = said_of(lake, [*stars, *other, *blame])
+    assert [found[f"t{n}"][0] for n in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert [found[f"t{n}"][0] for n in (5, 6)] == [None, None]
+    assert found["t5"][2] == {"score.rating": 1, "score.rating.by": "user"}
+    assert [found[f"t{n}"][0] for n in (7, 8)] == [0, 1]
+    assert found["t9"] == (None, None, {})
+
+
+def test_only_users_have_opinions_and_all_other_scores_are_tags(lake: Lake) -> None:
+    lake.write("captured_traces", [a_captured_trace(trace_id="t0", started_at=FIRST, tags=Json('{"env":"prod"}'))], "x")
+    rows = [
+        replace(a_score(0, 1, "hallucination", given_by="model", is_adverse=True), comment="made up"),
+        a_score(0, None, "tone", given_by="annotator", label="rude"),
+        replace(a_score(0, 0, "thumbs"), comment="no"),
+    ]
+    assert said_of(lake, rows)["t0"] == (0, "no", {
+        "env": "prod", "score.hallucination": 1, "score.hallucination.by": "model",
+        "score.hallucination.comment": "made up", "score.tone": "rude", "score.tone.by": "annotator",
+    })  # fmt: skip
+
+
+def test_a_score_without_a_scale_is_counted(lake: Lake) -> None:
+    lake.write("captured_files", [CapturedFile("f.jsonl", "f", "feedback", 1, 3, 0, 0, Json("{}"))], "f.jsonl")
+    rows = [a_score(1, 4), a_score(2, None, label="meh"), a_score(3, 1, "thumbs"), a_score(4, 3, given_by="script")]
+    lake.write("feedback", rows)
+    with lake.connect() as con:
+        con.execute(SQL["superseded"])
+        judge_feedback(con)
+        found = con.execute(f"select n_feedback, n_unscaled, n_rows_out from ({SQL['log']})").fetchall()
+    assert found == [(4, 2, 4)]

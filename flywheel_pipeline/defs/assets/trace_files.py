@@ -12,7 +12,7 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.capturing import expire_originals, read_new_files
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
-from flywheel_pipeline.event_days import SQL
+from flywheel_pipeline.event_days import SQL, judge_feedback
 from flywheel_pipeline.records import CaptureLog, Reject
 from flywheel_pipeline.steps.capture import Rules
 
@@ -67,7 +67,8 @@ def rules_of(bench: Workbench) -> Rules:
     """Return how the settings want traces to be read."""
     capture = bench.settings.capture
     salt = capture.redact_salt.get_secret_value()
-    return Rules(bench.settings.app.name, capture.start_date, utc_now(), redact=capture.redact, salt=salt)
+    app, first_day = bench.settings.app.name, capture.start_date
+    return Rules(app, first_day, utc_now(), redact=capture.redact, scales=capture.scales, salt=salt)
 
 
 def write_log(lake: Lake) -> None:
@@ -77,6 +78,7 @@ def write_log(lake: Lake) -> None:
     if marks and lake.inputs("capture_log").get("all") != inputs:
         with lake.connect() as con:
             con.execute(SQL["superseded"])
+            judge_feedback(con)
             lake.write_from(con, (SQL["log"], []), "capture_log", "all", inputs)
 
 
@@ -96,6 +98,7 @@ def _shown(lake: Lake) -> dict[str, Any]:
         "n_traces": sum(x.n_traces for x in log),
         **{n: sum(getattr(x, n) for x in log) for n in names},
         "n_feedback": sum(x.n_feedback for x in log),
+        "n_unscaled": sum(x.n_unscaled for x in log),
         "redacted": bars([(f"{kind} {n}", n) for kind, n in sorted(_redacted(log).items())])
         if _redacted(log)
         else "nothing",

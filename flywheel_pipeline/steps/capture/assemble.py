@@ -44,7 +44,6 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
     ranked = [root, *(s for s in spans if s is not root)]
     messages = conversation(root, spans)
     asked, answered = last_exchange(messages)
-    score, comment = _feedback(spans)
     return CapturedTrace(
         trace_id=clean(root.trace_id),
         session_id=_first(ranked, "session_id"),
@@ -60,8 +59,8 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
         retrieved=Json(as_json(_documents(spans))),
         n_turns=sum(m["role"] == "user" for m in messages),
         n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),
-        feedback_score=score,
-        feedback_comment=comment,
+        feedback_score=None,
+        feedback_comment=None,
         error=root.error or (None if answered else _first(ranked, "error")),
         input_tokens=_sum(spans, "input_tokens"),
         output_tokens=_sum(spans, "output_tokens"),
@@ -154,12 +153,6 @@ def _told(name: str, told: set[str]) -> bool:
 def _documents(spans: Sequence[Span]) -> list[dict[str, Any]]:
     found = {as_json(d): d for s in spans for d in s.documents}
     return list(found.values())
-
-
-def _feedback(spans: Sequence[Span]) -> tuple[float | None, str | None]:
-    scores = [s.feedback_score for s in spans if s.feedback_score is not None]
-    comments = [s.feedback_comment for s in spans if s.feedback_comment]
-    return (min(1.0, max(0.0, scores[-1])) if scores else None), (comments[-1] if comments else None)
 
 
 def _tags(ranked: Sequence[Span]) -> dict[str, Any]:

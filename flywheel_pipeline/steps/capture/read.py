@@ -30,7 +30,7 @@ _ORDER = attrgetter("started_at", "trace_id", "source_line")
 
 @dataclass(frozen=True)
 class Rules:
-    """How a file is read: what may count as a trace, the format if it is forced, and what is redacted."""
+    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores."""
 
     app: str
     first_day: date
@@ -38,6 +38,7 @@ class Rules:
     format: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     redact: tuple[str, ...] = ()
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     salt: str = ""
 
 
@@ -102,7 +103,8 @@ class _Reader:
         for flaw in lost:
             self._reject(line, flaw.reason, flaw.excerpt)
         n = 0
-        for item in format_.read(value, Source(self.file, line, self.rules.app, self.rules.fields)):
+        source = Source(self.file, line, self.rules.app, self.rules.fields, self.rules.scales)
+        for item in format_.read(value, source):
             n += 1
             self._sort(item, line, raw, format_.NAME)
         if not n:
@@ -126,7 +128,7 @@ class _Reader:
         if isinstance(item, Unreadable):
             self._reject(line, item.reason, item.excerpt or raw)
         elif isinstance(item, Feedback):
-            self.captured.n_rows_in += 1
+            self.captured.n_rows_in += item.n_rows
             self.captured.feedback.append(item)
         elif isinstance(item, Span):
             self._keep_span(item, line, raw, name)
@@ -160,7 +162,9 @@ class _Reader:
         for at in redactor.screen(traces, self.match):
             traces[at], told = redactor.redact(traces[at])
             found.update(told)
-        for at in self.match.find(redactor.screening, [f.comment or "" for f in feedback]):
+        for at in self.match.find(
+            redactor.screening, ["\n".join((f.name, f.comment or "", f.label or "")) for f in feedback]
+        ):
             feedback[at], told = redactor.redact_feedback(feedback[at])
             found.update(told)
 

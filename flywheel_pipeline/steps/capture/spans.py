@@ -42,8 +42,6 @@ class Span:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
-    feedback_score: float | None = None
-    feedback_comment: str | None = None
     tags: dict[str, Any] = field(default_factory=dict)
     n_dropped: int = 0
 

@@ -113,17 +113,12 @@ def _add_calls(message: dict[str, Any], deltas: list[dict[str, Any]]) -> None:
         calls[at]["function"]["arguments"] += _text(function.get("arguments"))
 
 
-def _has_output(response: Mapping[str, Any]) -> bool:
-    return bool(response.get("output"))
-
-
 def _openai_responses(chunks: Chunks) -> dict[str, Any]:
-    whole: list[dict[str, Any]] = [
-        _object(c.get("response")) for c in chunks if _text(c.get("type")).startswith("response.")
-    ]
-    final = next((r for r in reversed(whole) if r.get("output")), next((r for r in reversed(whole) if r), {}))
-    if final.get("output"):
+    whole: list[dict[str, Any]] = [_object(c.get("response")) for c in chunks if _is_event_of_responses(c)]
+    final: dict[str, Any] = next((r for r in reversed(whole) if r.get("output")), {})
+    if final:
         return final
+    final = next((r for r in reversed(whole) if r), {})
     items = [c["item"] for c in chunks if c.get("type") == "response.output_item.done" and _object(c.get("item"))]
     text = "".join(_text(c.get("delta")) for c in chunks if c.get("type") == "response.output_text.delta")
     output = items or [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}]

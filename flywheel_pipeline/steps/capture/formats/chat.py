@@ -7,7 +7,7 @@
 | `trace_id` or `id` | the id; a hash of the content where absent |
 | `session_id`, `app`, `prompt_name`, `prompt_version`, `model`, `error` | texts |
 | `latency_ms`, `input_tokens`, `output_tokens`, `cost_usd` | numbers |
-| `feedback` | `{score: 0 to 1, comment}` |
+| `feedback` | `{score, comment}`; a score from 0 to 1, or on the scale that all of the file's show |
 | `retrieved` | documents `{id, title, content, score}` |
 
 Whatever else a line holds is kept in `tags`.
@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import CapturedTrace, Json
+from flywheel_pipeline.records import CapturedTrace, Feedback, Json
 from flywheel_pipeline.steps.capture.formats.common import (
+    Item,
     Source,
     UnreadableError,
     as_json,
@@ -31,6 +32,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     utc,
     whole,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 
 NAME = "chat"
 
@@ -47,6 +49,12 @@ KNOWN = frozenset({
     "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
 })  # fmt: skip
 """Keys with a meaning of their own; all else is a tag."""
+_RATINGS = {
+    "rating", "stars", "star_rating", "thumbs", "thumb", "thumbs_up", "thumbs_down", "user_rating", "user_feedback",
+    "like", "liked", "dislike", "disliked", "csat", "nps",
+}  # fmt: skip
+"""Keys, of a line or of its `feedback`, under which users' scores are found beside `feedback.score`."""
+_SAID = {"feedback", *_RATINGS}
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
     "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id",
@@ -58,13 +66,13 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return isinstance(record.get("messages"), list) and _OTHERS.isdisjoint(record)
 
 
-def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
+def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the trace; see the module for the keys."""
     messages, n_turns, n_tool_calls = conversation(record.get("messages"))
     asked, answered = last_exchange(messages)
-    score, comment = opinion(record.get("feedback"))
+    trace_id = text(record, "trace_id") or text(record, "id") or content_id(record)
     yield CapturedTrace(
-        trace_id=text(record, "trace_id") or text(record, "id") or content_id(record),
+        trace_id=trace_id,
         session_id=text(record, "session_id"),
         started_at=utc(time_of(record)),
         latency_ms=number(record, "latency_ms"),
@@ -78,8 +86,8 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         retrieved=Json(as_json(documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
         n_turns=n_turns,
         n_tool_calls=n_tool_calls,
-        feedback_score=score,
-        feedback_comment=comment,
+        feedback_score=None,
+        feedback_comment=None,
         error=text(record, "error"),
         input_tokens=whole(record, "input_tokens"),
         output_tokens=whole(record, "output_tokens"),
@@ -91,6 +99,8 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         n_rows=1,
         spans=None,
     )
+    if not _SAID.isdisjoint(record):
+        yield from _opinions(record, trace_id, source)
 
 
 def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
@@ -130,16 +140,23 @@ def time_of(record: Mapping[str, Any]) -> Any:
     raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
 
 
-def opinion(value: Any) -> tuple[float | None, str | None]:
-    """Return (score, comment) of `feedback`."""
-    if value is None:
-        return None, None
-    if not isinstance(value, Mapping):
-        raise UnreadableError("feedback must be an object with `score` and `comment`")
-    score = number({"feedback.score": value.get("score")}, "feedback.score")
-    if score is not None and score > 1:
-        raise UnreadableError(f"feedback.score must be between 0 and 1, not {score:g}")
-    return score, text(value, "comment")
+def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
+    """Yield what the user said: `feedback`, and the columns whose names leave no doubt."""
+    told = record.get("feedback")
+    if isinstance(told, list):
+        raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
+    given = dict(told) if isinstance(told, dict) else {"score": told}
+    comment = text(given, "comment")
+    scores = {("feedback" if k == "score" else k): given[k] for k in given if k in ("score", *_RATINGS)}
+    scores |= {k: record[k] for k in _RATINGS & record.keys()}
+    n = 0
+    for name, value in scores.items():
+        opinion = Opinion(trace_id, name, value, "user", None if n else comment, alone=False)
+        for row in feedback_of(opinion, source):
+            n += 1
+            yield row
+    if not n and comment:
+        yield from feedback_of(Opinion(trace_id, "feedback", None, "user", comment, alone=False), source)
 
 
 def documents(value: Any) -> list[dict[str, Any]]:

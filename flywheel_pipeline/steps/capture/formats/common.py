@@ -23,12 +23,17 @@ Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
 
 @dataclass(frozen=True)
 class Source:
-    """Where a record came from; `fields` is the user's field map for files of no known format."""
+    """Where a record came from.
+
+    `fields` is the user's field map for files of no known format, `scales` the worst and the best value of scores by
+    name, where the settings state them.
+    """
 
     file: str
     line: int
     app: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")

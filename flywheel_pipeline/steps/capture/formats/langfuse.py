@@ -3,7 +3,7 @@
 A document is `{trace, observations, scores?}`, a trace with `observations` and `scores` within it, or one row of any
 of the three; keys in camelCase or, as in blob storage exports, snake_case. `input`, `output` and `metadata` are values
 or JSON text, encoded once or twice; at the trace they are often null, and are then taken from the generations.
-Scores of people (source API or ANNOTATION) with the name of a verdict are feedback; all others are tags.
+Scores are read by their source (API, ANNOTATION, EVAL), their name and their data type; see `opinions`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
@@ -24,10 +23,10 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
     tags_of,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -39,7 +38,6 @@ KINDS: Mapping[str, str] = {
 }  # fmt: skip
 """Observation types; the others (SPAN, EVENT) say nothing of what was done."""
 
-_USER = re.compile(r"(?i)feedback|thumb|rating|satisf|csat|helpful|user|like|quality|correct|verdict|vote")
 _KNOWN = {
     "id", "traceid", "projectid", "type", "name", "starttime", "endtime", "completionstarttime", "timestamp", "input",
     "output", "metadata", "model", "providedmodelname", "modelparameters", "usage", "usagedetails", "costdetails",
@@ -187,22 +185,28 @@ def _fill_generation(span: Span, value: Mapping[str, Any]) -> None:
 
 
 def _score(score: Mapping[str, Any], trace_id: str | None, source: Source) -> Iterator[Item]:
+    """Yield a score; a category's number is its index, so that its word counts."""
     of = get_text(score, "traceId") or trace_id
-    name = get_text(score, "name") or "score"
     if not of:
         yield Unreadable("the score has no traceId: scores of sessions and datasets are not read")
         return
-    value = first(score, "value", "stringValue")
-    value = score.get("value") if value is None else value
-    verdict = opinion(first(score, "stringValue")) if score.get("stringValue") else None
-    verdict = opinion(value) if verdict is None else verdict
-    by_person = str(score.get("source") or "").upper() in ("API", "ANNOTATION", "") and bool(_USER.search(name))
-    if by_person and (verdict is not None or score.get("comment")):
-        at = get_time(score, "timestamp", "createdAt")
-        yield Feedback(clean(of), verdict, get_text(score, "comment"), at, source.file, source.line)
-    else:
-        tags = {f"score.{name}": value, **tags_of(score, {"comment": f"score.{name}.comment"})}
-        yield Span(clean(of), clean(get_text(score, "id") or f"score.{name}"), clean(of), name, "evaluator", tags=tags)
+    type_, value = str(score.get("dataType") or "").upper(), score.get("value")
+    label = score.get("stringValue")
+    if type_ == "BOOLEAN" and value in (0, 1, "0", "1"):
+        value = bool(int(value))
+    elif type_ in ("CATEGORICAL", "TEXT"):
+        value, label = None, first(score, "stringValue", "value")
+    opinion = Opinion(
+        of, get_text(score, "name") or "score", value, str(score.get("source") or ""), get_text(score, "comment"),
+        get_time(score, "timestamp", "createdAt"), label, _scale(get_object(score, "config")),
+    )  # fmt: skip
+    yield from feedback_of(opinion, source)
+
+
+def _scale(config: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return (worst, best) as the score's configuration states them."""
+    worst, best = config.get("minValue"), config.get("maxValue")
+    return (float(worst), float(best)) if isinstance(worst, int | float) and isinstance(best, int | float) else None
 
 
 def _tags(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
@@ -26,9 +25,9 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -55,7 +54,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
-    """Yield the trace as a span, its spans and the assessments of people."""
+    """Yield the trace as a span, its spans and its assessments."""
     info = get_object(record, "info") or dict(record)
     data = get_object(record, "data")
     trace_id = get_text(info, "trace_id", "request_id")
@@ -186,12 +185,13 @@ def _error(span: Mapping[str, Any]) -> str | None:
 
 
 def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Item]:
-    name = get_text(value, "assessment_name", "name") or "assessment"
-    given = get_object(value, "feedback").get("value", value.get("value"))
-    by = str(get_object(value, "source").get("source_type") or "").upper()
-    verdict, comment = opinion(given), get_text(value, "rationale")
-    if by == "HUMAN" and "expectation" not in value and (verdict is not None or comment):
-        at = get_time(value, "create_time", "create_time_ms", "last_update_time")
-        yield Feedback(trace_id, verdict, comment, at, source.file, source.line)
-    elif given is not None:
-        yield Span(trace_id, f"assessment.{name}", trace_id, name, "evaluator", tags=scalars({f"score.{name}": given}))
+    """Yield what was said of the trace; an expectation is an expert's, whatever it is called."""
+    expected = get_object(value, "expectation")
+    by = "annotator" if expected else get_text(get_object(value, "source"), "source_type") or ""
+    given = expected.get("value") if expected else get_object(value, "feedback").get("value", value.get("value"))
+    opinion = Opinion(
+        trace_id, get_text(value, "assessment_name", "name") or "assessment", given, by, get_text(value, "rationale"),
+        get_time(value, "create_time", "create_time_ms", "last_update_time"),
+    )  # fmt: skip
+    if value.get("valid") is not False:
+        yield from feedback_of(opinion, source)

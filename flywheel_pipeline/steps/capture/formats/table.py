@@ -18,9 +18,9 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_count,
     get_number,
     get_text,
-    opinion,
     scalars,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of, is_verdict
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import to_messages
 
@@ -39,7 +39,26 @@ OBVIOUS: Mapping[str, tuple[str, ...]] = {
     "input": ("input", "question", "query", "prompt", "user_input", "user_query", "user_message", "request"),
     "output": ("output", "answer", "response", "completion", "reply", "assistant_message", "bot_response"),
     "retrieved": ("retrieved", "documents", "docs", "contexts", "context", "retrieved_contexts", "sources"),
-    "feedback_score": ("feedback_score", "feedback", "thumbs", "thumb", "rating", "score"),
+    "feedback_score": (
+        "feedback_score",
+        "user_feedback",
+        "feedback",
+        "thumbs",
+        "thumb",
+        "thumbs_up",
+        "thumbs_down",
+        "rating",
+        "user_rating",
+        "star_rating",
+        "stars",
+        "csat",
+        "nps",
+        "like",
+        "liked",
+        "dislike",
+        "disliked",
+        "score",
+    ),
     "feedback_comment": ("feedback_comment", "comment", "user_comment"),
     "error": ("error", "error_message"),
     "input_tokens": ("input_tokens", "prompt_tokens", "tokens_in"),
@@ -76,7 +95,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         _require(values, fields, "input")
     mapped = {theirs.split(".")[0] for theirs in fields.values()}
     rest = scalars({str(k): v for k, v in record.items() if k and k not in mapped}, limit=50)
-    yield make_trace(
+    trace = make_trace(
         NAME,
         source,
         _conversation(values),
@@ -88,8 +107,6 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
             "started_at": utc(values["started_at"]),
             "latency_ms": get_number(values, "latency_ms"),
             "retrieved": documents_in(values.get("retrieved")),
-            "feedback_score": opinion(values.get("feedback_score")),
-            "feedback_comment": get_text(values, "feedback_comment"),
             "error": get_text(values, "error"),
             "input_tokens": get_count(values, "input_tokens"),
             "output_tokens": get_count(values, "output_tokens"),
@@ -97,6 +114,12 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
             "tags": rest,
         },
     )
+    yield trace
+    score, comment = values.get("feedback_score"), get_text(values, "feedback_comment")
+    if isinstance(score, str) and score.strip() and not comment and not is_verdict(score):
+        score, comment = None, score  # what users write, in a column called feedback
+    name = fields.get("feedback_score", "feedback").rpartition(".")[2]
+    yield from feedback_of(Opinion(trace.trace_id, name, score, "user", comment, alone=False), source)
 
 
 def _require(values: Mapping[str, Any], fields: Mapping[str, str], name: str) -> None:

@@ -29,7 +29,7 @@ __all__ = ["KINDS", "Redactor"]
 KINDS = ("secret", "email", "iban", "card", "ip", "phone")
 """What is looked for, in this order: where two overlap, the first counts."""
 
-_TEXTS = ("input", "output", "messages", "retrieved", "feedback_comment", "error", "tags", "spans")
+_TEXTS = ("input", "output", "messages", "retrieved", "error", "tags", "spans")
 """The columns that are looked through, in the order that numbers the placeholders."""
 N_DERIVED = 2
 """The first of them are parts of `messages`: they hold nothing where it holds nothing."""
@@ -84,11 +84,10 @@ class Redactor:
         return match.find(self.screening, list(map(_looked_through, traces)))
 
     def redact_feedback(self, feedback: Feedback) -> tuple[Feedback, dict[str, int]]:
-        """Return the feedback without them, and how many different values of each kind its comment held."""
-        if not feedback.comment:
-            return feedback, {}
+        """Return the feedback without them, and how many different values of each kind its words held."""
         pass_ = _Pass(self, self.kinds)
-        return replace(feedback, comment=pass_.text(feedback.comment)), dict(pass_.counts)
+        comment, label = (pass_.text(t) if t else None for t in (feedback.comment, feedback.label))
+        return replace(feedback, comment=comment, label=label, name=pass_.text(feedback.name)), dict(pass_.counts)
 
     def redact_text(self, text: str) -> str:
         """Return a text without them."""

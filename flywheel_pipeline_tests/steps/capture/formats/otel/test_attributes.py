@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Source
-from flywheel_pipeline.steps.capture.formats.otel.attributes import RawSpan, span_of
+from flywheel_pipeline.steps.capture.formats.otel.attributes import RawSpan, items_of
 from flywheel_pipeline.steps.capture.spans import Span
 from flywheel_pipeline_tests.conftest import REPO
 
@@ -14,7 +14,9 @@ VERTEX = REPO.parent / "shared" / "data" / "formats" / "litellm" / "langfuse_ote
 
 
 def of(attributes: dict[str, Any], **more: Any) -> Span:
-    return span_of(RawSpan(TRACE, SPAN, attributes=attributes, **more))
+    span = next(items_of(RawSpan(TRACE, SPAN, attributes=attributes, **more), SOURCE))
+    assert isinstance(span, Span)
+    return span
 
 
 def user(content: str) -> dict[str, Any]:
