@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -80,10 +81,18 @@ class _Reader:
         self.is_document, self.n_taken = is_document, 0
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
+        """Take what stands in a line; each record in it may fail without the others."""
         self.n_taken += 1
+        records: list[Any] = []
+        self._attempt(line, raw, lambda: records.extend(parse(raw)))
+        for record in records:
+            shown = raw if len(records) == 1 else record
+            self._attempt(line, shown, partial(self._read, record, line, shown))
+
+    def _attempt(self, line: int, raw: Any, action: Callable[[], None]) -> None:
+        """Carry out `action`; where it fails, that is a reject."""
         try:
-            for record in parse(raw):
-                self._read(record, line, raw)
+            action()
         except RecursionError:
             self._reject(line, TOO_DEEP, raw)
         except UnreadableError as error:
@@ -122,7 +131,8 @@ class _Reader:
         for number, item in enumerate(records, 1):
             one = Damaged(item) if isinstance(record, Damaged) and not isinstance(item, Flaw) else item
             excerpt = item.excerpt if isinstance(item, Flaw) else item
-            self.take(number if self.is_document else line, excerpt, lambda _, one=one: [one])  # type: ignore[misc]
+            at = number if self.is_document else line
+            self._attempt(at, excerpt, partial(self._read, one, at, excerpt))
 
     def _sort(self, item: Any, line: int, raw: Any, name: str) -> None:
         if isinstance(item, Unreadable):

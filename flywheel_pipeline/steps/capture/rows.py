@@ -28,7 +28,7 @@ def rows_of(block: Block) -> Iterable[Row]:
     elif block.kind == "rows":
         yield from ((line, row, lambda row: [row]) for line, row in block.rows)
     elif block.kind == "protobuf":
-        yield block.first_line, block.data, records_of_protobuf
+        yield block.first_line, block.data, _records_in_protobuf
     else:
         yield from _document_rows(block)
 
@@ -71,6 +71,10 @@ def _records_in_line(raw: bytes) -> list[Any]:
     except UnreadableError as error:
         return _salvaged(raw, error)
     return _items(value)
+
+
+def _records_in_protobuf(data: bytes) -> list[Any]:
+    return [Flaw(str(r)) if isinstance(r, UnreadableError) else r for r in records_of_protobuf(data)]
 
 
 def _items(value: Any) -> list[Any]:
