@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from operator import attrgetter
@@ -65,6 +65,16 @@ class Span:
         mine, theirs = self.as_dict(), other.as_dict()  # where they say nothing, neither overrules the other
         tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
         return Span.of({**mine, **theirs, **({"tags": tags} if tags else {})})
+
+
+def ancestors(span_id: str, above: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield the ids of the steps above one, nearest first; a cycle is gone through once."""
+    seen = {span_id}
+    parent = above.get(span_id)
+    while parent and parent not in seen:
+        yield parent
+        seen.add(parent)
+        parent = above.get(parent)
 
 
 _NAMES = tuple(f.name for f in fields(Span))
