@@ -35,6 +35,7 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
     Raises:
         UnreadableError: no span has a time.
     """
+    stored, spans = spans, [s.with_logged() for s in spans]
     times = [s.started_at for s in spans if s.started_at]
     if not times:
         raise UnreadableError("no span of the trace has a start time")
@@ -70,7 +71,7 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
         source_file=place[1],
         source_line=place[2],
         n_rows=n_rows,
-        spans=Json(as_json([s.as_dict() for s in spans])),
+        spans=Json(as_json([s.as_dict() for s in stored])),
     )
 
 

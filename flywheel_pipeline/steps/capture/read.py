@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -19,9 +20,14 @@ from flywheel_pipeline.steps.capture.pages import records_in_page
 from flywheel_pipeline.steps.capture.parse import TOO_DEEP
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.capture.rows import refuse, rows_of
+from flywheel_pipeline.steps.capture.same_id import sort_by_id
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
 EXCERPT = 200
+_SAME_ID = (
+    "the id {!r} is also that of line {}, which holds something else and is kept: give every trace an id of its own, "
+    "and what belongs together one session_id"
+)
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
@@ -80,10 +86,18 @@ class _Reader:
         self.is_document, self.n_taken = is_document, 0
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
+        """Take what stands in a line; each record in it may fail without the others."""
         self.n_taken += 1
+        records: list[Any] = []
+        self._attempt(line, raw, lambda: records.extend(parse(raw)))
+        for record in records:
+            shown = raw if len(records) == 1 else record
+            self._attempt(line, shown, partial(self._read, record, line, shown))
+
+    def _attempt(self, line: int, raw: Any, action: Callable[[], None]) -> None:
+        """Carry out `action`; where it fails, that is a reject."""
         try:
-            for record in parse(raw):
-                self._read(record, line, raw)
+            action()
         except RecursionError:
             self._reject(line, TOO_DEEP, raw)
         except UnreadableError as error:
@@ -122,7 +136,8 @@ class _Reader:
         for number, item in enumerate(records, 1):
             one = Damaged(item) if isinstance(record, Damaged) and not isinstance(item, Flaw) else item
             excerpt = item.excerpt if isinstance(item, Flaw) else item
-            self.take(number if self.is_document else line, excerpt, lambda _, one=one: [one])  # type: ignore[misc]
+            at = number if self.is_document else line
+            self._attempt(at, excerpt, partial(self._read, one, at, excerpt))
 
     def _sort(self, item: Any, line: int, raw: Any, name: str) -> None:
         if isinstance(item, Unreadable):
@@ -151,11 +166,25 @@ class _Reader:
         """Make traces of the spans and redact; returns all that was read."""
         for held in self.spans.values():
             self._assemble(held)
+        self._sort_by_id()
         self.captured.traces.sort(key=_ORDER)
         if self.redactor:
             self._redact(self.redactor)
         self.captured.formats += Counter()  # without zeros
         return self.captured
+
+    def _sort_by_id(self) -> None:
+        """Reject traces that share their id with another one of the block by mistake, and what came with them."""
+        found = sort_by_id(self.captured.traces)
+        self.captured.traces = found.kept
+        self.captured.n_repeated += sum(t.n_rows for t in found.repeated)
+        lines = {(t.trace_id, t.source_line) for t, _ in found.confused}
+        self.captured.feedback = [
+            f for f in self.captured.feedback if f.n_rows or (f.trace_id, f.source_line) not in lines
+        ]
+        for trace, other in found.confused:
+            self.captured.n_rows_in -= trace.n_rows
+            self._reject(trace.source_line, _SAME_ID.format(trace.trace_id[:40], other.source_line), trace.input)
 
     def _redact(self, redactor: Redactor) -> None:
         found, traces, feedback = self.captured.redacted, self.captured.traces, self.captured.feedback

@@ -26,9 +26,9 @@ def rows_of(block: Block) -> Iterable[Row]:
     elif block.kind == "lines":
         yield from ((n, raw, _records_in_line) for n, raw in split_lines(block.first_line, block.data))
     elif block.kind == "rows":
-        yield from ((line, row, lambda row: [row]) for line, row in block.rows)
+        yield from ((line, row, _row_of_table) for line, row in block.rows)
     elif block.kind == "protobuf":
-        yield block.first_line, block.data, records_of_protobuf
+        yield block.first_line, block.data, _records_in_protobuf
     else:
         yield from _document_rows(block)
 
@@ -36,6 +36,17 @@ def rows_of(block: Block) -> Iterable[Row]:
 def refuse(problem: str) -> list[Any]:
     """Raise `problem` as the reason why a row is not read."""
     raise UnreadableError(problem)
+
+
+def _row_of_table(row: Any) -> list[Any]:
+    surplus = row.get("")
+    if isinstance(surplus, list) and any(str(cell).strip() for cell in surplus):
+        shown = ", ".join(repr(str(cell)[:40]) for cell in surplus[:3])
+        raise UnreadableError(
+            f"the row has cells that no column takes ({shown}): quote cells that hold the delimiter, "
+            "and name every column once"
+        )
+    return [row]
 
 
 def _document_rows(block: Block) -> Iterator[Row]:
@@ -71,6 +82,10 @@ def _records_in_line(raw: bytes) -> list[Any]:
     except UnreadableError as error:
         return _salvaged(raw, error)
     return _items(value)
+
+
+def _records_in_protobuf(data: bytes) -> list[Any]:
+    return [Flaw(str(r)) if isinstance(r, UnreadableError) else r for r in records_of_protobuf(data)]
 
 
 def _items(value: Any) -> list[Any]:

@@ -93,7 +93,9 @@ FORMS: dict[str, Any] = {
 def test_one_conversation_in_every_form_is_the_same_messages(form: str, encode: Any) -> None:
     found = to_messages(encode(FORMS[form]))
     assert [{k: v for k, v in m.items() if k != "reasoning_content"} for m in found] == TALK
-    assert [m["reasoning_content"] for m in found if "reasoning_content" in m] == (["hm"] if form == "anthropic" else [])
+    assert [m["reasoning_content"] for m in found if "reasoning_content" in m] == (
+        ["hm"] if form == "anthropic" else []
+    )
 
 
 def test_gemini_has_no_ids_but_the_same_turns() -> None:

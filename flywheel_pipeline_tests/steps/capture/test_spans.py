@@ -100,6 +100,8 @@ def as_values(span: Span) -> dict[str, Any]:
 @given(spans, spans)
 def test_what_one_of_two_records_says_is_not_lost(one: Span, other: Span) -> None:
     mine, theirs, both = as_values(one), as_values(other), as_values(one.merged(other))
-    for name in mine.keys() - {"tags", "kind"}:
+    for name in mine.keys() - {"tags", "kind", "started_at", "ended_at"}:
         assert both[name] == (theirs[name] or mine[name])
+    for name, extreme in (("started_at", min), ("ended_at", max)):
+        assert both[name] == extreme((v[name] for v in (mine, theirs) if v[name]), default=None)
     assert both["tags"].keys() == mine["tags"].keys() | theirs["tags"].keys()

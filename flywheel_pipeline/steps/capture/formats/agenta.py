@@ -50,7 +50,7 @@ def _is_span(value: Any) -> bool:
         return False
     attributes = value.get("attributes")
     held = attributes if isinstance(attributes, dict) else value
-    return "ag" in held or any(isinstance(k, str) and k.startswith("ag.") for k in held) or "span_name" in value
+    return "ag" in held or any(isinstance(k, str) and k.startswith("ag.") for k in held)
 
 
 def _is_annotation(value: Mapping[str, Any]) -> bool:

@@ -55,7 +55,7 @@ _RATINGS = {
 _SAID = {"feedback", *_RATINGS}
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
-    "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id",
+    "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id", "epoch",
 }  # fmt: skip
 
 

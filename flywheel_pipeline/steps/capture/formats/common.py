@@ -8,12 +8,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 import orjson
 
 from flywheel_pipeline.records import CapturedTrace, Feedback
+from flywheel_pipeline.steps.capture.formats.times import UnreadableError as UnreadableError
+from flywheel_pipeline.steps.capture.formats.times import utc as utc
 from flywheel_pipeline.steps.capture.messages import text_said
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline.steps.capture.turns import last_turn
@@ -40,47 +41,6 @@ class Source:
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _NUMBERS = (int, float)  # as a union it would be made anew at every look
-
-
-class UnreadableError(Exception):
-    """This record can not become a trace; the text says why."""
-
-
-def utc(value: Any) -> datetime:
-    """Return a time as naive UTC: ISO 8601, or seconds, milliseconds, micro- or nanoseconds since 1970.
-
-    Raises:
-        UnreadableError: it is none of these.
-    """
-    if isinstance(value, str) and value[-1:] == "Z" and (quick := _plain_time(value[:-1])) is not None:
-        return quick
-    try:
-        if isinstance(value, datetime):
-            return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
-        if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
-            text = re.sub(r"[zZ]$", "+00:00", value.strip())
-            moment = datetime.fromisoformat(re.sub(r"\.(\d+)", _microseconds, text))
-        else:
-            seconds = float(value)
-            while 1e11 < seconds < 1e30:
-                seconds /= 1000
-            moment = datetime.fromtimestamp(seconds, timezone.utc)
-        return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, TypeError, OverflowError, OSError):
-        raise UnreadableError(f"{str(value)[:40]!r} is not a time (ISO 8601 or a Unix time)") from None
-
-
-def _plain_time(text: str) -> datetime | None:
-    """Return a time without offset in the form that Python itself reads, None for any other."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is None else None
-
-
-def _microseconds(fraction: re.Match[str]) -> str:
-    return f".{fraction.group(1)[:6]:0<6}"
 
 
 def finite(text: str) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from flywheel_pipeline.steps.capture.formats.amounts import number_in
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean, utc
 from flywheel_pipeline.steps.capture.messages import loads
 
@@ -28,14 +28,11 @@ def get_text(record: Mapping[str, Any], *keys: str) -> str | None:
 def get_number(record: Mapping[str, Any], *keys: str) -> float | None:
     """Return the first number of at least 0; numbers may be text, as in CSV."""
     for key in keys:
-        value = record.get(key)
-        if isinstance(value, bool) or value is None:
-            continue
         try:
-            found = float(value)
-        except (TypeError, ValueError, OverflowError):
+            found = number_in(record.get(key))
+        except UnreadableError:
             continue
-        if math.isfinite(found) and found >= 0:
+        if found is not None:
             return found
     return None
 
