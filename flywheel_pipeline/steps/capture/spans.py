@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import attrgetter
@@ -80,6 +80,16 @@ class Span:
         asked = [dict(m) for entry in entries for m in entry["messages"]]
         answered = [dict(m) for entry in entries for m in entry["reply"]]
         return replace(self, messages=self.messages or asked, reply=self.reply or answered)
+
+
+def ancestors(span_id: str, above: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield the ids of the steps above one, nearest first; a cycle is gone through once."""
+    seen = {span_id}
+    parent = above.get(span_id)
+    while parent and parent not in seen:
+        yield parent
+        seen.add(parent)
+        parent = above.get(parent)
 
 
 _NAMES = tuple(f.name for f in fields(Span))

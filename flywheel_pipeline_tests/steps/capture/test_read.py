@@ -96,7 +96,7 @@ BAD_ROWS = {
     "future": (line(started_at="2025-06-03T12:00:01Z"), "2025-06-03 12:00 is in the future"),
     "before the start": (line(started_at="2025-05-31T23:59:59Z"), "2025-05-31 is before capture.start_date 2025-06-01"),
     "wrong role": (line(messages=[{"role": "narrator", "content": "Q"}]), "message 0 has the role 'narrator'"),
-    "no user": (line(messages=[{"role": "assistant", "content": "Q"}]), "no message has the role `user`"),
+    "nobody": (line(messages=[{"role": "system", "content": "Q"}]), "no message has the role `user`"),
 }
 
 

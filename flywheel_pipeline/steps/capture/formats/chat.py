@@ -33,16 +33,14 @@ from flywheel_pipeline.steps.capture.formats.common import (
     whole,
 )
 from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
+from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
 
 NAME = "chat"
 
-ROLES: Mapping[str, str] = {
-    **{r: r for r in ("system", "developer", "user", "assistant", "tool", "function")},
-    "human": "user", "ai": "assistant", "bot": "assistant", "asssistant": "assistant",
-}  # fmt: skip
-"""Roles as found in real exports (one common exporter misspells one) and what they mean."""
-
-_MEANT = frozenset(ROLES.values())
+_MEANT = frozenset(("system", "user", "assistant", "tool"))
+_BLOCKS = ("tool_result", "tool_use", "toolResult", "toolUse", "functionResponse", "functionCall")
+"""Types or keys of parts that are tool calls and results: the role of their message does not say whose turn it is."""
+_SYSTEM = ("system", "system_prompt", "instructions")
 _TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
@@ -69,6 +67,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the trace; see the module for the keys."""
     messages, n_turns, n_tool_calls = conversation(record.get("messages"))
+    messages = _with_system(record, messages)
     asked, answered = last_exchange(messages)
     trace_id = text(record, "trace_id") or text(record, "id") or content_id(record)
     yield CapturedTrace(
@@ -107,29 +106,40 @@ def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
     """Return (messages, how many are of the user, how many tools they call)."""
     if not isinstance(found, list):
         raise UnreadableError("`messages` must be a list of {role, content}")
-    messages, n_turns, n_tool_calls = [], 0, 0
+    messages: list[dict[str, Any]] = []
     for index, one in enumerate(found):
-        role = one.get("role") if type(one) is dict else None
-        if type(role) is not str or role not in _MEANT or "tool_calls" in one:  # a call a message would take as long
-            one = _message(one, index)
-            role = one["role"]
-            n_tool_calls += len(one.get("tool_calls") or ())
-        n_turns += role == "user"
-        messages.append(one)
-    if not n_turns:
-        raise UnreadableError("no message has the role `user`")
-    return messages, n_turns, n_tool_calls
+        content = one.get("content") if type(one) is dict and type(one.get("role")) is str else None
+        if type(content) is str and one["role"] in _MEANT and "tool_calls" not in one:
+            messages.append(one)  # a call per message would take as long as all the rest
+        else:
+            messages += _read_message(one, index)
+    if not any(m["role"] in ("user", "assistant") for m in messages):
+        raise UnreadableError("no message has the role `user` or `assistant`")
+    n_turns = sum(m["role"] == "user" for m in messages)
+    return messages, n_turns, sum(len(m.get("tool_calls") or ()) for m in messages)
 
 
-def _message(message: Any, index: int) -> dict[str, Any]:
-    role = message.get("role") if isinstance(message, dict) else None
-    meant = ROLES.get(role.lower()) if isinstance(role, str) else None
-    if not isinstance(message, dict) or meant is None:
+def _read_message(value: Any, index: int) -> list[dict[str, Any]]:
+    """Return a message as it is, with a role that means one thing; blocks of tools become messages of their own."""
+    role = value.get("role") if isinstance(value, dict) else None
+    meant = role_of(role) if isinstance(role, str) else None
+    if not isinstance(value, dict) or meant is None:
         raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")
-    calls = message.get("tool_calls")
+    calls = value.get("tool_calls")
     if calls is not None and not (isinstance(calls, list) and all(isinstance(c, dict) for c in calls)):
         raise UnreadableError(f"message {index}: tool_calls must be a list of objects")
-    return message if meant == role else {**message, "role": meant}
+    content = value.get("content")
+    parts = [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
+    if "parts" in value or any(str(p.get("type")) in _BLOCKS or not p.keys().isdisjoint(_BLOCKS) for p in parts):
+        return message(value)
+    return [value if meant == role else {**value, "role": meant}]
+
+
+def _with_system(record: Mapping[str, Any], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages behind the system prompt that stands beside them."""
+    prompt = next((record[k] for k in _SYSTEM if isinstance(record.get(k), str) and record[k].strip()), None)
+    has_one = prompt is None or any(m["role"] == "system" for m in messages)
+    return messages if has_one else [{"role": "system", "content": prompt}, *messages]
 
 
 def time_of(record: Mapping[str, Any]) -> Any:

@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.records import CapturedTrace, Feedback
 from flywheel_pipeline.steps.capture.formats.times import UnreadableError as UnreadableError
 from flywheel_pipeline.steps.capture.formats.times import utc as utc
+from flywheel_pipeline.steps.capture.messages import text_said
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
+from flywheel_pipeline.steps.capture.turns import last_turn
 
 Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
 """What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
@@ -113,18 +114,6 @@ def content_id(value: Any) -> str:
 
 
 def last_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
-    """Return (the last user message, the last text that the app answered after the first of them).
-
-    Of several user messages it is the one before that answer.
-    """
-    answer: str | None = None
-    last: Mapping[str, Any] | None = None
-    for message in reversed(messages):
-        role = message.get("role")
-        if role == "user":
-            if answer is not None:
-                return clean(text_of(message.get("content"))), clean(answer)
-            last = last or message
-        elif role == "assistant" and answer is None and (said := text_of(message.get("content"))).strip():
-            answer = said
-    return (clean(text_of(last.get("content"))) if last else ""), None
+    """Return (question, answer) of a conversation by the rule of `turns`, as texts that can be stored."""
+    asked, answered = last_turn(messages, text_said)
+    return clean(asked), None if answered is None else clean(answered)

@@ -36,7 +36,9 @@ KINDS: Mapping[str, str] = {
     "GENERATION": "llm", "TOOL": "tool", "RETRIEVER": "retriever", "AGENT": "agent", "CHAIN": "chain",
     "EMBEDDING": "embedding", "EVALUATOR": "evaluator", "GUARDRAIL": "evaluator",
 }  # fmt: skip
-"""Observation types; the others (SPAN, EVENT) say nothing of what was done."""
+"""Observation types; the others (SPAN, EVENT) do not say what was done."""
+_UNCOUNTED = ("tool", "retriever", "embedding", "evaluator")
+"""Kinds of steps whose tokens are not those of the conversation; a sum above the calls counts where they have none."""
 
 _KNOWN = {
     "id", "traceid", "projectid", "type", "name", "starttime", "endtime", "completionstarttime", "timestamp", "input",
@@ -158,30 +160,63 @@ def _observation(value: Mapping[str, Any], trace_id: str | None) -> Item:
         tags=_tags(value, {"version": "version", "release": "release", "userId": "user_id"}) if kind == "llm" else {},
         n_dropped=_dropped(value) + (0 if kind == "llm" else len(metadata)),
     )
+    if kind not in _UNCOUNTED:
+        span.input_tokens, span.output_tokens = _tokens(value)
+        span.cost_usd = _cost(value)
     if kind == "llm":
         _fill_generation(span, value)
+    elif kind == "embedding":
+        span.cost_usd = _cost(value)
     elif kind == "retriever":
         span.documents = documents_in(value.get("output"))
     return span
 
 
 def _fill_generation(span: Span, value: Mapping[str, Any]) -> None:
-    """Add what only model calls have: conversation, model, prompt, tokens and cost."""
-    usage = {**get_object(value, "usage"), **get_object(value, "usageDetails")}
+    """Add what only model calls have: conversation, model and prompt."""
     asked = loads(value.get("input"))
     span.messages = to_messages(asked, "user")
     span.reply = to_messages(loads(value.get("output")), "assistant")
     span.model = get_text(value, "model", "providedModelName", "internalModel")
     span.prompt_name, span.prompt_version = get_text(value, "promptName"), get_text(value, "promptVersion")
-    span.input_tokens = get_count(usage, "input", "promptTokens", "prompt_tokens", "input_tokens")
-    span.output_tokens = get_count(usage, "output", "completionTokens", "completion_tokens", "output_tokens")
-    if span.input_tokens is None:
-        span.input_tokens = get_count(value, "promptTokens", "inputUsage")
-        span.output_tokens = get_count(value, "completionTokens", "outputUsage")
-    costs = get_object(value, "costDetails")
-    span.cost_usd = get_number(costs, "total")
-    if span.cost_usd is None:
-        span.cost_usd = get_number(value, "calculatedTotalCost", "totalCost")
+
+
+def _cost(value: Mapping[str, Any]) -> float | None:
+    cost = get_number(get_object(value, "costDetails"), "total")
+    return get_number(value, "calculatedTotalCost", "totalCost") if cost is None else cost
+
+
+def _tokens(value: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return (input, output) tokens.
+
+    The buckets of `usageDetails` exclude each other: what is cached is not in `input`, what was reasoned not in
+    `output`. Where a total shows that a source counted them within, they are not added once more.
+    """
+    details, usage = get_object(value, "usageDetails"), get_object(value, "usage")
+    asked, said = _bucket(details, "input", "prompt"), _bucket(details, "output", "completion")
+    plain = [get_count(details, *keys) for keys in (_INPUT, _OUTPUT)]
+    total = get_count(details, "total", "total_tokens")
+    if total is not None and (asked or 0) + (said or 0) > total == sum(n or 0 for n in plain):
+        asked, said = plain
+    if asked is None and said is None:
+        asked, said = get_count(usage, *_INPUT), get_count(usage, *_OUTPUT)
+    if asked is None and said is None:
+        asked, said = (
+            get_count(value, "promptTokens", "inputUsage"),
+            get_count(value, "completionTokens", "outputUsage"),
+        )
+    return asked, said
+
+
+_INPUT = ("input", "promptTokens", "prompt_tokens", "input_tokens")
+_OUTPUT = ("output", "completionTokens", "completion_tokens", "output_tokens")
+
+
+def _bucket(details: Mapping[str, Any], *names: str) -> int | None:
+    """Return the sum of the buckets of one side; None where it has none."""
+    sides = [k for k in details if any(n in str(k).lower() for n in names)]
+    found = [n for k in sides if (n := get_count(details, k)) is not None]
+    return sum(found) if found else None
 
 
 def _score(score: Mapping[str, Any], trace_id: str | None, source: Source) -> Iterator[Item]:

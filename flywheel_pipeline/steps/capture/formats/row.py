@@ -22,12 +22,12 @@ def make_trace(
     """Return the trace of a conversation; `values` are its columns, Python values where they hold JSON.
 
     Raises:
-        UnreadableError: there is no time, or nobody asked anything.
+        UnreadableError: there is no time, or neither question nor answer.
     """
     if values.get("started_at") is None:
         raise UnreadableError("no time: each trace needs the time at which it began")
-    if not any(m.get("role") == "user" for m in messages):
-        raise UnreadableError("no message of a user")
+    if not any(m.get("role") in ("user", "assistant") for m in messages):
+        raise UnreadableError("no message of a user and none of the app")
     asked, answered = last_exchange(messages)
     optional: dict[str, Any] = {
         key: clean(v) if isinstance(v := values.get(key), str) else v

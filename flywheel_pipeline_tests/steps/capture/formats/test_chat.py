@@ -96,8 +96,8 @@ def test_a_message_without_a_known_role_is_refused_with_its_place(message):
         read(messages=[{"role": "user", "content": "Q"}, message])
 
 
-@pytest.mark.parametrize("messages", [[], a_conversation("x", system="s")[:1], [{"role": "assistant", "content": "A"}]])
-def test_a_conversation_without_a_user_is_refused(messages):
+@pytest.mark.parametrize("messages", [[], a_conversation("x", system="s")[:1]])
+def test_a_conversation_in_which_nobody_speaks_is_refused(messages):
     with pytest.raises(UnreadableError, match="`user`"):
         read(messages=messages)
 

@@ -26,6 +26,8 @@ MAX_OWN_TAG = 200
 MAX_OWN_TAGS = 20
 """How much is kept of attributes that the app itself set, under names that no convention knows."""
 
+_UNCOUNTED = ("embedding", "tool", "retriever", "evaluator")
+"""Steps whose tokens are not those of the conversation."""
 _LAST = 1_000
 _EMPTY = ("{}", "[]", "null")
 
@@ -207,7 +209,7 @@ def _make(raw: RawSpan, found: Found, told: Told) -> Span:
     output = _text(values.get("output"))
     if error and output and output.strip() and output.strip() in error:  # some put the error's text there (Monocle)
         output, reply = None, []
-    counts = kind == "llm"
+    counts = kind not in _UNCOUNTED  # a sum above the calls counts only where they say nothing, see `assemble`
     prompt = loads(values.get("prompt"))
     prompt = prompt if isinstance(prompt, dict) else {}
     return Span(

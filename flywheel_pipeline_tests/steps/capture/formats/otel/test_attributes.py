@@ -165,7 +165,7 @@ def test_the_vercel_ai_sdk_counts_tokens_once() -> None:
             "ai.telemetry.metadata.langfusePrompt": '{"name": "p", "version": 7}',
         }
     )
-    assert (whole.kind, whole.input_tokens, whole.session_id) == ("chain", None, "s")
+    assert (whole.kind, whole.input_tokens, whole.session_id) == ("chain", 50, "s")
     assert (whole.prompt_name, whole.prompt_version) == ("p", "7")
     assert whole.messages == [{"role": "system", "content": "Be brief."}, user("Hi")]
     assert whole.reply == [assistant("Done.")]
@@ -184,7 +184,7 @@ def test_pydantic_ai_is_understood_in_all_its_versions() -> None:
     asked = [{"role": "system", "content": "Be brief."}, user("What is up?")]
     assert (chat.kind, chat.messages, chat.reply) == ("llm", asked, [assistant("Much.")])
     assert (old.kind, old.messages, old.reply, old.output) == ("agent", asked, [assistant("Much.")], "Much.")
-    assert (new.kind, new.messages, new.input_tokens) == ("agent", [user("What is up?")], None)
+    assert (new.kind, new.messages, new.input_tokens) == ("agent", [user("What is up?")], 5)
 
 
 def test_google_adk_is_understood() -> None:
