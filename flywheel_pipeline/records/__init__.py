@@ -11,7 +11,14 @@ from collections.abc import Mapping
 
 from flywheel_pipeline.records.annotate import VERDICTS, Annotation, LabelLog
 from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
-from flywheel_pipeline.records.cluster import MODE_STATUSES, SEVERITIES, TRENDS, FailureAssignment, FailureMode
+from flywheel_pipeline.records.cluster import (
+    MODE_KINDS,
+    MODE_STATUSES,
+    SEVERITIES,
+    TRENDS,
+    FailureAssignment,
+    FailureMode,
+)
 from flywheel_pipeline.records.deploy import PromptVersion
 from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
 from flywheel_pipeline.records.golden import KINDS, SPLITS, STAGES, STATUSES, GoldenCase
@@ -24,6 +31,7 @@ __all__ = [
     "DECISIONS",
     "KINDS",
     "LABELS",
+    "MODE_KINDS",
     "MODE_STATUSES",
     "ROLES",
     "SEVERITIES",

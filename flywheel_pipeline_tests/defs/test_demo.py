@@ -144,14 +144,14 @@ def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
 
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:
     best = candidate(copy)
-    assert promote_candidate(copy.root, None) == best.candidate_id
+    assert promote_candidate(copy.bench, None) == best.candidate_id
     assert copy.turn().success
     assert copy.one("select version from production_prompt") == best.candidate_id
     rows = copy.lake.read("eval_results", EvalResult, "prompt_version = ?", [best.candidate_id])
     assert {r.case_id for r in rows} == {c.case_id for c in copy.lake.read("golden_set", GoldenCase)}
     with pytest.raises(GateError):
-        promote_candidate(copy.root, best.candidate_id)
-    assert roll_back(copy.root) == best.base_version
+        promote_candidate(copy.bench, best.candidate_id)
+    assert roll_back(copy.bench) == best.base_version
 
 
 def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
