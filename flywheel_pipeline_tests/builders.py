@@ -103,6 +103,7 @@ def an_eval_result(**changes: Any) -> EvalResult:
     values: dict[str, Any] = {
         "case_id": "g-1", "prompt_version": "p1", "evaluator": "judge:fm-1", "evaluator_version": "e1", "repeat": 0,
         "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "cost_usd": 0.0, "cached": False,
+        "answer_id": "a-1",
     }  # fmt: skip
     return EvalResult(**{**values, **changes})
 
