@@ -166,6 +166,20 @@ def test_a_dialog_that_is_left_changes_nothing(page: Any, place: Place) -> None:
     playwright.expect(page.locator(".mode[data-mode=rude]")).to_be_focused()
 
 
+def test_groups_without_a_definition_are_to_be_reviewed_by_their_comments(page: Any, place: Place) -> None:
+    put_taxonomy(place, known(a_mode("late", "l1", "m1", "n1", "o1", definition="")))
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    playwright.expect(page.locator("#groups-title")).to_have_text("Groups to review (1)")
+    playwright.expect(page.locator("#groups .examples li")).to_have_text(["It was l.", "It was m.", "It was n."])
+    to(page, "late")
+    press(page, "r")
+    write(page, "Answers too late")
+    status(page, "Renamed to “Answers too late”.")
+    press(page, "y")
+    status(page, "Accepted “Answers too late”.")
+    playwright.expect(page.locator("#modes-title")).to_have_text("Failure modes (1)")
+
+
 def test_a_proposal_is_accepted(page: Any, place: Place) -> None:
     page.select_option("#by", "ben")
     page.locator("#proposals").get_by_role("button", name="Accept").click()
@@ -191,7 +205,7 @@ def test_of_two_tabs_the_later_gets_a_conflict_error_and_sees_what_the_other_did
 
 
 def test_what_strangers_write_is_shown_and_does_nothing(page: Any) -> None:
-    assert page.inner_text("#groups").count("<script>window.hacked = 1</script>") >= 6
+    assert page.inner_text("#proposed").count("<script>window.hacked = 1</script>") >= 6
     assert "<img src=x" in page.inner_text("#proposals")
     assert page.locator("main script, main img, main [onerror]").count() == 0
     assert page.evaluate("window.hacked") is None
