@@ -158,6 +158,17 @@ def test_modes_are_split_and_merged_and_a_failure_in_none_makes_one_by_keyboard(
     assert found == {"RUDE": ["r2", "r3", "l1", "l2"], EVIL[:70]: ["d1"], "Shouts": ["r1"], "Strange": ["x1"]}
 
 
+def test_what_was_typed_into_a_dialog_survives_escape_but_not_cancel(page: Any) -> None:
+    to(page, "rude")
+    press(page, "d")
+    write(page, "It insu", "Escape")
+    press(page, "d")
+    assert page.input_value("#write-text") == "It insu"
+    page.locator("#write").get_by_role("button", name="Cancel").click()
+    press(page, "d")
+    assert page.input_value("#write-text") == "It belongs here."
+
+
 def test_a_dialog_that_is_left_changes_nothing(page: Any, place: Place) -> None:
     to(page, "rude")
     for key in ("r", "d", "v", "g"):
