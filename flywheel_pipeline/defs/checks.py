@@ -3,7 +3,6 @@
 A blocking check that fails stops the run before wrong data poisons what follows; the others warn.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +12,6 @@ import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_expectations
-from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.defs.golden_checks import GOLDEN_CHECKS
 from flywheel_pipeline.defs.label_checks import LABEL_CHECKS
 from flywheel_pipeline.defs.metadata import table
@@ -21,14 +19,11 @@ from flywheel_pipeline.defs.resources import LakeResource, Workbench
 from flywheel_pipeline.defs.taxonomy_checks import TAXONOMY_CHECKS
 from flywheel_pipeline.records import (
     TABLES,
-    Annotation,
     JudgeAlignment,
-    LabelLog,
     PromptCandidate,
     Reject,
     columns,
 )
-from flywheel_pipeline.steps.annotate import read_labels
 
 KINDS = {
     "values_present": "No required value is missing",
@@ -179,64 +174,6 @@ def _told(rejects: Sequence[Reject]) -> list[list[Any]]:
     return [[r.file, r.line, r.reason, r.excerpt] for r in rejects]
 
 
-@dg.asset_check(asset="annotations")
-def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
-    """No row of a label file had to be rejected; the table tells file, line and reason of each that was."""
-    rejects = lake.lake.read("rejects", Reject, "source = 'labels'")
-    metadata: dict[str, Any] = {
-        "n_rejects": len(rejects),
-        "rejects": table(("file", "line", "reason", "excerpt"), _told(rejects[:50])),
-    }
-    first = f"; the first: {rejects[0].file}, line {rejects[0].line}: {rejects[0].reason}" if rejects else ""
-    told = f"{len(rejects)} rows of labels rejected{first}"
-    return dg.AssetCheckResult(passed=not rejects, severity=WARN, metadata=metadata, description=told)
-
-
-@dg.asset_check(asset="annotations", blocking=True)
-def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
-    """The table and the rejects together are the label files, row for row.
-
-    A file that came or changed since it was read is a warning: the next run takes it in.
-    """
-    log = {x.source_file: x.fingerprint for x in lake.lake.read("label_log", LabelLog)}
-    now = {f.name: f.path.read_bytes() for f in bench.home.files("labels")}
-    same = {n: data for n, data in now.items() if log.get(n) == hashlib.sha256(data).hexdigest()}
-    other = sorted({*now, *log} - set(same))
-    off = [row for name, data in same.items() for row in _compare(lake.lake, name, data)]
-    return dg.AssetCheckResult(
-        passed=not off and not other,
-        severity=ERROR if off else WARN,
-        description=f"{len(off)} differences; not as they were read: {', '.join(other) or 'none'}",
-        metadata={
-            "n_files": len(same),
-            "n_differences": len(off),
-            "differences": table(("file", "line", "what"), off[:20]),
-            "changed_since": ", ".join(other) or "none",
-        },
-    )
-
-
-def _compare(lake: Lake, name: str, data: bytes) -> list[list[object]]:
-    """Return what differs between a label file and the rows that came of it."""
-    stored = lake.read("annotations", Annotation, "source_file = ? and not is_superseded", [name])
-    rejected = lake.read("rejects", Reject, "source = 'labels' and file = ?", [name])
-    read = read_labels(name, data)
-    found: list[list[object]] = []
-    n, told = count_rows(name, data), (len(stored), len(rejected), read.n_unlabelled)
-    if n != sum(told):
-        found.append([name, 0, "{} rows in the file, {} in the table, {} rejected, {} not filled in".format(n, *told)])
-    lines = {r.line for r in rejected}
-    said, kept = Counter(_fact(a) for a in read.annotations), Counter(_fact(a) for a in stored)
-    found += [[name, f[0], f"the table says {f[1:]}, the file does not"] for f in kept - said]
-    return found + [
-        [name, f[0], f"the file says {f[1:]}, the table does not"] for f in said - kept if f[0] not in lines
-    ]
-
-
-def _fact(a: Annotation) -> tuple[int, str, str, str, str | None, str | None]:
-    return a.source_line, a.trace_id, a.annotator, a.verdict, a.code, a.comment
-
-
 @dg.asset_check(asset="failure_assignments")
 def every_failure_assigned(lake: LakeResource) -> dg.AssetCheckResult:
     """Every failure that counts belongs to a mode; those that fit none, or wait for an answer, are listed."""
@@ -294,8 +231,8 @@ def gate(lake: LakeResource) -> dg.AssetCheckResult:
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return all checks."""
-    hidden = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "llm_calls"}
+    hidden = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "evaluator_scores", "llm_calls"}
     generated = [build_expectation_checks(name) for name in TABLES if name not in hidden]
-    own = [rows_accounted, few_rejected_traces, no_rejected_labels, rows_match_label_files, every_failure_assigned,
+    own = [rows_accounted, few_rejected_traces, every_failure_assigned,
            judges_agree_with_expert, every_answer_judged, gate]  # fmt: skip
     return [*generated, *own, *LABEL_CHECKS, *TAXONOMY_CHECKS, *GOLDEN_CHECKS]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flywheel_pipeline.records.annotate import VERDICTS, Annotation, LabelLog
+from flywheel_pipeline.records.annotate import EVALUATOR_KINDS, VERDICTS, Annotation, EvaluatorScore, LabelLog
 from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
 from flywheel_pipeline.records.cluster import MODE_STATUSES, SEVERITIES, TRENDS, FailureAssignment, FailureMode
 from flywheel_pipeline.records.deploy import PromptVersion
@@ -22,6 +22,7 @@ from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
 
 __all__ = [
     "DECISIONS",
+    "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
     "MODE_STATUSES",
@@ -40,6 +41,7 @@ __all__ = [
     "Column",
     "ColumnSpec",
     "EvalResult",
+    "EvaluatorScore",
     "FailureAssignment",
     "FailureMode",
     "Feedback",
@@ -66,6 +68,7 @@ TABLES: Mapping[str, type] = {
     "sampled_traces": SampledTrace,
     "label_log": LabelLog,
     "annotations": Annotation,
+    "evaluator_scores": EvaluatorScore,
     "failure_taxonomy": FailureMode,
     "failure_assignments": FailureAssignment,
     "golden_set": GoldenCase,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import shutil
 import tracemalloc
 import zipfile
@@ -16,9 +17,9 @@ import pytest
 
 from flywheel_pipeline.adapters.quality import expectations
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.assets.annotations import annotations
 from flywheel_pipeline.defs.checks import KINDS, run_on_lake
-from flywheel_pipeline.defs.counting import count_rows
-from flywheel_pipeline.records import LabelLog, PromptCandidate
+from flywheel_pipeline.records import Annotation, EvaluatorScore, LabelLog, PromptCandidate, Reject
 from flywheel_pipeline.steps.annotate.xlsx import MAX_UNPACKED
 from flywheel_pipeline_tests.builders import (
     a_candidate,
@@ -28,8 +29,10 @@ from flywheel_pipeline_tests.builders import (
     an_alignment,
     an_annotation,
     an_eval_result,
+    an_evaluator_score,
 )
 from flywheel_pipeline_tests.homes import Place, a_home
+from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -77,16 +80,48 @@ def logged(path: Path, n_rows: int) -> LabelLog:
     return LabelLog(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), n_rows, n_rows, 0, 0)
 
 
-def test_rows_that_differ_from_the_label_file_they_were_read_from_are_an_error(place: Place) -> None:
+def test_rows_of_a_label_file_that_are_in_no_table_are_an_error(place: Place) -> None:
     path = place.put_labels("b.csv", "trace_id,verdict\nt1,pass\nt2,pass\n")
     right = an_annotation(verdict="pass", code=None, comment=None, source_line=2)
-    place.lake.write("label_log", [logged(path, 2)])
-    place.lake.write("annotations", [right, replace(right, trace_id="t2", source_line=3)])
+    place.lake.write("label_log", [replace(logged(path, 5), n_unlabelled=1, n_joined=1)])
+    place.lake.write("annotations", [right, replace(right, is_superseded=True)])
+    place.lake.write("rejects", [Reject("labels", "b.csv", 3, "why", "")], part="labels")
+    place.lake.write("evaluator_scores", [an_evaluator_score()])
     assert check(place, "annotations", "rows_match_label_files").passed
-    for rows in ([right], [right, replace(right, trace_id="t2", source_line=3, verdict="fail", code="x")]):
+    for rows in ([], [right, replace(right, trace_id="t2", source_line=3)]):
         place.lake.write("annotations", rows)
         found = check(place, "annotations", "rows_match_label_files")
         assert not found.passed and found.severity == dg.AssetCheckSeverity.ERROR
+    place.lake.write("annotations", [right])
+    place.lake.write("evaluator_scores", [])
+    assert not check(place, "annotations", "rows_match_label_files").passed
+
+
+def test_a_doubt_about_a_label_file_is_a_warning_and_shows_how_it_was_read(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    place.put_labels("b.csv", "trace_id,Result,why,mode,user,code\nt1,fail,made it up,chat,Hi?,EN\n")
+    annotations(lake=place.resource, bench=place.bench)
+    found = check(place, "annotations", "label_files_clear")
+    assert not found.passed and found.severity == dg.AssetCheckSeverity.WARN
+    assert "b.csv: column 'code' is not read as the open code" in (found.description or "")
+    (log,) = place.lake.read("label_log", LabelLog)
+    assert json.loads(log.columns) == {"trace_id": "trace_id", "verdict": "Result", "comment": "why"}
+    assert json.loads(log.unused) == ["mode", "user", "code"]
+    (place.root / "flywheel.yaml").write_text("labels: {columns: {code: null}}\nautomation: {settle_seconds: 0}")
+    annotations(lake=place.resource, bench=place.bench)
+    assert check(place, "annotations", "label_files_clear").passed
+
+
+def test_scores_of_evaluators_are_in_a_table_of_their_own(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    text = "trace_id,verdict,comment,annotator_kind\nt1,fail,made it up,LLM\nt9,pass,,CODE\nt1,pass,,HUMAN\n"
+    place.put_labels("b.csv", text)
+    annotations(lake=place.resource, bench=place.bench)
+    (score,) = place.lake.read("evaluator_scores", EvaluatorScore)
+    assert (score.trace_id, score.label, score.annotator_kind) == ("t1", "fail", "LLM")
+    assert [a.verdict for a in place.lake.read("annotations", Annotation)] == ["pass"]
+    assert [r.line for r in place.lake.read("rejects", Reject, "source = 'labels'")] == [3]
+    assert check(place, "annotations", "rows_match_label_files").passed
 
 
 def test_a_label_file_that_changed_since_it_was_read_is_a_warning(place: Place) -> None:
@@ -143,7 +178,7 @@ def test_judges_that_contradict_the_expert_keep_the_candidate_from_being_made(de
         path.unlink()
     told = {"pass": "fail", "fail": "pass"}
     lines = [f"{r['trace_id']},{told[r['verdict']]},made up a feature" for r in rows]
-    place.put_labels("inverted.csv", "\n".join(["trace_id,verdict,code", *lines]))
+    place.put_labels("inverted.csv", "\n".join(["trace_id,verdict,comment", *lines]))
     result = place.turn()
     assert not result.success
     assert any("judges_agree_with_expert" in line and line.startswith("error") for line in place.said)

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from flywheel_pipeline.defs.assets.annotations import annotations
-from flywheel_pipeline.defs.checks import rows_match_label_files
 from flywheel_pipeline.defs.label_checks import (
     annotators_known,
     both_verdicts_present,
@@ -18,6 +17,7 @@ from flywheel_pipeline.defs.label_checks import (
     failures_explained,
     few_deferred,
     no_unresolved_contradictions,
+    rows_match_label_files,
 )
 from flywheel_pipeline.records import Annotation
 from flywheel_pipeline_tests.builders import a_trace, an_annotation

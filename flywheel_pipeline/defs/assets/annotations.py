@@ -1,6 +1,7 @@
 """`label_files` (external) and `annotations`: the expert's verdicts."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +12,11 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
-from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
+from flywheel_pipeline.records import Annotation, Json, LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
 from flywheel_pipeline.steps.annotate import (
     LabelFile,
+    LabelRules,
     Labels,
     find_disagreements,
     measure_agreement,
@@ -43,15 +45,17 @@ label_files = dg.AssetSpec(
     metadata=definition_metadata("annotations"),
 )
 def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """Every verdict ever given, joined to its trace; rows that can not be used are in `rejects`.
+    """Every verdict of a person; only the latest counts. Rows that cannot be used are in `rejects`.
 
-    What was read from a file that is gone counts as before: a verdict is a fact, and only another verdict overrules it.
-    What was corrected in its file, or taken out of it, stays beside what is said now, and does not count.
+    Scores that label files report of models, programs and APIs are in `evaluator_scores`. Verdicts from a file that is
+    gone still count: only another verdict overrules a verdict. One that was corrected in its file, or removed from it,
+    is kept and does not count.
     """
     contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
     bench.home.history("labels").keep(contents, utc_now())
     labels, log = read_all_labels(lake.lake, contents, bench)
     lake.lake.write("annotations", labels.annotations)
+    lake.lake.write("evaluator_scores", labels.scores)
     lake.lake.write("rejects", labels.rejects, part="labels")
     lake.lake.write("label_log", log)
     return dg.MaterializeResult(
@@ -66,13 +70,17 @@ def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.Ma
 
 
 def read_all_labels(lake: Lake, contents: Mapping[str, bytes], bench: Workbench) -> tuple[Labels, list[LabelLog]]:
-    """Read all label files together, against the traces that are known now; of those that are gone, what was read.
+    """Read all label files together, against the traces that are known now; of files that are gone, the last version.
 
-    Of a file that is gone, rows that can not be used are counted and not told again: nobody can mend them.
+    Of a file that is gone, rows that cannot be used are counted and not reported again: nobody can correct them.
     """
+    settings = bench.settings
+    people = frozenset((settings.annotate.arbiter, *settings.annotate.annotators))
+    rules = LabelRules({str(ours): theirs for ours, theirs in settings.labels.columns.items()}, people)
     versions = bench.home.history("labels").versions()
-    files = [_read(name, versions, contents) for name in sorted(versions)]
+    files = [_read(name, versions, contents, rules) for name in sorted(versions)]
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
+    wanted |= {s.trace_id for f in files for s in f.scores}
     with lake.connect() as con:
         rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
         known = {row[0] for row in rows.fetchall()}
@@ -81,9 +89,11 @@ def read_all_labels(lake: Lake, contents: Mapping[str, bytes], bench: Workbench)
     return replace(labels, rejects=tuple(r for r in labels.rejects if r.file in contents)), log
 
 
-def _read(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> LabelFile:
-    """Read one file; what it said is superseded where it lies there under another name now."""
-    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])])
+def _read(
+    name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes], rules: LabelRules
+) -> LabelFile:
+    """Read one file; its verdicts are superseded where it has another name now."""
+    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])], rules)
 
 
 def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> bool:
@@ -92,9 +102,22 @@ def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mappi
 
 def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
     used = Counter(a.source_file for a in labels.annotations if not a.is_superseded)
+    scored = Counter(s.source_file for s in labels.scores)
     rejected = Counter(r.file for r in labels.rejects)
-    counts = {n: (used[n], rejected[n], labels.n_unlabelled[n]) for n in contents}
-    return [LabelLog(n, hashlib.sha256(data).hexdigest(), sum(counts[n]), *counts[n]) for n, data in contents.items()]
+    return [
+        LabelLog(
+            source_file=name, fingerprint=hashlib.sha256(data).hexdigest(), n_rows=file.n_rows,
+            n_annotations=used[name], n_rejects=rejected[name], n_unlabelled=file.n_unlabelled,
+            n_scores=scored[name], n_joined=file.n_joined, columns=_json(dict(file.columns)), unused=_json(file.unused),
+            notes=_json(file.notes),
+        )
+        for name, data in contents.items()
+        for file in [labels.files[name]]
+    ]  # fmt: skip
+
+
+def _json(value: object) -> Json:
+    return Json(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
 
 
 def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
@@ -106,9 +129,25 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(
-            ("file", "rows", "used", "rejected", "not filled in", "fingerprint"),
+            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined", "fingerprint"),
             [
-                [x.source_file, x.n_rows, x.n_annotations, x.n_rejects, x.n_unlabelled, x.fingerprint[:16]]
+                [
+                    x.source_file,
+                    x.n_rows,
+                    x.n_annotations,
+                    x.n_scores,
+                    x.n_rejects,
+                    x.n_unlabelled,
+                    x.n_joined,
+                    x.fingerprint[:16],
+                ]
+                for x in log[-100:]
+            ],
+        ),
+        "columns_read": table(
+            ("file", "columns read", "not read", "notes"),
+            [
+                [x.source_file, _mapping(x.columns), ", ".join(json.loads(x.unused)), "; ".join(json.loads(x.notes))]
                 for x in log[-100:]
             ],
         ),
@@ -118,6 +157,12 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         ),
         "preview": preview([a for a in labels.annotations if a.verdict == "fail" and not a.is_superseded], SHOWN),
     }
+
+
+def _mapping(columns: str) -> str:
+    return ", ".join(
+        ours if ours == theirs else f"{ours} from {theirs!r}" for ours, theirs in json.loads(columns).items()
+    )
 
 
 def _superseded(labels: Labels) -> dict[str, dg.MetadataValue]:

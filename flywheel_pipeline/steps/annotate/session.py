@@ -1,7 +1,7 @@
-"""A sitting: which traces an annotator sees and in which order, and what came of it so far.
+"""A labelling session: which traces an annotator sees, in which order, and the labels given so far.
 
-What an annotator does is a list of events, only ever added to; `fold_events` makes the present state of it. So nothing
-that was said is lost, an undo is one more event, and two browser tabs can not overwrite each other.
+An annotator's actions are an append-only list of events; `fold_events` computes the present state from it. So no label
+is lost, an undo is one more event, and two browser tabs cannot overwrite each other.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AGAIN = "#again"
-"""What the key of an item that is shown a second time ends with."""
+"""The suffix of the key of an item that is shown a second time."""
 REPEAT_AFTER = 30
-"""Items between the two times that a trace is shown, at least where the queue is that long."""
-LABEL, UNDO, HAND_IN = "label", "undo", "hand_in"
+"""The least number of items between the two times that a trace is shown, where the queue is long enough."""
+LABEL, UNDO, SUBMIT = "label", "undo", "hand_in"
 FIELDS = ("verdict", "code", "comment", "category", "first_failure_step", "severity")
-"""What a label says; the columns of a label file."""
+"""The fields of a label, which are columns of a label file."""
 
 Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """How a batch is shared among annotators: `overlap` of the traces goes to all of them, `repeated` of an annotator's
-    traces comes a second time (both 0 to 1)."""
+    """How a batch is shared: `overlap` of the traces goes to every annotator, `repeated` of an annotator's traces comes
+    a second time (both 0 to 1)."""
 
     annotators: tuple[str, ...]
     overlap: float
@@ -33,8 +33,8 @@ class Sharing:
 
 
 @dataclass
-class Sitting:
-    """What an annotator said so far: {item key: label}, and which of it was not handed in yet, in order."""
+class Session:
+    """The labels that an annotator gave, by item key, and those that are not submitted yet, in order."""
 
     labels: dict[str, Event] = field(default_factory=dict)
     pending: dict[str, Event] = field(default_factory=dict)
@@ -42,14 +42,14 @@ class Sitting:
     @property
     def codes(self) -> list[str]:
         """Return the codes used so far, the latest first."""
-        told = [str(e["code"]) for e in reversed(self.labels.values()) if e.get("code")]
-        return list(dict.fromkeys(told))
+        codes = [str(e["code"]) for e in reversed(self.labels.values()) if e.get("code")]
+        return list(dict.fromkeys(codes))
 
 
 def queue_of(annotator: str, trace_ids: Sequence[str], sharing: Sharing) -> list[str]:
-    """Return the keys of an annotator's items: a random order that stays, and some traces a second time, later.
+    """Return the keys of an annotator's items in a random but fixed order, with some traces a second time, later.
 
-    The order does not follow risk, so that an annotator's getting tired does not look like a property of risky traces.
+    The order does not follow risk, so that an annotator's fatigue does not look like a property of risky traces.
     """
     own = [t for t in trace_ids if _is_for(annotator, t, sharing)]
     order = sorted(own, key=lambda t: _chance("order", annotator, t))
@@ -67,7 +67,7 @@ def _is_for(annotator: str, trace_id: str, sharing: Sharing) -> bool:
 
 
 def _chance(what: str, annotator: str, trace_id: str) -> float:
-    """Return a number from 0 to 1 that is always the same for the same words."""
+    """Return a number from 0 to 1 that depends only on the arguments."""
     digest = hashlib.sha256("\n".join((what, annotator, trace_id)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
@@ -77,29 +77,29 @@ def trace_of(key: str) -> str:
     return key.removesuffix(AGAIN)
 
 
-def fold_events(events: Iterable[Event]) -> Sitting:
-    """Return what an annotator's events come to.
+def fold_events(events: Iterable[Event]) -> Session:
+    """Return the state that an annotator's events lead to.
 
-    An undo takes the latest label back that was not taken back yet; where it had been handed in, what was said before
-    it, or that it is deferred, waits to be handed in in its place. A hand-in tells how many events it had seen
-    (`n_events`): what another process kept at the same moment is not lost.
+    An undo removes the latest label that still stands. Where that label had been submitted, the label before it, or a
+    deferral, becomes pending in its place. A submission records how many events it covers (`n_events`), so that a label
+    saved by another process at the same moment stays pending.
     """
-    told = list(events)
-    history = _standing(told)
-    last = next((e for e in reversed(told) if e["event"] == HAND_IN), None)
-    handed = {e["key"]: e for e in _standing(told[: last["n_events"]])} if last else {}
+    listed = list(events)
+    history = _standing(listed)
+    last = next((e for e in reversed(listed) if e["event"] == SUBMIT), None)
+    submitted = {e["key"]: e for e in _standing(listed[: last["n_events"]])} if last else {}
     labels: dict[str, Event] = {}
     for event in history:
         labels.pop(event["key"], None)
         labels[event["key"]] = event
-    pending = {key: e for key, e in labels.items() if handed.get(key) is not e}
-    taken_back = {key: {**e, "verdict": "defer", "code": None, "comment": None} for key, e in handed.items()}
-    pending |= {key: e for key, e in taken_back.items() if key not in labels}
-    return Sitting(labels, pending)
+    pending = {key: e for key, e in labels.items() if submitted.get(key) is not e}
+    undone = {key: {**e, "verdict": "defer", "code": None, "comment": None} for key, e in submitted.items()}
+    pending |= {key: e for key, e in undone.items() if key not in labels}
+    return Session(labels, pending)
 
 
 def _standing(events: Iterable[Event]) -> list[Event]:
-    """Return the labels that were not taken back, in order."""
+    """Return the labels that were not undone, in order."""
     history: list[Event] = []
     for event in events:
         if event["event"] == LABEL:
@@ -111,9 +111,9 @@ def _standing(events: Iterable[Event]) -> list[Event]:
 
 def label_row(event: Event, labelled_at: str) -> dict[str, Any]:
     """Return the row of a label file that an event becomes."""
-    said = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
+    given = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
     again = {"is_repeat": True} if str(event["key"]).endswith(AGAIN) else {}
     return {
-        "trace_id": trace_of(event["key"]), **said, "annotator": event["annotator"], **again,
+        "trace_id": trace_of(event["key"]), **given, "annotator": event["annotator"], **again,
         "labelled_at": labelled_at,
     }  # fmt: skip
