@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from flywheel_pipeline.adapters.embed import choose_embedder
-from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.steps.cluster import Analyst, Failure, ModelAnalyst, WordAnalyst, build_taxonomy
 
 UNASSIGNED = "unassigned"
@@ -149,10 +149,10 @@ def _report(found: Sequence[Measured]) -> None:
         print(f"  recall of {category[:34]:<34}", "  ".join(f"{m.recall[category]:.3f}" for m in found))
 
 
-def _model(name: str, cache: Path) -> LiteLLM:
+def _model(name: str, cache: Path) -> ModelClient:
     clock = lambda: datetime.now(timezone.utc).replace(tzinfo=None)  # noqa: E731
     models = {"taxonomy": RoleModel(name)}
-    return LiteLLM(models, ReplyCache(cache), Limits(budget_usd=0), clock, lambda calls: None)
+    return ModelClient(models, ReplyStore(cache / "replies.sqlite"), Limits(), clock, lambda batch, calls: None)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Annotate: the expert's label files become `annotations`, one verdict a trace counts, the rest is kept."""
+"""Annotate: the expert's label files become `annotations`; one verdict per trace counts, the others are kept."""
 
 from flywheel_pipeline.steps.annotate.agreement import Agreement, measure_agreement
 from flywheel_pipeline.steps.annotate.columns import LabelRules
@@ -11,16 +11,27 @@ from flywheel_pipeline.steps.annotate.resolve import (
     find_disagreements,
     resolve_labels,
 )
-from flywheel_pipeline.steps.annotate.session import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate.session import (
+    FIELDS,
+    Event,
+    Session,
+    Sharing,
+    fold_events,
+    label_row,
+    queue_of,
+    trace_of,
+)
 
 __all__ = [
     "FIELDS",
     "Agreement",
     "Contradiction",
     "Drift",
+    "Event",
     "LabelFile",
     "LabelRules",
     "Labels",
+    "Session",
     "Sharing",
     "find_contradictions",
     "find_disagreements",

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError
@@ -113,7 +113,7 @@ def _dumped(mode: Mode) -> dict[str, Any]:
 
 def _without_defaults(record: Any, always: Collection[str]) -> dict[str, Any]:
     optional = {f.name: f.default for f in fields(record) if f.name not in always}
-    return {name: value for name, value in asdict(record).items() if optional.get(name, ...) != value}
+    return {name: value for name, value in vars(record).items() if optional.get(name, ...) != value}
 
 
 def load_modes(content: Any) -> list[Mode]:
