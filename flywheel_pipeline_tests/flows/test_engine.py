@@ -147,9 +147,8 @@ def test_a_function_of_the_home_is_the_app_and_is_asked_once(tmp_path: Path) -> 
         more = "app: {function: 'own_app_of_the_home:answer'}"
         place = evaluated_home(tmp_path / "home", settings_of(server, more))
         log = tmp_path / "asked.txt"
-        code = (
-            f"def answer(q):\n    open({str(log)!r}, 'a').write(q['input'] + '\\n')\n    return 'It is ' + q['input']\n"
-        )
+        write = f"with open({str(log)!r}, 'a') as file:\n        file.write(q['input'] + chr(10))"
+        code = f"def answer(q):\n    {write}\n    return 'It is ' + q['input']\n"
         (place.root / "own_app_of_the_home.py").write_text(code)
         evaluate(place)
         evaluate(place)
