@@ -41,6 +41,20 @@ class Attempt:
     error: str | None = None
 
 
+def check_price(model: str, price: Price | None, budget: Budget) -> None:
+    """Refuse a model of unknown price while there is a limit in dollars.
+
+    Raises:
+        SettingsError: the message says how to give the price.
+    """
+    if budget.needs_prices and price is None:
+        raise SettingsError(
+            f"No price is known for {model}, so that no budget can hold. Give it in flywheel.yaml, in dollars per "
+            "million tokens (models: <role>: {model: …, price: {input: 0.15, output: 0.6}}; 0 for a model of your "
+            "own), or switch the limit off: llm: {budget_usd: 0}."
+        )
+
+
 @dataclass
 class Health:
     """What is known of one model; kept for all the runs of a client."""
@@ -81,17 +95,9 @@ class Caller:
             return await self._ask(request, check)
         async with self.gate:
             if not self.health.proven:
-                self._check_price()
+                check_price(self.model.model, self._price(), self.budget)
                 return await self._ask(request, check)
         return await self._ask(request, check)
-
-    def _check_price(self) -> None:
-        if self.budget.needs_prices and self._price() is None:
-            raise SettingsError(
-                f"No price is known for {self.model.model}, so that no budget can hold. Give it in flywheel.yaml, in "
-                "dollars per million tokens (models: <role>: {model: …, price: {input: 0.15, output: 0.6}}; 0 for a "
-                "model of your own), or switch the limit off: llm: {budget_usd: 0}."
-            )
 
     def _price(self) -> Price | None:
         return self.model.price or listed_price(self.model.model)

@@ -123,6 +123,12 @@ class ModelClient:
         task.add_done_callback(lambda t: _landed(run, key, t))
         return await asyncio.shield(task)
 
+    def record(self, call: LLMCall) -> None:
+        """Add a call that was not made by this client to the log, and hand it on."""
+        run = Run(uuid.uuid4().hex, Progress(1))
+        self.store.log_call(run.batch, call)
+        self._hand_on(run)
+
     async def _work(self, run: Run, work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
         results: dict[int, R] = {}
         waiting = iter(enumerate(items))
