@@ -1,4 +1,4 @@
-"""Replace a file in one step, durably, and lock a folder: a reader sees the old content or the new, never half."""
+"""Durable writes: a file is replaced in one step, a folder is locked; a reader sees old or new content, never half."""
 
 from __future__ import annotations
 
@@ -32,6 +32,22 @@ def replace_text(path: Path, text: str) -> None:
     """Make `text` (UTF-8, newlines as given) the content of `path`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data` to a descriptor: one call of `os.write` may write a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder as durable as the content of its files."""
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 @contextmanager

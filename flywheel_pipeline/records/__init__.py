@@ -20,7 +20,7 @@ from flywheel_pipeline.records.cluster import (
     FailureMode,
 )
 from flywheel_pipeline.records.deploy import PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
 from flywheel_pipeline.records.golden import KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -45,6 +45,7 @@ __all__ = [
     "CaptureLog",
     "CapturedFile",
     "CapturedTrace",
+    "CaseAnswer",
     "Column",
     "ColumnSpec",
     "EvalResult",
@@ -78,6 +79,7 @@ TABLES: Mapping[str, type] = {
     "failure_assignments": FailureAssignment,
     "golden_set": GoldenCase,
     "production_prompt": PromptVersion,
+    "answers": CaseAnswer,
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
     "prompt_candidate": PromptCandidate,

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from flywheel_pipeline.adapters.embed import choose_embedder
-from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.steps.cluster import Analyst, Failure, ModelAnalyst, WordAnalyst, build_taxonomy
 
 UNASSIGNED = "unassigned"
@@ -241,10 +241,10 @@ def _report_ordinary(rows: Sequence[Labelled], embed: Any, seeds: int) -> None:
         print(f"  {name:<42} {np.mean(scores):.3f} ({np.std(scores):.3f})")
 
 
-def _model(name: str, cache: Path) -> LiteLLM:
+def _model(name: str, cache: Path) -> ModelClient:
     clock = lambda: datetime.now(timezone.utc).replace(tzinfo=None)  # noqa: E731
     models = {"taxonomy": RoleModel(name)}
-    return LiteLLM(models, ReplyCache(cache), Limits(budget_usd=0), clock, lambda calls: None)
+    return ModelClient(models, ReplyStore(cache / "replies.sqlite"), Limits(), clock, lambda batch, calls: None)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

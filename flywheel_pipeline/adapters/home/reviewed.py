@@ -39,6 +39,10 @@ class ReviewedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def version(self) -> str:
+        """Return the version of the content, without parsing it."""
+        return version_of(self._data())
+
     def read(self) -> Content:
         """Return the content.
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError
@@ -91,10 +91,15 @@ class Mode:
         return self.members[0].text[:MAX_NAME] if self.is_group and self.members else self.name
 
     @property
+    def described(self) -> str:
+        """Return the definition, or the expert's own words where there is none."""
+        quoted = "; ".join(f"“{t}”" for t in self.examples(SHOWN))
+        return self.definition or (f"Failures described as: {quoted}" if quoted else "")
+
+    @property
     def meaning(self) -> str:
         """Return what a judge needs to know: definition and limits, or the expert's own words where there are none."""
-        quoted = "; ".join(f"“{t}”" for t in self.examples(SHOWN))
-        parts = [self.definition or (f"Failures described as: {quoted}" if quoted else "")]
+        parts = [self.described]
         parts += [f"Belongs: {self.belongs}"] if self.belongs else []
         parts += [f"Does not belong: {self.does_not_belong}"] if self.does_not_belong else []
         return "\n".join(parts)
@@ -141,7 +146,7 @@ def _dumped(mode: Mode) -> dict[str, Any]:
 
 def _without_defaults(record: Any, always: Collection[str]) -> dict[str, Any]:
     optional = {f.name: f.default for f in fields(record) if f.name not in always}
-    return {name: value for name, value in asdict(record).items() if optional.get(name, ...) != value}
+    return {name: value for name, value in vars(record).items() if optional.get(name, ...) != value}
 
 
 def load_modes(content: Any) -> list[Mode]:
