@@ -44,10 +44,9 @@ def test_failures_in_seven_phrases_are_seven_groups_each_called_by_its_phrase() 
 
 
 def test_more_phrases_than_modes_are_wanted_are_not_forced_together() -> None:
-    codes = [f"{verb} {thing}" for verb, thing in zip(
-        ("invents", "hides", "repeats", "mixes", "skips", "shouts", "guesses", "loses", "doubles", "delays", "copies", "denies"),
-        ("fares", "fees", "questions", "dates", "wishes", "replies", "seats", "bags", "charges", "refunds", "mails", "rights"),
-        strict=True)]  # fmt: skip
+    verbs = "invents hides repeats mixes skips shouts guesses loses doubles delays copies denies".split()
+    things = "fares fees questions dates wishes replies seats bags charges refunds mails rights".split()
+    codes = [f"{verb} {thing}" for verb, thing in zip(verbs, things, strict=True)]
     built = build(failures([c for c in codes for _ in range(4)]))
     assert sorted(len({x.text for x in m.members}) for m in built.modes) == [1] * 12
 
