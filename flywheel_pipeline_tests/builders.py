@@ -11,6 +11,7 @@ from flywheel_pipeline.records import (
     CapturedTrace,
     CaseAnswer,
     EvalResult,
+    EvaluatorScore,
     FailureMode,
     GoldenCase,
     Json,
@@ -66,6 +67,15 @@ def an_annotation(**changes: Any) -> Annotation:
         "is_current": True, "is_superseded": False, "source_file": "b.csv", "source_version": "v1", "source_line": 2,
     }  # fmt: skip
     return Annotation(**{**values, **changes})
+
+
+def an_evaluator_score(**changes: Any) -> EvaluatorScore:
+    values: dict[str, Any] = {
+        "trace_id": "t1", "evaluator": "correctness", "annotator_kind": "LLM", "label": "fail", "score": 0.0,
+        "explanation": "No document says so.", "source_id": "openai/gpt-4o", "judged_at": None, "source_file": "b.csv",
+        "source_version": "v1", "source_line": 2,
+    }  # fmt: skip
+    return EvaluatorScore(**{**values, **changes})
 
 
 def a_sampled_trace(**changes: Any) -> SampledTrace:

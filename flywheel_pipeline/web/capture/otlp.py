@@ -22,27 +22,27 @@ SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumen
 TRACE_ID = re.compile(r"(?!0*$)[0-9a-fA-F]{32}|[A-Za-z0-9+/_-]{22}==")
 SPAN_ID = re.compile(r"(?!0*$)[0-9a-fA-F]{16}|[A-Za-z0-9+/_-]{11}=")
 MAX_GROWTH = 4
-"""How much more than the longest line the lines of one request may take where it must be cut up."""
+"""How many times the longest line the lines of one request may take together, where it must be split."""
 
 
 class MalformedError(ValueError):
-    """The body is no OTLP; the text says where."""
+    """The body is not OTLP; the message says where."""
 
 
 class TooLongError(ValueError):
-    """What was sent makes a line that capture would refuse."""
+    """The request makes a line that capture would refuse."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """The lines to keep, each with its line end, and how many spans had no valid ids and are not in them."""
+    """The lines to keep, with their line ends, and the number of spans that were dropped for lack of valid ids."""
 
     lines: bytes
     n_rejected: int
 
 
 def read_export(body: bytes, is_protobuf: bool, max_line: int) -> Export:
-    """Return what an `ExportTraceServiceRequest` holds; a request longer than `max_line` becomes a line a span.
+    """Return what an `ExportTraceServiceRequest` holds; a request longer than `max_line` becomes one line per span.
 
     Raises:
         MalformedError: the body is no such request.
@@ -53,7 +53,7 @@ def read_export(body: bytes, is_protobuf: bool, max_line: int) -> Export:
     if not n_spans:
         return Export(b"", n_rejected)
     line = _dump(document)
-    return Export(line if len(line) <= max_line else _cut_up(document, max_line), n_rejected)
+    return Export(line if len(line) <= max_line else _split(document, max_line), n_rejected)
 
 
 def _of_json(body: bytes) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _of_json(body: bytes) -> dict[str, Any]:
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the value; lone surrogates, which a client makes that cuts texts off, are let through.
+    """Return the value; lone surrogates, which clients produce that truncate texts, are accepted.
 
     Raises:
         ValueError: it is not JSON.
@@ -129,7 +129,7 @@ def _scopes(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str
 
 
 def _drop_unusable(document: dict[str, Any]) -> tuple[int, int]:
-    """Take the spans without valid ids out; returns how many stay and how many went."""
+    """Remove the spans without valid ids; return how many stay and how many were removed."""
     n_spans = n_rejected = 0
     for _, scope in _scopes(document):
         spans = _objects(scope, ("spans",))
@@ -150,7 +150,7 @@ def _is_usable(span: dict[str, Any]) -> bool:
     )
 
 
-def _cut_up(document: dict[str, Any], max_line: int) -> bytes:
+def _split(document: dict[str, Any], max_line: int) -> bytes:
     lines, size = [], 0
     for part, scope in _scopes(document):
         shared = {k: v for k, v in part.items() if k not in SCOPES}
