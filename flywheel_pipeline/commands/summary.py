@@ -8,7 +8,7 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.evaluate import overall_rate
+from flywheel_pipeline.steps.evaluate import majority, overall_rate
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -59,7 +59,10 @@ def _traces(lake: Lake) -> list[str]:
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
-    lines = [f"taxonomy   {len(modes)} failure modes" + (", what to fix first:" if modes else "")]
+    groups = sum(m.kind == "group to review" for m in modes)
+    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
+    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
         lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
@@ -90,7 +93,7 @@ def _evals(lake: Lake) -> list[str]:
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
-    rows = lake.read("eval_results", EvalResult, mine, [prompts[0].version])
+    rows = majority(lake.read("eval_results", EvalResult, mine, [prompts[0].version]))
     rate = overall_rate(rows, alignment)
     trusted = sum(a.status == "trusted" for a in alignment)
     found = f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"

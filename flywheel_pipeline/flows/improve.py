@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     EvalResult,
@@ -33,7 +33,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
-    baseline = bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version])
+    baseline = read_verdicts(bench, base.version)
     trusted = deciding(bench.lake.read("judge_alignment", JudgeAlignment))
     judgement = Judgement(
         lambda rows: case_outcomes(rows, trusted),

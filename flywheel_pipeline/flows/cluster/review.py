@@ -116,7 +116,8 @@ class Review:
         places = known.place_of()
         kinds = Counter(places.get(t, t) for t in failures)  # a failure in no mode may be the first of its own
         ranks = rank_labelled(known.modes, labels, samples)
-        return Measured(ranks, failures, judge_saturation(list(kinds.values())))
+        n_groups = sum(m.is_group for m in known.modes)
+        return Measured(ranks, failures, judge_saturation(list(kinds.values()), n_groups))
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.

@@ -1,23 +1,21 @@
 """An OTLP export request -> lines of OTLP JSON for the landing file.
 
-OTLP JSON is protobuf's JSON form with three rules of its own (opentelemetry-proto, "OTLP/HTTP JSON encoding"): trace
-and span ids are hex, enums are numbers, and keys that the receiver does not know are ignored.
+Capture reads these lines like any other OTLP file.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
-from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from flywheel_pipeline.steps.capture.formats.otel.protobuf import as_otlp_json
 
 RESOURCES = ("resourceSpans", "resource_spans")
 SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans")
@@ -174,51 +172,4 @@ def _of_protobuf(body: bytes) -> dict[str, Any]:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
         raise MalformedError(f"the body is not an ExportTraceServiceRequest: {error}") from None
-    return {"resourceSpans": [_object(r) for r in request.resource_spans]}
-
-
-def _object(message: Message) -> dict[str, Any]:
-    found = {}
-    for field, value in message.ListFields():
-        known = _FIELDS.get(field)
-        if known is None:
-            known = _FIELDS[field] = _plan_of(field, value)
-        name, convert = known
-        found[name] = value if convert is None else convert(value)
-    return found
-
-
-_Convert = Callable[[Any], Any] | None
-_FIELDS: dict[FieldDescriptor, tuple[str, _Convert]] = {}
-"""{field: (its name in JSON, the conversion of its value)}, filled when a field is first seen."""
-
-
-def _plan_of(field: FieldDescriptor, value: Any) -> tuple[str, _Convert]:
-    convert = _converter(field)
-    if not isinstance(value, MutableSequence):
-        return field.json_name, convert
-    return field.json_name, list if convert is None else lambda items: [convert(i) for i in items]
-
-
-def _converter(field: FieldDescriptor) -> _Convert:
-    if field.message_type is not None:
-        return _object
-    if field.type == field.TYPE_BYTES:
-        return _hex if field.name in ("trace_id", "span_id", "parent_span_id") else _base64
-    if field.type in (field.TYPE_DOUBLE, field.TYPE_FLOAT):
-        return _number
-    return str if field.cpp_type in (field.CPPTYPE_INT64, field.CPPTYPE_UINT64) else None
-
-
-def _hex(value: bytes) -> str:
-    return value.hex()
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def _number(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return {"resourceSpans": [as_otlp_json(r) for r in request.resource_spans]}
