@@ -208,6 +208,23 @@ class AnnotateSettings(Section):
     submit_after: int | None = Field(None, ge=1)
 
 
+LabelColumn = Literal[
+    "trace_id", "verdict", "code", "comment", "category", "annotator", "annotator_kind", "labelled_at",
+    "first_failure_step", "severity", "rubric_version", "is_repeat", "exported", "extra",
+]  # fmt: skip
+"""The columns of a label file in `steps.annotate.columns`; importing those here would slow every command."""
+
+
+class LabelsSettings(Section):
+    """How label files are read.
+
+    `columns` maps our columns to those of the files (or the names of scores), or to null where the files have none;
+    columns that it does not name are recognised by their usual names.
+    """
+
+    columns: dict[LabelColumn, str | None] = {}
+
+
 class ClusterSettings(Section):
     """The size of the taxonomy, how failures are compared, and what a run may do without a person.
 
@@ -300,6 +317,7 @@ class Settings(Section):
     capture: CaptureSettings = CaptureSettings()
     sample: SampleSettings = SampleSettings()
     annotate: AnnotateSettings = AnnotateSettings()
+    labels: LabelsSettings = LabelsSettings()
     cluster: ClusterSettings = ClusterSettings()
     golden: GoldenSettings = GoldenSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

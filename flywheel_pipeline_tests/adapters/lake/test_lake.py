@@ -41,6 +41,7 @@ from flywheel_pipeline_tests.builders import (
     an_annotation,
     an_answer,
     an_eval_result,
+    an_evaluator_score,
 )
 
 NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
@@ -57,6 +58,7 @@ ROWS: dict[str, Any] = {
     "sampled_traces": a_sampled_trace(),
     "label_log": LabelLog("a.csv", "f1", 4, 2, 1, 1),
     "annotations": an_annotation(labelled_at=datetime(2025, 6, 2, 23, 59, 59, 999999), is_repeat=True),
+    "evaluator_scores": an_evaluator_score(),
     "failure_taxonomy": a_mode(),
     "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up", "made up"),
     "golden_set": a_case(),

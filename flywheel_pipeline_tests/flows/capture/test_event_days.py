@@ -149,7 +149,7 @@ def test_days_are_grouped_without_gaps_of_more_than_a_week(days: list[str], grou
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake(tmp_path / "lake")
-    lake.write("captured_traces", captured([(n, n % 24) for n in range(50)], "all.jsonl"), "all.jsonl=0")
+    lake.write("captured_traces", captured([(n, n % 24) for n in range(50)], "0.jsonl"), "0.jsonl=0")
     log(lake)
     return lake
 
