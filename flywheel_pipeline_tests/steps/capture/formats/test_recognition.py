@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from flywheel_pipeline.steps.capture import read_block
 from flywheel_pipeline.steps.capture.formats import FORMATS, ORDER, recognise
 from flywheel_pipeline.steps.capture.formats.unsupported import recognises as is_unsupported
 from flywheel_pipeline_tests.builders import a_chat_record
+from flywheel_pipeline_tests.conftest import REPO
 from flywheel_pipeline_tests.steps.capture.formats import samples, test_exports, test_otel_sdk, test_otlp
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import MATCH, RULES, read
 
@@ -160,3 +162,9 @@ def test_exports_of_other_systems_are_refused_by_name_with_what_to_do(name: str,
         assert name in reject.reason and ("write each" in reject.reason or "export" in reject.reason)
     assert all(is_unsupported(r) is False for _, r in everything())
     assert "unsupported" not in {f.NAME for f in FORMATS}
+
+
+def test_the_chapter_has_one_line_for_every_format_in_the_order_in_which_they_are_tried() -> None:
+    chapter = (REPO / "flywheel_pipeline/steps/capture/README.md").read_text(encoding="utf-8")
+    table = chapter.partition("## Formats")[2].partition("\n## ")[0]
+    assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [f.NAME for f in FORMATS]
