@@ -39,7 +39,7 @@ def refuse(problem: str) -> list[Any]:
 
 
 def _row_of_table(row: Any) -> list[Any]:
-    surplus = row.get("")
+    surplus = row.get("") if isinstance(row, dict) else None
     if isinstance(surplus, list) and any(str(cell).strip() for cell in surplus):
         shown = ", ".join(repr(str(cell)[:40]) for cell in surplus[:3])
         raise UnreadableError(

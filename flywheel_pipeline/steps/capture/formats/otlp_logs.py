@@ -71,11 +71,11 @@ def _items(log: Mapping[str, Any], app: str | None, tags: Mapping[str, Any], sou
         return
     body = loads(value_of(log.get("body")))
     fields = {**attributes, **body} if isinstance(body, dict) else {**attributes, "body": body}
-    at = moment(_first(log, "timeUnixNano", "time_unix_nano", "observedTimeUnixNano", "observed_time_unix_nano"))
-    raw = RawSpan(trace, own, started_at=at, events=[(name, fields)], app=app, tags=tags)
+    at = _first(log, "timeUnixNano", "time_unix_nano", "observedTimeUnixNano", "observed_time_unix_nano")
+    raw = RawSpan(trace, own, started_at=moment(at), events=[(name, fields)], app=app, tags=tags)
     for item in items_of(raw, source):
         if isinstance(item, Span) and (item.messages or item.reply):
-            logged = {"at": at.isoformat() if at else "", "messages": item.messages, "reply": item.reply}
+            logged = {"at": str(at or "")[:40].zfill(20), "messages": item.messages, "reply": item.reply}
             item.logged, item.messages, item.reply = [logged], [], []
         yield item
 

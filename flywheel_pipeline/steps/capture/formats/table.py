@@ -59,7 +59,9 @@ OBVIOUS: Mapping[str, tuple[str, ...]] = {
 def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the columns have names that leave no doubt: a question, an answer and a time."""
     columns = obvious_fields(record)
-    return "started_at" in columns and ("messages" in columns or {"input", "output"} <= columns.keys())
+    if "started_at" not in columns or isinstance(record[columns["started_at"]], dict | list):
+        return False
+    return "messages" in columns or {"input", "output"} <= columns.keys()
 
 
 def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
