@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flywheel_pipeline.steps.capture.formats.amounts import number_in
+from flywheel_pipeline.steps.capture.formats.amounts import cost_in, number_in
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean, utc
 from flywheel_pipeline.steps.capture.messages import loads
 
@@ -36,6 +36,18 @@ def get_number(record: Mapping[str, Any], *keys: str) -> float | None:
     for key in keys:
         try:
             found = number_in(record.get(key))
+        except UnreadableError:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def get_cost(record: Mapping[str, Any], *keys: str) -> float | None:
+    """Return the first amount of US dollars, also from text such as `$0.0012`."""
+    for key in keys:
+        try:
+            found = cost_in(record.get(key))
         except UnreadableError:
             continue
         if found is not None:
