@@ -1,4 +1,4 @@
-"""When to stop labelling: how many failures are still of a kind that nobody has seen."""
+"""When to stop labelling: how many failures may be of a kind that has not been seen yet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENOUGH, MIN_FAILURES = 0.05, 30
 
 @dataclass(frozen=True)
 class Saturation:
-    """How complete the modes are that the failures so far were sorted into."""
+    """How complete the failure modes found so far are."""
 
     n_failures: int
     n_modes: int
@@ -21,15 +21,18 @@ class Saturation:
 
     @property
     def advice(self) -> str:
-        """Return whether to go on, for people ("none new in the last 20" stops too early: up to 14 % are left)."""
+        """Return whether to keep labelling, for people.
+
+        "No new mode in the last 20" would stop too early: up to 14 % of failures may still be of unseen modes.
+        """
         if not self.n_failures:
-            return "go on: no failure was sorted into a mode yet"
-        told = f"at most {self.unseen_share_at_most:.0%} of failures in unseen modes (95 %)"
+            return "Keep labelling: no failure has a mode yet"
+        unseen = f"up to {self.unseen_share_at_most:.1%} of failures may be of a kind not seen yet"
         if self.n_failures < MIN_FAILURES:
-            return f"go on: {told}, but {self.n_failures} failures are too few to tell; {MIN_FAILURES} would do"
+            return f"Keep labelling: {unseen}, and {self.n_failures} failures are too few (at least {MIN_FAILURES})"
         if self.unseen_share_at_most > ENOUGH:
-            return f"go on: {told}; stop at {ENOUGH:.0%}"
-        return f"stop: {told}; label again when the app or its users change"
+            return f"Keep labelling: {unseen} (target {ENOUGH:.0%})"
+        return f"Enough labels: {unseen}; label again when the app or its users change"
 
 
 def judge_saturation(failures_per_mode: Sequence[int]) -> Saturation:

@@ -10,11 +10,11 @@ from flywheel_pipeline.steps.sample import judge_saturation
 @pytest.mark.parametrize(
     ("failures", "advice"),
     [
-        ([], "go on: no failure"),
-        ([0, 0], "go on: no failure"),
-        ([5, 5], "go on: at most 30% of failures in unseen modes (95 %), but 10 failures are too few"),
-        ([20, 9, 1, 1], "go on: at most"),
-        ([40, 30, 20, 10], "stop: at most 3%"),
+        ([], "Keep labelling: no failure"),
+        ([0, 0], "Keep labelling: no failure"),
+        ([5, 5], "Keep labelling: up to 30."),
+        ([20, 9, 1, 1], "Keep labelling: up to"),
+        ([40, 30, 20, 10], "Enough labels: up to 3."),
     ],
 )
 def test_the_advice_follows_the_bound_and_needs_thirty_failures(failures, advice) -> None:
