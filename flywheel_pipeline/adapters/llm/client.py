@@ -39,8 +39,12 @@ STAND_IN = (
     "Name a real model in flywheel.yaml (models:) or in FLYWHEEL_MODEL."
 )
 
-FINISHED = (None, "stop", "tool_calls", "function_call", "eos", "end_turn", "stop_sequence")
-"""Reasons to stop that mean that the reply is whole."""
+CUT_OFF = ("length", "max_tokens", "model_length")
+WITHHELD = (
+    "content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "refusal", "error", "abort",
+    "cancelled", "malformed_function_call", "insufficient_system_resource",
+)  # fmt: skip
+"""Reasons to stop, in lower case, with which a reply is not whole; servers have many words for a whole one."""
 
 _announced: set[str] = set()
 """Roles whose stand-in this process has announced."""
@@ -114,7 +118,8 @@ class ModelClient:
         request = build_request(ask, model)
         key = cache_key(request, ask.repeat)
         if key in run.flying:  # paid for by whoever asked first
-            return replace(await asyncio.shield(run.flying[key]), cached=True)
+            reply = await asyncio.shield(run.flying[key])
+            return reply if reply.error else replace(reply, cached=True)
         if (kept := _kept(self.store.get(key), ask)) is not None:
             run.progress.n_cached += 1
             run.cached_rows.append(self._row(ask.role, Attempt(1, kept.latency_ms), cached=True))
@@ -250,10 +255,10 @@ def _checked(ask: Ask, called: Called) -> Reply:
         called.text, None, None, False, called.latency_ms, called.cost_usd, called.finish_reason, called.tool_calls,
         called.input_tokens or 0, called.output_tokens or 0,
     )  # fmt: skip
-    reason = called.finish_reason
-    if reason in ("length", "max_tokens"):
+    reason = (called.finish_reason or "").lower()
+    if reason in CUT_OFF:
         return replace(reply, text=None, error=f"the reply was cut off at max_tokens (finish_reason {reason})")
-    if reason not in FINISHED:
+    if reason in WITHHELD:
         return replace(reply, text=None, error=f"the reply was not finished (finish_reason {reason})")
     if not called.text.strip() and not called.tool_calls:
         return replace(reply, text=None, error="the reply is empty")

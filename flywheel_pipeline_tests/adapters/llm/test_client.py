@@ -86,6 +86,7 @@ def test_a_second_reply_in_the_right_shape_counts_and_is_kept_for_the_question_a
         (Said("The hub needs", finish="length"), "cut off at max_tokens"),
         (Said("", finish="content_filter"), "not finished (finish_reason content_filter)"),
         (Said("Half of it", finish="content_filter"), "not finished (finish_reason content_filter)"),
+        (Said("Half of it", finish="MAX_TOKENS"), "cut off at max_tokens"),
         (Said(""), "the reply is empty"),
         (Said(None), "the reply is empty"),
         (Said(" \n"), "the reply is empty"),
@@ -103,6 +104,12 @@ def test_a_reply_that_is_no_answer_is_an_error_with_its_reason_and_is_asked_agai
         assert bench.client(server).ask([an_ask("Hi")])[0].text == "Hello"
     assert [c.error is None for c in bench.calls] == [False, False, True]
     assert bench.calls[0].finish_reason == said.finish
+
+
+@pytest.mark.parametrize("reason", [None, "stop", "eos_token", "STOP", "end_turn"])
+def test_servers_may_call_the_end_of_a_whole_reply_what_they_like(bench: Bench, reason: str | None) -> None:
+    with scripted_server(lambda _: Said("Hello", finish=reason)) as server:
+        assert bench.client(server).ask([an_ask("Hi")])[0].text == "Hello"
 
 
 def test_a_cut_off_verdict_is_not_read_although_it_is_json(bench: Bench) -> None:
