@@ -67,7 +67,7 @@ class Health:
 
 @dataclass
 class Caller:
-    """Asks one model. `log` receives every request; the objects but `gate` may be shared with other callers."""
+    """Asks one model. `log` receives every request; once `ended`, no further request is made."""
 
     model: RoleModel
     transport: Transport
@@ -77,6 +77,7 @@ class Caller:
     retries: int
     backoff_seconds: float
     log: Callable[[Attempt], None]
+    ended: Callable[[], bool]
     gate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def call(self, request: Mapping[str, Any], check: Check = lambda _: None) -> Called:
@@ -138,7 +139,12 @@ class Caller:
                 hopeless = failure.kind in ("unusable", "refused") or n_failures > self._retries()
                 if hopeless or pause > MAX_PAUSE or waited > PATIENCE * self.health.latencies.most:
                     raise
-            await asyncio.sleep(pause)
+            await self._rest(pause)
+
+    async def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.ended():
+            await asyncio.sleep(min(left, LOOK_SECONDS))
 
     def _retries(self) -> int:
         return self.retries if self.health.proven else min(self.retries, 2)
@@ -155,6 +161,8 @@ class Caller:
         async with self.limiter:
             if self.health.unusable:
                 raise ModelError(self.health.unusable)
+            if self.ended():
+                raise CallFailed(f"{self.model.model}: not asked, since the run has ended", "refused", sent=False)
             self.budget.start()
             cost, started, mark = 0.0, time.perf_counter(), time.monotonic()
             try:

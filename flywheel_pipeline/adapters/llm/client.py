@@ -70,6 +70,7 @@ class Run:
     callers: dict[str, Caller] = field(default_factory=dict)
     flying: dict[str, asyncio.Task[Reply]] = field(default_factory=dict)
     cached_rows: list[LLMCall] = field(default_factory=list)
+    ended: bool = False
 
 
 @dataclass
@@ -152,7 +153,10 @@ class ModelClient:
             for call in run.flying.values():
                 call.cancel()
             raise
-        finally:  # after an error the calls in flight are finished and kept: they are paid for
+        finally:  # after an error the calls in flight are finished and kept: they are paid for; no other is made
+            run.ended = True
+            for limiter in self._limiters.values():
+                limiter.resume()
             for task in workers:
                 task.cancel()
             await asyncio.gather(*workers, *run.flying.values(), return_exceptions=True)
@@ -192,6 +196,7 @@ class ModelClient:
                 retries=self.limits.retries,
                 backoff_seconds=self.limits.backoff_seconds,
                 log=lambda attempt: self._log(run, role, attempt),
+                ended=lambda: run.ended,
             )
         return run.callers[role]
 

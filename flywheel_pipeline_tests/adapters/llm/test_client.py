@@ -256,6 +256,42 @@ def test_an_exception_of_the_work_ends_it_and_calls_in_flight_are_finished_and_k
     assert [c.error for c in bench.calls if not c.cached] == [None, None]
 
 
+def test_after_an_error_no_question_that_waits_for_its_turn_is_asked(bench: Bench) -> None:
+    with scripted_server(lambda body: Said("Hello", seconds=0.1)) as server:
+        client = bench.client(server, concurrency=2)
+        client.ask([an_ask("first")])
+
+        async def work(i: int) -> None:
+            if i == 3:
+                while len(server.bodies) < 3:
+                    await asyncio.sleep(0.005)
+                raise ZeroDivisionError
+            await client.reply(an_ask(f"q{i}"))
+
+        with pytest.raises(ZeroDivisionError):
+            client.map(work, range(4))
+    assert len(server.bodies) == 3  # q0 and q1 were in flight, q2 was waiting
+
+
+def test_an_error_during_a_long_pause_ends_at_once(bench: Bench) -> None:
+    with scripted_server(lambda b: Said(status=429, after="90") if question_of(b) == "Hi" else echo(b)) as server:
+        client = bench.client(server)
+        client.ask([an_ask("first")])
+        started = time.monotonic()
+
+        async def work(question: str) -> None:
+            if question == "broken":
+                while len(server.bodies) < 2:
+                    await asyncio.sleep(0.005)
+                await asyncio.sleep(0.05)
+                raise ZeroDivisionError
+            await client.reply(an_ask(question))
+
+        with pytest.raises(ZeroDivisionError):
+            client.map(work, ["Hi", "broken", "other"])
+    assert time.monotonic() - started < 10
+
+
 def test_reply_outside_of_map_is_a_mistake_of_the_caller(bench: Bench) -> None:
     with pytest.raises(RuntimeError, match="outside"):
         asyncio.run(bench.client(None).reply(an_ask("Hi")))
