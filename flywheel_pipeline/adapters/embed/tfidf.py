@@ -1,4 +1,4 @@
-"""Texts to vectors without a model: TF-IDF over words and runs of letters (scikit-learn)."""
+"""Texts to vectors without a model: TF-IDF over words and character n-grams (scikit-learn)."""
 
 from __future__ import annotations
 
