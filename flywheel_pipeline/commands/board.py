@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flywheel_pipeline.commands.reviewing import Review
 from flywheel_pipeline.errors import EditError
+from flywheel_pipeline.flows.cluster.review import Review
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, Proposal, Reviewed
@@ -18,7 +19,7 @@ SHOWN, LATEST = 50, 30
 
 def taxonomy_board(settings: Settings) -> Board:
     """Return what the page `/taxonomy/` shows and does."""
-    review = Review(settings)
+    review = Review(Workbench(settings))
     return Board(lambda whole: show_board(review, whole), lambda sent: act_on(review, sent))
 
 

@@ -48,7 +48,7 @@ def serve_home(
     try:
         listening = open_socket(host, port)
     except (OSError, OverflowError) as error:
-        raise SettingsError(f"can not listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
+        raise SettingsError(f"cannot listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
     with listening:
         url = _url_of(listening.getsockname())
         say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")

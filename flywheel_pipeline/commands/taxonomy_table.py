@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from flywheel_pipeline.commands.reviewing import Review
+from flywheel_pipeline.flows.cluster.review import Review
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster import Change, Proposal, Reviewed

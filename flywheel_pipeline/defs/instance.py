@@ -104,3 +104,15 @@ def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:
     events = [r.event_log_entry.dagster_event for r in found]
     told = [e.engine_event_data.metadata.get("pid") for e in events if e]
     return {int(str(t.value)) for t in told if t and str(t.value).isdecimal()}
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process works; one that ended and was not yet asked for its end (a zombie) does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except (OSError, IndexError):  # somebody else's, or a system without /proc
+        return True
+    return state not in ("Z", "X")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flywheel_pipeline.commands.prompts import promote_candidate, roll_back
-from flywheel_pipeline.defs.evaluating import Evaluator
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT
 from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
+from flywheel_pipeline.flows.deploy import promote_candidate, roll_back
+from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.records import (
     EvalResult,
     GoldenCase,
@@ -29,7 +29,7 @@ from flywheel_pipeline_tests.homes import Place
 
 
 def evaluator(place: Place) -> Evaluator:
-    return Evaluator(place.lake, place.bench, place.bench.llm(place.lake))
+    return Evaluator(place.bench, place.bench.llm())
 
 
 def candidate(place: Place) -> PromptCandidate:

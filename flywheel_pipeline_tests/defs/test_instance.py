@@ -12,9 +12,8 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
-from flywheel_pipeline.commands.dev import is_alive
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.instance import end_dead_runs, open_instance
+from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, open_instance
 from flywheel_pipeline_tests.homes import Place, a_home
 
 

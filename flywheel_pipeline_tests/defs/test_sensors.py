@@ -12,9 +12,8 @@ import dagster as dg
 import pytest
 
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.assets.trace_files import capture_files
 from flywheel_pipeline.defs.sensors import look, request_days
-from flywheel_pipeline.event_days import write_days
+from flywheel_pipeline.flows.capture import capture_files, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 
@@ -116,10 +115,10 @@ def test_the_event_makes_the_external_asset_current(place: Place, instance: dg.D
 def test_days_are_requested_once_they_were_read(place: Place, instance: dg.DagsterInstance) -> None:
     (place.root / "flywheel.yaml").write_text("automation: {settle_seconds: 0}")
     context = dg.build_sensor_context(instance=instance)
-    assert isinstance(request_days(context, place.resource), dg.SkipReason)
+    assert isinstance(request_days(context, place.bench), dg.SkipReason)
     place.put_traces("a.jsonl", *some_traces(1, "2025-06-02"), *some_traces(1, "2025-08-01"))
-    capture_files(place.lake, place.bench)
-    asked = request_days(context, place.resource)
+    capture_files(place.bench)
+    asked = request_days(context, place.bench)
     assert isinstance(asked, dg.SensorResult) and asked.run_requests
     ranges = [
         (r.tags["dagster/asset_partition_range_start"], r.tags["dagster/asset_partition_range_end"])
@@ -127,7 +126,7 @@ def test_days_are_requested_once_they_were_read(place: Place, instance: dg.Dagst
     ]
     assert ranges == [("2025-06-02", "2025-06-02"), ("2025-08-01", "2025-08-01")]
     write_days(place.lake, ["2025-06-02", "2025-08-01"])
-    assert isinstance(request_days(context, place.resource), dg.SkipReason)
+    assert isinstance(request_days(context, place.bench), dg.SkipReason)
 
 
 def test_the_nightly_evals_run_also_on_a_quiet_day(place: Place, instance: dg.DagsterInstance) -> None:

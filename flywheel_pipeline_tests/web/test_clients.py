@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.defs.assets.trace_files import capture_files
-from flywheel_pipeline.event_days import due_days, write_days
+from flywheel_pipeline.flows.capture import capture_files, due_days, write_days
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.serving import serving
 
@@ -65,7 +64,7 @@ def captured(place: Place, code: str) -> list[dict[str, Any]]:
     """What became of what the client sent."""
     with serving(place.root) as server:
         send(server.url, code)
-    capture_files(place.lake, place.bench)
+    capture_files(place.bench)
     write_days(place.lake, due_days(place.lake))
     assert not place.lake.frame("select * from rejects").to_dict("records")
     return place.lake.frame(f"select {COLUMNS}, messages from raw_traces").to_dict("records")  # type: ignore[return-value]

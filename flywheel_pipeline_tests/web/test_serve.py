@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_pipeline.capturing import part_of
-from flywheel_pipeline.defs.assets.trace_files import capture_files
-from flywheel_pipeline.event_days import due_days, write_days
+from flywheel_pipeline.flows.capture import capture_files, due_days, write_days
+from flywheel_pipeline.flows.capture.landing_files import part_of
 from flywheel_pipeline_tests.homes import a_home
 from flywheel_pipeline_tests.web.sender import Sender, a_request
 from flywheel_pipeline_tests.web.serving import Serving, landed, serving, spans_of
@@ -59,7 +58,7 @@ def test_what_the_opentelemetry_sdk_exports_becomes_a_trace(tmp_path: Path) -> N
             post(server, "/v1/feedback", json.dumps({"trace_id": trace_id, "score": 0, "comment": "no"}).encode())[0]
             == 200
         )
-    capture_files(place.lake, place.bench)
+    capture_files(place.bench)
     write_days(place.lake, due_days(place.lake))
     rows = place.lake.frame("select trace_id, input, output, feedback_comment from raw_traces").values.tolist()
     assert rows == [[trace_id, "Where is my parcel?", "In Kiel.", "no"]]

@@ -1,6 +1,5 @@
--- What an event day of raw_traces holds beside the row groups that it takes over (whole.sql): the other captured rows
--- that count (`rest`), the traces joined of pieces (`joined`), each with the newest feedback that arrived for it. The
--- order is that of the files and, within a block of one, of time.
+-- The rows of an event day of raw_traces: captured rows that count, and traces joined from several pieces (`joined`),
+-- each with the newest feedback that arrived for it. Ordered by nothing: readers order what they need.
 with opinion as (
     select
         trace_id,
@@ -9,7 +8,7 @@ with opinion as (
     from feedback group by trace_id
 ),
 counted as (
-    select * exclude (n_rows, spans) from rest
+    select * exclude (n_rows, spans) from captured_traces
     anti join superseded using (trace_id, source_file, source_line)
     where started_at >= $day::date and started_at < $day::date + interval 1 day
     union all by name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flywheel_pipeline.adapters.home.reviewed import PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.steps.cluster.history import Reviewed, Said, dump_taxonomy, load_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode
 from flywheel_pipeline.steps.cluster.proposals import dump_proposals

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from flywheel_pipeline.adapters.home.reviewed import PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.commands.board import taxonomy_board
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline.steps.cluster.proposals import load_proposals
