@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases
+from collections.abc import Mapping, Sequence
+
+from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, reads_of_test
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     EvalResult,
@@ -12,9 +15,25 @@ from flywheel_pipeline.records import (
     PromptCandidate,
     PromptVersion,
 )
-from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, mode_outcomes
-from flywheel_pipeline.steps.evaluate.evaluators import resisted
-from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, ModeEvidence, improve_prompt, propose_prompts
+from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
+    case_scores,
+    deciding,
+    judge_errors,
+    mode_scores,
+    without_stale,
+)
+from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
+from flywheel_pipeline.steps.improve import (
+    OVERALL,
+    READER,
+    Bench,
+    Gate,
+    Judgement,
+    ModeEvidence,
+    improve_prompt,
+    propose_prompts,
+)
 
 
 def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
@@ -33,13 +52,9 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
-    baseline = bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version])
-    trusted = deciding(bench.lake.read("judge_alignment", JudgeAlignment))
-    judgement = Judgement(
-        lambda rows: case_outcomes(rows, trusted),
-        mode_outcomes,
-        tuple(sorted(e for e in trusted if e.startswith("judge:"))),
-        (resisted.NAME,) if any(c.kind == "adversarial" for c in cases) else (),
+    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    baseline = without_stale(
+        bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version]), alignment
     )
     evidence = _evidence(bench, cases, baseline)
     if not evidence:
@@ -47,9 +62,45 @@ def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     settings, llm = bench.settings, bench.llm()
     good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.improve.few_shot_examples]
     proposals = propose_prompts(base.text, evidence, good, llm, settings.app.name)
-    gate = Gate(**settings.gate.model_dump())
-    evaluator = Evaluator(bench, llm, "prompt_candidate")
-    return improve_prompt(Bench(base, cases, baseline, evaluator, judgement, gate), proposals)
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
+    return improve_prompt(
+        Bench(
+            base, cases, baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
+            gate_of(bench), reads_of_test(bench), _flip_labels(bench, base),
+        ),
+        proposals,
+    )  # fmt: skip
+
+
+def gate_of(bench: Workbench) -> Gate:
+    """Return the gate as the settings have it; the modes that a person consents to are given by name or id."""
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    settings = bench.settings.gate
+    return Gate(**{**settings.model_dump(), "consent": tuple(names.get(m, m) for m in settings.consent)})
+
+
+def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:
+    """Return how rows are read: by the judges that agree with the expert, with their known errors."""
+    trusted = deciding(alignment)
+    errors = {e: error.youden for e, error in judge_errors(alignment).items()}
+    return Judgement(
+        lambda rows: case_scores(rows, trusted),
+        mode_scores,
+        tuple(sorted(e for e in trusted if e.startswith("judge:"))),
+        (answered.NAME, resisted.NAME),
+        {OVERALL if e == COMPOSITE else e: j for e, j in errors.items()},
+        names,
+    )
+
+
+def _flip_labels(bench: Workbench, base: PromptVersion) -> dict[str, dict[str, tuple[bool, bool]]]:
+    """Return the expert's verdicts on cases that flip between `base` and a candidate, by candidate; the last counts."""
+    found: dict[str, dict[str, tuple[bool, bool]]] = {}
+    for row in bench.home.append_only(FLIP_LABELS_FILE).read().rows:
+        if row.get("base") == base.version and {row.get("before"), row.get("after")} <= {"pass", "fail"}:
+            labels = found.setdefault(str(row.get("candidate")), {})
+            labels[str(row.get("case_id"))] = (row["before"] == "pass", row["after"] == "pass")
+    return found
 
 
 def _evidence(bench: Workbench, cases: list[GoldenCase], baseline: list[EvalResult]) -> list[ModeEvidence]:

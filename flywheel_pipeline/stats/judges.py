@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 
 from flywheel_pipeline.stats.paired import Youden
-from flywheel_pipeline.stats.rates import Z95, Rate, proportion
+from flywheel_pipeline.stats.rates import Z95, Rate, wilson
 
 DRAWS = 4_000
 """Draws of a posterior: the Monte Carlo error of a 2.5 % quantile is about a tenth of the interval's half width."""
@@ -17,15 +17,16 @@ DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Recall:
-    """How many answers of one kind were labelled, and how many of them the judge recognised."""
+    """How many answers of one kind were labelled, and how many of them the judge recognised; counts may be effective."""
 
-    n_right: int
-    n: int
+    n_right: float
+    n: float
 
     @property
     def rate(self) -> Rate:
         """The share recognised, with its Wilson interval."""
-        return proportion(self.n_right, self.n)
+        value = self.n_right / self.n if self.n else 0.0
+        return Rate(value, *wilson(self.n_right, self.n), round(self.n))
 
     @property
     def p_guess(self) -> float:
@@ -45,14 +46,25 @@ class JudgeError:
     @property
     def youden(self) -> Youden:
         """TPR + TNR - 1 with its variance, from Beta(right + ½, wrong + ½) for each."""
-        means, variances = zip(*(_beta(r.n_right + 0.5, r.n - r.n_right + 0.5) for r in (self.passes, self.fails)))
-        return Youden(sum(means) - 1, sum(variances))
+        (a, u), (b, v) = (_beta(r.n_right + 0.5, r.n - r.n_right + 0.5) for r in (self.passes, self.fails))
+        return Youden(a + b - 1, u + v)
 
     @property
     def youden_low(self) -> float:
         """Lower 95 % bound of J by combining the two Wilson intervals (Newcombe 1998, method 10)."""
         a, b = self.passes.rate, self.fails.rate
         return a.value + b.value - 1 - sqrt((a.value - a.low) ** 2 + (b.value - b.low) ** 2)
+
+    @property
+    def youden_high(self) -> float:
+        """Upper 95 % bound of J (Newcombe 1998, method 10)."""
+        a, b = self.passes.rate, self.fails.rate
+        return a.value + b.value - 1 + sqrt((a.high - a.value) ** 2 + (b.high - b.value) ** 2)
+
+    def may_decide(self, min_youden: float, max_p_guess: float) -> bool:
+        """Return whether J is at least `min_youden` (lower bound) and both recalls are shown to be above ½."""
+        guess = max(self.passes.p_guess, self.fails.p_guess)
+        return guess <= max_p_guess and self.youden_low >= min_youden
 
 
 def _beta(a: float, b: float) -> tuple[float, float]:

@@ -1,25 +1,43 @@
-"""Evaluate: run the app on golden cases and judge its answers, one targeted evaluator a failure mode."""
+"""Evaluate: run the app on golden cases and judge its answers, one targeted evaluator per failure mode."""
 
-from flywheel_pipeline.steps.evaluate.alignment import align_judges
+from flywheel_pipeline.steps.evaluate.alignment import (
+    COMPOSITE,
+    LabelledAnswer,
+    align_judges,
+    held_out,
+    judge_errors,
+    what_to_label,
+)
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
 from flywheel_pipeline.steps.evaluate.report import (
+    GoldenRate,
     ModePassRate,
     case_outcomes,
+    case_scores,
     deciding,
-    mode_outcomes,
-    overall_rate,
+    golden_rate,
+    mode_scores,
     pass_rates,
+    without_stale,
 )
 from flywheel_pipeline.steps.evaluate.run import run_evals
 
 __all__ = [
+    "COMPOSITE",
+    "GoldenRate",
+    "LabelledAnswer",
     "ModePassRate",
     "ModeToJudge",
     "align_judges",
     "case_outcomes",
+    "case_scores",
     "deciding",
-    "mode_outcomes",
-    "overall_rate",
+    "golden_rate",
+    "held_out",
+    "judge_errors",
+    "mode_scores",
     "pass_rates",
     "run_evals",
+    "what_to_label",
+    "without_stale",
 ]

@@ -71,7 +71,10 @@ class Comparison:
         cases, only a pass does: an answer that the expert fails may fail for another reason than the judge looks for.
         """
         sides = [
-            {c: float(labels[c][i]) if c in labels and (self.kind != ALL or labels[c][i]) else p for c, p in side.items()}
+            {
+                c: float(labels[c][i]) if c in labels and (self.kind != ALL or labels[c][i]) else p
+                for c, p in side.items()
+            }
             for i, side in enumerate((self.before, self.after))
         ]
         return replace(self, before=sides[0], after=sides[1])
@@ -236,7 +239,9 @@ def _harm(gate: Gate, evidence: Evidence) -> _Harm:
     for rule in evidence.hard:
         broken = [c for c in rule.cases if rule.before.get(c) == 1 and rule.after.get(c) == 0]
         if broken:
-            return _Harm(f"breaks a hard rule: {rule.name} passed before and fails now on {_listed(broken)}", (rule.name,))
+            return _Harm(
+                f"breaks a hard rule: {rule.name} passed before and fails now on {_listed(broken)}", (rule.name,)
+            )
     known = replace(evidence, overall=evidence.overall.known(), guards=tuple(c.known() for c in evidence.guards))
     found = harmed(gate, [_guard_counts(c, known) for c in known.guards])
     worse = [c for c, shown in zip(known.guards, found, strict=True) if shown]

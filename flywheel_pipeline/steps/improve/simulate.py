@@ -106,15 +106,15 @@ def _guards(layout: Layout, d: Any, judge: Youden, known: Any = None) -> list[Gu
 
 
 def _all_safe(gate: Gate, guards: Sequence[GuardCounts]) -> Bools:
-    return np.all([is_safe(gate, g) | ~is_guarded(gate, g) for g in guards], axis=0)
+    return np.asarray(np.all([is_safe(gate, g) | ~is_guarded(gate, g) for g in guards], axis=0))
 
 
 def _flips(drawn: Draw) -> Bools:
-    return (drawn.seen[0] != drawn.seen[1]) & ~drawn.unknown_after
+    return np.asarray((drawn.seen[0] != drawn.seen[1]) & ~drawn.unknown_after)
 
 
 def _labelled(drawn: Draw, size: int) -> Bools:
-    """Return which flipped cases are labelled after `size` of them, in an order that is random and the same each time."""
+    """Return which flipped cases are labelled after `size` of them, in one random order of the cases."""
     flips = _flips(drawn)
     order = np.random.default_rng(0).permutation(flips.shape[-1])
     place = np.empty(flips.shape, int)
@@ -124,9 +124,7 @@ def _labelled(drawn: Draw, size: int) -> Bools:
 
 def _by_expert(drawn: Draw, labelled: Bools) -> Any:
     """Return after - before with the expert's verdicts on labelled cases, the judges' on the others."""
-    before, after = (
-        np.where(labelled, truth, seen) for truth, seen in zip(drawn.truth, drawn.seen, strict=True)
-    )
+    before, after = (np.where(labelled, truth, seen) for truth, seen in zip(drawn.truth, drawn.seen, strict=True))
     return (after & ~drawn.unknown_after).astype(float) - before
 
 
@@ -147,9 +145,7 @@ def _guards_by_labels(layout: Layout, drawn: Draw, labelled: Bools) -> list[Guar
     ]
 
 
-def _thinned(
-    layout: Layout, cases: tuple[Bools, Bools], d: Any, labels: tuple[Bools, Bools], kind: str
-) -> GuardCounts:
+def _thinned(layout: Layout, cases: tuple[Bools, Bools], d: Any, labels: tuple[Bools, Bools], kind: str) -> GuardCounts:
     """Return the counts of a part in which labelled flips stand for all flips of it (`gate._thinned`)."""
     mask, who = cases
     flips, labelled = labels[0] & mask & who, labels[1] & mask & who

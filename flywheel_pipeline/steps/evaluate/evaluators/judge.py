@@ -44,16 +44,18 @@ class ModeToJudge:
 
 
 def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str) -> Ask:
-    """Ask whether `output`, an answer to `case`, shows the failure mode."""
+    """Ask whether `output`, an answer to `case`, shows the failure mode.
+
+    Neither the expert's comment on the case nor a reference is shown: a judge is measured on answers that those were
+    written about, and must decide as it was measured.
+    """
     data = {
         "failure_mode": {"name": mode.name, "definition": mode.definition, "examples": list(mode.examples)},
         "conversation": plain_messages(json.loads(case.messages)),
         "documents": json.loads(case.context),
         "answer": output,
     }
-    hints = {"reference": case.reference, "criteria": case.criteria if case.mode_id == mode.mode_id else None}
-    known = {k: v for k, v in hints.items() if v and v != output}
-    return ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), {**data, **known}, Verdict)
+    return ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), data, Verdict)
 
 
 def read_verdict(reply: Reply) -> tuple[str | None, str]:
