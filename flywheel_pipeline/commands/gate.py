@@ -40,7 +40,7 @@ def simulate(home: Path | None, runs: int) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @RUNS
 def replay(home: Path | None, files: tuple[Path, ...], runs: int) -> None:
-    """Print what the gate does with pairs of real prompts: FILES are CSV with `case`, `mode` and a column per prompt."""
+    """Print what the gate does with real prompts; FILES are CSV with `case`, `mode` and a column per prompt."""
     from flywheel_pipeline.flows.simulate import gate_at_home, load_outcomes
     from flywheel_pipeline.steps.improve.replay import replay as replayed
 

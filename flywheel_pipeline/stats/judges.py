@@ -17,7 +17,7 @@ DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Recall:
-    """How many answers of one kind were labelled, and how many of them the judge recognised; counts may be effective."""
+    """How many answers of one kind were labelled, and how many of them the judge recognised; effective counts, too."""
 
     n_right: float
     n: float

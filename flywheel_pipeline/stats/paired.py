@@ -198,21 +198,26 @@ def paired_change(
 def change_of(counts: Counts, n: int, fixed: float, broken: float, judge: Youden = PERFECT) -> PairedChange:
     """Return the change that effective `counts` show; `n`, `fixed` and `broken` are as they were counted."""
     mean = float((counts.fixed - counts.broken) / counts.n) if counts.n else 0.0
-    low, high = (_corrected_end(counts, mean, q, judge) for q in (0.025, 0.975))
+    low, high = (_corrected_end(end - mean, mean, judge) for end in _quantiles(counts))
     return PairedChange(
         n, fixed, broken, max(-1.0, min(1.0, judge.correct(mean, 0.0)[0])), low, high,
         float(counts.p_better), float(mcnemar_mid_p(counts.fixed, counts.broken)), counts,
     )  # fmt: skip
 
 
-def _corrected_end(counts: Counts, mean: float, level: float, judge: Youden) -> float:
-    """Return one end of the interval; a distance from the mean counts as so many standard errors of D."""
-    low, high = -1.0, 1.0
-    for _ in range(25):
-        middle = (low + high) / 2
-        below = float(probability_below(counts.fixed, counts.broken, counts.n, -middle)) < level
-        low, high = (middle, high) if below else (low, middle)
-    reach = (low + high) / 2 - mean
+def _quantiles(counts: Counts) -> tuple[float, float]:
+    """Return the 2.5 and 97.5 percentiles of the difference, interpolated on a grid around its mean."""
+    total = float(counts.n) + 2
+    mean = float(counts.fixed - counts.broken) / total
+    spread = sqrt(max((float(counts.fixed + counts.broken) + 1) / total - mean**2, 0) / (total + 1))
+    grid = np.clip(mean + spread * np.linspace(-5, 5, 161), -1, 1)
+    below = probability_below(counts.fixed, counts.broken, counts.n, -grid)
+    low, high = (float(np.interp(q, below, grid)) for q in (0.025, 0.975))
+    return low, high
+
+
+def _corrected_end(reach: float, mean: float, judge: Youden) -> float:
+    """Return one end of the interval, `reach` from the mean; the distance counts as so many standard errors of D."""
     centre, variance = judge.correct(mean, (reach / Z95) ** 2)
     return max(-1.0, min(1.0, centre + (1 if reach > 0 else -1) * Z95 * sqrt(variance)))
 

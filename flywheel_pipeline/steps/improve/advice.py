@@ -8,6 +8,9 @@ from statistics import NormalDist
 
 from flywheel_pipeline.stats import PairedChange, smallest_detectable_change
 
+FAR = 5
+"""How many times as many cases may be asked for; beyond that the difference seen is no reason to ask."""
+
 
 @dataclass(frozen=True)
 class Obstacle:
@@ -26,6 +29,13 @@ def coverage(share: float, least: float) -> Obstacle | None:
         f"only {share:.0%} of the test cases have a known outcome before and after ({least:.0%} are needed)",
         "evaluate again: errors and `unsure` verdicts leave outcomes unknown",
     )
+
+
+def too_few(n: int, least: int) -> Obstacle | None:
+    """Return the obstacle that there are too few test cases to decide anything, if so."""
+    if n >= least:
+        return None
+    return Obstacle(f"{n} test cases are too few to decide anything", f"label more traces: {least} cases are the least")
 
 
 def label_flips(n_flips: int, n_labelled: int, overall: PairedChange) -> Obstacle:
@@ -56,21 +66,24 @@ def _more_cases(overall: PairedChange, bound: float, look: int, labels_left: int
     least = smallest_detectable_change(n, moved, bound)
     shown = f"{n} cases show a change of {least:.0%} or more" if least < 1 else f"{n} cases can show no change"
     reached = NormalDist().inv_cdf(min(max(overall.p_better, 0.001), 0.999))
-    if reached <= 0:
-        return shown
-    needed = round(n * (NormalDist().inv_cdf(bound) / reached) ** 2)
+    needed = round(n * (NormalDist().inv_cdf(bound) / reached) ** 2) if reached > 0 else FAR * n + 1
+    if needed > FAR * n:
+        return f"nothing speaks for it yet: {shown}"
     more = max(needed - n, 1)
     labels = f"label up to {labels_left} more flipped cases, or " if labels_left > 0 else ""
     fresh = "; new cases also bring the bound down" if look > 1 else ""
     return f"{labels}add about {more} test cases if it goes on like this ({shown}{fresh})"
 
 
-def not_safe(name: str, change: PairedChange, loss: float, needed: int | None) -> Obstacle:
+def not_safe(name: str, change: PairedChange, loss: float, needed: int | None, labels_left: int = 0) -> Obstacle:
     """Return the obstacle that a loss by one guard is not excluded."""
     problem = f"{name}: a loss of {loss:.0%} is not excluded ({_counted(change)})"
     if needed is None:
-        return Obstacle(problem, f"look at the cases that {name} breaks: more of the same would not clear it")
-    return Obstacle(problem, f"{needed - change.n} more test cases of {name} would, if it goes on like this")
+        need = f"look at the cases that {name} breaks: more of the same would not clear it"
+    else:
+        need = f"{needed - change.n} more test cases of {name} would, if it goes on like this"
+    labels = f"label up to {labels_left} more flipped cases; or " if labels_left > 0 else ""
+    return Obstacle(problem, labels + need, labels_left > 0)
 
 
 def unguarded(missing: Mapping[str, int]) -> Obstacle | None:

@@ -189,34 +189,36 @@ def _difference(comparison: Comparison, families: Mapping[str, str]) -> tuple[An
     return np.asarray(after, float) - np.asarray(before, float), np.asarray(ids, int)
 
 
-def _thinned(comparison: Comparison, evidence: Evidence) -> tuple[Counts, Any]:
-    """Return the effective counts of a comparison, and after - before per case (0 where it does not count).
+def _thinned(comparison: Comparison, evidence: Evidence) -> tuple[Counts, Any, Youden]:
+    """Return the effective counts of a comparison, after - before per case, and the J that is left to correct.
 
     Where flipped cases are labelled, those stand for all flipped cases, by a smaller effective n, and the judges'
-    verdicts on the others count for nothing: McNemar's test uses flipped cases only.
+    verdicts on the others count for nothing: McNemar's test uses flipped cases only. Cases that flip by one judge and
+    not over all are not labelled: its verdict stays, and its errors are corrected for.
     """
     d, ids = _difference(comparison, evidence.families)
     if not evidence.labels:
-        return paired_counts(d, ids), d
-    flips = set(flipped(comparison.before, comparison.after, comparison.cases))
-    labelled = flips & set(evidence.labels)
-    kept = np.asarray([float(c not in flips or c in labelled) for c in comparison.cases])
-    checked = comparison.checked(evidence.labels)
-    d = _difference(checked, evidence.families)[0] * kept
+        return paired_counts(d, ids), d, comparison.judge
+    whole = evidence.overall
+    open_to_labels = set(flipped(whole.before, whole.after, whole.cases))
+    changed = set(flipped(comparison.before, comparison.after, comparison.cases))
+    flips = changed & open_to_labels
+    kept = np.asarray([float(c not in flips or c in evidence.labels) for c in comparison.cases])
+    d = _difference(comparison.checked(evidence.labels), evidence.families)[0] * kept
     counts = paired_counts(d, ids, kept)
-    share = len(labelled) / len(flips) if flips else 1.0
-    return replace(counts, n=counts.n / max(kept.sum(), 1.0) * len(kept) * share), d
+    share = len(flips & set(evidence.labels)) / len(flips) if flips else 1.0
+    n = counts.n / max(kept.sum(), 1.0) * len(kept) * share
+    return replace(counts, n=n), d, PERFECT if changed <= open_to_labels else comparison.judge
 
 
 def _change(comparison: Comparison, evidence: Evidence) -> PairedChange:
-    counts, d = _thinned(comparison, evidence)
-    judge = PERFECT if evidence.labels else comparison.judge
+    counts, d, judge = _thinned(comparison, evidence)
     return change_of(counts, len(d), float(np.maximum(d, 0).sum()), float(np.maximum(-d, 0).sum()), judge)
 
 
 def _guard_counts(comparison: Comparison, evidence: Evidence) -> GuardCounts:
-    judge = PERFECT if evidence.labels else comparison.judge
-    return GuardCounts(_thinned(comparison, evidence)[0], len(comparison.cases), comparison.kind, judge)
+    counts, _, judge = _thinned(comparison, evidence)
+    return GuardCounts(counts, len(comparison.cases), comparison.kind, judge)
 
 
 def _guard_report(gate: Gate, comparison: Comparison, evidence: Evidence) -> GuardReport:
@@ -260,20 +262,28 @@ def _obstacles(
     """Return what stands between the candidate and `ship`, the most important first."""
     n_flips, n_labelled = labels
     bound = gate.bound_at(evidence.look)
-    enough = gate.judges_alone or n_labelled >= min(n_flips, BATCH)
-    found: list[advice.Obstacle | None] = [advice.coverage(coverage_of(evidence.overall), gate.min_coverage)]
-    if enough or overall.p_better < gate.min_probability_promising:
-        if overall.p_better < bound:
-            left = 0 if gate.judges_alone else min(n_flips, LIMIT) - n_labelled
-            found.append(advice.not_better(overall, bound, evidence.look, left))
-    else:
+    promising = not gate.judges_alone and _is_promising(gate, overall, bound)
+    left = min(n_flips, LIMIT) - n_labelled if promising else 0
+    found: list[advice.Obstacle | None] = [
+        advice.coverage(coverage_of(evidence.overall), gate.min_coverage),
+        advice.too_few(overall.n, gate.min_cases_per_mode),
+    ]
+    if promising and n_labelled < min(n_flips, BATCH):
         found.append(advice.label_flips(n_flips, n_labelled, overall))
-    found += [advice.not_safe(g.name, g.change, g.loss, g.cases_needed) for g in guards if g.status == UNPROVEN]
+    elif overall.p_better < bound:
+        found.append(advice.not_better(overall, bound, evidence.look, left))
+    found += [advice.not_safe(g.name, g.change, g.loss, g.cases_needed, left) for g in guards if g.status == UNPROVEN]
     few = {g.name: gate.min_cases_per_mode - g.change.n for g in guards if g.status == UNGUARDED and g.kind == MODE}
     missing = {**few, **dict.fromkeys(evidence.unguarded, gate.min_cases_per_mode)}
     found.append(advice.unguarded({m: n for m, n in missing.items() if m not in gate.consent}))
     found += [advice.too_much(s.name, s.unit, s.before, s.after) for s in evidence.sizes if _too_much(gate, s)]
     return [o for o in found if o]
+
+
+def _is_promising(gate: Gate, overall: PairedChange, bound: float) -> bool:
+    """Return whether the expert's labels could show that the candidate is better: at best, every loss is an error."""
+    at_best = replace(overall.counts, broken=0.0 * overall.counts.broken)
+    return overall.p_better >= gate.min_probability_promising and float(at_best.p_better) >= bound
 
 
 def _too_much(gate: Gate, size: Size) -> bool:

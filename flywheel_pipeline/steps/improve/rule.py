@@ -40,8 +40,8 @@ class Gate:
     max_probability_group: float = 0.05
     """The same for happy paths and for regression cases, which are no mode of failure."""
     min_coverage: float = 0.95
-    min_probability_promising: float = 0.80
-    """From which the expert is asked to label the flipped cases."""
+    min_probability_promising: float = 0.75
+    """From which the expert is asked to label the flipped cases, if they could show that the candidate is better."""
     max_growth: float = 1.2
     max_prompt_characters: int = 20_000
     """A prompt may be `max_growth` times as long as its base, or this long; an answer likewise, from a floor on."""
@@ -132,14 +132,12 @@ LARGEST = 2_000
 def cases_needed(gate: Gate, guard: GuardCounts) -> int | None:
     """Return how many cases would show the guard safe if it went on as it did; None if `LARGEST` would not.
 
-    One guard at a time (no arrays); a guard's tier is that of the larger number of cases.
+    One guard at a time (no arrays). Looks at every number up to a hundred or so, then in steps of 3 %.
     """
     n = int(guard.n_cases)
-    size = max(n + 1, gate.min_cases_per_mode)
-    while n and size <= LARGEST:
-        grown = size / n
-        counts = Counts(guard.counts.fixed * grown, guard.counts.broken * grown, guard.counts.n * grown)
-        if is_safe(gate, GuardCounts(counts, size, guard.kind, guard.judge)):
-            return size
-        size += max(1, size // 20)
-    return None
+    sizes = np.unique(np.geomspace(max(n + 1, gate.min_cases_per_mode), LARGEST, 200).astype(int))
+    if not n:
+        return None
+    counts = Counts(*(np.asarray(x) * sizes / n for x in (guard.counts.fixed, guard.counts.broken, guard.counts.n)))
+    enough = sizes[is_safe(gate, GuardCounts(counts, sizes, guard.kind, guard.judge))]
+    return int(enough[0]) if len(enough) else None
