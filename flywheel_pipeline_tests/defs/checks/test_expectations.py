@@ -111,8 +111,8 @@ def test_a_case_family_in_two_splits_is_an_error(place: Place) -> None:
     [
         (["trusted", "trusted"], True, dg.AssetCheckSeverity.WARN),
         (["trusted", "unusable"], False, dg.AssetCheckSeverity.WARN),
-        (["unproven"], False, dg.AssetCheckSeverity.WARN),
-        (["unusable", "unproven"], False, dg.AssetCheckSeverity.ERROR),
+        (["advisory"], False, dg.AssetCheckSeverity.WARN),
+        (["unusable", "advisory"], False, dg.AssetCheckSeverity.ERROR),
     ],
 )
 def test_only_contradicting_judges_stop_the_run(

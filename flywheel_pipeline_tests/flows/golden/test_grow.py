@@ -160,7 +160,7 @@ def test_a_failure_that_fits_no_mode_is_never_taken_for_reached(place: Place) ->
 
 def test_without_a_judge_that_may_decide_nothing_is_taken_for_reached(place: Place) -> None:
     cases = turn(place).cases
-    place.lake.write("judge_alignment", [an_alignment(status="unproven")])
+    place.lake.write("judge_alignment", [an_alignment(status="advisory")])
     evaluated(place, cases)
     assert turn(place).n_graduated == 0
 
