@@ -9,6 +9,7 @@ from typing import Any
 from flywheel_pipeline.records import (
     Annotation,
     CapturedTrace,
+    CaseAnswer,
     EvalResult,
     FailureMode,
     GoldenCase,
@@ -79,6 +80,7 @@ def a_sampled_trace(**changes: Any) -> SampledTrace:
 def a_mode(**changes: Any) -> FailureMode:
     values: dict[str, Any] = {
         "mode_id": "fm-1", "name": "Made up a feature", "definition": "The answer claims what no document says.",
+        "kind": "failure mode", "belongs": "", "does_not_belong": "", "examples": Json("[]"),
         "status": "provisional", "n_failures": 3, "share": 0.1, "share_low": 0.05, "share_high": 0.2,
         "share_of": "traffic", "rank": 1, "version": "v1", "severity": None, "severity_weight": 1.0, "priority": 0.1,
         "share_before": None, "trend": "not known", "reason": "10.0% of traffic",
@@ -100,10 +102,19 @@ def a_case(**changes: Any) -> GoldenCase:
 def an_eval_result(**changes: Any) -> EvalResult:
     values: dict[str, Any] = {
         "case_id": "g-1", "prompt_version": "p1", "evaluator": "judge:fm-1", "evaluator_version": "e1", "repeat": 0,
-        "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "output": "An answer.",
-        "latency_ms": 1.0, "cost_usd": 0.0, "cached": False,
+        "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "cost_usd": 0.0, "cached": False,
     }  # fmt: skip
     return EvalResult(**{**values, **changes})
+
+
+def an_answer(**changes: Any) -> CaseAnswer:
+    values: dict[str, Any] = {
+        "answer_id": "a-1", "case_id": "g-1", "prompt_version": "p1", "app_version": "v1", "repeat": 0,
+        "output": "An answer.", "error": None, "finish_reason": "stop", "tool_calls": Json("[]"),
+        "retrieved_ids": Json("[]"), "input_tokens": 10, "output_tokens": 3, "cost_usd": 0.001, "latency_ms": 20.0,
+        "cached": False, "inputs": Json("{}"),
+    }  # fmt: skip
+    return CaseAnswer(**{**values, **changes})
 
 
 def an_alignment(**changes: Any) -> JudgeAlignment:

@@ -15,7 +15,13 @@ import dagster as dg
 
 from flywheel_pipeline.commands.summary import count_calls, summarize
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, open_instance, prepare_instance
+from flywheel_pipeline.defs.instance import (
+    end_dead_runs_twice,
+    is_alive,
+    open_instance,
+    prepare_instance,
+    runs_on_this_machine,
+)
 from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.errors import FlywheelError, HomeError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
@@ -164,9 +170,9 @@ def serve_dagster(home: Path | None, host: str, port: int) -> NoReturn:
     """Replace this process by `dagster dev` on the home; schedules and sensors run as long as it does."""
     root = load_settings(home).home
     folder = prepare_instance(root)
-    if "DAGSTER_HOME" not in os.environ:  # an instance of several machines has processes that are not seen from here
+    if runs_on_this_machine(root):
         with open_instance(root) as instance:
-            end_dead_runs(instance, is_alive, lambda: time.sleep(GRACE_SECONDS))
+            end_dead_runs_twice(instance, is_alive, lambda: time.sleep(GRACE_SECONDS))
     environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
     where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]
     os.execve(sys.executable, [sys.executable, "-m", "dagster", "dev", *where], environment)

@@ -10,7 +10,7 @@ from flywheel_pipeline.flows.evaluate import production_rate
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.evaluate import golden_rate, what_to_label, without_stale
+from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -68,7 +68,10 @@ def _traces(lake: Lake) -> list[str]:
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
-    lines = [f"taxonomy   {len(modes)} failure modes" + (", what to fix first:" if modes else "")]
+    groups = sum(m.kind == "group to review" for m in modes)
+    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
+    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
         lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
@@ -97,7 +100,8 @@ def _evals(bench: Workbench) -> list[str]:
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
-    rows = without_stale(lake.read("eval_results", EvalResult, mine, [prompts[0].version]), alignment)
+    rows = majority(lake.read("eval_results", EvalResult, mine, [prompts[0].version]))
+    rows = without_stale(rows, alignment)
     rate, production = golden_rate(rows, alignment), production_rate(bench)
     judges = [a for a in alignment if a.mode_id]
     names = {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from flywheel_pipeline.adapters.home import HomeFile
+from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, runs_on_this_machine
 from flywheel_pipeline.defs.jobs import capture, label_batch, read_trace_files
 from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
@@ -64,7 +65,7 @@ def look(
         waiting = _listed("still being written", {f.name for f in files} - settled.keys() - open_ones)
         waiting += _listed("open in a spreadsheet", open_ones)
         return dg.SkipReason(f"{len(settled)} files in {folder}/, none new{waiting}{_gone(seen, files, folder)}")
-    if _in_progress(context, job):
+    if _in_progress(context, bench, job):
         return dg.SkipReason(f"{len(fresh)} new files in {folder}/ wait for the {job} run in progress")
     return _request(fresh, {**seen, **{n: f.stamp for n, f in settled.items()}}, asset)
 
@@ -83,7 +84,7 @@ def request_days(context: dg.SensorEvaluationContext, bench: Workbench) -> dg.Se
     days = due_days(bench.lake)
     if not days:
         return dg.SkipReason("every day is up to date with the files that were read")
-    if _in_progress(context, "capture") or _in_progress(context, "flywheel_turn"):
+    if _in_progress(context, bench, "capture", "flywheel_turn"):
         return dg.SkipReason(f"{len(days)} days wait for the run in progress")
     inputs = due_inputs(bench.lake)
     requests = []
@@ -101,5 +102,9 @@ def _listed(what: str, names: set[str]) -> str:
     return f"; {what}: {', '.join(sorted(names))}" if names else ""
 
 
-def _in_progress(context: dg.SensorEvaluationContext, job: str) -> bool:
-    return bool(context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1))
+def _in_progress(context: dg.SensorEvaluationContext, bench: Workbench, *jobs: str) -> bool:
+    """Return whether a run of one of the jobs is in progress; one whose process was killed is not."""
+    if runs_on_this_machine(bench.settings.home):
+        end_dead_runs(context.instance, is_alive)
+    filters = (dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs)
+    return any(context.instance.get_run_records(one, limit=1) for one in filters)

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
-from flywheel_pipeline.steps.annotate import LabelFile, Labels, read_versions, resolve_labels
+from flywheel_pipeline.steps.annotate import FIELDS, LabelFile, Labels, read_versions, resolve_labels
 from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
 
@@ -74,6 +75,23 @@ def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
 def current_annotations(bench: Workbench) -> list[Annotation]:
     """Return the verdicts that count, pass and fail."""
     return bench.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
+
+
+def sampled_to_label(bench: Workbench) -> list[tuple[str, str, str]]:
+    """Return (trace id, batch, reason) of the captured traces that were drawn to be labelled, newest batch first."""
+    rows = bench.lake.frame(
+        "select trace_id, batch, reason from sampled_traces semi join raw_traces using (trace_id) where to_label"
+        " order by batch desc, trace_id"
+    )
+    return list(rows.itertuples(index=False, name=None))
+
+
+def labels_of(bench: Workbench, annotator: str) -> dict[str, dict[str, Any]]:
+    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts."""
+    where = "annotator = ? and not is_repeat and not is_superseded"
+    rows = bench.lake.read("annotations", Annotation, where, [annotator])
+    rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
+    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
 
 
 def export_labels(

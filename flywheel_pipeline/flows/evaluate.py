@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
-from flywheel_pipeline.adapters.llm import LiteLLM
+from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.records import EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import load_modes, traffic_pass_rate, weighted_verdicts
-from flywheel_pipeline.steps.evaluate import LabelledAnswer, ModeToJudge, align_judges, held_out, run_evals
+from flywheel_pipeline.steps.evaluate import (
+    LabelledAnswer,
+    ModeToJudge,
+    Plan,
+    align_judges,
+    held_out,
+    majority,
+    run_evals,
+)
 from flywheel_pipeline.steps.golden import labelled_case, version_of
 from flywheel_pipeline.steps.improve import READER
 
@@ -25,11 +33,17 @@ def active_cases(bench: Workbench) -> list[GoldenCase]:
     return bench.lake.read("golden_set", GoldenCase, "status = 'active'")
 
 
+def read_verdicts(bench: Workbench, prompt_version: str) -> list[EvalResult]:
+    """Return the stored verdicts on the answers under a prompt: one per answer and evaluator."""
+    return majority(bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [prompt_version]))
+
+
 @dataclass(frozen=True)
 class Evaluated:
     """What an evaluation of the production prompt found."""
 
     prompt: PromptVersion
+    answers: list[CaseAnswer]
     results: list[EvalResult]
     alignment: list[JudgeAlignment]
 
@@ -39,7 +53,9 @@ def evaluate_production(bench: Workbench) -> Evaluated:
     evaluator, cases = Evaluator(bench, bench.llm()), active_cases(bench)
     prompt = bench.lake.read("production_prompt", PromptVersion)[0]
     alignment = evaluator.align(cases)
-    return Evaluated(prompt, evaluator.evaluate(prompt, cases), alignment)
+    results = evaluator.evaluate(prompt, cases)
+    answers = bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [prompt.version])
+    return Evaluated(prompt, answers, results, alignment)
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,7 @@ class Evaluator:
     """
 
     bench: Workbench
-    llm: LiteLLM
+    llm: ModelClient
     reader: str = "eval_results"
 
     def judges(self) -> list[ModeToJudge]:
@@ -63,23 +79,39 @@ class Evaluator:
         train = {c.source_trace_id for c in active_cases(self.bench) if c.split == "train"}
         shown = [replace(m, members=tuple(x for x in m.members if x.trace_id in train)) for m in modes]
         return [
-            ModeToJudge(m.mode_id, m.name, m.definition, tuple(s.examples(EXAMPLES)))
+            ModeToJudge(
+                m.mode_id, s.title, s.described, tuple(s.examples(EXAMPLES)), m.belongs, m.does_not_belong
+            )
             for m, s in zip(modes, shown, strict=True)
             if m.members
-        ]
+        ]  # fmt: skip
+
+    def plan(self, golden_version: str | None = None) -> Plan:
+        """Return how this home evaluates."""
+        settings = self.bench.settings
+        repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
+        return Plan(self.judges(), settings.app.name, self.bench.model_name("judge"), *repeats, golden_version)
 
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
-        """Evaluate `prompt` on `cases`; rows of the same cases are replaced, those of others stay."""
-        bench = self.bench
-        names = (bench.settings.app.name, bench.model_name("judge"))
-        version = version_of(active_cases(bench))
+        """Evaluate `prompt` on `cases` and return one verdict per answer and evaluator.
+
+        In `answers` and `eval_results`, rows of the same cases are replaced and those of others stay.
+
+        Raises:
+            ModelError: the app answered no case, or a model cannot be called; what was found is kept.
+        """
+        version = version_of(active_cases(self.bench))
         self._log_read(prompt.version, version, sum(c.split == "test" for c in cases))
-        found = run_evals(prompt, cases, self.judges(), bench.app(self.llm), self.llm, names)
-        rows = [replace(r, golden_version=version) for r in found]
-        new = {c.case_id for c in cases}
-        kept = bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [prompt.version])
-        bench.lake.write("eval_results", [*(r for r in kept if r.case_id not in new), *rows], part=prompt.version)
-        return rows
+        found = run_evals(prompt, cases, self.plan(version), self.bench.app(self.llm), self.llm)
+        self._keep("answers", CaseAnswer, prompt.version, found.answers)
+        self._keep("eval_results", EvalResult, prompt.version, found.results)
+        found.check()
+        return majority(found.results)
+
+    def _keep(self, table: str, record: type[Any], prompt_version: str, rows: Sequence[Any]) -> None:
+        replaced, lake = {r.case_id for r in rows}, self.bench.lake
+        stored = lake.read(table, record, "prompt_version = ?", [prompt_version])
+        lake.write(table, [*(r for r in stored if r.case_id not in replaced), *rows], part=prompt_version)
 
     def _log_read(self, prompt: str, version: str, n_cases: int) -> None:
         """Log a read of the test split; the same read again is answered from the cache and reveals nothing new."""
@@ -95,8 +127,8 @@ class Evaluator:
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
         """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
         train = [c for c in cases if c.split == "train"]
-        answers, names = held_out(labelled_answers(self.bench), train), self.bench.settings.app.name
-        rows = align_judges(answers, self.judges(), self.llm, names, self.bench.model_name("judge"))
+        answers, plan = held_out(labelled_answers(self.bench), train), self.plan()
+        rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats)
         self.bench.lake.write("judge_alignment", rows)
         return rows
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, reads_of_test
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
+    CaseAnswer,
     EvalResult,
     FailureMode,
     GoldenCase,
@@ -53,9 +54,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
     alignment = bench.lake.read("judge_alignment", JudgeAlignment)
-    baseline = without_stale(
-        bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [base.version]), alignment
-    )
+    baseline = without_stale(read_verdicts(bench, base.version), alignment)
     evidence = _evidence(bench, cases, baseline)
     if not evidence:
         return []
@@ -67,6 +66,7 @@ def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
         Bench(
             base, cases, baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
             gate_of(bench), reads_of_test(bench), _flip_labels(bench, base),
+            lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
         ),
         proposals,
     )  # fmt: skip

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
-from flywheel_pipeline.adapters.apps import PromptApp
 from flywheel_pipeline.adapters.embed import TfidfEmbed, choose_embedder
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.errors import HomeError
-from flywheel_pipeline.ports import Embed
-from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.flows.engine import build_app, build_client
+from flywheel_pipeline.ports import App, Embed
 from flywheel_pipeline.settings import Settings, load_settings
 from flywheel_pipeline.steps.cluster import Analyst, ModelAnalyst, WordAnalyst
 
@@ -83,27 +81,21 @@ class Workbench:
         cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
         return choose_embedder(self.settings.cluster.embedder, cache)
 
-    def analyst(self, traces: Mapping[str, str]) -> tuple[Analyst, str]:
-        """Return what builds the taxonomy (a model, or words alone) and its description; `traces` is {id: text}."""
+    def analyst(self) -> tuple[Analyst, str]:
+        """Return what builds the taxonomy (a model, or words alone) and its description."""
         (name, embed), model = self.failure_embed, self.model_name("taxonomy")
         if model in MODEL_FREE:
-            return WordAnalyst(embed, traces), f"no model, compared by {name}"
+            return WordAnalyst(embed), f"no model, compared by {name}"
         return ModelAnalyst(self.llm(), embed, self.settings.app.name), f"{model}, compared by {name}"
 
     def model_name(self, role: str) -> str:
         """Return the litellm model string of a role."""
         return str(getattr(self.settings.models, role).model)
 
-    def llm(self) -> LiteLLM:
+    def llm(self) -> ModelClient:
         """Return the models, cached in the home; their calls are added to `llm_calls`."""
-        models = {role: RoleModel(**getattr(self.settings.models, role).model_dump()) for role in ROLES}
-        cache = ReplyCache(self.settings.home / "llm_cache")
-        return LiteLLM(models, cache, Limits(**self.settings.llm.model_dump()), utc_now, self._log_calls)
+        return build_client(self.settings, utc_now, lambda batch, calls: self.lake.write("llm_calls", calls, batch))
 
-    def _log_calls(self, calls: list[LLMCall]) -> None:
-        if calls:
-            self.lake.write("llm_calls", calls, part=f"{calls[-1].called_at:%Y%m%dT%H%M%S%f}-{id(calls):x}")
-
-    def app(self, llm: LiteLLM) -> PromptApp:
+    def app(self, llm: ModelClient) -> App:
         """Return the app under improvement."""
-        return PromptApp(llm)
+        return build_app(self.settings, llm)

@@ -11,9 +11,16 @@ from collections.abc import Mapping
 
 from flywheel_pipeline.records.annotate import VERDICTS, Annotation, LabelLog
 from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
-from flywheel_pipeline.records.cluster import MODE_STATUSES, SEVERITIES, TRENDS, FailureAssignment, FailureMode
+from flywheel_pipeline.records.cluster import (
+    MODE_KINDS,
+    MODE_STATUSES,
+    SEVERITIES,
+    TRENDS,
+    FailureAssignment,
+    FailureMode,
+)
 from flywheel_pipeline.records.deploy import PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
 from flywheel_pipeline.records.golden import KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -24,6 +31,7 @@ __all__ = [
     "DECISIONS",
     "KINDS",
     "LABELS",
+    "MODE_KINDS",
     "MODE_STATUSES",
     "ROLES",
     "SEVERITIES",
@@ -37,6 +45,7 @@ __all__ = [
     "CaptureLog",
     "CapturedFile",
     "CapturedTrace",
+    "CaseAnswer",
     "Column",
     "ColumnSpec",
     "EvalResult",
@@ -70,6 +79,7 @@ TABLES: Mapping[str, type] = {
     "failure_assignments": FailureAssignment,
     "golden_set": GoldenCase,
     "production_prompt": PromptVersion,
+    "answers": CaseAnswer,
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
     "prompt_candidate": PromptCandidate,

@@ -15,7 +15,7 @@ import pytest
 from flywheel_pipeline.flows.capture import capture_files, due_days, landing_files, remove_originals, write_days
 from flywheel_pipeline.records import CaptureLog
 from flywheel_pipeline_tests.builders import a_chat_record
-from flywheel_pipeline_tests.defs.test_checks import check
+from flywheel_pipeline_tests.defs.checks.test_expectations import check
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 DAY = 1_748_865_600  # 2025-06-02T12:00:00Z

@@ -47,7 +47,7 @@ def test_without_a_single_pass_no_share_of_traffic_is_claimed_and_nothing_decide
     ]
     assert place.one("select count(*) from judge_alignment where status = 'trusted'") == 0
     rated = "\n".join(summarize(place.bench))
-    assert "can not be rated: no judge may decide yet" in rated
+    assert "cannot be rated: no judge may decide yet" in rated
     assert place.lake.frame("select distinct decision from prompt_candidate")["decision"].tolist() == ["hold"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.instance import open_instance
 from flywheel_pipeline.defs.sensors import look, request_days
 from flywheel_pipeline.flows.capture import capture_files, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
@@ -103,6 +107,23 @@ def test_a_batch_waits_for_the_run_in_progress(place: Place, instance: dg.Dagste
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     skipped = tick(place, instance)
     assert isinstance(skipped, dg.SkipReason) and "run in progress" in str(skipped.skip_message)
+
+
+def test_a_batch_does_not_wait_for_a_run_whose_process_was_killed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with open_instance(place.root) as instance:
+        job = build_definitions(place.bench.settings).resolve_job_def("label_batch")
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        data = EngineEventData(metadata={"pid": dg.MetadataValue.text(str(dead.pid))})
+        instance.report_engine_event("Started process for run.", run, data)
+        assert isinstance(tick(place, instance), dg.SensorResult)
+        ended = instance.get_run_by_id(run.run_id)
+    assert ended and ended.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_the_event_makes_the_external_asset_current(place: Place, instance: dg.DagsterInstance) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def wrote(place: Place, *traces: RawTrace) -> None:
     place.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
 
 
-def frame_of(place: Place, **design) -> dict[str, Frame]:
+def frame_of(place: Place, **design: Any) -> dict[str, Frame]:
     frame, _ = draw_batch(place.bench, BatchRequest(**design))
     return {f.trace_id: f for f in frame}
 
@@ -183,7 +184,7 @@ def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_pat
     ("config", "told"),
     [({"since": "June"}, "'June' is not a day"), ({"since": "2031-01-01"}, "the last day is before the first")],
 )
-def test_a_window_that_is_none_is_an_error(tmp_path: Path, config, told) -> None:
+def test_a_window_that_is_none_is_an_error(tmp_path: Path, config: Any, told: str) -> None:
     place = a_home(tmp_path / "home")
     wrote(place, a_trace())
     with pytest.raises(SettingsError, match=told):

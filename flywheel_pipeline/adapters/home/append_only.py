@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.adapters.home.lock import locked, version_of
+from flywheel_pipeline.atomic_write import locked, version_of
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 Row = Mapping[str, Any]

@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from flywheel_pipeline.adapters.home.lock import locked, version_of
-from flywheel_pipeline.atomic_write import replace_text
+from flywheel_pipeline.atomic_write import locked, replace_text, version_of
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 HEAD = """\
@@ -39,6 +38,10 @@ class ReviewedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def version(self) -> str:
+        """Return the version of the content, without parsing it."""
+        return version_of(self._data())
 
     def read(self) -> Content:
         """Return the content.

@@ -187,6 +187,11 @@ class Lake:
                         if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                             path.unlink()
 
+    def stamp(self, *tables: str) -> tuple[tuple[str, int, int, int], ...]:
+        """Return a token that changes when a partition of one of the tables is written or removed."""
+        found = [(path, path.stat()) for table in tables for path in self._files(table)]
+        return tuple((str(path), s.st_ino, s.st_size, s.st_mtime_ns) for path, s in found)
+
     def inputs(self, table: str) -> dict[str, str]:
         """Return the `inputs` digest that every partition of `table` was written with."""
         files = self._files(table)

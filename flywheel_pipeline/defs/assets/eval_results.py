@@ -1,4 +1,4 @@
-"""`eval_results` and `judge_alignment`: how the production prompt does, and whether the judges can be trusted."""
+"""`answers`, `eval_results`, `judge_alignment`: how the production prompt does, and which judges can be trusted."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import dagster as dg
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import FailureMode, JudgeAlignment
+from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import deciding, golden_rate, pass_rates, what_to_label
 
@@ -17,6 +17,12 @@ SHOWN = 25
 
 @dg.multi_asset(
     specs=[
+        dg.AssetSpec(
+            "answers", deps=["golden_set", "production_prompt"], group_name="evaluate",
+            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("answers"),
+            description="What the app answered to the golden cases, one row per case, prompt version and repeat, or "
+            "why there is no answer. An answer is made once and judged by many.",
+        ),
         dg.AssetSpec(
             "eval_results", deps=["golden_set", "failure_taxonomy", "production_prompt"], group_name="evaluate",
             owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("eval_results"),
@@ -36,13 +42,25 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
     done = evaluate_production(bench)
     names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
-    shown = _shown(done, names, production_rate(bench))
-    yield dg.MaterializeResult("eval_results", metadata=shown)
+    yield dg.MaterializeResult("answers", metadata=_answers_shown(done.answers))
+    yield dg.MaterializeResult("eval_results", metadata=_shown(done, names, production_rate(bench)))
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(done.alignment, names))
+
+
+def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
+    failed = [[a.case_id, a.error] for a in answers if a.error]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(len(answers)),
+        "n_without_answer": dg.MetadataValue.int(len(failed)),
+        "n_from_cache": dg.MetadataValue.int(sum(a.cached for a in answers)),
+        "cost_usd": dg.MetadataValue.float(sum(a.cost_usd or 0.0 for a in answers)),
+        "without_answer": table(("case", "error"), failed[:SHOWN]),
+    }
 
 
 def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> dict[str, dg.MetadataValue]:
     prompt, results, alignment = done.prompt, done.results, done.alignment
+    outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
     overall = golden_rate(results, alignment)
     best = overall and (overall.corrected or overall.judged)
@@ -54,7 +72,9 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
         for r in rates
     ]  # fmt: skip
     failed = [
-        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, r.output] for r in results if r.label == "fail"
+        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, outputs.get(r.answer_id)]
+        for r in results
+        if r.label == "fail"
     ]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(results)),

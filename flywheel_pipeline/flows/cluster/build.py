@@ -38,12 +38,6 @@ from flywheel_pipeline.steps.cluster import (
 )
 
 TRIES = 5
-TRACES_SQL = """
-select r.trace_id, r.messages from annotations a join raw_traces r using (trace_id)
-where a.is_current and a.verdict = 'fail'
-"""
-
-
 Build = Callable[[Sequence[Failure], Sequence[Mode]], Taxonomy]
 """Builds on the modes that take failures: (failures, live modes) -> taxonomy."""
 
@@ -74,7 +68,7 @@ def build_modes(bench: Workbench) -> Modes:
         ConflictError: the reviewed file keeps changing while the run works on it.
     """
     labels, samples = current_annotations(bench), bench.lake.read("sampled_traces", SampledTrace)
-    analyst, described = bench.analyst(_traces(bench, labels))
+    analyst, described = bench.analyst()
 
     def build(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
         return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
@@ -84,13 +78,6 @@ def build_modes(bench: Workbench) -> Modes:
     bench.lake.write("failure_taxonomy", rows)
     bench.lake.write("failure_assignments", assigned)
     return Modes(rows, assigned, review, described)
-
-
-def _traces(bench: Workbench, labels: Sequence[Annotation]) -> dict[str, str]:
-    """Return the texts of the failed traces, whose words a comment shares for its subject and not for its failure."""
-    wanted = {a.trace_id for a in labels if a.verdict == "fail"}
-    rows = bench.lake.frame(TRACES_SQL)
-    return {str(t): str(m) for t, m in zip(rows["trace_id"], rows["messages"], strict=True) if t in wanted}
 
 
 def _assignments(review: Reviewing, labels: Sequence[Annotation]) -> list[FailureAssignment]:
@@ -153,7 +140,7 @@ def _propose(
 def recorded(bench: Workbench) -> Recorded:
     """Return the modes and places of failures as the last run wrote them."""
     modes = {
-        r.mode_id: Mode(r.mode_id, r.name, r.definition, r.status)
+        r.mode_id: Mode(r.mode_id, r.name, r.definition, r.status, r.belongs, r.does_not_belong)
         for r in bench.lake.read("failure_taxonomy", FailureMode)
     }
     places = {a.trace_id: a.mode_id for a in bench.lake.read("failure_assignments", FailureAssignment) if a.mode_id}

@@ -9,9 +9,10 @@ from typing import Any
 from flywheel_pipeline.adapters.home.files import DIMENSIONS_FILE, GOLDEN_FILE, PENDING_FILE
 from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.flows.cluster.build import known_modes
+from flywheel_pipeline.flows.evaluate import read_verdicts
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureAssignment, FailureMode, GoldenCase, JudgeAlignment
+from flywheel_pipeline.records import FailureAssignment, FailureMode, GoldenCase, JudgeAlignment
 from flywheel_pipeline.steps.evaluate import case_outcomes, deciding
 from flywheel_pipeline.steps.golden import (
     Growth,
@@ -107,7 +108,7 @@ def _outcomes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[tuple[str, 
     judged = len(trusted) > 1
     known = {c.case_id for c in cases if (f"judge:{c.mode_id}" in trusted if c.kind != "happy_path" else judged)}
     prompts = list(dict.fromkeys(reversed(bench.registry.history())))[::-1]
-    found = [(p, bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [p])) for p in prompts]
+    found = [(p, read_verdicts(bench, p)) for p in prompts]
     return [(p, {c: ok for c, ok in case_outcomes(rows, trusted).items() if c in known}) for p, rows in found if rows]
 
 

@@ -10,10 +10,20 @@ from flywheel_pipeline.steps.annotate.resolve import (
     find_disagreements,
     resolve_labels,
 )
-from flywheel_pipeline.steps.annotate.session import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate.session import (
+    FIELDS,
+    Event,
+    Session,
+    Sharing,
+    fold_events,
+    label_row,
+    queue_of,
+    trace_of,
+)
 
 __all__ = [
-    "FIELDS", "Agreement", "Contradiction", "Drift", "LabelFile", "Labels", "Sharing", "find_contradictions",
+    "FIELDS", "Agreement", "Contradiction", "Drift", "Event", "LabelFile", "Labels", "Session", "Sharing",
+    "find_contradictions",
     "find_disagreements", "fold_events", "label_row", "measure_agreement", "measure_drift", "queue_of", "read_labels",
     "read_versions", "resolve_labels", "trace_of",
 ]  # fmt: skip

@@ -8,7 +8,9 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     judge_errors,
     what_to_label,
 )
+from flywheel_pipeline.steps.evaluate.cells import Due, Plan, Stored, due_cells
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
+from flywheel_pipeline.steps.evaluate.repeats import majority, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
     GoldenRate,
     ModePassRate,
@@ -20,23 +22,30 @@ from flywheel_pipeline.steps.evaluate.report import (
     pass_rates,
     without_stale,
 )
-from flywheel_pipeline.steps.evaluate.run import run_evals
+from flywheel_pipeline.steps.evaluate.run import Evaluation, run_evals
 
 __all__ = [
     "COMPOSITE",
+    "Due",
+    "Evaluation",
     "GoldenRate",
     "LabelledAnswer",
     "ModePassRate",
     "ModeToJudge",
+    "Plan",
+    "Stored",
     "align_judges",
     "case_outcomes",
     "case_scores",
     "deciding",
+    "due_cells",
     "golden_rate",
     "held_out",
     "judge_errors",
+    "majority",
     "mode_scores",
     "pass_rates",
+    "report_repeats",
     "run_evals",
     "what_to_label",
     "without_stale",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,22 +56,37 @@ def held_out(answers: Sequence[LabelledAnswer], train: Sequence[GoldenCase]) -> 
 
 
 def align_judges(
-    answers: Sequence[LabelledAnswer], modes: Sequence[ModeToJudge], llm: LLM, app: str, model: str = ""
+    answers: Sequence[LabelledAnswer],
+    modes: Sequence[ModeToJudge],
+    llm: LLM,
+    app: str,
+    model: str = "",
+    repeats: int = 1,
 ) -> list[JudgeAlignment]:
     """Return the agreement of every mode's judge with the expert, and of all trusted judges together.
 
     Each judge is asked what it is asked when it decides, about all of `answers` (`held_out`). Its fails are the
     failures of its mode, its passes the answers that passed; failures of other modes count for the last row only,
-    since nobody labelled whether they show its mode, too. `model` is the judge's, part of its version.
+    since nobody labelled whether they show its mode, too. `model` is the judge's, part of its version; of `repeats`
+    the majority counts, as it does when the judge decides.
     """
-    work = [(m, a) for m in modes for a in answers]
-    asks = [judge_ask(m, a.case, a.case.observed_output or "", app) for m, a in work]
-    labels = [read_verdict(reply)[0] for reply in llm.ask(asks)]
+    work = [(m, a, repeat) for m in modes for a in answers for repeat in range(repeats)]
+    asks = [judge_ask(m, a.case, a.case.observed_output or "", app, repeat) for m, a, repeat in work]
+    found = [read_verdict(reply)[0] for reply in llm.ask(asks)]
+    labels = [_majority(found[i : i + repeats]) for i in range(0, len(found), repeats)]
     by_mode = {m: labels[i * len(answers) : (i + 1) * len(answers)] for i, m in enumerate(modes)}
     rows = [_of_judge(m, model, list(zip(answers, found, strict=True))) for m, found in by_mode.items()]
     trusted = [by_mode[m] for m, row in zip(modes, rows, strict=True) if row.status == "trusted"]
     together = [(a, _together([found[i] for found in trusted])) for i, a in enumerate(answers)]
     return [*rows, _alignment(COMPOSITE, None, "", together)] if trusted else rows
+
+
+def _majority(labels: Sequence[str | None]) -> str | None:
+    """Return the most frequent label, unsure for a tie, None where every repeat broke."""
+    counts = Counter(label for label in labels if label is not None).most_common(2)
+    if len(counts) > 1 and counts[0][1] == counts[1][1]:
+        return "unsure"
+    return counts[0][0] if counts else None
 
 
 def _of_judge(mode: ModeToJudge, model: str, found: Sequence[tuple[LabelledAnswer, str | None]]) -> JudgeAlignment:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flywheel_pipeline.leakage import leaks
 from flywheel_pipeline.ports import Evaluate
-from flywheel_pipeline.records import EvalResult, GoldenCase, Json, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptCandidate, PromptVersion
 from flywheel_pipeline.stats import PERFECT, Youden
 from flywheel_pipeline.steps.improve.flips import Labels
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes, Size, decide
@@ -23,8 +23,16 @@ HAPPY, REGRESSION = "happy paths", "regression cases"
 """Guards of their own. Regression cases always passed: they cannot show a gain, only that something broke."""
 
 OVERALL = "all evaluators"
-FLOOR_MS, FLOOR_CHARACTERS = 1_000.0, 800.0
-"""Latency and length of an answer that are never too much, however little the base takes."""
+MEASURES: tuple[tuple[str, str, float, Callable[[CaseAnswer], float | None]], ...] = (
+    ("the latency of an answer", "ms", 1_000, lambda a: a.latency_ms),
+    ("the length of an answer", "characters", 800, lambda a: len(a.output or "")),
+    ("the price of a thousand answers", "USD", 1, lambda a: None if a.cost_usd is None else 1_000 * a.cost_usd),
+)
+"""(what, unit, floor up to which it is never too much, how it is read from an answer)."""
+
+
+def _no_answers(_: str) -> Sequence[CaseAnswer]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class Bench:
     gate: Gate
     reads: Sequence[Mapping[str, Any]] = ()
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    answers: Callable[[str], Sequence[CaseAnswer]] = _no_answers
+    """Returns the app's answers under a prompt version, for what they take."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -137,7 +147,7 @@ def gather_evidence(bench: Bench, candidate: str, before: Results, after: Result
         tuple(name for m, name in read.modes.items() if f"judge:{m}" not in read.judges),
         bench.labels.get(candidate, {}),
         count_looks(bench.reads, candidate, len(test)),
-        _sizes(before, after),
+        _sizes(bench, candidate),
     )  # fmt: skip
 
 
@@ -169,23 +179,24 @@ def _compared(read: Judgement, evaluator: str, ids: Sequence[str], rows: tuple[R
     return Comparison(evaluator, tuple(ids), before, after, ALL)
 
 
-def _sizes(before: Results, after: Results) -> tuple[Size, ...]:
-    """Return what an answer takes, on the mean over answers, where both sides know it."""
-    measures: tuple[tuple[str, str, float, Callable[[EvalResult], float | None]], ...] = (
-        ("the latency of an answer", "ms", FLOOR_MS, lambda r: r.latency_ms),
-        ("the length of an answer", "characters", FLOOR_CHARACTERS, lambda r: len(r.output) if r.output else None),
+def _sizes(bench: Bench, candidate: str) -> tuple[Size, ...]:
+    """Return what an answer takes, on the mean over answers to test cases, where both sides know it."""
+    test = {c.case_id for c in bench.split("test")}
+    before, after = (
+        [a for a in bench.answers(version) if a.case_id in test and not a.error]
+        for version in (bench.base.version, candidate)
     )
     found = []
-    for name, unit, floor, of in measures:
-        old, new = (_mean({(r.case_id, r.repeat): of(r) for r in rows}) for rows in (before, after))
+    for name, unit, floor, of in MEASURES:
+        old, new = (_mean([of(a) for a in answers]) for answers in (before, after))
         if old is not None and new is not None:
             found.append(Size(name, unit, old, new, floor))
     return tuple(found)
 
 
-def _mean(values: Mapping[Any, float | None]) -> float | None:
-    known = [v for v in values.values() if v is not None]
-    return sum(known) / len(known) if known else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _set_aside(trial: Trial, bench: Bench) -> PromptCandidate:

@@ -16,8 +16,6 @@ from flywheel_pipeline.adapters.home.append_only import TRIES, AppendOnlyFile
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 from flywheel_pipeline_tests.conftest import REPO
 
-COVERS = ("adapters/home/lock.py",)
-
 
 @pytest.fixture
 def file(tmp_path: Path) -> AppendOnlyFile:

@@ -39,6 +39,7 @@ from flywheel_pipeline_tests.builders import (
     a_trace,
     an_alignment,
     an_annotation,
+    an_answer,
     an_eval_result,
 )
 
@@ -60,6 +61,7 @@ ROWS: dict[str, Any] = {
     "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up", "made up"),
     "golden_set": a_case(),
     "production_prompt": a_prompt(),
+    "answers": an_answer(output=None, error="HTTP 500", cost_usd=None),
     "eval_results": an_eval_result(label=None, score=None),
     "judge_alignment": an_alignment(fail_recall=None),
     "prompt_candidate": a_candidate(decision=None),

@@ -107,23 +107,23 @@ def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) ->
     first = place.put_labels(
         "one.csv", "trace_id,verdict,comment\n2025-06-02-0,fail,made it all up\n2025-06-02-1,pass,\n"
     )
-    annotations(lake=place.resource, bench=place.bench)
+    annotations(bench=place.bench)
     first.unlink()
     place.put_labels("two.csv", "trace_id,verdict\n2025-06-02-2,pass\n")
-    annotations(lake=place.resource, bench=place.bench)
+    annotations(bench=place.bench)
     rows = place.lake.frame("select trace_id, verdict, source_file from annotations where is_current order by trace_id")
     assert rows.values.tolist() == [
         ["2025-06-02-0", "fail", "one.csv"], ["2025-06-02-1", "pass", "one.csv"], ["2025-06-02-2", "pass", "two.csv"],
     ]  # fmt: skip
     told = rows_match_label_files(lake=place.resource, bench=place.bench)
     assert not told.passed and told.severity == dg.AssetCheckSeverity.WARN and "one.csv" in (told.description or "")
-    annotations(lake=place.resource, bench=place.bench)
+    annotations(bench=place.bench)
     assert place.one("select count(*) from annotations") == 3
 
 
 def read_in(place: Place, *columns: str) -> list[list]:
     """What the table holds after the files were read once more."""
-    annotations(lake=place.resource, bench=place.bench)
+    annotations(bench=place.bench)
     return place.lake.frame(f"select {', '.join(columns)} from annotations order by all").values.tolist()
 
 

@@ -58,7 +58,7 @@ def refused(place: Place, *words: Any) -> str:
 
 
 @pytest.mark.parametrize("form", [f.name for f in FORMATS if f.name != "openai-finetune"])
-def test_a_golden_set_moves_to_another_home_through_every_format(filled, tmp_path, form):
+def test_a_golden_set_moves_to_another_home_through_every_format(filled: Place, tmp_path: Path, form: Any) -> None:
     container = next(f.container for f in FORMATS if f.name == form)
     file = tmp_path / f"golden.{container}"
     said = golden(filled, "export", "--format", form, file)
@@ -74,7 +74,7 @@ def test_a_golden_set_moves_to_another_home_through_every_format(filled, tmp_pat
     )
 
 
-def test_an_import_adds_lines_and_changes_none(filled, tmp_path):
+def test_an_import_adds_lines_and_changes_none(filled: Place, tmp_path: Path) -> None:
     before = (filled.root / FILE).read_bytes()
     (tmp_path / "x.jsonl").write_text('{"question": "Do you ship?", "answer": "Yes."}\n')
     golden(filled, "import", tmp_path / "x.jsonl")
@@ -85,7 +85,9 @@ def test_an_import_adds_lines_and_changes_none(filled, tmp_path):
     assert kept(filled)[-1].kind == "happy_path"
 
 
-def test_rows_that_can_not_be_used_are_told_counted_and_in_the_table_until_the_file_is_corrected(place, tmp_path):
+def test_rows_that_can_not_be_used_are_told_counted_and_in_the_table_until_the_file_is_corrected(
+    place: Place, tmp_path: Path
+) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text('{"question": "Do you ship?"}\n{"question": \n{"colour": "red"}\n')
     said = golden(place, "import", "--report", tmp_path / "r.json", file)
@@ -100,13 +102,13 @@ def test_rows_that_can_not_be_used_are_told_counted_and_in_the_table_until_the_f
     assert len(place.lake.frame(query)) == 0
 
 
-def test_an_import_of_which_nothing_can_be_used_fails_with_the_reason(place, tmp_path):
+def test_an_import_of_which_nothing_can_be_used_fails_with_the_reason(place: Place, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('[{"colour": "red"}]')
     assert "no case could be read. line 1: of no format" in refused(place, "import", tmp_path / "x.json")
     assert not (place.root / FILE).exists()
 
 
-def test_what_an_import_does_not_keep_or_change_is_told(filled, tmp_path):
+def test_what_an_import_does_not_keep_or_change_is_told(filled: Place, tmp_path: Path) -> None:
     items = [
         {"datasetName": "d", "input": "Is it open?", "expectedOutput": "Till seven.", "metadata": {"topic": "hours"}},
         {"datasetName": "d", "input": "Is it shut?"},
@@ -117,7 +119,7 @@ def test_what_an_import_does_not_keep_or_change_is_told(filled, tmp_path):
     assert "not kept: metadata.topic of 1 rows" in said and "added      1 cases" in said
 
 
-def test_personal_data_is_taken_out_of_what_is_imported(place, tmp_path):
+def test_personal_data_is_taken_out_of_what_is_imported(place: Place, tmp_path: Path) -> None:
     ask = [{"role": "user", "content": "I am ann@example.org, write to ann@example.org"}]
     (tmp_path / "x.jsonl").write_text(json.dumps({"messages": ask, "reference": "I wrote to ann@example.org."}) + "\n")
     golden(place, "import", tmp_path / "x.jsonl")
@@ -125,14 +127,16 @@ def test_personal_data_is_taken_out_of_what_is_imported(place, tmp_path):
     assert "ann@" not in text and text.count("<EMAIL_1>") == 5 and "<EMAIL_2>" not in text
 
 
-def test_what_is_set_aside_holds_no_personal_data_and_nothing_that_a_terminal_obeys(place, tmp_path):
+def test_what_is_set_aside_holds_no_personal_data_and_nothing_that_a_terminal_obeys(
+    place: Place, tmp_path: Path
+) -> None:
     (tmp_path / "x.jsonl").write_text('{"input": "a", "\\u001b[2Jk": 1}\n{"input": "ann@example.org", "tags": \n')
     said = golden(place, "import", tmp_path / "x.jsonl")
     assert "\x1b" not in said and "not kept: �[2Jk of 1 rows" in said
     assert place.one("select excerpt from rejects") == '{"input": "<EMAIL_1>", "tags": '
 
 
-def test_a_split_and_a_kind_are_chosen_and_test_cases_are_warned_about(filled, tmp_path):
+def test_a_split_and_a_kind_are_chosen_and_test_cases_are_warned_about(filled: Place, tmp_path: Path) -> None:
     file, report = tmp_path / "x.jsonl", tmp_path / "r.json"
     said = golden(filled, "export", "--format", "jsonl", "--split", "train", "--kind", "happy_path", file)
     assert "1 of 1 cases are written" in said and "test split" not in said
@@ -142,7 +146,7 @@ def test_a_split_and_a_kind_are_chosen_and_test_cases_are_warned_about(filled, t
     assert json.loads(report.read_text())["where"]["reference"] == "outputs.answer"
 
 
-def test_fine_tuning_gets_answered_cases_of_the_train_split_only(filled, tmp_path):
+def test_fine_tuning_gets_answered_cases_of_the_train_split_only(filled: Place, tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     said = golden(filled, "export", "--format", "openai-finetune", file)
     assert "left out: 1 cases of the test split, on which nothing may ever be trained" in said
@@ -152,7 +156,7 @@ def test_fine_tuning_gets_answered_cases_of_the_train_split_only(filled, tmp_pat
     assert not (tmp_path / "y.jsonl").exists()
 
 
-def test_a_case_is_exported_in_the_mode_that_the_taxonomy_gives_it_now(filled, tmp_path):
+def test_a_case_is_exported_in_the_mode_that_the_taxonomy_gives_it_now(filled: Place, tmp_path: Path) -> None:
     filled.lake.write("failure_taxonomy", [a_mode(mode_id="fm-2")])
     filled.lake.write("failure_assignments", [FailureAssignment("t1", "fm-2", "HUMAN", 1.0, "x", "")])
     golden(filled, "export", "--format", "jsonl", tmp_path / "x.jsonl")
@@ -160,7 +164,7 @@ def test_a_case_is_exported_in_the_mode_that_the_taxonomy_gives_it_now(filled, t
     assert modes == ["fm-2", None, None]
 
 
-def test_a_retired_case_is_not_exported_and_a_pinned_version_is(filled, tmp_path):
+def test_a_retired_case_is_not_exported_and_a_pinned_version_is(filled: Place, tmp_path: Path) -> None:
     rows = filled.lines(FILE)
     before = version_of(load_cases(rows))
     filled.append(FILE, retirement(rows, CASES[0].case_id, "old", "2025-06-02"))
@@ -169,7 +173,7 @@ def test_a_retired_case_is_not_exported_and_a_pinned_version_is(filled, tmp_path
     assert "3 of 3 cases are written" in golden(filled, "export", "--format", "jsonl", tmp_path / "x.jsonl")
 
 
-def test_what_can_not_be_says_why(place, tmp_path):
+def test_what_can_not_be_says_why(place: Place, tmp_path: Path) -> None:
     assert "there are: promptfoo, promptfoo-csv, agenta" in refused(place, "export", "--format", "x", tmp_path / "a")
     assert "`flywheel run` grows it" in refused(place, "export", "--format", "csv", tmp_path / "a")
     (tmp_path / "x.jsonl").write_text("{}")

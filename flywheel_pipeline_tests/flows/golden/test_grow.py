@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from flywheel_pipeline.adapters.embed import TfidfEmbed
 from flywheel_pipeline.adapters.home.files import DIMENSIONS_FILE, PENDING_FILE
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE as FILE
 from flywheel_pipeline.defs.assets.golden_set import _shown
+from flywheel_pipeline.defs.checks.golden import golden_file_only_grew
 from flywheel_pipeline.errors import CorruptFileError, HomeError
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, n_looks, reads_of_test
 from flywheel_pipeline.flows.golden.grow import Grown, dimensions, grow, propose
+from flywheel_pipeline.flows.golden.review import retire
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, EvalResult, FailureAssignment, GoldenCase, Json, RawTrace
+from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.golden import list_versions, load_pending, version_of
 from flywheel_pipeline_tests.builders import (
     a_case,
@@ -244,3 +250,32 @@ def test_a_judge_learns_nothing_from_held_out_cases(place: Place) -> None:
     )
     (judge,) = evaluator(place, "x").judges()
     assert judge.examples == ("remark on in", "remark on new")
+
+
+class Interrupted(Workbench):
+    """A workbench whose owner does something in another terminal the first time the run compares cases."""
+
+    def __init__(self, settings: Settings, act: Callable[[], object]) -> None:
+        super().__init__(settings)
+        self.__dict__["act"] = act
+
+    @property
+    def embed(self) -> TfidfEmbed:
+        act = self.__dict__.pop("act", None)
+        if act:
+            act()
+        return super().embed
+
+
+def test_a_case_that_is_retired_while_a_run_grows_the_set_stays_retired_and_every_version_is_intact(
+    place: Place,
+) -> None:
+    label(place, 3)
+    first = turn(place).cases[0].case_id
+    label(place, 6)
+    bench = Interrupted(place.bench.settings, lambda: retire(place.bench, first, "the product is gone"))
+    grown = grow(bench)
+    assert {c.case_id: c.status for c in grown.cases}[first] == "retired"
+    assert grown.growth.added, "the run's own cases are there, too"
+    assert all(version.intact for version in list_versions(lines(place)))
+    assert golden_file_only_grew(place.bench).passed  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.steps.capture.formats import test_exports, test_otel_sdk, test_otlp
-from flywheel_pipeline_tests.web.sender import a_request
+from flywheel_pipeline_tests.web.capture.sender import a_request
 
 SEED, ROUNDS = 11, 150
 MATCH = Re2Match()

@@ -23,6 +23,7 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     labels_needed,
     what_to_label,
 )
+from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
 from flywheel_pipeline.steps.evaluate.run import run_evals
 from flywheel_pipeline_tests.builders import a_case, a_conversation, a_prompt
@@ -165,9 +166,21 @@ def test_a_judge_decides_by_the_very_question_that_it_is_measured_with() -> None
     case = a_case(kind="failure", mode_id="fm-1", observed_output="bad", **hints)
     measuring, deciding_ = FakeLLM(perfect), FakeLLM(perfect)
     align_judges([LabelledAnswer(case)], [MODE], measuring, "demo")
-    run_evals(a_prompt(), [case], [MODE], FakeApp(lambda prompt, c: Answer("bad")), deciding_, ("demo", "m"))
+    app = FakeApp(lambda prompt, c: Answer("bad"))
+    run_evals(a_prompt(), [case], Plan([MODE], "demo", "m"), app, deciding_)
     assert [a.messages for a in measuring.asked] == [a.messages for a in deciding_.asked]
     assert "THE REMARK" not in str(measuring.asked) and "THE REFERENCE" not in str(measuring.asked)
+
+
+def test_the_majority_of_repeated_asks_is_the_verdict_as_it_is_when_the_judge_decides() -> None:
+    said: list[int] = []
+
+    def wavering(data: Any) -> Verdict:
+        said.append(1)
+        return Verdict(label="pass" if len(said) % 3 == 0 else perfect(data).label)
+
+    found = align_judges([*fails(8), *passes(8)], [MODE], FakeLLM(wavering), "demo", repeats=3)[0]
+    assert (len(said), found.fail_recall, found.pass_recall) == (48, 1.0, 1.0)
 
 
 def test_people_are_told_how_many_passes_and_fails_to_label() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.records import EvalResult, GoldenCase, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
 from flywheel_pipeline.steps.improve.propose import Proposal
 from flywheel_pipeline.steps.improve.rule import Gate
 from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt
-from flywheel_pipeline_tests.builders import a_case, a_prompt
+from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 
 JUDGE = "judge:fm-1"
@@ -284,12 +284,12 @@ def test_a_code_check_counts_in_no_rate_and_no_pass_of_it_may_fall() -> None:
 
 
 def test_an_answer_that_takes_much_longer_is_held() -> None:
-    class Slow(FakeEvaluate):
-        def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
-            return [replace(r, latency_ms=9_000.0) for r in super().evaluate(prompt, cases)]
+    def answers(version: str) -> list[CaseAnswer]:
+        took = 300.0 if version == BASE.version else 9_000.0
+        return [an_answer(case_id=c.case_id, prompt_version=version, latency_ms=took) for c in TEST]
 
-    (best,), _ = search("A good prompt.", evaluate=Slow(label, JUDGE))
-    assert (best.decision, "the latency of an answer grows from 1 to 9,000 ms" in best.reason) == ("hold", True)
+    (best,), _ = search("A good prompt.", answers=answers)
+    assert (best.decision, "the latency of an answer grows from 300 to 9,000 ms" in best.reason) == ("hold", True)
 
 
 def test_adversarial_cases_do_not_lower_the_rate_on_dev() -> None:

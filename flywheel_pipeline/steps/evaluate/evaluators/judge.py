@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -25,37 +27,67 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class ModeToJudge:
-    """A failure mode as its judge sees it."""
+    """A failure mode as its judge sees it; `belongs` and `does_not_belong` draw its borders, if somebody drew them."""
 
     mode_id: str
     name: str
     definition: str
     examples: tuple[str, ...]
+    belongs: str = ""
+    does_not_belong: str = ""
 
     @property
     def evaluator(self) -> str:
         """The evaluator's name."""
         return f"judge:{self.mode_id}"
 
+    def shown(self) -> dict[str, Any]:
+        """Return what the judge is shown of the mode; borders that nobody drew are left out."""
+        borders = {"belongs": self.belongs, "does_not_belong": self.does_not_belong}
+        known = {k: v for k, v in borders.items() if v}
+        return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}
+
     def version(self, model: str) -> str:
         """Return a hash of all that decides the verdict beside the case: instructions, mode and model."""
-        content = json.dumps([load_prompt(__package__, "judge"), self.name, self.definition, self.examples, model])
-        return hashlib.sha256(content.encode()).hexdigest()[:10]
+        return _version(self, model)
 
 
-def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str) -> Ask:
-    """Ask whether `output`, an answer to `case`, shows the failure mode.
+@cache
+def _version(mode: ModeToJudge, model: str) -> str:
+    content = json.dumps([load_prompt(__package__, "judge"), mode.shown(), model])
+    return hashlib.sha256(content.encode()).hexdigest()[:10]
 
-    Neither the expert's comment on the case nor a reference is shown: a judge is measured on answers that those were
-    written about, and must decide as it was measured.
-    """
+
+def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat: int = 0) -> Ask:
+    """Ask whether `output`, an answer to `case`, shows the failure mode."""
     data = {
-        "failure_mode": {"name": mode.name, "definition": mode.definition, "examples": list(mode.examples)},
+        "failure_mode": mode.shown(),
         "conversation": plain_messages(json.loads(case.messages)),
         "documents": json.loads(case.context),
         "answer": output,
+        **hints_of(mode, case, output),
     }
-    return ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), data, Verdict)
+    ask = ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), data, Verdict)
+    return Ask(ask.role, ask.messages, ask.schema, repeat)
+
+
+def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, str]:
+    """Return what the case demands of an answer: a `requirement` or a `prohibition` that concerns this mode.
+
+    Neither the expert's comment on production's answer nor a reference is shown. A judge is measured on the very
+    answers that those were written about, where they would give the verdict away, and it must decide by the question
+    that it was measured with.
+    """
+    sense = str(getattr(case, "criteria_kind", "criticism"))
+    if sense == "criticism" or case.mode_id != mode.mode_id or not case.criteria or case.criteria == output:
+        return {}
+    return {sense: case.criteria}
+
+
+def variables_of(case: GoldenCase) -> Mapping[str, Any]:
+    """Return the values of the prompt's variables in a case, by name."""
+    found = json.loads(getattr(case, "variables", None) or "{}")
+    return found if isinstance(found, dict) else {}
 
 
 def read_verdict(reply: Reply) -> tuple[str | None, str]:
