@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT
 from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
@@ -93,10 +94,11 @@ def test_the_demo_holds_and_says_what_would_decide_it(demo: Place) -> None:
     evidence = json.loads(best.evidence)
     assert best.decision == "hold"
     assert "promising by the judges" in best.reason and "nothing guards" in best.reason
-    assert evidence["to_label"] and set(evidence["to_label"]) <= {
+    ids = {c.case_id for c in demo.lake.read("golden_set", GoldenCase)}
+    assert evidence["to_label"] and set(evidence["to_label"]) <= ids
         c.case_id for c in demo.lake.read("golden_set", GoldenCase)
     }
-    said = "\n".join(demo.said)
+    said = "\n".join(summarize(demo.bench))
     assert "of the golden set; as judged" in said and "of its traffic, by labels" in said
     assert "to decide it: label" in said
 
