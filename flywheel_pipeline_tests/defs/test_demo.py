@@ -96,8 +96,6 @@ def test_the_demo_holds_and_says_what_would_decide_it(demo: Place) -> None:
     assert "promising by the judges" in best.reason and "nothing guards" in best.reason
     ids = {c.case_id for c in demo.lake.read("golden_set", GoldenCase)}
     assert evidence["to_label"] and set(evidence["to_label"]) <= ids
-        c.case_id for c in demo.lake.read("golden_set", GoldenCase)
-    }
     said = "\n".join(summarize(demo.bench))
     assert "of the golden set; as judged" in said and "of its traffic, by labels" in said
     assert "to decide it: label" in said
