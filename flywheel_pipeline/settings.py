@@ -169,13 +169,18 @@ RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
 
 
 class CaptureSettings(Section):
-    """What counts as a trace, how it is read, and what of it is not kept."""
+    """What counts as a trace, how it is read, and what of it is not kept.
+
+    `scales` are the worst and the best value of scores by name, such as `rating: [1, 5]`, where files do not show
+    them.
+    """
 
     start_date: date = date(2023, 1, 1)
     max_line_mb: float = Field(16, gt=0, le=1000)
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
     sources: tuple[SourceSettings, ...] = ()
+    scales: dict[str, tuple[float, float]] = {}
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
@@ -201,6 +206,23 @@ class AnnotateSettings(Section):
     overlap: float = Field(0.2, ge=0, le=1)
     repeated: float = Field(0.1, ge=0, le=1)
     submit_after: int | None = Field(None, ge=1)
+
+
+LabelColumn = Literal[
+    "trace_id", "verdict", "code", "comment", "category", "annotator", "annotator_kind", "labelled_at",
+    "first_failure_step", "severity", "rubric_version", "is_repeat", "exported", "extra",
+]  # fmt: skip
+"""The columns of a label file in `steps.annotate.columns`; importing those here would slow every command."""
+
+
+class LabelsSettings(Section):
+    """How label files are read.
+
+    `columns` maps our columns to those of the files (or the names of scores), or to null where the files have none;
+    columns that it does not name are recognised by their usual names.
+    """
+
+    columns: dict[LabelColumn, str | None] = {}
 
 
 class ClusterSettings(Section):
@@ -300,6 +322,7 @@ class Settings(Section):
     capture: CaptureSettings = CaptureSettings()
     sample: SampleSettings = SampleSettings()
     annotate: AnnotateSettings = AnnotateSettings()
+    labels: LabelsSettings = LabelsSettings()
     cluster: ClusterSettings = ClusterSettings()
     golden: GoldenSettings = GoldenSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

@@ -11,6 +11,7 @@ from flywheel_pipeline.records import (
     CapturedTrace,
     CaseAnswer,
     EvalResult,
+    EvaluatorScore,
     FailureMode,
     GoldenCase,
     Json,
@@ -68,6 +69,15 @@ def an_annotation(**changes: Any) -> Annotation:
     return Annotation(**{**values, **changes})
 
 
+def an_evaluator_score(**changes: Any) -> EvaluatorScore:
+    values: dict[str, Any] = {
+        "trace_id": "t1", "evaluator": "correctness", "annotator_kind": "LLM", "label": "fail", "score": 0.0,
+        "explanation": "No document says so.", "source_id": "openai/gpt-4o", "judged_at": None, "source_file": "b.csv",
+        "source_version": "v1", "source_line": 2,
+    }  # fmt: skip
+    return EvaluatorScore(**{**values, **changes})
+
+
 def a_sampled_trace(**changes: Any) -> SampledTrace:
     values: dict[str, Any] = {
         "batch": "b", "trace_id": "t1", "stratum": "ordinary", "reason": "ordinary trace, for coverage", "risk": 1.0,
@@ -103,6 +113,7 @@ def an_eval_result(**changes: Any) -> EvalResult:
     values: dict[str, Any] = {
         "case_id": "g-1", "prompt_version": "p1", "evaluator": "judge:fm-1", "evaluator_version": "e1", "repeat": 0,
         "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "cost_usd": 0.0, "cached": False,
+        "answer_id": "a-1",
     }  # fmt: skip
     return EvalResult(**{**values, **changes})
 

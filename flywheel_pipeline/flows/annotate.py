@@ -13,8 +13,8 @@ from typing import Any
 from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
-from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
-from flywheel_pipeline.steps.annotate import FIELDS, LabelFile, Labels, read_versions, resolve_labels
+from flywheel_pipeline.records import Annotation, Json, LabelLog, SampledTrace
+from flywheel_pipeline.steps.annotate import FIELDS, LabelFile, LabelRules, Labels, read_versions, resolve_labels
 from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
 
@@ -25,29 +25,32 @@ where trace_id in (select unnest(?))
 
 
 def collect_labels(bench: Workbench) -> tuple[Labels, list[LabelLog]]:
-    """Read all label files and write `annotations`, `label_log` and the labels' `rejects`.
+    """Read all label files and write `annotations`, `evaluator_scores`, `label_log` and the labels' `rejects`.
 
-    Every version of a file that is read is kept in `labels/.history/`. What a file that is gone said counts as before:
-    a verdict is a fact, and only another verdict overrules it. What was corrected in its file, or removed from it, is
-    kept as superseded and does not count.
+    Every version of a file that is read is kept in `labels/.history/`. Verdicts from a file that is gone still count:
+    only another verdict overrules a verdict. One that was corrected in its file, or removed from it, is kept as
+    superseded and does not count. Scores of models, programs and APIs are never annotations.
     """
     contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
     bench.home.history("labels").keep(contents, utc_now())
     labels, log = read_all_labels(bench, contents)
     bench.lake.write("annotations", labels.annotations)
+    bench.lake.write("evaluator_scores", labels.scores)
     bench.lake.write("rejects", labels.rejects, part="labels")
     bench.lake.write("label_log", log)
     return labels, log
 
 
 def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[Labels, list[LabelLog]]:
-    """Read all label files together, against the traces that are known now; of those that are gone, what was read.
+    """Read all label files together, against the traces that are known now; of files that are gone, the last version.
 
     Unusable rows of a file that is gone are counted and not reported again: nobody can correct them.
     """
     versions = bench.home.history("labels").versions()
-    files = [_read(name, versions, contents) for name in sorted(versions)]
+    rules = label_rules(bench)
+    files = [_read(name, versions, contents, rules) for name in sorted(versions)]
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
+    wanted |= {s.trace_id for f in files for s in f.scores}
     with bench.lake.connect() as con:
         rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
         known = {row[0] for row in rows.fetchall()}
@@ -56,9 +59,18 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     return replace(labels, rejects=tuple(r for r in labels.rejects if r.file in contents)), log
 
 
-def _read(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> LabelFile:
-    """Read one file; what it said is superseded where it has another name now."""
-    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])])
+def label_rules(bench: Workbench) -> LabelRules:
+    """Return the settings that decide how label files are read."""
+    settings = bench.settings
+    columns: dict[str, str | None] = {ours: theirs for ours, theirs in settings.labels.columns.items()}
+    return LabelRules(columns, frozenset((settings.annotate.arbiter, *settings.annotate.annotators)))
+
+
+def _read(
+    name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes], rules: LabelRules
+) -> LabelFile:
+    """Read one file; its verdicts are superseded where it has another name now."""
+    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])], rules)
 
 
 def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> bool:
@@ -67,9 +79,22 @@ def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mappi
 
 def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
     used = Counter(a.source_file for a in labels.annotations if not a.is_superseded)
+    scored = Counter(s.source_file for s in labels.scores)
     rejected = Counter(r.file for r in labels.rejects)
-    counts = {n: (used[n], rejected[n], labels.n_unlabelled[n]) for n in contents}
-    return [LabelLog(n, hashlib.sha256(data).hexdigest(), sum(counts[n]), *counts[n]) for n, data in contents.items()]
+    return [
+        LabelLog(
+            source_file=name, fingerprint=hashlib.sha256(data).hexdigest(), n_rows=file.n_rows,
+            n_annotations=used[name], n_rejects=rejected[name], n_unlabelled=file.n_unlabelled,
+            n_scores=scored[name], n_joined=file.n_joined, columns=_json(dict(file.columns)),
+            unused=_json(file.unused), notes=_json(file.notes),
+        )
+        for name, data in contents.items()
+        for file in [labels.files[name]]
+    ]  # fmt: skip
+
+
+def _json(value: object) -> Json:
+    return Json(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
 
 
 def current_annotations(bench: Workbench) -> list[Annotation]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flywheel_pipeline.records.annotate import VERDICTS, Annotation, LabelLog
+from flywheel_pipeline.records.annotate import EVALUATOR_KINDS, VERDICTS, Annotation, EvaluatorScore, LabelLog
 from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
 from flywheel_pipeline.records.cluster import (
     MODE_KINDS,
@@ -29,6 +29,7 @@ from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
 
 __all__ = [
     "DECISIONS",
+    "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
     "MODE_KINDS",
@@ -49,6 +50,7 @@ __all__ = [
     "Column",
     "ColumnSpec",
     "EvalResult",
+    "EvaluatorScore",
     "FailureAssignment",
     "FailureMode",
     "Feedback",
@@ -75,6 +77,7 @@ TABLES: Mapping[str, type] = {
     "sampled_traces": SampledTrace,
     "label_log": LabelLog,
     "annotations": Annotation,
+    "evaluator_scores": EvaluatorScore,
     "failure_taxonomy": FailureMode,
     "failure_assignments": FailureAssignment,
     "golden_set": GoldenCase,

@@ -112,6 +112,7 @@ def test_what_is_judged_sampled_and_assigned_leads_back_to_its_trace_and_mode() 
     assert {(t, c): r for t, c, r in REFERENCES} == {
         ("sampled_traces", "trace_id"): "raw_traces.trace_id",
         ("annotations", "trace_id"): "raw_traces.trace_id",
+        ("evaluator_scores", "trace_id"): "raw_traces.trace_id",
         ("failure_assignments", "trace_id"): "annotations.trace_id",
         ("failure_assignments", "mode_id"): "failure_taxonomy.mode_id",
         ("golden_set", "mode_id"): "failure_taxonomy.mode_id",
@@ -123,7 +124,8 @@ def test_what_is_judged_sampled_and_assigned_leads_back_to_its_trace_and_mode() 
 
 
 BUILT = [
-    builders.a_trace(), builders.an_annotation(), builders.a_sampled_trace(), builders.a_mode(), builders.a_case(),
+    builders.a_trace(), builders.an_annotation(), builders.an_evaluator_score(),
+    builders.a_sampled_trace(), builders.a_mode(), builders.a_case(),
     builders.an_eval_result(), builders.an_alignment(), builders.a_prompt(), builders.a_candidate(),
 ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 """`label_files` (external) and `annotations`: the expert's verdicts."""
 
+import json
 from collections import Counter
 
 import dagster as dg
@@ -33,7 +34,7 @@ label_files = dg.AssetSpec(
     metadata=definition_metadata("annotations"),
 )
 def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """Every verdict, joined to its trace; only the latest counts. Unusable rows are in `rejects`."""
+    """Every verdict of a person; only the latest counts. Scores of models are in `evaluator_scores`."""
     labels, log = collect_labels(bench)
     return dg.MaterializeResult(
         metadata={
@@ -55,9 +56,25 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(
-            ("file", "rows", "used", "rejected", "not filled in", "fingerprint"),
+            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined", "fingerprint"),
             [
-                [x.source_file, x.n_rows, x.n_annotations, x.n_rejects, x.n_unlabelled, x.fingerprint[:16]]
+                [
+                    x.source_file,
+                    x.n_rows,
+                    x.n_annotations,
+                    x.n_scores,
+                    x.n_rejects,
+                    x.n_unlabelled,
+                    x.n_joined,
+                    x.fingerprint[:16],
+                ]
+                for x in log[-100:]
+            ],
+        ),
+        "columns_read": table(
+            ("file", "columns read", "not read", "notes"),
+            [
+                [x.source_file, _mapping(x.columns), ", ".join(json.loads(x.unused)), "; ".join(json.loads(x.notes))]
                 for x in log[-100:]
             ],
         ),
@@ -66,8 +83,13 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
     }
 
 
+def _mapping(columns: str) -> str:
+    used = json.loads(columns).items()
+    return ", ".join(ours if ours == theirs else f"{ours} from {theirs!r}" for ours, theirs in used)
+
+
 def _superseded(labels: Labels) -> dict[str, dg.MetadataValue]:
-    """Show what files said before they were corrected."""
+    """Show the verdicts of files before they were corrected."""
     rows = [
         [a.trace_id, a.annotator, a.verdict, a.code or a.comment, a.source_file, a.source_version]
         for a in labels.annotations
@@ -105,11 +127,11 @@ def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
 
 
 def _disagreements(labels: Labels) -> dict[str, dg.MetadataValue]:
-    """Show what annotators judge differently, what each says and which verdict counts."""
+    """Show the traces that annotators judge differently, with each verdict and the one that counts."""
     rows = [
         [a.trace_id, a.annotator, a.verdict, "counts" if a.is_current else "", a.comment or a.code]
-        for said in find_disagreements(labels.annotations)
-        for a in said
+        for verdicts in find_disagreements(labels.annotations)
+        for a in verdicts
     ]
     return {"disagreements": table(("trace", "annotator", "verdict", "", "note"), rows[-50:])} if rows else {}
 

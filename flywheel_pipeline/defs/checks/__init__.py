@@ -14,7 +14,7 @@ from flywheel_pipeline.defs.checks.golden import GOLDEN_CHECKS
 from flywheel_pipeline.defs.checks.improve import IMPROVE_CHECKS
 from flywheel_pipeline.records import TABLES
 
-HIDDEN = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "llm_calls"}
+HIDDEN = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "evaluator_scores", "llm_calls"}
 """Tables that are no assets of their own."""
 
 

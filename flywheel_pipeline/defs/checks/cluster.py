@@ -56,7 +56,7 @@ def modes_saturated(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=passed,
         severity=WARN,
-        description=f"labelling: {found.advice}",
+        description=found.advice,
         metadata={"n_failures": found.n_failures, "unseen_share_at_most": found.unseen_share_at_most},
     )
 

@@ -3,13 +3,14 @@ import { $, count, make } from "../assets/shared.js";
 
 /** Draw the board; `work` holds what its buttons do, `selected` the ids of the selected failures. */
 export function draw(board, selected, work) {
-  const groups = { groups: [], modes: [], retired: [] };
-  for (const mode of board.modes) groups[mode.status === "retired" ? "retired" : mode.status === "accepted" ? "modes" : "groups"].push(mode);
+  const groups = { groups: [], proposed: [], modes: [], retired: [] };
+  for (const mode of board.modes) groups[sectionOf(mode)].push(mode);
   for (const [id, modes] of Object.entries(groups)) {
     $(id).hidden = !modes.length;
     $(id).querySelector(".cards").replaceChildren(...modes.map((mode) => card(mode, selected, work)));
   }
   $("groups-title").textContent = `Groups to review (${groups.groups.length})`;
+  $("proposed-title").textContent = `Proposed failure modes (${groups.proposed.length})`;
   $("modes-title").textContent = `Failure modes (${groups.modes.length})`;
   $("advice").hidden = !(board.modes.length && board.advice);
   $("advice").textContent = board.advice;
@@ -23,6 +24,13 @@ export function draw(board, selected, work) {
   $("changes").replaceChildren(...board.history.map((change) => make("li", { dir: "auto" }, change)));
   $("undo").disabled = !board.undo;
   $("undo").title = board.undo ? `Undo ${board.undo}` : "Nothing to undo";
+}
+
+// A provisional mode without a definition is a group that only words hold together.
+function sectionOf(mode) {
+  if (mode.status === "retired") return "retired";
+  if (mode.status === "accepted") return "modes";
+  return mode.definition ? "proposed" : "groups";
 }
 
 function proposal(p, work) {
@@ -53,7 +61,7 @@ function card(mode, selected, work) {
     ...more(mode.mode_id, mode.n - mode.failures.length, work));
 }
 
-// A mode has a definition; a group that only words hold together has none, and is shown by comments of the expert.
+// A mode has a definition; a group has none, and is shown by comments of the expert.
 function meaning(mode) {
   const definition = mode.definition ? [make("p", { class: "definition", dir: "auto" }, mode.definition)] : [];
   if (mode.status === "accepted" || !mode.examples.length) return definition;

@@ -106,12 +106,14 @@ function pick(title, options) {
   return answer($("pick"), $("pick-filter")).then((ok) => (ok ? found[at] ?? null : null));
 }
 
+const unfinished = new Map();  // {title of a dialog: what was typed when it was left by Esc}
+
 /** Ask for a text; returns it, or null. */
 function write(title, label, text, { longest = 80, rows = 1, hint = "" } = {}) {
   $("write-title").textContent = title;
   $("write-label").textContent = label;
   $("write-hint").textContent = hint;
-  Object.assign($("write-text"), { value: text, maxLength: longest, rows });
+  Object.assign($("write-text"), { value: unfinished.get(title) ?? text, maxLength: longest, rows });
   $("write-text").onkeydown = (event) => {
     if (event.key !== "Enter" || (rows > 1 && !event.ctrlKey && !event.metaKey)) return;
     event.preventDefault();
@@ -119,7 +121,11 @@ function write(title, label, text, { longest = 80, rows = 1, hint = "" } = {}) {
   };
   const done = answer($("write"), $("write-text"));
   $("write-text").select();
-  return done.then((ok) => (ok ? $("write-text").value : null));
+  return done.then((ok) => {
+    if (ok || $("write").returnValue === "cancel") unfinished.delete(title);
+    else unfinished.set(title, $("write-text").value);
+    return ok ? $("write-text").value : null;
+  });
 }
 
 function answer(dialog, field) {
@@ -158,7 +164,7 @@ async function newMode() {
 
 const work = {
   async rename(mode) {
-    const name = await write("Rename", "Name", mode.name, { hint: "A verb and an object, at most six words. The id stays." });
+    const name = await write(`Rename “${mode.name}”`, "Name", mode.name, { hint: "A verb and an object, at most six words. The id stays." });
     if (name) await act({ action: "rename", mode: mode.mode_id, value: name }, `Renamed to “${name.trim()}”.`);
   },
   async define(mode) {

@@ -41,6 +41,7 @@ from flywheel_pipeline_tests.builders import (
     an_annotation,
     an_answer,
     an_eval_result,
+    an_evaluator_score,
 )
 
 NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
@@ -48,15 +49,16 @@ NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
 ROWS: dict[str, Any] = {
     "captured_files": CapturedFile("a.jsonl", "f1", "chat", 99, 4, 1, 0, Json('{"email": 1}')),
     "captured_traces": a_captured_trace(n_rows=2, spans=Json("[]")),
-    "feedback": Feedback("t1", 0.0, "wrong", None, "f.jsonl", 1),
+    "feedback": Feedback("t1", None, "wrong", None, "f.jsonl", 1, "stars", "user", 1.0, None, False, 0),
     "capture_log": CaptureLog(
-        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
+        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
     ),
     "raw_traces": a_trace(feedback_score=0.5, cost_usd=0.1 + 0.2, input_tokens=None),
     "rejects": Reject("traces", "a.jsonl", 0, "not JSON", "{"),
     "sampled_traces": a_sampled_trace(),
     "label_log": LabelLog("a.csv", "f1", 4, 2, 1, 1),
     "annotations": an_annotation(labelled_at=datetime(2025, 6, 2, 23, 59, 59, 999999), is_repeat=True),
+    "evaluator_scores": an_evaluator_score(),
     "failure_taxonomy": a_mode(),
     "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up", "made up"),
     "golden_set": a_case(),

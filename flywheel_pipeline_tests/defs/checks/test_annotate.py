@@ -1,7 +1,9 @@
-"""The checks on what people said warn, or stop the run, when they should."""
+"""The checks on label files and verdicts warn, or stop the run, when they should."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +18,12 @@ from flywheel_pipeline.defs.checks.annotate import (
     failures_described,
     failures_explained,
     few_deferred,
+    label_files_clear,
     no_unresolved_contradictions,
     rows_match_label_files,
 )
-from flywheel_pipeline.records import Annotation
-from flywheel_pipeline_tests.builders import a_trace, an_annotation
+from flywheel_pipeline.records import Annotation, EvaluatorScore, LabelLog, Reject
+from flywheel_pipeline_tests.builders import a_trace, an_annotation, an_evaluator_score
 from flywheel_pipeline_tests.homes import Place, a_home
 
 BASE = an_annotation(annotator="mira", is_current=True)
@@ -173,3 +176,56 @@ def test_a_file_that_is_renamed_and_then_corrected_contradicts_nobody(place: Pla
         renamed[0], ["two.csv", "fail", False, True], ["two.csv", "pass", True, False],
     ]  # fmt: skip
     assert no_unresolved_contradictions(lake=place.resource, bench=place.bench).passed
+
+
+def matching(place: Place) -> dg.AssetCheckResult:
+    found = rows_match_label_files(lake=place.resource, bench=place.bench)
+    assert isinstance(found, dg.AssetCheckResult)
+    return found
+
+
+def test_rows_of_a_label_file_that_are_in_no_table_are_an_error(place: Place) -> None:
+    path = place.put_labels("b.csv", "trace_id,verdict\nt1,pass\nt2,pass\n")
+    right = an_annotation(verdict="pass", code=None, comment=None, source_line=2)
+    fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()
+    place.lake.write("label_log", [LabelLog(path.name, fingerprint, 5, 1, 1, 1, 1, 1)])
+    place.lake.write("annotations", [right, replace(right, is_superseded=True)])
+    place.lake.write("rejects", [Reject("labels", "b.csv", 3, "why", "")], part="labels")
+    place.lake.write("evaluator_scores", [an_evaluator_score()])
+    assert matching(place).passed
+    for rows in ([], [right, replace(right, trace_id="t2", source_line=3)]):
+        place.lake.write("annotations", rows)
+        found = matching(place)
+        assert not found.passed and found.severity == dg.AssetCheckSeverity.ERROR
+    place.lake.write("annotations", [right])
+    place.lake.write("evaluator_scores", [])
+    assert not matching(place).passed
+
+
+def test_a_doubt_about_a_label_file_is_a_warning_and_shows_how_it_was_read(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    place.put_labels("b.csv", "trace_id,Result,why,mode,user,code\nt1,fail,made it up,chat,Hi?,EN\n")
+    annotations(bench=place.bench)
+    found = label_files_clear(lake=place.resource)
+    assert isinstance(found, dg.AssetCheckResult)
+    assert not found.passed and found.severity == dg.AssetCheckSeverity.WARN
+    assert "b.csv: column 'code' is not read as the open code" in (found.description or "")
+    (log,) = place.lake.read("label_log", LabelLog)
+    assert json.loads(log.columns) == {"trace_id": "trace_id", "verdict": "Result", "comment": "why"}
+    assert json.loads(log.unused) == ["mode", "user", "code"]
+    (place.root / "flywheel.yaml").write_text("labels: {columns: {code: null}}\nautomation: {settle_seconds: 0}")
+    annotations(bench=place.bench)
+    found = label_files_clear(lake=place.resource)
+    assert isinstance(found, dg.AssetCheckResult) and found.passed
+
+
+def test_scores_of_evaluators_are_in_a_table_of_their_own(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    text = "trace_id,verdict,comment,annotator_kind\nt1,fail,made it up,LLM\nt9,pass,,CODE\nt1,pass,,HUMAN\n"
+    place.put_labels("b.csv", text)
+    annotations(bench=place.bench)
+    (score,) = place.lake.read("evaluator_scores", EvaluatorScore)
+    assert (score.trace_id, score.label, score.annotator_kind) == ("t1", "fail", "LLM")
+    assert [a.verdict for a in place.lake.read("annotations", Annotation)] == ["pass"]
+    assert [r.line for r in place.lake.read("rejects", Reject, "source = 'labels'")] == [3]
+    assert matching(place).passed

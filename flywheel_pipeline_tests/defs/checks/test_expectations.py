@@ -8,7 +8,6 @@ import io
 import shutil
 import tracemalloc
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -18,7 +17,6 @@ from flywheel_pipeline.adapters.quality import expectations, run_on_table
 from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.checks.expectations import KINDS
-from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.records import LabelLog, PromptCandidate
 from flywheel_pipeline.steps.annotate.xlsx import MAX_UNPACKED
 from flywheel_pipeline_tests.builders import (
@@ -28,9 +26,11 @@ from flywheel_pipeline_tests.builders import (
     a_trace,
     an_alignment,
     an_annotation,
+    an_answer,
     an_eval_result,
 )
 from flywheel_pipeline_tests.homes import Place, a_home
+from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -70,24 +70,13 @@ def test_expectations_hold_for_valid_rows(place: Place, table: str) -> None:
     place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
     place.lake.write("failure_taxonomy", [a_mode()])
     place.lake.write("golden_set", [a_case()])
+    place.lake.write("answers", [an_answer()])
     place.lake.write("eval_results", [an_eval_result()])
     assert [o.name for o in run_on_table(place.lake.frame, table, expectations(table)) if not o.passed] == []
 
 
 def logged(path: Path, n_rows: int) -> LabelLog:
     return LabelLog(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), n_rows, n_rows, 0, 0)
-
-
-def test_rows_that_differ_from_the_label_file_they_were_read_from_are_an_error(place: Place) -> None:
-    path = place.put_labels("b.csv", "trace_id,verdict\nt1,pass\nt2,pass\n")
-    right = an_annotation(verdict="pass", code=None, comment=None, source_line=2)
-    place.lake.write("label_log", [logged(path, 2)])
-    place.lake.write("annotations", [right, replace(right, trace_id="t2", source_line=3)])
-    assert check(place, "annotations", "rows_match_label_files").passed
-    for rows in ([right], [right, replace(right, trace_id="t2", source_line=3, verdict="fail", code="x")]):
-        place.lake.write("annotations", rows)
-        found = check(place, "annotations", "rows_match_label_files")
-        assert not found.passed and found.severity == dg.AssetCheckSeverity.ERROR
 
 
 def test_a_label_file_that_changed_since_it_was_read_is_a_warning(place: Place) -> None:
@@ -142,7 +131,7 @@ def test_judges_that_contradict_the_expert_decide_nothing_and_people_learn_what_
         path.unlink()
     told = {"pass": "fail", "fail": "pass"}
     lines = [f"{r['trace_id']},{told[r['verdict']]},made up a feature" for r in rows]
-    place.put_labels("inverted.csv", "\n".join(["trace_id,verdict,code", *lines]))
+    place.put_labels("inverted.csv", "\n".join(["trace_id,verdict,comment", *lines]))
     result = place.turn()
     assert result.success
     assert any("judges_agree_with_expert" in line and line.startswith("warning") for line in place.said)
