@@ -54,7 +54,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
     alignment = bench.lake.read("judge_alignment", JudgeAlignment)
-    baseline = without_stale(read_verdicts(bench, base.version), alignment)
+    baseline = read_verdicts(bench, base.version)
     evidence = _evidence(bench, cases, baseline)
     if not evidence:
         return []
@@ -84,8 +84,8 @@ def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) ->
     trusted = deciding(alignment)
     errors = {e: error.youden for e, error in judge_errors(alignment).items()}
     return Judgement(
-        lambda rows: case_scores(rows, trusted),
-        mode_scores,
+        lambda rows: case_scores(without_stale(rows, alignment), trusted),
+        lambda rows, evaluator: mode_scores(without_stale(rows, alignment), evaluator),
         tuple(sorted(e for e in trusted if e.startswith("judge:"))),
         (answered.NAME, resisted.NAME),
         {OVERALL if e == COMPOSITE else e: j for e, j in errors.items()},

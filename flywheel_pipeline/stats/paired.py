@@ -146,11 +146,12 @@ def _sum_by_family(residual: Floats, families: Any, kept: Floats) -> Floats:
     if len(np.unique(ids)) == len(ids):
         result: Floats = (residual**2).sum(axis=-1)
         return result
-    member = np.zeros((len(ids), int(ids.max(initial=-1)) + 1))
-    member[np.arange(len(ids)), ids] = 1.0
-    present = ((kept @ member) > 0).sum(axis=-1)
-    totals: Floats = ((residual @ member) ** 2).sum(axis=-1) * present / np.maximum(present - 1, 1)
-    return totals
+    order = np.argsort(ids, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(ids[order]) != 0])
+    present = (np.add.reduceat(kept[..., order], starts, axis=-1) > 0).sum(axis=-1)
+    totals = np.add.reduceat(residual[..., order], starts, axis=-1)
+    clustered: Floats = (totals**2).sum(axis=-1) * present / np.maximum(present - 1, 1)
+    return clustered
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def test_the_candidate_wins_because_of_its_instructions(demo: Place) -> None:
         without = PromptVersion.of("fern", best.text.replace(f"- {change}", ""), None, "")
         passes = case_outcomes(evaluate.evaluate(without, cases), judges)
         needed.append(sum(whole.values()) - sum(passes.values()))
-    assert sum(n > 0 for n in needed) >= 5, needed
+    assert sum(n > 0 for n in needed) >= len(judges) - 1, needed  # `answered` fails nothing here
     assert min(needed) >= 0
 
 

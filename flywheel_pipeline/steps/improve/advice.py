@@ -92,7 +92,7 @@ def unguarded(missing: Mapping[str, int]) -> Obstacle | None:
         return None
     names = list(missing)
     told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    each = "; ".join(f"{n} more test cases of {m}" for m, n in list(missing.items())[:3])
+    each = "; ".join(f"{n} more test case{'s' if n != 1 else ''} of {m}" for m, n in list(missing.items())[:3])
     rest = f" and so on for {len(names) - 3} more" if len(names) > 3 else ""
     return Obstacle(
         f"nothing guards {told}: too few own test cases, or no trusted judge",
