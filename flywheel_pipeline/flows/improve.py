@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
+from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
@@ -65,7 +66,7 @@ def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     return improve_prompt(
         Bench(
             base, cases, baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
-            gate_of(bench), reads_of_test(bench), _flip_labels(bench, base),
+            gate_of(bench), reads_of_test(bench), flip_labels(bench, base),
             lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
         ),
         proposals,
@@ -93,13 +94,23 @@ def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) ->
     )
 
 
-def _flip_labels(bench: Workbench, base: PromptVersion) -> dict[str, dict[str, tuple[bool, bool]]]:
-    """Return the expert's verdicts on cases that flip between `base` and a candidate, by candidate; the last counts."""
+def flip_labels(bench: Workbench, base: PromptVersion) -> dict[str, dict[str, tuple[bool, bool]]]:
+    """Return the expert's verdicts on cases that flip between `base` and a candidate, by candidate; the last counts.
+
+    Raises:
+        CorruptFileError: a line of the file lacks a field, or has a verdict that is neither pass nor fail.
+    """
     found: dict[str, dict[str, tuple[bool, bool]]] = {}
-    for row in bench.home.append_only(FLIP_LABELS_FILE).read().rows:
-        if row.get("base") == base.version and {row.get("before"), row.get("after")} <= {"pass", "fail"}:
-            labels = found.setdefault(str(row.get("candidate")), {})
-            labels[str(row.get("case_id"))] = (row["before"] == "pass", row["after"] == "pass")
+    for number, row in enumerate(bench.home.append_only(FLIP_LABELS_FILE).read().rows, 1):
+        known = all(isinstance(row.get(k), str) for k in ("base", "candidate", "case_id"))
+        if not known or not {row.get("before"), row.get("after")} <= {"pass", "fail"}:
+            raise CorruptFileError(
+                f"{FLIP_LABELS_FILE}, line {number}: expected base, candidate, case_id, and `pass` or `fail` as before "
+                "and after"
+            )
+        if row["base"] == base.version:
+            verdicts = row["before"] == "pass", row["after"] == "pass"
+            found.setdefault(row["candidate"], {})[row["case_id"]] = verdicts
     return found
 
 

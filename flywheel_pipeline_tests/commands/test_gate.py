@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_the_gate_is_the_one_of_the_settings_and_consent_is_by_name_or_id(place:
     (place.root / "flywheel.yaml").write_text("gate: {consent: [fm-1, Rude], judges_alone: true}", "utf-8")
     gate = gate_at_home(place.root).gate
     assert gate.judges_alone and gate.consent == ("fm-1", "Rude")
-    assert gate.margin == Gate().margin and gate.min_probability_better == Gate().min_probability_better
+    assert replace(gate, judges_alone=False, consent=()) == Gate()
 
 
 def test_a_home_that_is_named_must_be_there(tmp_path: Path) -> None:
