@@ -67,8 +67,10 @@ def _shown(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, 
 
 def _power(evidence: dict) -> dict[str, dg.MetadataValue]:
     """Return what the test cases could show, as numbers that Dagster plots over turns."""
-    named = {"coverage": "coverage", "smallest_detectable_change": "detectable", "bound_on_this_look": "bound"}
-    return {name: dg.MetadataValue.float(evidence[key]) for name, key in named.items() if key in evidence}
+    named = {"coverage": "coverage", "smallest_detectable_change": "detectable", "bound_on_this_look": "bound",
+             "noise_floor": "noise_floor"}  # fmt: skip
+    known = {name: evidence.get(key) for name, key in named.items()}
+    return {name: dg.MetadataValue.float(float(value)) for name, value in known.items() if value is not None}
 
 
 def prompt_diff(before: str, after: str) -> str:

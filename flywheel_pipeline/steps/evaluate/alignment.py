@@ -65,20 +65,34 @@ def align_judges(
 ) -> list[JudgeAlignment]:
     """Return the agreement of every mode's judge with the expert, and of all trusted judges together.
 
-    Each judge is asked what it is asked when it decides, about all of `answers` (`held_out`). Its fails are the
-    failures of its mode, its passes the answers that passed; failures of other modes count for the last row only,
-    since nobody labelled whether they show its mode, too. `model` is the judge's, part of its version; of `repeats`
-    the majority counts, as it does when the judge decides.
+    Each judge is asked what it is asked when it decides. Its fails are the failures of its mode among `answers`
+    (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since nobody
+    labelled whether they show its mode, too; only trusted judges are asked about them. `model` is the judge's, part
+    of its version; of `repeats` the majority counts, as it does when the judge decides.
     """
-    work = [(m, a, repeat) for m in modes for a in answers for repeat in range(repeats)]
-    asks = [judge_ask(m, a.case, a.case.observed_output or "", app, repeat) for m, a, repeat in work]
-    found = [read_verdict(reply)[0] for reply in llm.ask(asks)]
-    labels = [_majority(found[i : i + repeats]) for i in range(0, len(found), repeats)]
-    by_mode = {m: labels[i * len(answers) : (i + 1) * len(answers)] for i, m in enumerate(modes)}
-    rows = [_of_judge(m, model, list(zip(answers, found, strict=True))) for m, found in by_mode.items()]
-    trusted = [by_mode[m] for m, row in zip(modes, rows, strict=True) if row.status == "trusted"]
-    together = [(a, _together([found[i] for found in trusted])) for i, a in enumerate(answers)]
+
+    def ask(work: Sequence[tuple[ModeToJudge, LabelledAnswer]]) -> list[str | None]:
+        asks = [
+            judge_ask(m, a.case, a.case.observed_output or "", app, repeat)
+            for m, a in work
+            for repeat in range(repeats)
+        ]
+        found = [read_verdict(reply)[0] for reply in llm.ask(asks)]
+        return [_majority(found[i : i + repeats]) for i in range(0, len(found), repeats)]
+
+    own = [(m, a) for m in modes for a in answers if _is_of(a, m)]
+    labels = {(m.mode_id, id(a)): label for (m, a), label in zip(own, ask(own), strict=True)}
+    rows = [_of_judge(m, model, [(a, labels[m.mode_id, id(a)]) for a in answers if _is_of(a, m)]) for m in modes]
+    trusted = [m for m, row in zip(modes, rows, strict=True) if row.status == "trusted"]
+    others = [(m, a) for m in trusted for a in answers if not _is_of(a, m)]
+    labels.update({(m.mode_id, id(a)): label for (m, a), label in zip(others, ask(others), strict=True)})
+    together = [(a, _together([labels[m.mode_id, id(a)] for m in trusted])) for a in answers]
     return [*rows, _alignment(COMPOSITE, None, "", together)] if trusted else rows
+
+
+def _is_of(answer: LabelledAnswer, mode: ModeToJudge) -> bool:
+    """Return whether the expert's verdict on an answer says anything about a mode: a pass, or a failure of it."""
+    return not answer.failed or answer.case.mode_id == mode.mode_id
 
 
 def _majority(labels: Sequence[str | None]) -> str | None:
@@ -90,8 +104,7 @@ def _majority(labels: Sequence[str | None]) -> str | None:
 
 
 def _of_judge(mode: ModeToJudge, model: str, found: Sequence[tuple[LabelledAnswer, str | None]]) -> JudgeAlignment:
-    own = [(a, label) for a, label in found if not a.failed or a.case.mode_id == mode.mode_id]
-    return _alignment(mode.evaluator, mode.mode_id, mode.version(model), own)
+    return _alignment(mode.evaluator, mode.mode_id, mode.version(model), found)
 
 
 def _together(labels: Sequence[str | None]) -> str | None:

@@ -21,13 +21,14 @@ class Obstacle:
     labels_decide: bool = False
 
 
-def coverage(share: float, least: float) -> Obstacle | None:
-    """Return the obstacle that too few outcomes are known on both sides, if so."""
+def coverage(share: float, least: float, worst: str = "") -> Obstacle | None:
+    """Return the obstacle that too few outcomes are known on both sides, if so; `worst` is the judge most to blame."""
     if share >= least:
         return None
     return Obstacle(
         f"only {share:.0%} of the test cases have a known outcome before and after ({least:.0%} are needed)",
-        "evaluate again: errors and `unsure` verdicts leave outcomes unknown",
+        "evaluate again: errors and `unsure` verdicts leave outcomes unknown"
+        + (f" (most by {worst})" if worst else ""),
     )
 
 

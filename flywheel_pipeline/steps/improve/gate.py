@@ -265,7 +265,7 @@ def _obstacles(
     promising = not gate.judges_alone and _is_promising(gate, overall, bound)
     left = min(n_flips, LIMIT) - n_labelled if promising else 0
     found: list[advice.Obstacle | None] = [
-        advice.coverage(coverage_of(evidence.overall), gate.min_coverage),
+        advice.coverage(coverage_of(evidence.overall), gate.min_coverage, _least_known(evidence)),
         advice.too_few(overall.n, gate.min_cases_per_mode),
     ]
     if promising and n_labelled < min(n_flips, BATCH):
@@ -278,6 +278,13 @@ def _obstacles(
     found.append(advice.unguarded({m: n for m, n in missing.items() if m not in gate.consent}))
     found += [advice.too_much(s.name, s.unit, s.before, s.after) for s in evidence.sizes if _too_much(gate, s)]
     return [o for o in found if o]
+
+
+def _least_known(evidence: Evidence) -> str:
+    """Return the judge by which most outcomes are unknown; empty where none is."""
+    shares = {c.name: coverage_of(c) for c in evidence.guards if c.kind == ALL}
+    worst = min(shares, key=lambda name: (shares[name], name), default="")
+    return f"{worst}, {shares[worst]:.0%} known" if worst and shares[worst] < 1 else ""
 
 
 def _is_promising(gate: Gate, overall: PairedChange, bound: float) -> bool:

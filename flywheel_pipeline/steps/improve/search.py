@@ -129,8 +129,19 @@ def _decided(best: Trial, bench: Bench) -> PromptCandidate:
     before = [r for r in bench.baseline if r.case_id in {c.case_id for c in test}]
     after = bench.evaluate.evaluate(best.version, test)
     report = decide(bench.gate, gather_evidence(bench, best.version.version, before, after))
-    evidence = {**report.evidence(), "dev_pass_rate": round(best.dev_rate, 4), "split": "test"}
+    noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
+    evidence = {**report.evidence(), "dev_pass_rate": round(best.dev_rate, 4), "split": "test", "noise_floor": noise}
     return _row(best, bench, report.decision, report.reason, evidence)
+
+
+def noise_floor(outcomes: Outcomes, repeats: int) -> float | None:
+    """Return the share of cases that would flip between two runs of the same prompt; None without repeats.
+
+    From the share p of a case's repeats that pass: 2p(1 - p), times K/(K - 1), which makes it unbiased.
+    """
+    if repeats < 2 or not outcomes:
+        return None
+    return round(sum(2 * p * (1 - p) for p in outcomes.values()) / len(outcomes) * repeats / (repeats - 1), 4)
 
 
 def gather_evidence(bench: Bench, candidate: str, before: Results, after: Results) -> Evidence:

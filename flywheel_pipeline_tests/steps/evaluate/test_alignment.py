@@ -142,6 +142,12 @@ def test_all_trusted_judges_together_are_measured_as_one() -> None:
     assert judge_errors([together])[COMPOSITE] == JudgeError(Recall(16.0, 20), Recall(20.0, 20))
 
 
+def test_only_trusted_judges_are_asked_about_failures_of_other_modes() -> None:
+    llm = FakeLLM(lambda data: perfect(data) if data["failure_mode"]["name"] == "Made up" else Verdict(label="unsure"))
+    align_judges([*fails(8), *fails(7, "fm-2"), *passes(9)], [MODE, OTHER], llm, "demo")
+    assert len(llm.asked) == (8 + 9) + (7 + 9) + 7
+
+
 def test_without_a_trusted_judge_there_is_none_together() -> None:
     assert [a.evaluator for a in align_judges([*fails(3), *passes(3)], [MODE], FakeLLM(perfect), "demo")] == [
         "judge:fm-1"

@@ -12,7 +12,7 @@ import pytest
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
 from flywheel_pipeline.steps.improve.propose import Proposal
 from flywheel_pipeline.steps.improve.rule import Gate
-from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt
+from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 
@@ -301,3 +301,12 @@ def test_adversarial_cases_do_not_lower_the_rate_on_dev() -> None:
     judged = replace(JUDGEMENT, cases=only_plain)
     (best,), _ = search("A good prompt.", cases=[*TRAIN, *DEV, *attacks, *TEST], judgement=judged)
     assert json.loads(best.evidence)["dev_pass_rate"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("shares", "repeats", "floor"), [([1.0, 0.0], 1, None), ([1.0, 0.0], 3, 0.0), ([0.5, 1.0], 2, 0.5)]
+)
+def test_the_noise_floor_is_what_equal_prompts_would_flip(
+    shares: list[float], repeats: int, floor: float | None
+) -> None:
+    assert noise_floor({str(i): p for i, p in enumerate(shares)}, repeats) == floor
