@@ -18,7 +18,12 @@ from flywheel_pipeline_tests.conftest import REPO
 
 README = (REPO / "README.md").read_text("utf-8")
 CHAPTERS = sorted((REPO / "flywheel_pipeline" / "steps").glob("*/README.md"))
-PAGES = [REPO / "README.md", REPO / ".github" / "CONTRIBUTING.md", *CHAPTERS]
+PAGES = [
+    REPO / "README.md",
+    REPO / ".github" / "CONTRIBUTING.md",
+    *CHAPTERS,
+    REPO / "flywheel_pipeline" / "web" / "README.md",
+]
 
 
 def blocks(page: Path) -> list[str]:

@@ -41,7 +41,7 @@ class GroupReview:
         return sorted(groups, key=lambda m: -len(m.members))
 
     def edit(self, **sent: Any) -> None:
-        """Make one edit, which `undo` takes back.
+        """Make one edit, which `undo` reverts.
 
         Raises:
             EditError: it cannot be made.
@@ -56,13 +56,17 @@ class GroupReview:
         self.skipped.add(mode_id)
 
     def undo(self) -> str:
-        """Take the last decision of this review back."""
+        """Revert the last decision of this review.
+
+        Raises:
+            ConflictError: somebody else has changed the taxonomy since.
+        """
         if not self.before:
             return "Nothing to undo."
         known, skipped = self.before.pop()
         look = self.review.look()
         if known != look.known:
-            self.review.restore(known, look.version)
+            self.review.undo(look.version)
         self.skipped = set(skipped)
         return "Undone."
 

@@ -9,7 +9,15 @@ from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, pro
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
-from flywheel_pipeline.steps.evaluate import deciding, golden_rate, pass_rates, what_to_label
+from flywheel_pipeline.steps.evaluate import (
+    coverage_of,
+    deciding,
+    golden_rate,
+    outcomes_by_case,
+    pass_rates,
+    report_repeats,
+    what_to_label,
+)
 
 OWNERS = ["team:evals"]
 SHOWN = 25
@@ -62,6 +70,8 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
     prompt, results, alignment = done.prompt, done.results, done.alignment
     outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
+    repeats = report_repeats(outcomes_by_case(results, trusted)) if any(r.repeat for r in results) else None
+    flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
     overall = golden_rate(results, alignment)
     best = overall and (overall.corrected or overall.judged)
     plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(best.value, 4))} if best else {}
@@ -80,6 +90,8 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
         "dagster/row_count": dg.MetadataValue.int(len(results)),
         "prompt_version": dg.MetadataValue.text(prompt.version),
         **plotted,
+        **flaky,
+        "coverage": dg.MetadataValue.text(str(coverage_of(results, trusted))),
         "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
         "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
         "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),

@@ -9,8 +9,9 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.cells import Due, Plan, Stored, due_cells
+from flywheel_pipeline.steps.evaluate.coverage import Coverage, coverage_of
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
-from flywheel_pipeline.steps.evaluate.repeats import majority, report_repeats
+from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
     GoldenRate,
     ModePassRate,
@@ -26,6 +27,7 @@ from flywheel_pipeline.steps.evaluate.run import Evaluation, run_evals
 
 __all__ = [
     "COMPOSITE",
+    "Coverage",
     "Due",
     "Evaluation",
     "GoldenRate",
@@ -33,10 +35,12 @@ __all__ = [
     "ModePassRate",
     "ModeToJudge",
     "Plan",
+    "RepeatReport",
     "Stored",
     "align_judges",
     "case_outcomes",
     "case_scores",
+    "coverage_of",
     "deciding",
     "due_cells",
     "golden_rate",
@@ -44,6 +48,7 @@ __all__ = [
     "judge_errors",
     "majority",
     "mode_scores",
+    "outcomes_by_case",
     "pass_rates",
     "report_repeats",
     "run_evals",

@@ -216,6 +216,7 @@ def test_an_unsure_judge_makes_an_outcome_unknown_and_the_candidate_waits() -> N
     (best,), _ = search("A good prompt.", by=unsure)
     assert best.decision == "hold"
     assert "known outcome" in best.reason
+    assert "most by Made up (all cases), 88% known" in json.loads(best.evidence)["needs"][0]
 
 
 @pytest.mark.parametrize("judges", [(), (JUDGE,)])
