@@ -35,7 +35,7 @@ def _entry(row: Row, columns: ColumnMap, rules: LabelRules) -> Entry:
         return Entry(
             row, {}, problem=f"missing column {', '.join(missing)}; the file has {', '.join(map(str, row.cells))[:200]}"
         )
-    formulas = [ours for ours in cells if columns.column_of(ours, row.cells) in row.uncalculated]
+    formulas = [n for n in cells if row.uncalculated and columns.column_of(n, row.cells) in row.uncalculated]
     if formulas:
         why = "the cell is a formula without a stored value: open the file in a spreadsheet program and save it"
         return Entry(row, {}, problem=f"{', '.join(formulas)}: {why}")

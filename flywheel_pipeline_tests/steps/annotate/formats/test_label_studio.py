@@ -17,6 +17,9 @@ from flywheel_pipeline_tests.steps.annotate.formats.exports import (
 )
 
 
+COVERS = ("steps/annotate/answers.py", "steps/annotate/formats/label_studio.py")
+
+
 def test_a_task_of_label_studio_is_one_row_an_annotation():
     first = an_ls_annotation(
         a_choice("fail"), a_text("made up", name="code"), a_text("It is not so.", "Really."),
