@@ -169,13 +169,18 @@ RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
 
 
 class CaptureSettings(Section):
-    """What counts as a trace, how it is read, and what of it is not kept."""
+    """What counts as a trace, how it is read, and what of it is not kept.
+
+    `scales` are the worst and the best value of scores by name, such as `rating: [1, 5]`, where files do not show
+    them.
+    """
 
     start_date: date = date(2023, 1, 1)
     max_line_mb: float = Field(16, gt=0, le=1000)
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
     sources: tuple[SourceSettings, ...] = ()
+    scales: dict[str, tuple[float, float]] = {}
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)

@@ -90,6 +90,7 @@ def a_sampled_trace(**changes: Any) -> SampledTrace:
 def a_mode(**changes: Any) -> FailureMode:
     values: dict[str, Any] = {
         "mode_id": "fm-1", "name": "Made up a feature", "definition": "The answer claims what no document says.",
+        "kind": "failure mode", "belongs": "", "does_not_belong": "", "examples": Json("[]"),
         "status": "provisional", "n_failures": 3, "share": 0.1, "share_low": 0.05, "share_high": 0.2,
         "share_of": "traffic", "rank": 1, "version": "v1", "severity": None, "severity_weight": 1.0, "priority": 0.1,
         "share_before": None, "trend": "not known", "reason": "10.0% of traffic",
@@ -112,6 +113,7 @@ def an_eval_result(**changes: Any) -> EvalResult:
     values: dict[str, Any] = {
         "case_id": "g-1", "prompt_version": "p1", "evaluator": "judge:fm-1", "evaluator_version": "e1", "repeat": 0,
         "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "cost_usd": 0.0, "cached": False,
+        "answer_id": "a-1",
     }  # fmt: skip
     return EvalResult(**{**values, **changes})
 

@@ -51,7 +51,7 @@ def show(home: Path | None, n_changes: int) -> None:
 @click.option("--accept", "accepted", multiple=True, metavar="ID", help="Do proposals.")
 @click.option("--reject", "rejected", multiple=True, metavar="ID", help="Reject a proposal; it is not made again.")
 def review(home: Path | None, by: str | None, accepted: tuple[str, ...], rejected: tuple[str, ...]) -> None:
-    """Decide on what the last run proposes; without a terminal, print it."""
+    """Review the groups that words alone have found, then what the last run proposes; without a terminal, print it."""
     from flywheel_pipeline.flows.cluster.review import Review
 
     reviewer = Review.of(home)
@@ -69,6 +69,17 @@ def is_terminal() -> bool:
 
 
 def _walk(review: Any, by: str | None) -> None:
+    from flywheel_pipeline.commands.taxonomy_review import GroupReview, describe_group, review_groups
+
+    session = GroupReview(review, by)
+    if is_terminal() and not review_groups(session):
+        return
+    for group in session.waiting() if not is_terminal() else []:
+        click.echo("\n".join([f"{group.name} ({len(group.members)} failures)", *describe_group(group)]))
+    _walk_proposals(review, by)
+
+
+def _walk_proposals(review: Any, by: str | None) -> None:
     from flywheel_pipeline.commands.taxonomy_table import tell_proposal
 
     opened = [p for p in review.look().proposals if p.status == "open"]
@@ -96,9 +107,14 @@ def rename(home: Path | None, by: str | None, why: str, mode: str, name: str) ->
 @_edit_command
 @click.argument("mode")
 @click.argument("definition")
-def define(home: Path | None, by: str | None, why: str, mode: str, definition: str) -> None:
-    """Define in one sentence when a failure belongs to MODE."""
+@click.option("--belongs", help="What counts although one might doubt it.")
+@click.option("--does-not-belong", help="What does not count although it is similar.")
+def define(home: Path | None, by: str | None, why: str, mode: str, definition: str, **limits: str | None) -> None:
+    """Define in one sentence when a failure belongs to MODE; judges read it, and what does not belong."""
     _edit(home, by, action="define", mode=mode, value=definition, why=why)
+    for name, value in limits.items():
+        if value:
+            _edit(home, by, action=name.replace("_", "-"), mode=mode, value=value, why=why)
 
 
 @_edit_command

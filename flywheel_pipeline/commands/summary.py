@@ -59,7 +59,10 @@ def _traces(lake: Lake) -> list[str]:
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
-    lines = [f"taxonomy   {len(modes)} failure modes" + (", what to fix first:" if modes else "")]
+    groups = sum(m.kind == "group to review" for m in modes)
+    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
+    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
         lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")

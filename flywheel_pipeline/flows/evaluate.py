@@ -69,8 +69,7 @@ class Evaluator:
         shown = [replace(m, members=tuple(x for x in m.members if x.trace_id not in held_out)) for m in modes]
         return [
             ModeToJudge(
-                m.mode_id, m.name, m.definition, tuple(s.examples(EXAMPLES)),
-                getattr(m, "belongs", ""), getattr(m, "does_not_belong", ""),
+                m.mode_id, s.title, s.described, tuple(s.examples(EXAMPLES)), m.belongs, m.does_not_belong
             )
             for m, s in zip(modes, shown, strict=True)
             if m.members

@@ -72,7 +72,8 @@ def saturation(bench: Workbench) -> Saturation:
     found = bench.lake.frame(
         "select count(*) as n from failure_assignments group by coalesce(mode_id, trace_id) order by all"
     )
-    return judge_saturation([int(n) for n in found["n"]])
+    waiting = bench.lake.frame("select mode_id from failure_taxonomy where kind = 'group to review'")
+    return judge_saturation([int(n) for n in found["n"]], len(waiting))
 
 
 def _frame(bench: Workbench, design: Design) -> list[Frame]:

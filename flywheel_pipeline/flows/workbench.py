@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -82,11 +81,11 @@ class Workbench:
         cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
         return choose_embedder(self.settings.cluster.embedder, cache)
 
-    def analyst(self, traces: Mapping[str, str]) -> tuple[Analyst, str]:
-        """Return what builds the taxonomy (a model, or words alone) and its description; `traces` is {id: text}."""
+    def analyst(self) -> tuple[Analyst, str]:
+        """Return what builds the taxonomy (a model, or words alone) and its description."""
         (name, embed), model = self.failure_embed, self.model_name("taxonomy")
         if model in MODEL_FREE:
-            return WordAnalyst(embed, traces), f"no model, compared by {name}"
+            return WordAnalyst(embed), f"no model, compared by {name}"
         return ModelAnalyst(self.llm(), embed, self.settings.app.name), f"{model}, compared by {name}"
 
     def model_name(self, role: str) -> str:

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 
 from flywheel_pipeline.records.annotate import EVALUATOR_KINDS, VERDICTS, Annotation, EvaluatorScore, LabelLog
 from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
-from flywheel_pipeline.records.cluster import MODE_STATUSES, SEVERITIES, TRENDS, FailureAssignment, FailureMode
+from flywheel_pipeline.records.cluster import (
+    MODE_KINDS,
+    MODE_STATUSES,
+    SEVERITIES,
+    TRENDS,
+    FailureAssignment,
+    FailureMode,
+)
 from flywheel_pipeline.records.deploy import PromptVersion
 from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
 from flywheel_pipeline.records.golden import KINDS, SPLITS, STAGES, STATUSES, GoldenCase
@@ -25,6 +32,7 @@ __all__ = [
     "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
+    "MODE_KINDS",
     "MODE_STATUSES",
     "ROLES",
     "SEVERITIES",

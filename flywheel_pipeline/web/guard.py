@@ -1,8 +1,8 @@
-"""Who may use the page: nobody but the person at this machine, or who has the token.
+"""Access to the pages: for the person at this machine only, or for whoever has the token.
 
-A page of another site can make a browser send requests here, also under a name of its own that leads here (DNS
-rebinding). So a request must be to a name that is ours (Host), must not come from another site's page (Origin,
-Sec-Fetch-Site), and what changes something must be JSON, which a form can not send.
+A page of another site can make a browser send requests here, also under a host name of its own that resolves to this
+machine (DNS rebinding). So a request must name a host that is ours (Host), must not come from another site's page
+(Origin, Sec-Fetch-Site), and a request that changes something must be JSON, which an HTML form cannot send.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEADERS = {
 
 
 class Guard:
-    """Lets requests through to `app` that may be answered, and sets the security headers on every answer."""
+    """Middleware that passes only permitted requests to `app` and sets the security headers on every response."""
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self.app, self.token = app, token
@@ -51,12 +51,14 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if self.token is None and _name_of(host) not in LOOPBACK:
-            return PlainTextResponse("This page is only for the machine it runs on: open it as 127.0.0.1.", 421)
+            return PlainTextResponse(
+                "This page is only available on the machine that serves it: open it as 127.0.0.1.", 421
+            )
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            return PlainTextResponse("Not for pages of other sites.", 403)
+            return PlainTextResponse("Requests from pages of other sites are refused.", 403)
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and request.method != "GET":
-            return PlainTextResponse("Not for pages of other sites.", 403)
+            return PlainTextResponse("Requests from pages of other sites are refused.", 403)
         if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
             return PlainTextResponse("Send application/json.", 415)
         return None if self.token is None else self._without_token(request)
@@ -66,10 +68,12 @@ class Guard:
         if _same(request.cookies.get(COOKIE, ""), self.token):
             return None
         if _same(request.query_params.get("token", ""), self.token):
-            answer = RedirectResponse(request.url.path, 303)  # so that the token does not stay in the address bar
+            answer = RedirectResponse(request.url.path, 303)  # the token does not stay in the address bar
             answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", max_age=30 * 86_400)
             return answer
-        return PlainTextResponse("Open this page with ?token=… at the end of its address; ask who set it up.", 401)
+        return PlainTextResponse(
+            "Open this page with ?token=… at the end of its address; ask the person who set it up for the token.", 401
+        )
 
 
 def _name_of(host: str) -> str:

@@ -36,7 +36,7 @@ class Page:
     """What the navigation calls it."""
     template: str
     scripts: tuple[str, ...]
-    """Scripts of the page, served beside it; the first is loaded by the page."""
+    """Scripts of the page, served below its address; the first is loaded by the page."""
     routes: Sequence[BaseRoute]
     """Its endpoints, below its address."""
     errors: Mapping[Any, Handler]
@@ -45,7 +45,7 @@ class Page:
 
 
 def prepare_pages(pages: Sequence[Page]) -> None:
-    """Begin to read, beside the server, what the first requests will need; what cannot be read they will report."""
+    """Start reading, in a thread, what the first requests will need; errors are reported by those requests."""
 
     def prepare() -> None:
         for page in pages:

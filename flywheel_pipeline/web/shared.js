@@ -1,4 +1,4 @@
-// What all pages need: elements, requests, and the words that tell how a request went.
+// What all pages need: elements, requests, and messages on how a request went.
 export const $ = (id) => document.getElementById(id);
 
 /** Make an element; all content is set as text, so that nothing in it can become markup. */
@@ -21,9 +21,9 @@ export async function ask(path, sent, more = {}) {
   const options = sent ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent), ...more } : {};
   let answer;
   try { answer = await fetch(path, options); } catch { throw new Error("The server cannot be reached. Nothing is lost: try again."); }
-  const told = await answer.json().catch(() => ({ error: `The server answered ${answer.status}.` }));
-  if (!answer.ok) throw Object.assign(new Error(told.error), { status: answer.status });
-  return told;
+  const reply = await answer.json().catch(() => ({ error: `The server answered ${answer.status}.` }));
+  if (!answer.ok) throw Object.assign(new Error(reply.error), { status: answer.status });
+  return reply;
 }
 
 export function succeed(text) { $("error").textContent = ""; $("status").textContent = text; }

@@ -1,4 +1,4 @@
-"""The HTML of all pages: Jinja2 templates beside the pages, in which every value is escaped."""
+"""The HTML of all pages: Jinja2 templates, one or more per page, in which every value is escaped."""
 
 from __future__ import annotations
 

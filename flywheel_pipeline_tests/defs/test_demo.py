@@ -139,7 +139,8 @@ def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
     assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated} == before
     for table, frame in rows.items():
         assert copy.lake.frame(f"select * exclude (cached) from {table} order by all").equals(frame)
-    assert copy.one("select count(*) from answers where not cached") == 0
+    anew = "from answers where not cached and prompt_version = (select version from production_prompt)"
+    assert copy.one(f"select count(*) {anew}") == 0
 
 
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:

@@ -60,6 +60,7 @@ def _shown(lake: Lake) -> dict[str, Any]:
         "n_traces": sum(x.n_traces for x in log),
         **{n: sum(getattr(x, n) for x in log) for n in names},
         "n_feedback": sum(x.n_feedback for x in log),
+        "n_unscaled": sum(x.n_unscaled for x in log),
         "redacted": bars([(f"{kind} {n}", n) for kind, n in sorted(_redacted(log).items())])
         if _redacted(log)
         else "nothing",

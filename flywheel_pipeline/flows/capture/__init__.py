@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 
-from flywheel_pipeline.flows.capture.event_days import SQL, due_days, due_inputs, group_days, write_days
+from flywheel_pipeline.flows.capture.event_days import SQL, due_days, due_inputs, group_days, judge_feedback, write_days
 from flywheel_pipeline.flows.capture.landing_files import expire_originals, read_new_files
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.steps.capture import Rules
@@ -39,7 +39,8 @@ def rules_of(bench: Workbench) -> Rules:
     """Return the rules by which the settings have traces read."""
     capture = bench.settings.capture
     salt = capture.redact_salt.get_secret_value()
-    return Rules(bench.settings.app.name, capture.start_date, utc_now(), redact=capture.redact, salt=salt)
+    app, first_day = bench.settings.app.name, capture.start_date
+    return Rules(app, first_day, utc_now(), redact=capture.redact, scales=capture.scales, salt=salt)
 
 
 def _write_log(bench: Workbench) -> None:
@@ -50,4 +51,5 @@ def _write_log(bench: Workbench) -> None:
     if marks and lake.inputs("capture_log").get("all") != inputs:
         with lake.connect() as con:
             con.execute(SQL["superseded"])
+            judge_feedback(con)
             lake.write_from(con, (SQL["log"], []), "capture_log", "all", inputs)

@@ -11,13 +11,15 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
+import pandas as pd
+
 from flywheel_pipeline.adapters.lake import Lake, casts, to_frame
 from flywheel_pipeline.records import CapturedTrace
-from flywheel_pipeline.steps.capture import join_pieces
+from flywheel_pipeline.steps.capture import join_pieces, scale_of
 
 SQL = {
     name: files("flywheel_pipeline.steps.capture").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    for name in ("superseded", "log", "split_traces", "day")
+    for name in ("superseded", "judged", "log", "split_traces", "day")
 }
 
 
@@ -29,6 +31,7 @@ def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
     if held:
         with lake.connect() as con:
             con.execute(SQL["superseded"])
+            judge_feedback(con)
             con.register("pieces_joined", to_frame("captured_traces", _joined(con, min(held), max(held))))
             con.execute(f"create table joined as select {casts('captured_traces')} from pieces_joined")
 
@@ -39,6 +42,20 @@ def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
             with ThreadPoolExecutor(os.cpu_count()) as pool:  # a single day does not keep the cores busy
                 counts.update(zip(held, pool.map(write, held), strict=True))
     return counts
+
+
+def judge_feedback(con: Any) -> None:
+    """Create `judged`, `opinion` and `named` (judged.sql): what was said of every trace."""
+    seen = con.execute(
+        "select source_file, name, count(*), min(value), max(value) from feedback"
+        " where score is null and value is not null group by all"
+    ).fetchall()
+    scales = [(file, name, scale_of(name, n, low, high)) for file, name, n, low, high in seen]
+    known = [(file, name, *scale) for file, name, scale in scales if scale]
+    con.register("scales_seen", pd.DataFrame(known, columns=["source_file", "name", "worst", "best"], dtype=object))
+    types = "source_file::varchar as source_file, name::varchar as name, worst::double as worst, best::double as best"
+    con.execute(f"create table scales as select {types} from scales_seen")
+    con.execute(SQL["judged"])
 
 
 def _joined(con: Any, first: str, last: str) -> list[CapturedTrace]:

@@ -259,7 +259,7 @@ def _with_data(task: _Task) -> Block:
 def _capture_block(task: _Task) -> Counts:
     captured = read_block(task.file, _with_data(task), task.rules, _MATCH)
     lake = _lake_of(task.root)
-    staged = (captured.table if captured.table["trace_id"] else (), captured.feedback, captured.rejects)
+    staged: tuple[Sequence[Any], ...] = (captured.traces, captured.feedback, captured.rejects)
     for table, rows in zip(STAGED, staged, strict=True):
         if rows:
             lake.write(table, rows, task.part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE, WRITTEN_FILE
 from flywheel_pipeline.adapters.home.reviewed import HEAD
 from flywheel_pipeline.errors import ConflictError
 from flywheel_pipeline.flows.annotate import current_annotations
@@ -38,12 +38,6 @@ from flywheel_pipeline.steps.cluster import (
 )
 
 TRIES = 5
-TRACES_SQL = """
-select r.trace_id, r.messages from annotations a join raw_traces r using (trace_id)
-where a.is_current and a.verdict = 'fail'
-"""
-
-
 Build = Callable[[Sequence[Failure], Sequence[Mode]], Taxonomy]
 """Builds on the modes that take failures: (failures, live modes) -> taxonomy."""
 
@@ -74,7 +68,7 @@ def build_modes(bench: Workbench) -> Modes:
         ConflictError: the reviewed file keeps changing while the run works on it.
     """
     labels, samples = current_annotations(bench), bench.lake.read("sampled_traces", SampledTrace)
-    analyst, described = bench.analyst(_traces(bench, labels))
+    analyst, described = bench.analyst()
 
     def build(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
         return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
@@ -84,13 +78,6 @@ def build_modes(bench: Workbench) -> Modes:
     bench.lake.write("failure_taxonomy", rows)
     bench.lake.write("failure_assignments", assigned)
     return Modes(rows, assigned, review, described)
-
-
-def _traces(bench: Workbench, labels: Sequence[Annotation]) -> dict[str, str]:
-    """Return the texts of the failed traces, whose words a comment shares for its subject and not for its failure."""
-    wanted = {a.trace_id for a in labels if a.verdict == "fail"}
-    rows = bench.lake.frame(TRACES_SQL)
-    return {str(t): str(m) for t, m in zip(rows["trace_id"], rows["messages"], strict=True) if t in wanted}
 
 
 def _assignments(review: Reviewing, labels: Sequence[Annotation]) -> list[FailureAssignment]:
@@ -121,13 +108,16 @@ def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build) -
 def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
     file = bench.home.reviewed(TAXONOMY_FILE)
     seen, said = file.read(), Said(PIPELINE, timestamp())
-    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench), replace(said, by=BY_HAND))
+    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench, seen.version), replace(said, by=BY_HAND))
     settled = settle_people(edited, [Failure.of(a) for a in labels if a.verdict == "fail"], said)
     built = build(settled.failures, settled.live)
     known = take_in(settled, built.modes, said)
     known, proposals = _propose(bench, labels, known, said)
-    if dump_taxonomy(known) != seen.value:
-        file.replace(dump_taxonomy(known), seen.version, HEAD)
+    content = dump_taxonomy(known)
+    is_changed = content != seen.value
+    bench.home.write_json(WRITTEN_FILE, {"unless": seen.version if is_changed else None, "taxonomy": content})
+    if is_changed:
+        file.replace(content, seen.version, HEAD)
     return Reviewing(known, built, tuple(proposals))
 
 
@@ -150,10 +140,18 @@ def _propose(
     return known, found
 
 
-def recorded(bench: Workbench) -> Recorded:
-    """Return the modes and places of failures as the last run wrote them."""
+def recorded(bench: Workbench, version: str) -> Recorded:
+    """Return the failure modes as the last run wrote them; `version` is that of the reviewed file now.
+
+    A run writes them down before it replaces the reviewed file, and the tables last: a run that was killed in between
+    has made no edit by hand. Where it was killed before the file was replaced, the tables still are what was written.
+    """
+    written = bench.home.read_json(WRITTEN_FILE)
+    if written and written["unless"] != version:
+        known = load_taxonomy(written["taxonomy"])
+        return Recorded({m.mode_id: m for m in known.modes if not m.merged_into}, known.place_of())
     modes = {
-        r.mode_id: Mode(r.mode_id, r.name, r.definition, r.status)
+        r.mode_id: Mode(r.mode_id, r.name, r.definition, r.status, r.belongs, r.does_not_belong)
         for r in bench.lake.read("failure_taxonomy", FailureMode)
     }
     places = {a.trace_id: a.mode_id for a in bench.lake.read("failure_assignments", FailureAssignment) if a.mode_id}

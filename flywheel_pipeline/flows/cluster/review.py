@@ -35,7 +35,7 @@ from flywheel_pipeline.steps.sample import Saturation, judge_saturation
 
 @dataclass(frozen=True)
 class Look:
-    """The taxonomy and the proposals as they were when somebody looked, and the version that an edit must name."""
+    """The taxonomy and the proposals as they were read, and the version that an edit must name."""
 
     known: Reviewed
     proposals: tuple[Proposal, ...]
@@ -62,7 +62,7 @@ class _Undo:
 
 
 class Review:
-    """The reviewed files of one home; what was read of them is kept as long as they stay as they are."""
+    """The reviewed files of one home; what was read is cached until the files change."""
 
     max_undo = 50
 
@@ -102,7 +102,7 @@ class Review:
         return self._look
 
     def measure(self, known: Reviewed) -> Measured:
-        """Return what the labels, as they were last read, say about the modes."""
+        """Return the ranks of the modes, the failures and the saturation, by the labels as they were last read."""
         stamp = self.bench.lake.stamp("annotations", "sampled_traces")
         if self._labels is None or self._labels[0] != stamp:
             labels = current_annotations(self.bench)
@@ -116,7 +116,8 @@ class Review:
         places = known.place_of()
         kinds = Counter(places.get(t, t) for t in failures)  # a failure in no mode may be the first of its own
         ranks = rank_labelled(known.modes, labels, samples)
-        return Measured(ranks, failures, judge_saturation(list(kinds.values())))
+        n_groups = sum(m.is_group for m in known.modes)
+        return Measured(ranks, failures, judge_saturation(list(kinds.values()), n_groups))
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.
@@ -154,15 +155,15 @@ class Review:
 
     @property
     def undoable(self) -> str:
-        """Return what `undo` would undo: the latest edit made here, if nobody has changed anything since; else ""."""
+        """Return what `undo` would undo: the latest edit made here, if nothing has changed since; else ""."""
         return self._undo[-1].what if self._undo and self._undo[-1].after == self.look().version else ""
 
     def undo(self, seen: str) -> None:
-        """Put both files back to what they held before the latest edit made here, its entry in the history included.
+        """Restore what both files held before the latest edit made here; the entry in the history goes, too.
 
         Raises:
             EditError: there is nothing to undo.
-            ConflictError: the taxonomy has changed since; nothing was overwritten.
+            ConflictError: the taxonomy has changed since; nothing was undone.
         """
         now = self.look()
         if not self._undo:
@@ -180,7 +181,7 @@ class Review:
             self._undo[-1] = replace(self._undo[-1], after=self.look().version)
 
     def _remember(self, before: Look, what: str) -> None:
-        """Keep what an edit can be undone to; older edits only as long as nobody else changed anything in between."""
+        """Keep the state before an edit; forget older states where someone else made a change in between."""
         after = self.look()
         if after.version == before.version:
             return

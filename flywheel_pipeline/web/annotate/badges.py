@@ -1,4 +1,4 @@
-"""What is known of a trace beside its conversation, in a few words each."""
+"""Short facts about a trace that its conversation does not show."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A trace as the parts of a conversation that a page shows: messages, calls with their results, documents.
 
 Every text has an address, such as `m5.0` (the first part of message 5), `m5.c1` (its second call) or `d2` (the third
-document), and is sent in pieces: its beginning with the conversation, the rest when somebody asks for it.
+document), and is sent in pieces: its beginning with the conversation, the rest on demand.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class Conversation:
 
     @cached_property
     def steps(self) -> list[int]:
-        """The steps of the messages that stand alone, not beside the call that they answer."""
-        beside = {step for places in self.results.values() for step in places.values()}
-        return [step for step in self.messages if step not in beside]
+        """The steps of all messages but the results that are shown next to their call."""
+        answers = {step for places in self.results.values() for step in places.values()}
+        return [step for step in self.messages if step not in answers]
 
     def calls(self, step: int) -> list[Call]:
         """Return the tool calls of a message."""
@@ -162,15 +162,15 @@ def _parts(content: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(content, list) and all(isinstance(p, str) or _is_part(p) for p in content):
         texts: list[str] = []
         for part in content:
-            told = None if isinstance(part, str) else describe_part(part)
+            media = None if isinstance(part, str) else describe_part(part)
             text = part if isinstance(part, str) else part.get("text")
-            if told is None and isinstance(text, str):
+            if media is None and isinstance(text, str):
                 texts.append(text)
                 continue
             if texts:
                 yield "text", "\n\n".join(texts)
                 texts = []
-            yield ("json", indented(part)) if told is None else ("media", told)
+            yield ("json", indented(part)) if media is None else ("media", media)
         if texts:
             yield "text", "\n\n".join(texts)
     elif content is not None:
@@ -251,6 +251,6 @@ def _described(value: Any) -> Any:
         return {k: _described(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_described(v) for v in value]
-    if isinstance(value, str) and len(value) > LONG_STRING and (told := describe_data(value)):
-        return f"[data, not shown: {told}]"
+    if isinstance(value, str) and len(value) > LONG_STRING and (description := describe_data(value)):
+        return f"[data, not shown: {description}]"
     return value

@@ -12,17 +12,17 @@ const who = () => $("annotator").value || stored.get("annotator") || "";
 const asked = () => "annotator=" + encodeURIComponent(who());
 
 async function loadQueue() {
-  const told = await ask("api/queue?" + asked());
-  const withDraft = new Set(told.drafts);
-  const batches = told.batches.flatMap(([name, n]) => Array(n).fill(name));
-  items = told.keys.map((key, n) => ({ key, batch: batches[n], verdict: told.verdicts[key] ?? null, draft: withDraft.has(key) }));
+  const reply = await ask("api/queue?" + asked());
+  const withDraft = new Set(reply.drafts);
+  const batches = reply.batches.flatMap(([name, n]) => Array(n).fill(name));
+  items = reply.keys.map((key, n) => ({ key, batch: batches[n], verdict: reply.verdicts[key] ?? null, draft: withDraft.has(key) }));
   at = Math.max(0, items.findIndex((i) => i.key === current));
-  [pending, nLabels] = [told.n_pending, told.n_labels];
-  $("annotator").replaceChildren(...told.annotators.map((n) => new Option(n, n, false, n === told.annotator)));
-  $("annotator").closest("label").hidden = told.annotators.length < 2;
-  fillBatches(told.batches.map(([name]) => name));
-  fill($("codes"), told.codes);
-  offer(told.modes);
+  [pending, nLabels] = [reply.n_pending, reply.n_labels];
+  $("annotator").replaceChildren(...reply.annotators.map((n) => new Option(n, n, false, n === reply.annotator)));
+  $("annotator").closest("label").hidden = reply.annotators.length < 2;
+  fillBatches(reply.batches.map(([name]) => name));
+  fill($("codes"), reply.codes);
+  offer(reply.modes);
   showProgress();
 }
 
@@ -102,20 +102,20 @@ async function give(verdict) {
   if (!ready) return;
   const key = current, fields = written();
   ready = false;
-  let told;
-  try { await drafts.settle(key); told = await ask("api/label?" + asked(), { key, verdict, ...fields }); } finally { ready = current === key; }
+  let reply;
+  try { await drafts.settle(key); reply = await ask("api/label?" + asked(), { key, verdict, ...fields }); } finally { ready = current === key; }
   drafts.discard(key);
   const item = items.find((i) => i.key === key), isNew = item && !item.verdict;
   if (item) item.verdict = verdict;
-  pending = told.n_pending;
+  pending = reply.n_pending;
   if (verdict === "fail") remember(fields);
   showProgress();
   await show(nextIn(1, openOnly));
   $("main").focus({ preventScroll: true });
-  succeed(told.n_submitted ? thanks(told.n_submitted) : items.some(openOnly) ? "" : "That was the last one. Submit your labels when you are ready.");
+  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : "That was the last one. Submit your labels when you are ready.");
   // Another tab has labelled, too, or there are labels enough for earlier codes to be offered.
-  if (told.n_labels !== nLabels + (isNew ? 1 : 0) || told.n_labels === 20) loadQueue().catch(() => {});
-  nLabels = told.n_labels;
+  if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === 20) loadQueue().catch(() => {});
+  nLabels = reply.n_labels;
 }
 
 function remember({ code, category }) {
@@ -131,21 +131,21 @@ function nextIn(by, test) {
 }
 
 async function undo() {
-  const told = await ask("api/undo?" + asked(), {});
-  if (!told.key) { succeed("Nothing to undo."); return; }
-  drafts.restore(told.key);
+  const reply = await ask("api/undo?" + asked(), {});
+  if (!reply.key) { succeed("Nothing to undo."); return; }
+  drafts.restore(reply.key);
   await loadQueue();
-  const place = items.findIndex((i) => i.key === told.key);
+  const place = items.findIndex((i) => i.key === reply.key);
   if (place >= 0 && !inBatch(items[place])) chooseBatch(items[place].batch);
   await show(place < 0 ? at : place);
   succeed("Undone. What you wrote is back as a draft.");
 }
 
 async function submit() {
-  const told = await ask("api/submit?" + asked(), {});
+  const reply = await ask("api/submit?" + asked(), {});
   await loadQueue();
   const left = items.filter((i) => i.draft).length;
-  succeed(told.n ? thanks(told.n) + (left ? ` ${count(left, "draft is", "drafts are")} not among them.` : "") : "Nothing new to submit.");
+  succeed(reply.n ? thanks(reply.n) + (left ? ` ${count(left, "draft is", "drafts are")} not among them.` : "") : "Nothing new to submit.");
 }
 
 const thanks = (n) => `Thank you: ${count(n, "label")} submitted.`;

@@ -14,7 +14,7 @@ MAX_CODE_WORDS = 8
 
 
 class InvalidLabelError(ValueError):
-    """What was sent is not a label; the text says why."""
+    """The request does not hold a valid label; the message says why."""
 
 
 def read_label(sent: Mapping[str, Any]) -> dict[str, Any]:

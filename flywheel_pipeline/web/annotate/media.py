@@ -50,8 +50,8 @@ def describe_url(kind: str, url: str, alt: str = "", media_type: str = "") -> st
     """Return what a URL, or base64 data, leads to: "Image, not loaded: a cat, image/png, 16 × 16, 1 KB"."""
     inline = describe_data(url)
     where = inline or (_shortened(url) if url else "")
-    told = [_shortened(" ".join(alt.split())), "" if inline and "/" in inline else media_type[:40], where]
-    details = ", ".join(t for t in told if t)
+    facts = [_shortened(" ".join(alt.split())), "" if inline and "/" in inline else media_type[:40], where]
+    details = ", ".join(f for f in facts if f)
     return f"{kind.capitalize()}, not loaded{': ' if details else ''}{details}"
 
 

@@ -144,7 +144,7 @@ class LabellingService:
         return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
 
     def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep what is half written, if the item's label does not say it; return {kept: whether anything is kept}.
+        """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.
 
         Raises:
             InvalidLabelError: a field holds what no label may hold.

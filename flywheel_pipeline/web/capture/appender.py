@@ -1,4 +1,4 @@
-"""Group commit: all lines that wait are written together, and share one fsync."""
+"""Group commit: all waiting lines are written together and share one fsync."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class NotWrittenError(Exception):
-    """The lines are not on the disk; the text says why."""
+    """The lines are not on the disk; the message says why."""
 
 
 class Appender:
-    """Takes lines from many requests of one event loop; one thread writes them."""
+    """A queue of lines from the requests of one event loop, written by one thread."""
 
     def __init__(self, file: LandingFile) -> None:
         self._file = file
@@ -28,10 +28,10 @@ class Appender:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def append(self, lines: bytes) -> None:
-        """Return when `lines` are on the disk.
+        """Write `lines`; they are on the disk when this returns.
 
         Raises:
-            NotWrittenError: they are not, and are not going to be.
+            NotWrittenError: they are not and will not be.
         """
         if self._closed:
             raise NotWrittenError("the endpoint is shutting down")
@@ -42,7 +42,7 @@ class Appender:
             raise NotWrittenError(problem)
 
     async def close(self) -> None:
-        """Write what waits, and put the file into place."""
+        """Write the waiting lines and close the file."""
         self._closed = True
         self._wake.set()
         await self._task
@@ -68,14 +68,14 @@ class Appender:
             return
 
     def _commit(self, lines: list[bytes]) -> str:
-        """Write; returns what went wrong. Whatever it is, the endpoint goes on and those who wait are told."""
+        """Write the lines; return the error message for the waiting requests, "" on success."""
         try:
             if lines:
                 self._file.write(b"".join(lines))
             else:
                 self._file.rotate_if_due()
         except Exception as error:
-            problem = f"can not write to {self._file.folder}: {error}"
+            problem = f"cannot write to {self._file.folder}: {error}"
         else:
             problem = ""
         if problem != self._problem:

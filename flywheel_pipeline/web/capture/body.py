@@ -1,4 +1,4 @@
-"""The body of a request: unpacked as it arrives, and never more of it in memory than the limits allow."""
+"""The body of a request: decompressed as it arrives, with no more of it in memory than the limits allow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Budget:
 
     @contextmanager
     def lease(self) -> Iterator[Lease]:
-        """Yield what one request takes its bytes from; it gives them back at the end."""
+        """Yield a lease from which one request takes its bytes, which are returned at the end."""
         lease = Lease(self)
         try:
             yield lease
@@ -50,10 +50,10 @@ class Lease:
 
 
 async def read_body(request: Request, limit: int, lease: Lease) -> bytes:
-    """Return the body of a request, unpacked.
+    """Return the body of a request, decompressed.
 
     Raises:
-        Refused: 413, it is larger than `limit`; 400, it can not be unpacked; 415, unknown encoding; 408, too slow.
+        Refused: 413, it is larger than `limit`; 400, it cannot be decompressed; 415, unknown encoding; 408, too slow.
         ClientDisconnect: the client went away before the end.
     """
     declared = request.headers.get("content-length", "")
@@ -66,16 +66,16 @@ async def read_body(request: Request, limit: int, lease: Lease) -> bytes:
 
 
 async def _read(request: Request, limit: int, lease: Lease) -> bytes:
-    unpack = _unpacker(request.headers.get("content-encoding", ""))
+    decompress = _decompressor(request.headers.get("content-encoding", ""))
     parts, size = [], 0
     async for chunk in request.stream():
-        part = unpack.feed(chunk, limit - size) if chunk else b""
+        part = decompress.feed(chunk, limit - size) if chunk else b""
         size += len(part)
         if size > limit:
             raise _too_large(limit)
         lease.take(len(part))
         parts.append(part)
-    unpack.end()
+    decompress.end()
     return b"".join(parts)
 
 
@@ -84,7 +84,7 @@ def _too_large(limit: int) -> Refused:
 
 
 class _Plain:
-    """A body that is not packed."""
+    """An uncompressed body."""
 
     def feed(self, data: bytes, room: int) -> bytes:
         """Return the data."""
@@ -98,27 +98,27 @@ class _Zlib(_Plain):
     """A body in gzip, or in `deflate` (which is zlib's format)."""
 
     def __init__(self) -> None:
-        self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: told by the first bytes
+        self._decompress = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the first bytes
         self._fed = False
 
     def feed(self, data: bytes, room: int) -> bytes:
-        """Return what `data` unpacks to, cut one byte after `room`: a small body may hold a huge one."""
+        """Return `data` decompressed, cut one byte after `room`: a small body may hold a huge one."""
         self._fed = True
         try:
-            out = self._unpack.decompress(data, room + 1)
+            out = self._decompress.decompress(data, room + 1)
         except zlib.error as error:
-            raise Refused(400, f"the body can not be unpacked: {error}") from None
-        if self._unpack.unused_data:
-            raise Refused(400, "there is something after the end of the packed body")
+            raise Refused(400, f"the body cannot be decompressed: {error}") from None
+        if self._decompress.unused_data:
+            raise Refused(400, "there is data after the end of the compressed body")
         return out
 
     def end(self) -> None:
-        """Refuse a body that breaks off."""
-        if self._fed and not self._unpack.eof:
-            raise Refused(400, "the packed body breaks off")
+        """Refuse a body that ends early."""
+        if self._fed and not self._decompress.eof:
+            raise Refused(400, "the compressed body ends early")
 
 
-def _unpacker(encoding: str) -> _Plain:
+def _decompressor(encoding: str) -> _Plain:
     name = encoding.strip().lower()
     if name in ("gzip", "x-gzip", "deflate"):
         return _Zlib()

@@ -1,4 +1,4 @@
-"""What users say of answers: `{trace_id, score, comment}`, or a list of them -> rows for the landing file."""
+"""Feedback of users, `{trace_id, score, comment}` or a list of them -> rows for the landing file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = {"up": 1.0, "down": 0.0}
 
 
 class BadFeedbackError(ValueError):
-    """The feedback can not be used; the text says which and why."""
+    """The feedback is not valid; the message says which item and why."""
 
 
 def rows_of(value: Any, at: datetime) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
-"""The durable end of the endpoint: what was appended is on the disk, and survives a crash, before it is acknowledged.
+"""Landing files: an appended line is on the disk, and survives a crash, before it is acknowledged.
 
-Lines go into `<prefix>-<UTC start>-<pid>-<random>.jsonl.part`, which capture does not look at. The file gets its final
-name when it is full, old, or the endpoint stops. Its writer holds a lock on it (`flock`), which the kernel lets go
-when the writer dies however it dies: an open file without a lock is a leftover, and is put into place by the next
-writer, without the torn line that it may end with.
+Lines go into `<prefix>-<UTC start>-<pid>-<random>.jsonl.part`, which capture ignores. The file gets its final name when
+it is full or old enough, or when the endpoint stops. Its writer holds a lock on it (`flock`), which the kernel releases
+however the writer dies: an open file without a lock is a leftover. The next writer removes the torn line that it may
+end with and gives it its final name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 
 
 class LandingFile:
-    """Appends to one landing file after the other; used by one thread at a time."""
+    """A writer of one landing file after another, used by one thread at a time."""
 
     def __init__(self, folder: Path, prefix: str, max_bytes: int, max_seconds: float) -> None:
         self.folder, self.prefix = folder, prefix
@@ -41,10 +41,10 @@ class LandingFile:
         self._opened = 0.0
 
     def write(self, data: bytes) -> None:
-        """Append whole lines; they are on the disk when this returns, and none of them counts when it raises.
+        """Append whole lines: all are on the disk when this returns, none of them counts when it raises.
 
         Raises:
-            OSError: they can not be written.
+            OSError: they cannot be written.
         """
         if self._path is None:
             self._open()
@@ -58,16 +58,16 @@ class LandingFile:
         self.rotate_if_due()
 
     def seconds_left(self) -> float | None:
-        """Return in how many seconds the file is due, None when there is none."""
+        """Return in how many seconds the file is due, None if no file is open."""
         return None if self._path is None else max(0.0, self._opened + self.max_seconds - time.monotonic())
 
     def rotate_if_due(self) -> None:
-        """Put the file into place when it is large or old enough."""
+        """Close the file when it is large or old enough."""
         if self._size >= self.max_bytes or self.seconds_left() == 0:
             self.close()
 
     def close(self) -> None:
-        """Put the file into place. Where that fails its lines are safe all the same, and the next writer does it."""
+        """Give the file its final name. If that fails its lines are safe, and the next writer does it."""
         if self._path is None:
             return
         fd, path, self._path = self._fd, self._path, None
@@ -92,14 +92,14 @@ class LandingFile:
             raise
 
     def _give_up(self) -> None:
-        """Take back what was not acknowledged, and go on with another file."""
+        """Remove what was not acknowledged, and continue with another file."""
         with suppress(OSError):
             os.ftruncate(self._fd, self._size)
         self.close()
 
 
 def recover(folder: Path) -> None:
-    """Put the files that dead writers left open into place, each up to its last whole line."""
+    """Give the files that dead writers left open their final names, each up to its last whole line."""
     for path in sorted(p for p in folder.iterdir() if _LEFTOVER.fullmatch(p.name)):
         with _logged(path):
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -127,7 +127,7 @@ def _closing(fd: int) -> Iterator[None]:
 
 
 def _lock(fd: int, path: Path) -> bool:
-    """Return whether the file is ours now, and still is what is to be found under its name."""
+    """Lock the file; return whether it is ours now and still has this name."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(fd), path.stat())
@@ -136,7 +136,7 @@ def _lock(fd: int, path: Path) -> bool:
 
 
 def _finish(fd: int, path: Path) -> None:
-    """Cut a torn last line off and give the file its final name; an empty one goes away."""
+    """Cut off a torn last line and give the file its final name; remove an empty file."""
     size, whole = os.fstat(fd).st_size, _whole_lines(fd)
     if whole < size:
         os.ftruncate(fd, whole)

@@ -1,50 +1,48 @@
 """An OTLP export request -> lines of OTLP JSON for the landing file.
 
-OTLP JSON is protobuf's JSON form with three rules of its own (opentelemetry-proto, "OTLP/HTTP JSON encoding"): trace
-and span ids are hex, enums are numbers, and keys that the receiver does not know are ignored.
+Capture reads these lines like any other OTLP file.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
-from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from flywheel_pipeline.steps.capture.formats.otel.protobuf import as_otlp_json
 
 RESOURCES = ("resourceSpans", "resource_spans")
 SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans")
 TRACE_ID = re.compile(r"(?!0*$)[0-9a-fA-F]{32}|[A-Za-z0-9+/_-]{22}==")
 SPAN_ID = re.compile(r"(?!0*$)[0-9a-fA-F]{16}|[A-Za-z0-9+/_-]{11}=")
 MAX_GROWTH = 4
-"""How much more than the longest line the lines of one request may take where it must be cut up."""
+"""How many times the longest line the lines of one request may take together, where it must be split."""
 
 
 class MalformedError(ValueError):
-    """The body is no OTLP; the text says where."""
+    """The body is not OTLP; the message says where."""
 
 
 class TooLongError(ValueError):
-    """What was sent makes a line that capture would refuse."""
+    """The request makes a line that capture would refuse."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """The lines to keep, each with its line end, and how many spans had no valid ids and are not in them."""
+    """The lines to keep, with their line ends, and the number of spans that were dropped for lack of valid ids."""
 
     lines: bytes
     n_rejected: int
 
 
 def read_export(body: bytes, is_protobuf: bool, max_line: int) -> Export:
-    """Return what an `ExportTraceServiceRequest` holds; a request longer than `max_line` becomes a line a span.
+    """Return what an `ExportTraceServiceRequest` holds; a request longer than `max_line` becomes one line per span.
 
     Raises:
         MalformedError: the body is no such request.
@@ -55,7 +53,7 @@ def read_export(body: bytes, is_protobuf: bool, max_line: int) -> Export:
     if not n_spans:
         return Export(b"", n_rejected)
     line = _dump(document)
-    return Export(line if len(line) <= max_line else _cut_up(document, max_line), n_rejected)
+    return Export(line if len(line) <= max_line else _split(document, max_line), n_rejected)
 
 
 def _of_json(body: bytes) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def _of_json(body: bytes) -> dict[str, Any]:
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the value; lone surrogates, which a client makes that cuts texts off, are let through.
+    """Return the value; lone surrogates, which clients produce that truncate texts, are accepted.
 
     Raises:
         ValueError: it is not JSON.
@@ -131,7 +129,7 @@ def _scopes(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str
 
 
 def _drop_unusable(document: dict[str, Any]) -> tuple[int, int]:
-    """Take the spans without valid ids out; returns how many stay and how many went."""
+    """Remove the spans without valid ids; return how many stay and how many were removed."""
     n_spans = n_rejected = 0
     for _, scope in _scopes(document):
         spans = _objects(scope, ("spans",))
@@ -152,7 +150,7 @@ def _is_usable(span: dict[str, Any]) -> bool:
     )
 
 
-def _cut_up(document: dict[str, Any], max_line: int) -> bytes:
+def _split(document: dict[str, Any], max_line: int) -> bytes:
     lines, size = [], 0
     for part, scope in _scopes(document):
         shared = {k: v for k, v in part.items() if k not in SCOPES}
@@ -174,51 +172,4 @@ def _of_protobuf(body: bytes) -> dict[str, Any]:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
         raise MalformedError(f"the body is not an ExportTraceServiceRequest: {error}") from None
-    return {"resourceSpans": [_object(r) for r in request.resource_spans]}
-
-
-def _object(message: Message) -> dict[str, Any]:
-    found = {}
-    for field, value in message.ListFields():
-        known = _FIELDS.get(field)
-        if known is None:
-            known = _FIELDS[field] = _learn(field, value)
-        name, convert = known
-        found[name] = value if convert is None else convert(value)
-    return found
-
-
-_Convert = Callable[[Any], Any] | None
-_FIELDS: dict[FieldDescriptor, tuple[str, _Convert]] = {}
-"""How a field is called in JSON, and how its value gets there; learned when a field is first met."""
-
-
-def _learn(field: FieldDescriptor, value: Any) -> tuple[str, _Convert]:
-    convert = _converter(field)
-    if not isinstance(value, MutableSequence):
-        return field.json_name, convert
-    return field.json_name, list if convert is None else lambda items: [convert(i) for i in items]
-
-
-def _converter(field: FieldDescriptor) -> _Convert:
-    if field.message_type is not None:
-        return _object
-    if field.type == field.TYPE_BYTES:
-        return _hex if field.name in ("trace_id", "span_id", "parent_span_id") else _base64
-    if field.type in (field.TYPE_DOUBLE, field.TYPE_FLOAT):
-        return _number
-    return str if field.cpp_type in (field.CPPTYPE_INT64, field.CPPTYPE_UINT64) else None
-
-
-def _hex(value: bytes) -> str:
-    return value.hex()
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def _number(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return {"resourceSpans": [as_otlp_json(r) for r in request.resource_spans]}

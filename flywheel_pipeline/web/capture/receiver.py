@@ -1,7 +1,7 @@
-"""The live endpoint: OTLP/HTTP traces and users' feedback into the landing folder.
+"""The live endpoint: it takes OTLP/HTTP traces and users' feedback into the landing folder.
 
 `POST /v1/traces` takes what OpenTelemetry exporters send (protobuf or JSON, gzip), `POST /v1/feedback` takes
-`{trace_id, score, comment}`. A 200 means that it is on the disk. `GET /healthz` tells that the endpoint is there.
+`{trace_id, score, comment}`. A 200 means that it is on the disk. `GET /healthz` answers as long as the endpoint runs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from flywheel_pipeline.web.capture.responses import refusal as as_response
 BODIES_IN_MEMORY = 4
 """How many of the largest bodies all requests together may hold."""
 INLINE_BYTES = 100_000
-"""A larger body is decoded beside the event loop, one at a time."""
+"""Larger bodies are decoded in a thread, one at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Limits:
 
 
 class Receiver:
-    """The requests, and where they land."""
+    """The endpoints and the files that they write."""
 
     def __init__(self, folder: Path, limits: Limits, token: str | None) -> None:
         self.folder, self.limits = folder, limits
@@ -66,8 +66,8 @@ class Receiver:
 
     @asynccontextmanager
     async def running(self, _: Starlette) -> AsyncIterator[None]:
-        """Put what an earlier process left into place, and take requests until the end of the block."""
-        with suppress(OSError):  # requests are told
+        """Finish the files that an earlier process left, and take requests until the end of the block."""
+        with suppress(OSError):  # requests will report it
             await asyncio.to_thread(recover, self.folder)
         self._spans, self._feedback = self._appender("otlp"), self._appender("feedback")
         try:
@@ -103,12 +103,12 @@ class Receiver:
             await _append(self._feedback, lines, lease)
         return answer(request, {"accepted": len(rows)})
 
-    async def tell_health(self, request: Request) -> Response:
+    async def health(self, request: Request) -> Response:
         """Answer `GET /healthz`."""
         return Response(b'{"status":"ok"}', media_type=JSON)
 
     def _admit(self, request: Request, media_types: tuple[str, ...]) -> None:
-        """Refuse a request without the token, or in a form that is not known, before its body is read."""
+        """Refuse a request without the token, or with an unknown content type, before its body is read."""
         given = request.headers.get("authorization", "").encode()
         if self._authorization is not None and not hmac.compare_digest(given, self._authorization):
             raise Refused(401, "send the header `Authorization: Bearer <token>`", {"WWW-Authenticate": "Bearer"})
@@ -140,21 +140,21 @@ async def _append(appender: Appender, lines: bytes, lease: Lease) -> None:
 def _exported(request: Request, n_rejected: int) -> Response:
     if not n_rejected:
         return answer(request, {})
-    told = f"{n_rejected} span(s) have no valid trace id (16 bytes) or span id (8 bytes)"
+    message = f"{n_rejected} span(s) have no valid trace id (16 bytes) or span id (8 bytes)"
     response = ExportTraceServiceResponse()
     response.partial_success.rejected_spans = n_rejected
-    response.partial_success.error_message = told
-    as_json = {"partialSuccess": {"rejectedSpans": str(n_rejected), "errorMessage": told}}
+    response.partial_success.error_message = message
+    as_json = {"partialSuccess": {"rejectedSpans": str(n_rejected), "errorMessage": message}}
     return answer(request, as_json, response.SerializeToString())
 
 
 def build_app(folder: Path, limits: Limits, token: str | None, pages: Sequence[BaseRoute] = ()) -> Starlette:
-    """Return the endpoint for a landing folder, and pages beside it; with a token, only who sends it may write."""
+    """Return the application: the endpoint of a landing folder, and pages; `token` is required of clients."""
     receiver = Receiver(folder, limits, token)
     routes = [
         Route("/v1/traces", receiver.take_traces, methods=["POST"]),
         Route("/v1/feedback", receiver.take_feedback, methods=["POST"]),
-        Route("/healthz", receiver.tell_health),
+        Route("/healthz", receiver.health),
         *pages,
     ]
     handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
@@ -172,10 +172,10 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    told = f"{error.detail}: POST /v1/traces, POST /v1/feedback, GET /healthz"
-    return as_response(request, error.status_code, told, error.headers)
+    message = f"{error.detail}: POST /v1/traces, POST /v1/feedback, GET /healthz"
+    return as_response(request, error.status_code, message, error.headers)
 
 
 def _gone(request: Request, error: Exception) -> Response:
-    """Return what nobody reads: the client went away before the end of its request."""
+    """Return a response that no one reads: the client disconnected before the end of its request."""
     return Response(status_code=400)

@@ -1,4 +1,4 @@
-"""What the endpoint answers, in the form that OTLP/HTTP asks for: in the content type of the request.
+"""The responses of the endpoint, in the content type of the request, as OTLP/HTTP requires.
 
 Errors are a `google.rpc.Status`; as protobuf it has two fields, which are written by hand here to do without
 another package: 1, the code (varint), and 2, the message (text).
@@ -19,7 +19,7 @@ _UNKNOWN = 2
 
 
 class Refused(Exception):
-    """A request that is not accepted: the status, and what its sender can do about it."""
+    """A request is not accepted: the status, and what its sender can do about it."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 def busy(reason: str, seconds: int) -> Refused:
-    """Return the refusal of what may be sent again in a few seconds."""
+    """Return the refusal of a request that may be sent again after `seconds`."""
     return Refused(503, reason, {"Retry-After": str(seconds)})
 
 

@@ -3,13 +3,14 @@ import { $, count, make } from "../assets/shared.js";
 
 /** Draw the board; `work` holds what its buttons do, `selected` the ids of the selected failures. */
 export function draw(board, selected, work) {
-  const groups = { groups: [], modes: [], retired: [] };
-  for (const mode of board.modes) groups[mode.status === "retired" ? "retired" : mode.status === "accepted" ? "modes" : "groups"].push(mode);
+  const groups = { groups: [], proposed: [], modes: [], retired: [] };
+  for (const mode of board.modes) groups[sectionOf(mode)].push(mode);
   for (const [id, modes] of Object.entries(groups)) {
     $(id).hidden = !modes.length;
     $(id).querySelector(".cards").replaceChildren(...modes.map((mode) => card(mode, selected, work)));
   }
   $("groups-title").textContent = `Groups to review (${groups.groups.length})`;
+  $("proposed-title").textContent = `Proposed failure modes (${groups.proposed.length})`;
   $("modes-title").textContent = `Failure modes (${groups.modes.length})`;
   $("advice").hidden = !(board.modes.length && board.advice);
   $("advice").textContent = board.advice;
@@ -23,6 +24,12 @@ export function draw(board, selected, work) {
   $("changes").replaceChildren(...board.history.map((change) => make("li", { dir: "auto" }, change)));
   $("undo").disabled = !board.undo;
   $("undo").title = board.undo ? `Undo ${board.undo}` : "Nothing to undo";
+}
+
+function sectionOf(mode) {
+  if (mode.status === "retired") return "retired";
+  if (mode.kind === "group to review") return "groups";
+  return mode.status === "accepted" ? "modes" : "proposed";
 }
 
 function proposal(p, work) {
@@ -45,7 +52,9 @@ function card(mode, selected, work) {
     ...meaning(mode),
     make("p", { class: "hint" }, mode.reason, mode.severity ? `; severity set to ${mode.severity}` : ""),
     make("div", { class: "actions" },
-      button("Rename", "r", "rename"), button("Define", "d", "define"), button("Severity", "v", "rate"),
+      button("Rename", "r", "rename"), button("Define", "d", "define"),
+      ...(mode.definition ? [button("Belongs", "b", "include"), button("Does not belong", "o", "exclude")] : []),
+      button("Severity", "v", "rate"),
       isRetired ? null : button("Merge", "g", "merge"),
       mode.status === "accepted" ? null : button(isRetired ? "Reopen" : "Accept", "y", "accept"),
       isRetired ? null : button("Retire", "R", "retire")),
@@ -53,9 +62,10 @@ function card(mode, selected, work) {
     ...more(mode.mode_id, mode.n - mode.failures.length, work));
 }
 
-// A mode has a definition; a group that only words hold together has none, and is shown by comments of the expert.
+// A mode has a definition; a group has none, and is shown by comments of the expert.
 function meaning(mode) {
-  const definition = mode.definition ? [make("p", { class: "definition", dir: "auto" }, mode.definition)] : [];
+  const limit = (title, text) => (text ? make("p", { class: "hint", dir: "auto" }, make("strong", {}, title), " ", text) : null);
+  const definition = mode.definition ? [make("p", { class: "definition", dir: "auto" }, mode.definition), limit("Belongs:", mode.belongs), limit("Does not belong:", mode.does_not_belong)] : [];
   if (mode.status === "accepted" || !mode.examples.length) return definition;
   return [...definition, make("ul", { class: "examples", "aria-label": "Typical comments" }, ...mode.examples.map((e) => make("li", { dir: "auto" }, e)))];
 }

@@ -106,12 +106,14 @@ function pick(title, options) {
   return answer($("pick"), $("pick-filter")).then((ok) => (ok ? found[at] ?? null : null));
 }
 
+const unfinished = new Map();  // {title of a dialog: what was typed when it was left by Esc}
+
 /** Ask for a text; returns it, or null. */
 function write(title, label, text, { longest = 80, rows = 1, hint = "" } = {}) {
   $("write-title").textContent = title;
   $("write-label").textContent = label;
   $("write-hint").textContent = hint;
-  Object.assign($("write-text"), { value: text, maxLength: longest, rows });
+  Object.assign($("write-text"), { value: unfinished.get(title) ?? text, maxLength: longest, rows });
   $("write-text").onkeydown = (event) => {
     if (event.key !== "Enter" || (rows > 1 && !event.ctrlKey && !event.metaKey)) return;
     event.preventDefault();
@@ -119,7 +121,11 @@ function write(title, label, text, { longest = 80, rows = 1, hint = "" } = {}) {
   };
   const done = answer($("write"), $("write-text"));
   $("write-text").select();
-  return done.then((ok) => (ok ? $("write-text").value : null));
+  return done.then((ok) => {
+    if (ok || $("write").returnValue === "cancel") unfinished.delete(title);
+    else unfinished.set(title, $("write-text").value);
+    return ok ? $("write-text").value : null;
+  });
 }
 
 function answer(dialog, field) {
@@ -158,12 +164,20 @@ async function newMode() {
 
 const work = {
   async rename(mode) {
-    const name = await write("Rename", "Name", mode.name, { hint: "A verb and an object, at most six words. The id stays." });
+    const name = await write(`Rename “${mode.name}”`, "Name", mode.name, { hint: "A verb and an object, at most six words. The id stays." });
     if (name) await act({ action: "rename", mode: mode.mode_id, value: name }, `Renamed to “${name.trim()}”.`);
   },
   async define(mode) {
     const text = await write(`Define “${mode.name}”`, "A failure belongs here when …", mode.definition, { longest: 2000, rows: 5 });
     if (text) await act({ action: "define", mode: mode.mode_id, value: text }, "The definition is saved.");
+  },
+  async include(mode) {
+    const text = await write(`What belongs to “${mode.name}”`, "Belongs, although one might doubt it", mode.belongs, { longest: 2000, rows: 4 });
+    if (text !== null) await act({ action: "belongs", mode: mode.mode_id, value: text }, "Saved what belongs.");
+  },
+  async exclude(mode) {
+    const text = await write(`What does not belong to “${mode.name}”`, "Does not belong, although it is similar, and where it goes instead", mode.does_not_belong, { longest: 2000, rows: 4 });
+    if (text !== null) await act({ action: "does-not-belong", mode: mode.mode_id, value: text }, "Saved what does not belong.");
   },
   async rate(mode) {
     const levels = [["high", "high"], ["medium", "medium"], ["low", "low"], ["", "from its failures"]].map(([value, name]) => ({ value, name }));
@@ -215,7 +229,7 @@ const undo = () => act({ action: "undo" }, `Undone: ${board.undo}.`);
 listen({
   j: () => step(1), k: () => step(-1), ArrowDown: (event) => step(1, event.shiftKey), ArrowUp: (event) => step(-1, event.shiftKey),
   "]": () => stepCard(1), "[": () => stepCard(-1), x: () => focusedBox()?.click(), a: selectAll, m: moveSelected, n: newMode,
-  r: onMode("rename"), d: onMode("define"), v: onMode("rate"), g: onMode("merge"), y: onMode("accept"), R: onMode("retire"), u: undo, Escape: clear,
+  r: onMode("rename"), d: onMode("define"), b: onMode("include"), o: onMode("exclude"), v: onMode("rate"), g: onMode("merge"), y: onMode("accept"), R: onMode("retire"), u: undo, Escape: clear,
 });
 $("move").addEventListener("click", () => moveSelected().catch(fail));
 $("split").addEventListener("click", () => newMode().catch(fail));

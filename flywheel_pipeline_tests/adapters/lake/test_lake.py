@@ -49,9 +49,9 @@ NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
 ROWS: dict[str, Any] = {
     "captured_files": CapturedFile("a.jsonl", "f1", "chat", 99, 4, 1, 0, Json('{"email": 1}')),
     "captured_traces": a_captured_trace(n_rows=2, spans=Json("[]")),
-    "feedback": Feedback("t1", 0.0, "wrong", None, "f.jsonl", 1),
+    "feedback": Feedback("t1", None, "wrong", None, "f.jsonl", 1, "stars", "user", 1.0, None, False, 0),
     "capture_log": CaptureLog(
-        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
+        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
     ),
     "raw_traces": a_trace(feedback_score=0.5, cost_usd=0.1 + 0.2, input_tokens=None),
     "rejects": Reject("traces", "a.jsonl", 0, "not JSON", "{"),

@@ -25,6 +25,7 @@ from flywheel_pipeline_tests.builders import (
     a_trace,
     an_alignment,
     an_annotation,
+    an_answer,
     an_eval_result,
 )
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -68,6 +69,7 @@ def test_expectations_hold_for_valid_rows(place: Place, table: str) -> None:
     place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
     place.lake.write("failure_taxonomy", [a_mode()])
     place.lake.write("golden_set", [a_case()])
+    place.lake.write("answers", [an_answer()])
     place.lake.write("eval_results", [an_eval_result()])
     assert [o.name for o in run_on_table(place.lake.frame, table, expectations(table)) if not o.passed] == []
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +16,8 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.capture import capture_traces
-from flywheel_pipeline.flows.capture.event_days import due_days, group_days, write_days
-from flywheel_pipeline.records import CapturedTrace, CaptureLog, Feedback, Json
+from flywheel_pipeline.flows.capture.event_days import SQL, due_days, group_days, judge_feedback, write_days
+from flywheel_pipeline.records import CapturedFile, CapturedTrace, CaptureLog, Feedback, Json
 from flywheel_pipeline_tests.builders import a_captured_trace
 from flywheel_pipeline_tests.homes import Place, a_home
 
@@ -36,7 +38,7 @@ def captured(began: Sequence[tuple[int, int]], file: str) -> list[CapturedTrace]
 
 def log(lake: Lake) -> None:
     touched = Json(json.dumps(dict.fromkeys(DAYS, 1)))
-    lake.write("capture_log", [CaptureLog("a.jsonl", "f", "chat", 1, 1, 1, 1, 0, 0, 0, 0, Json("{}"), touched)])
+    lake.write("capture_log", [CaptureLog("a.jsonl", "f", "chat", 1, 1, 1, 1, 0, 0, 0, 0, 0, Json("{}"), touched)])
 
 
 def expected(rows: Sequence[CapturedTrace]) -> dict[str, CapturedTrace]:
@@ -142,3 +144,59 @@ def test_a_killed_write_leaves_nothing_that_the_next_one_keeps(tmp_path: Path) -
 )
 def test_days_are_grouped_without_gaps_of_more_than_a_week(days: list[str], groups: list[list[str]]) -> None:
     assert group_days(days) == groups
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    lake.write("captured_traces", captured([(n, n % 24) for n in range(50)], "0.jsonl"), "0.jsonl=0")
+    log(lake)
+    return lake
+
+
+def said_of(lake: Lake, rows: list[Feedback]) -> dict[str, tuple[Any, ...]]:
+    lake.write("feedback", rows)
+    log(lake)
+    write_days(lake, DAYS)
+    found = lake.frame("select trace_id, feedback_score, feedback_comment, tags from raw_traces").values.tolist()
+    return {i: (None if score != score else score, comment, json.loads(tags)) for i, score, comment, tags in found}
+
+
+def a_score(n: int, value: float | None, name: str = "rating", file: str = "f.jsonl", **more: Any) -> Feedback:
+    return Feedback(f"t{n}", None, None, FIRST, file, n + 1, name=name, value=value, **more)
+
+
+def test_the_scale_of_a_score_is_that_of_all_its_values_in_the_file(lake: Lake) -> None:
+    stars = [a_score(n, n + 1) for n in range(5)]
+    other = [a_score(5, 1, file="other.jsonl"), a_score(6, 4, file="other.jsonl")]
+    blame = [a_score(7, 5, "complaint_level", is_adverse=True), a_score(8, 1, "complaint_level", is_adverse=True)]
+    found = said_of(lake, [*stars, *other, *blame])
+    assert [found[f"t{n}"][0] for n in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert [found[f"t{n}"][0] for n in (5, 6)] == [None, None]
+    assert found["t5"][2] == {"score.rating": 1, "score.rating.by": "user"}
+    assert [found[f"t{n}"][0] for n in (7, 8)] == [0, 1]
+    assert found["t9"] == (None, None, {})
+
+
+def test_only_users_have_opinions_and_all_other_scores_are_tags(lake: Lake) -> None:
+    lake.write("captured_traces", [a_captured_trace(trace_id="t0", started_at=FIRST, tags=Json('{"env":"prod"}'))], "x")
+    rows = [
+        replace(a_score(0, 1, "hallucination", given_by="model", is_adverse=True), comment="made up"),
+        a_score(0, None, "tone", given_by="annotator", label="rude"),
+        replace(a_score(0, 0, "thumbs"), comment="no"),
+    ]
+    assert said_of(lake, rows)["t0"] == (0, "no", {
+        "env": "prod", "score.hallucination": 1, "score.hallucination.by": "model",
+        "score.hallucination.comment": "made up", "score.tone": "rude", "score.tone.by": "annotator",
+    })  # fmt: skip
+
+
+def test_a_score_without_a_scale_is_counted(lake: Lake) -> None:
+    lake.write("captured_files", [CapturedFile("f.jsonl", "f", "feedback", 1, 3, 0, 0, Json("{}"))], "f.jsonl")
+    rows = [a_score(1, 4), a_score(2, None, label="meh"), a_score(3, 1, "thumbs"), a_score(4, 3, given_by="script")]
+    lake.write("feedback", rows)
+    with lake.connect() as con:
+        con.execute(SQL["superseded"])
+        judge_feedback(con)
+        found = con.execute(f"select n_feedback, n_unscaled, n_rows_out from ({SQL['log']})").fetchall()
+    assert found == [(4, 2, 4)]

@@ -29,28 +29,24 @@ def failures(subjects: Sequence[str] = SUBJECTS) -> list[Failure]:
 
 
 def build(found: Sequence[Failure], known: Sequence[Mode] = (), most: int = 10) -> Taxonomy:
-    return build_taxonomy(found, known, WordAnalyst(TfidfEmbed(), {}), most)
+    return build_taxonomy(found, known, WordAnalyst(TfidfEmbed()), most)
 
 
 def kinds(mode: Mode) -> Counter[str]:
     return Counter(x.trace_id.split("-")[0] for x in mode.members)
 
 
-def test_modes_are_kinds_of_failures_not_subjects() -> None:
-    built = build(failures())
-    pure = sum(max(kinds(m).values()) for m in built.modes)
-    assert pure >= 0.85 * len(failures())
-    assert all(len({x.trace_id.split("-")[1] for x in m.members}) > 1 for m in built.modes)
-
-
-def test_everything_is_assigned_by_code_provisional_and_agrees_with_a_second_grouping() -> None:
+def test_what_words_find_are_groups_to_review_in_the_expert_s_words_and_the_rest_is_unassigned() -> None:
     built = build(failures())
     members = [x for m in built.modes for x in m.members]
-    assert sorted(x.trace_id for x in members) == sorted(f.trace_id for f in failures())
+    everything = sorted([x.trace_id for x in members] + [x.trace_id for x in built.unassigned])
+    assert everything == sorted(f.trace_id for f in failures())
     assert {x.assigned_by for x in members} == {"CODE"}
-    assert {m.status for m in built.modes} == {"provisional"}
-    assert built.agreement is not None and built.agreement.n == len(members) and built.agreement.value > 0.7
-    assert all(m.inclusion and m.definition for m in built.modes)
+    assert all(0 < x.confidence < 1 for x in members)
+    assert built.agreement is not None and built.agreement.n <= len(members) and built.agreement.value > 0.7
+    texts = {f.text for f in failures()}
+    assert all(m.is_group and not m.definition and set(m.examples(3)) <= texts for m in built.modes)
+    assert all(m.name.lower() == m.examples(1)[0].lower() for m in built.modes)
 
 
 def test_at_most_as_many_modes_as_wanted() -> None:
@@ -106,16 +102,17 @@ def test_a_mode_that_a_person_wrote_takes_failures_by_its_name() -> None:
     assert [x.trace_id for x in built.modes[0].members] == ["new"]
 
 
-def test_a_long_list_is_grouped_by_a_part_and_all_of_it_assigned() -> None:
+def test_a_long_list_is_grouped_by_a_part_and_the_rest_of_it_assigned() -> None:
     many = [replace(f, trace_id=f"{f.trace_id}-{k}", text=f"{f.text} {k}") for k in range(4) for f in failures()]
-    built = build_taxonomy(many, (), WordAnalyst(TfidfEmbed(), {}, batch=40), 10)
-    assert sum(len(m.members) for m in built.modes) == len(many)
-    assert built.n_unassigned == 0
-    assert sum(max(kinds(m).values()) for m in built.modes) >= 0.8 * len(many)
+    built = build_taxonomy(many, (), WordAnalyst(TfidfEmbed(), batch=40), 10)
+    placed = sum(len(m.members) for m in built.modes)
+    assert placed + built.n_unassigned == len(many)
+    assert placed >= 0.6 * len(many)
+    assert sum(max(kinds(m).values()) for m in built.modes) >= 0.8 * placed
 
 
-def test_a_single_failure_is_a_mode_and_texts_without_words_do_no_harm() -> None:
-    assert len(build([failures()[0]]).modes) == 1
+def test_a_single_failure_is_no_group_and_texts_without_words_do_no_harm() -> None:
+    assert [x.trace_id for x in build([failures()[0]]).unassigned] == ["made-0"]
     odd = [Failure(f"o{i}", t, t, None) for i, t in enumerate(["", "?!", "…", "\ud83d", "a" * 5000])]
     built = build([*failures(), *odd])
     assert sum(len(m.members) for m in built.modes) + built.n_unassigned == len(failures()) + 5

@@ -158,12 +158,39 @@ def test_modes_are_split_and_merged_and_a_failure_in_none_makes_one_by_keyboard(
     assert found == {"RUDE": ["r2", "r3", "l1", "l2"], EVIL[:70]: ["d1"], "Shouts": ["r1"], "Strange": ["x1"]}
 
 
+def test_what_was_typed_into_a_dialog_survives_escape_but_not_cancel(page: Any) -> None:
+    to(page, "rude")
+    press(page, "d")
+    write(page, "It insu", "Escape")
+    playwright.expect(page.locator(".mode[data-mode=rude]")).to_be_focused()
+    press(page, "d")
+    playwright.expect(page.locator("#write-text")).to_have_value("It insu")
+    page.locator("#write").get_by_role("button", name="Cancel").click()
+    playwright.expect(page.locator(".mode[data-mode=rude]")).to_be_focused()
+    press(page, "d")
+    playwright.expect(page.locator("#write-text")).to_have_value("It belongs here.")
+
+
 def test_a_dialog_that_is_left_changes_nothing(page: Any, place: Place) -> None:
     to(page, "rude")
     for key in ("r", "d", "v", "g"):
         press(page, key, "Escape")
     assert taxonomy_of(place).history == ()
     playwright.expect(page.locator(".mode[data-mode=rude]")).to_be_focused()
+
+
+def test_groups_without_a_definition_are_to_be_reviewed_by_their_comments(page: Any, place: Place) -> None:
+    put_taxonomy(place, known(a_mode("late", "l1", "m1", "n1", "o1", definition="")))
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    playwright.expect(page.locator("#groups-title")).to_have_text("Groups to review (1)")
+    playwright.expect(page.locator("#groups .examples li")).to_have_text(["It was l.", "It was m.", "It was n."])
+    to(page, "late")
+    press(page, "r")
+    write(page, "Answers too late")
+    status(page, "Renamed to “Answers too late”.")
+    press(page, "y")
+    status(page, "Accepted “Answers too late”.")
+    playwright.expect(page.locator("#modes-title")).to_have_text("Failure modes (1)")
 
 
 def test_a_proposal_is_accepted(page: Any, place: Place) -> None:
@@ -191,7 +218,7 @@ def test_of_two_tabs_the_later_gets_a_conflict_error_and_sees_what_the_other_did
 
 
 def test_what_strangers_write_is_shown_and_does_nothing(page: Any) -> None:
-    assert page.inner_text("#groups").count("<script>window.hacked = 1</script>") >= 6
+    assert page.inner_text("#proposed").count("<script>window.hacked = 1</script>") >= 6
     assert "<img src=x" in page.inner_text("#proposals")
     assert page.locator("main script, main img, main [onerror]").count() == 0
     assert page.evaluate("window.hacked") is None
