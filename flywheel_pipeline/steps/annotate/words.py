@@ -93,6 +93,8 @@ def verdict_of(value: object) -> str | None:
     text = plain_text(value)
     if len(text) > MAX_NAME:
         return None
+    if re.fullmatch(r"[01][.,]0{1,6}", text):
+        return "pass" if text[0] == "1" else "fail"
     return VERDICT_WORDS.get(text) or VERDICT_WORDS.get(_bare(text)) or _marked(text)
 
 

@@ -17,7 +17,6 @@ from flywheel_pipeline.steps.annotate import LabelFile, read_labels
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
-
 COVERS = ("steps/annotate/judgements.py", "steps/annotate/read.py")
 
 

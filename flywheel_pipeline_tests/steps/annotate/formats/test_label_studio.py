@@ -16,7 +16,6 @@ from flywheel_pipeline_tests.steps.annotate.formats.exports import (
     read_file,
 )
 
-
 COVERS = ("steps/annotate/answers.py", "steps/annotate/formats/label_studio.py")
 
 
