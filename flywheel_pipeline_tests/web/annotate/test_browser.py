@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -230,6 +229,23 @@ def test_a_comment_survives_a_server_that_is_gone(page: Any, place: Place) -> No
     assert [e["comment"] for e in events(place)] == ["Promises a refu"]
 
 
+def test_a_draft_stays_with_the_annotator_who_wrote_it(browser: Any, place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text("annotate: {arbiter: mira, annotators: [ben], overlap: 1, repeated: 0}")
+    with serve_pages(place.root) as url, open_page(browser, url, "label/", ".message") as page:
+        first = page.text_content("#title") or ""
+        page.keyboard.press("f")
+        page.keyboard.type("Mira's words")
+        page.keyboard.press("Escape")
+        page.select_option("#annotator", "ben")
+        playwright.expect(page.locator("#comment")).to_have_value("")
+        go_to(page, first)
+        assert page.input_value("#comment") == ""
+        page.select_option("#annotator", "mira")
+        playwright.expect(page.locator("#comment")).to_have_value("Mira's words")
+        drafts = {p.name: json.loads(p.read_text()) for p in (place.root / "labels" / ".drafts").glob("*.json")}
+        assert drafts == {"mira.drafts.json": {first: {"comment": "Mira's words"}}}
+
+
 def test_what_was_undone_comes_back_as_a_draft(page: Any) -> None:
     page.keyboard.press("u")
     status(page, "Nothing to undo.")
@@ -371,9 +387,14 @@ def test_the_message_that_is_clicked_is_the_first_failure_and_a_mode_is_chosen_o
 
 def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(page: Any, place: Place) -> None:
     told = page.text_content("#title")
-    page.route("**/api/item*", lambda route: (time.sleep(0.3), route.continue_()))
+    held: list[Any] = []
+    page.route("**/api/item*", lambda route: held.append(route))
     for _ in range(5):
         page.keyboard.press("p")
+    while not held:
+        page.wait_for_timeout(20)
+    for route in held:
+        route.continue_()
     playwright.expect(page.locator("#title")).not_to_have_text(told or "")
     said = events(place)
     assert [e["key"] for e in said] == [told]

@@ -189,6 +189,7 @@ PNG = base64.b64encode(
         ("see ![a cat](https://e.example/cat.png)", "Image, not loaded: a cat, https://e.example/cat.png<"),
         (f"![](data:image/png;base64,{PNG})", "Image, not loaded: image/png, 640 × 480, 23 KB"),
         ("Look:\n[image_url]\nWhat is it?", "Image, not loaded<"),
+        ("Look:\n[image: a cat, 24 KB]\nWhat is it?", "Image, not loaded: a cat, 24 KB<"),
     ],
 )  # fmt: skip
 def test_an_image_is_said_to_be_one_and_is_never_loaded(content: Any, told: str) -> None:

@@ -179,6 +179,13 @@ def test_what_is_no_label_is_refused_with_a_reason(client: TestClient, sent: dic
     assert queue(client)["verdicts"] == {}
 
 
+def test_a_label_by_a_stranger_is_nobodys(place: Place, client: TestClient) -> None:
+    for action in ("label", "draft", "undo", "submit"):
+        refused = client.post(f"/label/api/{action}?annotator=mallory", json={"key": "t1", "verdict": "pass"})
+        assert refused.status_code == 422 and "not an annotator" in refused.json()["error"]
+    assert queue(client)["verdicts"] == {} and not list((place.root / "labels").rglob("*.json*"))
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 100_000, b'"' + b"x" * 300_000 + b'"'])
 def test_what_is_no_json_object_is_refused(client: TestClient, body: bytes) -> None:
     headers = {"content-type": "application/json"}
