@@ -389,7 +389,8 @@ def test_flywheel_label_serves_the_page_and_ends_in_order(place: Place) -> None:
 
 def test_the_token_is_not_among_the_arguments_of_the_browser(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYWHEEL_TOKEN", "s3cret")
-    opened, said = [], []
+    opened: list[str] = []
+    said: list[str] = []
 
     def browse(url: str) -> None:
         opened.append(url)
