@@ -50,6 +50,11 @@ class GroupReview:
         self.review.edit(self.by, sent, look.version)
         self.before.append((look.known, frozenset(self.skipped)))
 
+    def skip(self, mode_id: str) -> None:
+        """Leave a group for later."""
+        self.before.append((self.review.look().known, frozenset(self.skipped)))
+        self.skipped.add(mode_id)
+
     def undo(self) -> str:
         """Revert the last decision of this review.
 
@@ -68,7 +73,12 @@ class GroupReview:
 
 def review_groups(session: GroupReview) -> bool:
     """Ask about every group until none is left; return False if the person quits."""
-    while waiting := session.waiting():
+    while True:
+        waiting = session.waiting()
+        if not waiting:
+            if not session.before or not _undone(session):
+                return True
+            continue
         group = waiting[0]
         click.echo(f"\n{group.name}  ({len(group.members)} failures; {len(waiting)} groups to review)")
         click.echo("\n".join(describe_group(group)))
@@ -80,6 +90,14 @@ def review_groups(session: GroupReview) -> bool:
             click.echo(_decide(session, group, key))
         except EditError as error:
             click.echo(f"{error}.")
+
+
+def _undone(session: GroupReview) -> bool:
+    """Offer to undo the last decision when no group is left; return whether the person did."""
+    click.echo("\nNo group is left. [u]ndo the last decision; any other key goes on")
+    if click.getchar() != "u":
+        return False
+    click.echo(session.undo())
     return True
 
 
@@ -135,7 +153,7 @@ def _list(session: GroupReview, group: Mode) -> str:
 
 
 def _skip(session: GroupReview, group: Mode) -> str:
-    session.skipped.add(group.mode_id)
+    session.skip(group.mode_id)
     return "Left for later."
 
 
