@@ -18,8 +18,11 @@ from flywheel_pipeline.web.annotate.render import FOLDED, LONGEST_PIECE, OPEN, r
 from flywheel_pipeline_tests.builders import a_trace
 
 COVERS = (
-    "web/annotate/conversation.py", "web/annotate/render.py", "web/annotate/markdown.py", "web/templates.py",
-)  # fmt: skip
+    "web/annotate/conversation.py",
+    "web/annotate/render.py",
+    "web/annotate/markdown.py",
+    "web/templates.py",
+)
 
 TAGS = {
     "article", "header", "h1", "h2", "h3", "h4", "h5", "h6", "button", "div", "p", "strong", "em", "a", "ul", "ol", "li",
