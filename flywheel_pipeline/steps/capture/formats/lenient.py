@@ -16,12 +16,18 @@ _CONTENT = ("page_content", "content", "text", "pageContent", "body", "chunk", "
 
 def first(record: Mapping[str, Any], *keys: str) -> Any:
     """Return the first value that says something under any of `keys`."""
-    return next((record[k] for k in keys if record.get(k) not in (None, "", [], {})), None)
+    for key in keys:
+        value = record.get(key)
+        if value is not None and value != "" and value != [] and value != {}:
+            return value
+    return None
 
 
 def get_text(record: Mapping[str, Any], *keys: str) -> str | None:
     """Return the first text, or number as text."""
     value = first(record, *keys)
+    if type(value) is str:
+        return clean(value)
     return clean(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
