@@ -53,6 +53,13 @@ def test_a_call_that_names_its_trace_is_a_step_of_it(name: str) -> None:
         REPLY,
         ["Yes, ", "at nine."],
         {"status": 200, "body": OPENAI},
+        {"status": 200, "body": json.dumps(OPENAI)},
+        {"status": 200, "body": REPLY},
+        {"status": 200, "body": samples.events({"choices": [{"index": 0, "delta": {"content": REPLY}}]})},
+        [{"role": "assistant", "content": REPLY}],
+        [{"role": "assistant", "content": "One moment."}, {"role": "assistant", "content": REPLY}],
+        [{"type": "text", "text": REPLY}],
+        [OPENAI],
         samples.events(*({"object": "chat.completion.chunk", "model": "m-1", "choices": [{"index": 0, "delta": {"content": c}}]}
                          for c in ("Yes, ", "at nine."))) + "data: [DONE]\n\n",
         [f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': c}}]})}\n\n" for c in ("Yes, ", "at nine.")],
