@@ -93,8 +93,8 @@ ENOUGH = 20
 class Opinion:
     """One score as its source has it.
 
-    `value` is a number, a boolean, a word or None; `source` is what the export calls the source, `scale` the worst and
-    the best value where the export states them; `alone` is whether it is a row of its own.
+    `value` is a number, a boolean, a word or None; `source` is what the export calls the source, `scale` the ends of
+    its scale where the export states them; `alone` is whether it is a row of its own.
     """
 
     trace_id: str
@@ -166,12 +166,15 @@ def _verdict(word: str, adverse: bool) -> float | None:
 
 
 def scaled(value: float, scale: tuple[float, float], adverse: bool) -> float | None:
-    """Return a value as 0 (bad) to 1 (good); None where it lies outside its scale."""
+    """Return a value as 0 (bad) to 1 (good); None where it lies outside its scale.
+
+    A scale that is written downwards, such as (10, 0), states itself that low is good, whatever the name.
+    """
     worst, best = scale
     if worst == best or not min(scale) <= value <= max(scale):
         return None
     share = (value - worst) / (best - worst)
-    return 1 - share if adverse else share
+    return 1 - share if adverse and worst < best else share
 
 
 @lru_cache(4096)

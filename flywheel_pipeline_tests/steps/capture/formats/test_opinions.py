@@ -90,6 +90,8 @@ def test_a_stated_scale_makes_an_opinion_at_once() -> None:
     assert row("frustration", 4, scale=(1, 5)).score == 0.25
     assert row("mood", 7).score == 1.0  # the scale of the settings
     assert row("rating", 9, scale=(1, 5)).score is None
+    assert row("grade", 6, scale=(6, 1)).score == row("pain", 10, scale=(10, 0)).score == 0.0
+    assert row("frustration", 5, scale=(5, 1)).score == 0.0  # written downwards: the name does not turn it again
 
 
 def test_a_score_without_anything_is_none_and_a_comment_alone_is_one() -> None:
