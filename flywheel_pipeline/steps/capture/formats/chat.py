@@ -152,11 +152,11 @@ def time_of(record: Mapping[str, Any]) -> Any:
 
 
 def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
-    """Yield what the user said: `feedback`, and the columns whose names leave no doubt."""
-    told = record.get("feedback")
-    if isinstance(told, list):
+    """Yield the opinion of the user: `feedback`, and the columns whose names leave no doubt."""
+    feedback = record.get("feedback")
+    if isinstance(feedback, list):
         raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
-    given = dict(told) if isinstance(told, dict) else {"score": told}
+    given = dict(feedback) if isinstance(feedback, dict) else {"score": feedback}
     comment = text(given, "comment")
     scores = {("feedback" if k == "score" else k): given[k] for k in given if k in ("score", *_RATINGS)}
     scores |= {k: record[k] for k in _RATINGS & record.keys()}

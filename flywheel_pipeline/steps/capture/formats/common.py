@@ -21,7 +21,7 @@ from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline.steps.capture.turns import last_turn
 
 Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
-"""What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
+"""What a record may hold: whole traces, steps of traces, feedback, and what cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 
 def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return {our field: their column} as far as the names of the columns tell."""
+    """Return {our field: their column} as far as the names of the columns show."""
     named = {str(k).strip().lower().replace(" ", "_").replace("-", "_"): str(k) for k in record}
     found = {ours: next((named[n] for n in names if n in named), None) for ours, names in OBVIOUS.items()}
     return {ours: theirs for ours, theirs in found.items() if theirs is not None}
@@ -169,7 +169,7 @@ def _conversation(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     answer = to_messages(answered, "assistant")
     if not any(m["role"] == "user" for m in messages):
         return [*messages, *question, *answer]
-    said = {str(m.get("content")).strip() for m in messages}
-    is_new = bool(question) and str(question[-1].get("content")).strip() not in said
-    answer = [m for m in answer if is_new or str(m.get("content")).strip() not in said]
+    known = {str(m.get("content")).strip() for m in messages}
+    is_new = bool(question) and str(question[-1].get("content")).strip() not in known
+    answer = [m for m in answer if is_new or str(m.get("content")).strip() not in known]
     return [*messages, *(question if is_new else []), *answer]

@@ -62,8 +62,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What an API's module makes of a call: the conversation, and what its response says of the model and tokens."""
+class Content:
+    """What an API's module makes of a call: the conversation, and the model and the tokens."""
 
     asked: Messages
     answer: Messages
@@ -114,18 +114,18 @@ def _response(value: Any) -> tuple[Mapping[str, Any], str | None]:
     return {}, value if isinstance(value, str) and value else None
 
 
-def read_call(name: str, call: Call, said: Said, source: Source) -> Iterator[Item]:
+def read_call(name: str, call: Call, content: Content, source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names.
 
     Raises:
         UnreadableError: it has no time, or neither question nor answer.
     """
-    answer = said.answer or (to_messages(call.text, "assistant") if call.text else [])
-    if not said.asked and not answer:
+    answer = content.answer or (to_messages(call.text, "assistant") if call.text else [])
+    if not content.asked and not answer:
         raise UnreadableError("neither a request nor a response with text is there: export both")
-    messages = whole_conversation(said.asked, answer)
-    values = {**_values(call, source), "model": said.model, **said.values}
-    values["input_tokens"], values["output_tokens"] = said.input_tokens, said.output_tokens
+    messages = whole_conversation(content.asked, answer)
+    values = {**_values(call, source), "model": content.model, **content.values}
+    values["input_tokens"], values["output_tokens"] = content.input_tokens, content.output_tokens
     own = values.pop("span_id")
     if own and get_text(call.record, "trace_id"):
         yield _step(name, messages, answer, {**values, "span_id": own})

@@ -13,7 +13,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source
 from flywheel_pipeline.steps.capture.formats.lenient import get_count, get_list, get_object, get_text
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
-    Said,
+    Content,
     call_of,
     read_call,
     response_alone,
@@ -50,20 +50,20 @@ def _call(record: Mapping[str, Any]) -> Call | None:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names."""
     call = _call(record) or call_of(record) or response_alone(record)
-    yield from read_call(NAME, call, said_in(call), source)
+    yield from read_call(NAME, call, content_of(call), source)
 
 
-def said_in(call: Call) -> Said:
+def content_of(call: Call) -> Content:
     """Return the conversation, model and tokens of a call."""
     request, response = call.request, call.response
     asked = to_messages(next((request[k] for k in _ASKED if request.get(k)), None))
     choices = sorted(get_list(response, "choices"), key=_index)[:1]
-    said = [c.get("message") or c.get("text") for c in choices if isinstance(c, dict)]
-    answer = to_messages(said or response.get("messages") or response.get("content"), "assistant")
-    if not said and isinstance(response.get("output"), list):
+    answers = [c.get("message") or c.get("text") for c in choices if isinstance(c, dict)]
+    answer = to_messages(answers or response.get("messages") or response.get("content"), "assistant")
+    if not answers and isinstance(response.get("output"), list):
         answer = to_messages(response["output"], "assistant")
     usage = get_object(response, "usage")
-    return Said(
+    return Content(
         with_system(asked, request.get("instructions") or response.get("instructions")),
         answer,
         get_text(response, "model") or get_text(request, "model") or get_text(call.record, "model"),
