@@ -69,7 +69,7 @@ def number(record: Mapping[str, Any], key: str, in_text: Callable[[Any], float |
         try:
             return in_text(value)
         except UnreadableError as error:
-            raise UnreadableError(f"{key}: {error}") from None
+            raise UnreadableError(f"{key} must be a number of at least 0: {error}") from None
     if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not 0 <= value <= sys.float_info.max:
         raise UnreadableError(f"{key} must be a number of at least 0, not {str(value)[:40]!r}")
     return float(value)
