@@ -28,8 +28,8 @@ Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
 class Source:
     """Where a record came from.
 
-    `fields` is the user's field map for files of no known format, `scales` the worst and the best value of scores by
-    name, where the settings state them.
+    `fields` is the user's field map for files of no known format, `scales` those of users' scores by name, where
+    the settings state them.
     """
 
     file: str

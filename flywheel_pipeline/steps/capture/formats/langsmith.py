@@ -131,6 +131,9 @@ def _run(run: Mapping[str, Any]) -> Span:
         tags={**tags_of(run, {"tags": "tags", "session_name": "project"}), **scalars(metadata)},
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in run.items()),
     )
+    if kind in ("chain", "other"):  # a sum, which counts where the calls below report none
+        span.input_tokens, span.output_tokens = get_count(run, "prompt_tokens"), get_count(run, "completion_tokens")
+        span.cost_usd = get_cost(run, "total_cost")
     if is_model:
         _fill_model(span, run, inputs, outputs, metadata)
     elif kind == "retriever":

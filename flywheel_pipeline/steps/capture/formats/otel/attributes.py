@@ -18,6 +18,7 @@ from flywheel_pipeline.steps.capture.formats.otel.annotations import listed, opi
 from flywheel_pipeline.steps.capture.formats.otel.documents import documents_of
 from flywheel_pipeline.steps.capture.formats.otel.role_keyed import by_role
 from flywheel_pipeline.steps.capture.formats.otel.span_events import EventContent, content_of_events, exchange_of
+from flywheel_pipeline.steps.capture.formats.usage import is_in_buckets, tokens_in_buckets, tokens_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -324,17 +325,12 @@ def _error(raw: RawSpan, values: Mapping[str, Any], content: EventContent) -> st
     return clean(content.error or raw.status_message or ": ".join(named) or "error")
 
 
-_USAGE: Mapping[str, Sequence[str]] = {
-    "input": ("input", "input_tokens", "prompt_tokens", "promptTokens", "inputTokens"),
-    "output": ("output", "output_tokens", "completion_tokens", "completionTokens", "outputTokens"),
-}
-
-
 def _tokens(values: Mapping[str, Any], side: str) -> int | None:
     found = _number(values.get(f"{side}_tokens"))
     usage = loads(values.get("usage")) if found is None else None
     if isinstance(usage, dict):
-        found = next((n for k in _USAGE[side] if (n := _number(usage.get(k))) is not None), None)
+        counts = tokens_in_buckets(usage) if is_in_buckets(usage) else tokens_of(usage)
+        found = counts[side == "output"]
     return None if found is None or found >= 2**63 else int(found)
 
 
