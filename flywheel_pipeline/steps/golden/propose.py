@@ -98,7 +98,11 @@ def _written(
         if isinstance(reply.parsed, Phrased):
             message = {"role": "user", "content": reply.parsed.question.strip()}
             made, criteria = tuple_name(values), reply.parsed.criteria
-            found.append(Draft("synthetic", None, (message,), criteria=criteria, transform=made))
+            found.append(
+                Draft(
+                    "synthetic", None, (message,), criteria=criteria, criteria_kind="requirement", transform=made
+                )  # fmt: skip
+            )
         else:
             failed.append((tuple_name(values), f"no question: {reply.error}"))
     return found, failed

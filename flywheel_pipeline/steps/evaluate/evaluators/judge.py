@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -51,9 +51,16 @@ def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str) -> Ask
         "documents": json.loads(case.context),
         "answer": output,
     }
-    hints = {"reference": case.reference, "criteria": case.criteria if case.mode_id == mode.mode_id else None}
-    known = {k: v for k, v in hints.items() if v and v != output}
+    criticised = case.mode_id == mode.mode_id and case.criteria_kind == "criticism" and case.criteria
+    known = {**references(case, output), **({"criteria": case.criteria} if criticised else {})}
     return ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), {**data, **known}, Verdict)
+
+
+def references(case: GoldenCase, output: str) -> dict[str, Any]:
+    """Return the known-good answers of a case as a judge is shown them, without the answer that is judged."""
+    others = [r for r in json.loads(case.reference_alternatives or "[]") if r != output]
+    first = case.reference if case.reference and case.reference != output else None
+    return {**({"reference": first} if first else {}), **({"other_references": others} if others else {})}
 
 
 def read_verdict(reply: Reply) -> tuple[str | None, str]:
