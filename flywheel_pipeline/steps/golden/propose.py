@@ -98,11 +98,8 @@ def _written(
         if isinstance(reply.parsed, Phrased):
             message = {"role": "user", "content": reply.parsed.question.strip()}
             made, criteria = tuple_name(values), reply.parsed.criteria
-            found.append(
-                Draft(
-                    "synthetic", None, (message,), criteria=criteria, criteria_kind="requirement", transform=made
-                )  # fmt: skip
-            )
+            question = Draft("synthetic", None, (message,), criteria=criteria, criteria_kind="requirement")
+            found.append(replace(question, transform=made))
         else:
             failed.append((tuple_name(values), f"no question: {reply.error}"))
     return found, failed

@@ -37,4 +37,6 @@ def criteria_ask(case: GoldenCase, output: str, app: str) -> Ask:
         "documents": json.loads(case.context),
         "answer": output,
     }
-    return ask_about(ROLE, load_prompt(__package__, NAME).format(app=app), {**data, **references(case, output)}, Verdict)
+    return ask_about(
+        ROLE, load_prompt(__package__, NAME).format(app=app), {**data, **references(case, output)}, Verdict
+    )
