@@ -10,9 +10,9 @@ from flywheel_pipeline.defs.evaluating import Evaluator, active_cases
 from flywheel_pipeline.defs.growing import FILE
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.leakage import asked, leaks, near_pairs
+from flywheel_pipeline.leakage import asked, leaks
 from flywheel_pipeline.records import GoldenCase, PromptCandidate
-from flywheel_pipeline.steps.golden import list_versions
+from flywheel_pipeline.steps.golden import list_versions, near_pairs
 
 WARN = dg.AssetCheckSeverity.WARN
 TEST = ("test",)

@@ -1,0 +1,49 @@
+"""Near-duplicates: questions of which one gives the other away, so that they must be in one split.
+
+They are in the same words (`lexical`), whatever the spelling, order and numbers, or mean the same (`meaning`), where
+there is an embedder that knows meaning. The relation leans towards one family: to keep "it works" and "it does not
+work" in one split costs nothing, to have them in two may leak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flywheel_pipeline.leakage import readable
+from flywheel_pipeline.steps.golden.near_duplicates.lexical import lexical_pairs
+from flywheel_pipeline.steps.golden.near_duplicates.meaning import semantic_pairs
+from flywheel_pipeline.steps.golden.near_duplicates.normalise import MIN_WORDS, telling, tokens
+
+
+def near_pairs(texts: Sequence[str], vectors: Any = None, known: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield the pairs (i, j), i < j, of near-duplicates among `texts`, without those among the first `known`.
+
+    `vectors` has one unit row per text; None leaves meaning out. Of many near-duplicates not every pair is yielded, but
+    enough to connect them. No matrix of all pairs is ever built.
+    """
+    yielded: set[tuple[int, int]] = set()
+    for pairs in (lexical_pairs(texts, known), semantic_pairs(vectors, known) if vectors is not None else ()):
+        for pair in pairs:
+            if pair not in yielded:
+                yielded.add(pair)
+                yield pair
+
+
+def repeats(texts: Sequence[str], known: int) -> set[int]:
+    """Return the indices of those after the first `known` texts that say an earlier one again.
+
+    They have the same telling words in any order, the same numbers and the same negation: a paraphrase repeats nothing.
+    """
+    seen: set[tuple[Any, ...]] = set()
+    found: set[int] = set()
+    for i, text in enumerate(texts):
+        words = tokens(text)
+        says = telling(words)
+        numbers = tuple(sorted(re.findall(r"\d+", readable(text))))
+        key = (says if len(says) >= MIN_WORDS else tuple(words), numbers, "not" in words)
+        if key in seen and i >= known:
+            found.add(i)
+        seen.add(key)
+    return found
