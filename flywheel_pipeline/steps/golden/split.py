@@ -30,9 +30,9 @@ def families(
 ) -> list[str | None]:
     """Return the family of every text; the first `len(known)` texts have theirs already and keep it.
 
-    Texts that are near-duplicates (`near_duplicates.near_pairs`) or have the same source, which is a conversation, belong
-    together, over as many steps as it takes (union-find). New ones join the oldest family that they touch; those that
-    touch none found one, named by the least hash among them, in whatever order they come.
+    Texts that are near-duplicates (`near_pairs`) or have the same source, which is a conversation, belong together,
+    over as many steps as it takes (union-find). New ones join the oldest family that they touch, and are in its split;
+    those that touch none found one, named by the least hash among them, in whatever order they come.
 
     None for a text that would tie together families of different splits: no split could hold it without a leak.
     """

@@ -11,11 +11,15 @@ from flywheel_pipeline.leakage import readable
 MAX_WORDS = 400
 """Words of a text that count."""
 MIN_WORDS = 3
-"""Telling words from which a line or a sentence is compared by itself."""
+"""Telling words from which a line or a sentence is compared by itself; of fewer only if it has `LONG` words."""
+LONG = 5
 
 _NUMBER = "#"
-_ID = re.compile(r"\b[a-z]{1,5}[-_/#]?\d[\w-]*\b")
-"""Numbers of orders, devices and the like, with the letters before them."""
+_ID = re.compile(
+    r"(?:\b(?:order|ticket|case|ref|reference|invoice|serial|number|no|nr)\b[\s#:.-]{0,3}){0,3}"
+    r"\b[a-z]{1,5}[-_/#]?\d{3}[\w-]*\b"
+)
+"""Numbers of orders, devices and the like, with the letters before them and what they are called."""
 _SHORT = {
     "im": "i am", "ive": "i have", "id": "i would", "ill": "i will", "youre": "you are", "youve": "you have",
     "its": "it is", "thats": "that is", "whats": "what is", "wheres": "where is", "hows": "how is", "whos": "who is",
@@ -28,8 +32,8 @@ _SHORT = {
 }  # fmt: skip
 """Contractions without their apostrophe, and short forms, written out."""
 _SILENT = frozenset(
-    "a about after again all also am an and any anybody are as at be because been before best but by can cheers could "
-    "dear did do does doing done everybody everyone evening few find folks for from further get give go good got "
+    "a about advance after again all also am an and any anybody are as at be because been before best but by can could "
+    "cheers dear did do does doing done everybody everyone evening few find folks for from further get give go good got "
     "greetings had has have hello help her here hey hi him his hope how i if in into is it just kind know let like lot "
     "make many may me might mine morning must my need no nobody not now of ok okay on one or our out please possible "
     "quite question really regards respectfully say see shall she should sincerely sir so some somebody someone team "
@@ -41,16 +45,20 @@ _SILENT = frozenset(
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words of `text`: contractions written out, numbers and the digits of ids masked."""
+    """Return the words of `text`: contractions written out, numbers and ids masked.
+
+    Of a text that is nothing but numbers they are not masked.
+    """
     found: list[str] = []
     joined = _ID.sub(" 0 ", readable(text))
     joined = re.sub(r"(?<=\w)['’`´ʼ](?=\w)", "", joined)
     for word in re.findall(r"\w+", joined):
-        if any(c.isdigit() for c in word):
+        if 2 * sum(map(str.isdigit, word)) >= len(word):
             found.append(_NUMBER)
         else:
             found += _SHORT.get(word, word).split()
-    return found[:MAX_WORDS]
+    masked = all(word == _NUMBER for word in found)
+    return (re.findall(r"\w+", readable(text)) if masked else found)[:MAX_WORDS]
 
 
 def telling(words: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flywheel_pipeline.csv_injection import neutral
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.exchange import export_cases
-from flywheel_pipeline.steps.golden.exchange.formats.promptfoo.escape import JOINER, unescape, escape, escape_json
+from flywheel_pipeline.steps.golden.exchange.formats.promptfoo.escape import JOINER, escape, escape_json, unescape
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, HOSTILE, a_real_case, texts
 
 PROMPTFOO = os.environ.get("PROMPTFOO") or shutil.which("promptfoo")
