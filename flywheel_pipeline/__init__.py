@@ -1,6 +1,6 @@
 """The data flywheel for LLM applications, as a Dagster project.
 
-Production traces become steady improvement, one folder a step, in the order of the flywheel:
+Production traces become steady improvement, one folder per step, in the order of the flywheel:
 
 ==================  ==========================================================================
 ``steps/capture``   export files in the landing folder -> ``raw_traces``
@@ -8,11 +8,12 @@ Production traces become steady improvement, one folder a step, in the order of 
 ``steps/annotate``  the expert's label files -> ``annotations``
 ``steps/cluster``   comments on failures -> ``failure_taxonomy``, ``failure_assignments``
 ``steps/golden``    the permanent test set -> ``golden_set``
-``steps/evaluate``  one targeted evaluator a failure mode -> ``eval_results``
+``steps/evaluate``  one targeted evaluator per failure mode -> ``eval_results``
 ``steps/improve``   a better prompt and the gate's decision -> ``prompt_candidate``
 ``steps/deploy``    which prompt may become the production prompt
 ==================  ==========================================================================
 
-Pure logic is in ``steps``, the outside world in ``adapters``, Dagster in ``defs``; ``records`` is the
-vocabulary they share. Nothing is imported here, so that importing the package costs nothing.
+``steps`` is pure logic; ``flows`` carries each step out on a home; Dagster (``defs``), the command line (``commands``),
+the pages (``web``) and the Python API (``flywheel``) are faces of the flows; the outside world is in ``adapters``;
+``records`` is the vocabulary that all share. Nothing is imported here, so that importing the package costs nothing.
 """

@@ -1,14 +1,17 @@
-"""What the steps ask of the outside world: one Protocol a need, one method each."""
+"""What the steps ask of the outside world: one small Protocol per need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Message = Mapping[str, Any]
 """An OpenAI-style chat message."""
@@ -41,23 +44,37 @@ class Match(Protocol):
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to a model: the role decides which model; `schema` the shape of the reply."""
+    """One question to a model: the role decides which model, `schema` the shape of the reply.
+
+    Two equal asks are one call, now and in later runs; a different `repeat` makes a call of its own. `tools` are
+    offered to the model, in OpenAI's form.
+    """
 
     role: str
     messages: tuple[Message, ...]
     schema: type[BaseModel] | None = None
+    repeat: int = 0
+    tools: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to an `Ask`, or the reason why there is none. Exactly one of `error` and `text` is set."""
+    """What a model replied, or why there is no reply: exactly one of `error` and `text` is set.
+
+    `latency_ms`, `cost_usd` and the tokens are those of the call that produced the reply; a cached reply keeps them,
+    although nothing is paid for it again. `cost_usd` is None where the model's price is not known.
+    """
 
     text: str | None
     error: str | None = None
     parsed: BaseModel | None = None
     cached: bool = False
     latency_ms: float = 0.0
-    cost_usd: float = 0.0
+    cost_usd: float | None = 0.0
+    finish_reason: str | None = None
+    tool_calls: tuple[Message, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 class LLM(Protocol):
@@ -71,26 +88,68 @@ class LLM(Protocol):
 
         Raises:
             BudgetError: the spending limit is reached.
-            SettingsError: a role's model can not be used as configured.
+            ModelError: a model cannot be called at all: no key, a wrong name, an endpoint that is down.
+            SettingsError: a role has no model, or a model has no known price while there is a limit.
         """
+        ...
+
+
+class Engine(LLM, Protocol):
+    """Models that can be asked from within concurrent work."""
+
+    def map(self, work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
+        """Run `work` on every item, many at a time, and return the results in the order of `items`.
+
+        The first exception ends the run, after the calls in flight, which are paid for, have been stored.
+        """
+        ...
+
+    async def reply(self, ask: Ask) -> Reply:
+        """Answer one ask, inside `map`; errors as in `LLM.ask`."""
         ...
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the app under test answered to one case."""
+    """What the app under test answered to one case, or why there is no answer.
+
+    `cost_usd` is what the answer cost when it was made, also where it is `cached` now.
+    """
 
     output: str | None
     error: str | None = None
     latency_ms: float = 0.0
     retrieved_doc_ids: tuple[str, ...] = ()
+    finish_reason: str | None = None
+    tool_calls: tuple[Message, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+    cached: bool = False
 
 
 class App(Protocol):
     """The application under improvement."""
 
-    def run(self, prompt: str, cases: Sequence[GoldenCase]) -> list[Answer]:
-        """Answer every case under the system prompt `prompt`, in order; one failure is an `Answer.error`."""
+    @property
+    def version(self) -> str:
+        """A hash of all of the app's settings and code that may change its answers, the prompt excepted."""
+        ...
+
+    async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
+        """Answer one case under the system prompt `prompt`; a failure is an `Answer.error`, never an exception."""
+        ...
+
+
+class Cells(Protocol):
+    """Results kept on disk by the hash of everything that decides them."""
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        """Return what was kept under `key`, or None."""
+        ...
+
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep `value`, JSON data, under `key`."""
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -22,6 +23,7 @@ MAX_TEXT = 6_000
 _OPEN, _CLOSE = "```json\n", "\n```"
 
 
+@cache
 def load_prompt(package: str, name: str) -> str:
     """Return the text of `name`.md, which is part of the code of `package`."""
     return files(package).joinpath(f"{name}.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -33,20 +34,71 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class HttpSettings(Section):
+    """An endpoint that answers as the app; `${NAME}` in a header is a variable of the environment."""
+
+    url: str = Field(pattern=r"^https?://")
+    body: dict[str, Any] = {"prompt": "{{prompt}}", "messages": "{{messages}}"}
+    response: str = ""
+    headers: dict[str, str] = {}
+    version: str = ""
+
+    def resolved_headers(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return the headers with the values of the environment.
+
+        Raises:
+            SettingsError: a header names a variable that is not set.
+        """
+        names = {n for v in self.headers.values() for n in re.findall(r"\$\{(\w+)\}", v)}
+        if missing := sorted(names - set(environ)):
+            raise SettingsError(f"app.http.headers needs {' and '.join(missing)} in the environment")
+        return {k: re.sub(r"\$\{(\w+)\}", lambda m: environ[m[1]], v) for k, v in self.headers.items()}
+
+
 class AppSettings(Section):
-    """The app under improvement."""
+    """The app under improvement: a prompt and the model `models.app`, unless one of the other ways is named.
+
+    `function` is a Python callable, `module:function`, looked for in the home first; `recorded` a JSON Lines file of
+    answers in the home. `tools` are offered to the model, in OpenAI's form. `workers` bounds the calls at once of an
+    app of your own.
+    """
 
     name: str = "app"
     prompt_name: str = "system"
+    function: str | None = Field(None, pattern=r"^[\w.]+:[\w.]+$")
+    http: HttpSettings | None = None
+    recorded: str | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    workers: int = Field(8, ge=1, le=512)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AppSettings:
+        ways = [n for n in ("function", "http", "recorded") if getattr(self, n)]
+        if len(ways) > 1:
+            raise ValueError(f"app has {' and '.join(ways)}; name one way to run it")
+        return self
+
+
+class PriceSettings(Section):
+    """Dollars per million tokens, for a model whose price litellm's list does not have."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
 
 
 class ModelSettings(Section):
-    """The model of one role: any litellm model string, and where to find it."""
+    """The model of one role: any litellm model string, and where to find it.
+
+    `api_key_env` names the environment variable of the key; `parameters` go into every request, for example `top_p`.
+    """
 
     model: str = Field(min_length=1)
     api_base: str | None = None
     temperature: float = Field(0.0, ge=0, le=2)
     max_tokens: int = Field(4000, ge=1)
+    parameters: dict[str, Any] = {}
+    api_key_env: str | None = None
+    price: PriceSettings | None = None
 
 
 def _model(value: Any) -> Any:
@@ -80,12 +132,19 @@ class ModelsSettings(Section):
 
 
 class LLMSettings(Section):
-    """How models are called; `budget_usd` is the limit of one step of a run, 0 for none."""
+    """How models are called; limits of 0 are none.
+
+    `concurrency` is the calls in flight at one endpoint, `budget_usd` and `max_calls` bound one step of a run,
+    `daily_budget_usd` and `daily_max_calls` all that a home spends in 24 hours.
+    """
 
     concurrency: int = Field(16, ge=1, le=512)
     retries: int = Field(4, ge=0, le=10)
     timeout_seconds: float = Field(60, gt=0, le=3600)
     budget_usd: float = Field(5.0, ge=0)
+    max_calls: int = Field(0, ge=0)
+    daily_budget_usd: float = Field(0.0, ge=0)
+    daily_max_calls: int = Field(0, ge=0)
 
 
 TraceFormat = Literal[
@@ -110,13 +169,18 @@ RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
 
 
 class CaptureSettings(Section):
-    """What counts as a trace, how it is read, and what of it is not kept."""
+    """What counts as a trace, how it is read, and what of it is not kept.
+
+    `scales` are the worst and the best value of scores by name, such as `rating: [1, 5]`, where files do not show
+    them.
+    """
 
     start_date: date = date(2023, 1, 1)
     max_line_mb: float = Field(16, gt=0, le=1000)
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
     sources: tuple[SourceSettings, ...] = ()
+    scales: dict[str, tuple[float, float]] = {}
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
@@ -141,7 +205,24 @@ class AnnotateSettings(Section):
     annotators: tuple[Annotated[str, Field(min_length=1, max_length=80)], ...] = ()
     overlap: float = Field(0.2, ge=0, le=1)
     repeated: float = Field(0.1, ge=0, le=1)
-    hand_in_after: int | None = Field(None, ge=1)
+    submit_after: int | None = Field(None, ge=1)
+
+
+LabelColumn = Literal[
+    "trace_id", "verdict", "code", "comment", "category", "annotator", "annotator_kind", "labelled_at",
+    "first_failure_step", "severity", "rubric_version", "is_repeat", "exported", "extra",
+]  # fmt: skip
+"""The columns of a label file in `steps.annotate.columns`; importing those here would slow every command."""
+
+
+class LabelsSettings(Section):
+    """How label files are read.
+
+    `columns` maps our columns to those of the files (or the names of scores), or to null where the files have none;
+    columns that it does not name are recognised by their usual names.
+    """
+
+    columns: dict[LabelColumn, str | None] = {}
 
 
 class ClusterSettings(Section):
@@ -177,6 +258,13 @@ class GoldenSettings(Section):
             if wrong and self.dimensions:
                 raise ValueError(f"golden.invalid names what golden.dimensions does not have: {', '.join(wrong)}")
         return self
+
+
+class EvaluateSettings(Section):
+    """How often the app is asked every case, and how often a judge every answer, at most."""
+
+    repeats: int = Field(1, ge=1, le=100)
+    judge_repeats: int = Field(1, ge=1, le=25)
 
 
 class ImproveSettings(Section):
@@ -229,8 +317,10 @@ class Settings(Section):
     capture: CaptureSettings = CaptureSettings()
     sample: SampleSettings = SampleSettings()
     annotate: AnnotateSettings = AnnotateSettings()
+    labels: LabelsSettings = LabelsSettings()
     cluster: ClusterSettings = ClusterSettings()
     golden: GoldenSettings = GoldenSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
     improve: ImproveSettings = ImproveSettings()
     gate: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()

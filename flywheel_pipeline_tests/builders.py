@@ -9,7 +9,9 @@ from typing import Any
 from flywheel_pipeline.records import (
     Annotation,
     CapturedTrace,
+    CaseAnswer,
     EvalResult,
+    EvaluatorScore,
     FailureMode,
     GoldenCase,
     Json,
@@ -67,6 +69,15 @@ def an_annotation(**changes: Any) -> Annotation:
     return Annotation(**{**values, **changes})
 
 
+def an_evaluator_score(**changes: Any) -> EvaluatorScore:
+    values: dict[str, Any] = {
+        "trace_id": "t1", "evaluator": "correctness", "annotator_kind": "LLM", "label": "fail", "score": 0.0,
+        "explanation": "No document says so.", "source_id": "openai/gpt-4o", "judged_at": None, "source_file": "b.csv",
+        "source_version": "v1", "source_line": 2,
+    }  # fmt: skip
+    return EvaluatorScore(**{**values, **changes})
+
+
 def a_sampled_trace(**changes: Any) -> SampledTrace:
     values: dict[str, Any] = {
         "batch": "b", "trace_id": "t1", "stratum": "ordinary", "reason": "ordinary trace, for coverage", "risk": 1.0,
@@ -79,6 +90,7 @@ def a_sampled_trace(**changes: Any) -> SampledTrace:
 def a_mode(**changes: Any) -> FailureMode:
     values: dict[str, Any] = {
         "mode_id": "fm-1", "name": "Made up a feature", "definition": "The answer claims what no document says.",
+        "kind": "failure mode", "belongs": "", "does_not_belong": "", "examples": Json("[]"),
         "status": "provisional", "n_failures": 3, "share": 0.1, "share_low": 0.05, "share_high": 0.2,
         "share_of": "traffic", "rank": 1, "version": "v1", "severity": None, "severity_weight": 1.0, "priority": 0.1,
         "share_before": None, "trend": "not known", "reason": "10.0% of traffic",
@@ -100,10 +112,20 @@ def a_case(**changes: Any) -> GoldenCase:
 def an_eval_result(**changes: Any) -> EvalResult:
     values: dict[str, Any] = {
         "case_id": "g-1", "prompt_version": "p1", "evaluator": "judge:fm-1", "evaluator_version": "e1", "repeat": 0,
-        "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "output": "An answer.",
-        "latency_ms": 1.0, "cost_usd": 0.0, "cached": False,
+        "label": "pass", "score": 1.0, "explanation": "", "annotator_kind": "LLM", "cost_usd": 0.0, "cached": False,
+        "answer_id": "a-1",
     }  # fmt: skip
     return EvalResult(**{**values, **changes})
+
+
+def an_answer(**changes: Any) -> CaseAnswer:
+    values: dict[str, Any] = {
+        "answer_id": "a-1", "case_id": "g-1", "prompt_version": "p1", "app_version": "v1", "repeat": 0,
+        "output": "An answer.", "error": None, "finish_reason": "stop", "tool_calls": Json("[]"),
+        "retrieved_ids": Json("[]"), "input_tokens": 10, "output_tokens": 3, "cost_usd": 0.001, "latency_ms": 20.0,
+        "cached": False, "inputs": Json("{}"),
+    }  # fmt: skip
+    return CaseAnswer(**{**values, **changes})
 
 
 def an_alignment(**changes: Any) -> JudgeAlignment:

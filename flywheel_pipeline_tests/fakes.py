@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
@@ -13,10 +14,13 @@ from flywheel_pipeline.ports import Answer, Ask, Reply
 from flywheel_pipeline.prompting import read_fence
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 @dataclass
 class FakeLLM:
-    """An `LLM` whose answers a function decides: given the ask's data it returns the parsed reply, or an error."""
+    """An `Engine` whose answers a function decides: given the ask's data it returns the parsed reply, or an error."""
 
     answer: Callable[[Any], BaseModel | str]
     asked: list[Ask] = field(default_factory=list)
@@ -24,6 +28,15 @@ class FakeLLM:
     def ask(self, asks: Sequence[Ask]) -> list[Reply]:
         self.asked += asks
         return [self._reply(a) for a in asks]
+
+    def map(self, work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
+        async def run() -> list[R]:
+            return [await work(item) for item in items]
+
+        return asyncio.run(run())
+
+    async def reply(self, ask: Ask) -> Reply:
+        return self.ask([ask])[0]
 
     def _reply(self, ask: Ask) -> Reply:
         found = self.answer(read_fence(ask.messages[-1]["content"]))
@@ -34,10 +47,13 @@ class FakeLLM:
 class FakeApp:
     """An `App` whose answers a function of the prompt and the case decides."""
 
-    answer: Callable[[str, GoldenCase], Answer]
+    reply: Callable[[str, GoldenCase], Answer]
+    version: str = "app-1"
+    asked: list[tuple[str, int]] = field(default_factory=list)
 
-    def run(self, prompt: str, cases: Sequence[GoldenCase]) -> list[Answer]:
-        return [self.answer(prompt, c) for c in cases]
+    async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
+        self.asked.append((case.case_id, repeat))
+        return self.reply(prompt, case)
 
 
 class FakeEmbed:

@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.commands.homes import init_home
-from flywheel_pipeline.commands.turn import TurnResult, run_turn
-from flywheel_pipeline.defs.resources import LakeResource, Workbench
+from flywheel_pipeline.commands.dagster_runs import TurnResult, run_turn
+from flywheel_pipeline.commands.home import init_home
+from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline_tests.builders import a_chat_record, a_conversation
 
@@ -40,11 +41,18 @@ class Place:
 
     def turn(self) -> TurnResult:
         self.said = []
-        self.result = run_turn(load_settings(self.root, {}), self.said.append)
+        self.result = run_turn(self.bench, self.said.append)
         return self.result
 
     def one(self, sql: str) -> Any:
         return self.lake.frame(sql).iat[0, 0]
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The rows of an append-only file of the home."""
+        return self.bench.home.append_only(name).read().rows
+
+    def append(self, name: str, rows: list[dict[str, Any]]) -> None:
+        self.bench.home.append_only(name).extend(lambda _: rows)
 
     def put_traces(self, name: str, *lines: dict[str, Any] | bytes) -> Path:
         path = self.root / "traces" / name

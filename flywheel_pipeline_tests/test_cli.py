@@ -161,7 +161,7 @@ def test_sample_draws_a_batch_by_hand_and_says_what_is_in_it(place: Place) -> No
     done = flywheel(place, "sample", "--size", "5", "--seed", "9", "--strata", "source_format, app")
     assert done.exit_code == 0, done.output
     assert "5 of " in done.output and "traces to label: samples/" in done.output
-    assert "labelling: go on" in done.output
+    assert "Keep labelling: " in done.output
     assert len(list((place.root / "samples").iterdir())) == 2
 
 

@@ -17,9 +17,22 @@ from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline_tests.conftest import REPO
 
 README = (REPO / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.M | re.S)
-SETUP, TEST, UI = BLOCKS[0].strip(), BLOCKS[1].strip(), BLOCKS[2].strip()
-LATER = [line for block in BLOCKS[3:] for line in block.strip().splitlines()]
+CHAPTERS = sorted((REPO / "flywheel_pipeline" / "steps").glob("*/README.md"))
+PAGES = [REPO / "README.md", REPO / ".github" / "CONTRIBUTING.md", *CHAPTERS]
+
+
+def blocks(page: Path) -> list[str]:
+    """The shell blocks of a page that the tests run."""
+    return [b.strip() for b in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)]
+
+
+SETUP, TEST, UI, *_ = blocks(PAGES[0])
+LATER = [
+    pytest.param(line, id=f"{page.parent.name}: {line}")
+    for page in PAGES
+    for block in blocks(page)[3 if page == PAGES[0] else 0 :]
+    for line in block.splitlines()
+]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -95,13 +108,28 @@ def test_ci_runs_exactly_the_test_command() -> None:
     assert "pip install" not in script
 
 
-def test_the_tables_and_assets_are_those_of_the_project() -> None:
-    told = set(re.findall(r"^\| `(\w+)` \| ", README, re.M))
-    assert told == set(TABLES) - {"captured_files", "captured_traces"}
-    keys = {
-        k.to_user_string() for a in build_assets(load_settings(REPO / "data", {})) if hasattr(a, "keys") for k in a.keys
-    }
-    assert keys <= told
+def test_every_table_is_in_the_readme() -> None:
+    steps = re.search(r"^## The steps\n(.*?)^## ", README, re.M | re.S)
+    assert steps
+    named = {name for name in re.findall(r"`(\w+)`", steps.group(1)) if name in TABLES}
+    assert named == set(TABLES) - {"captured_files", "captured_traces"}
+    assets = (a for a in build_assets(load_settings(REPO / "data", {})) if hasattr(a, "keys"))
+    assert {k.to_user_string() for a in assets for k in a.keys} <= named
+
+
+def test_every_step_has_a_chapter_and_the_readme_links_it() -> None:
+    steps = {p.name for p in (REPO / "flywheel_pipeline" / "steps").iterdir() if (p / "__init__.py").exists()}
+    assert {chapter.parent.name for chapter in CHAPTERS} == steps
+    assert all(f"](flywheel_pipeline/steps/{step}/README.md)" in README for step in steps)
+
+
+def test_the_python_example_runs(clone: Path, demo_output: str) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    code = example.replace('"my-data"', '"data"') + "\nassert len(fw.table('failure_taxonomy')) > 3"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=clone, env=environment(), capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_tree_is_the_real_one() -> None:
@@ -109,7 +137,9 @@ def test_the_tree_is_the_real_one() -> None:
     assert tree
     told = set(re.findall(r"(?<![\w/])(\w+(?:\.py|/))(?=\s|$)", re.sub(r"[├└─│]", " ", tree.group(1))))
     real = {
-        p.name + ("/" if p.is_dir() else "") for p in (REPO / "flywheel_pipeline").iterdir() if p.name[0] not in "_."
+        p.name + ("/" if p.is_dir() else "")
+        for p in (REPO / "flywheel_pipeline").iterdir()
+        if p.name[0] not in "_." and p.suffix != ".md"
     }
     assert told - {"flywheel_pipeline_tests/", "data/"} == real
     for folder in ("steps", "adapters"):
@@ -118,6 +148,19 @@ def test_the_tree_is_the_real_one() -> None:
         assert set(line.split(f"{folder}/")[1].split()) == inside
 
 
-def test_links_and_pictures_exist() -> None:
-    links = [x for x in re.findall(r"\]\(([^)]+)\)", README) if not x.startswith(("http", "#"))]
-    assert links and all((REPO / link).exists() for link in links), links
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_links_and_pictures_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = [x for x in re.findall(r"\]\(([^)\s]+)\)", text) if not x.startswith("http")]
+    for link in links:
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text("utf-8")), link
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

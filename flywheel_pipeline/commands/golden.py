@@ -1,62 +1,95 @@
-"""The golden set in a terminal: what it holds, the review of proposed cases, retirement."""
+"""`flywheel golden`: show the golden set, review proposed cases, retire cases, exchange them with other tools."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.growing import DIMENSIONS_FILE, FILE, PENDING_FILE, pinned_cases, questions
-from flywheel_pipeline.defs.resources import Workbench, utc_now
-from flywheel_pipeline.errors import HomeError, ModelError
-from flywheel_pipeline.records import SPLITS, FailureMode
-from flywheel_pipeline.settings import load_settings
-from flywheel_pipeline.steps.golden import (
-    active,
-    compose,
-    decide_proposals,
-    find_gaps,
-    list_versions,
-    load_cases,
-    load_pending,
-    retirement,
-    tell_growth,
-    version_of,
+import click
+
+from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.records import KINDS, SPLITS
+
+if TYPE_CHECKING:
+    from flywheel_pipeline.flows.workbench import Workbench
+    from flywheel_pipeline.steps.golden.proposals import Proposal
+
+
+@click.group()
+def golden() -> None:
+    """The golden set: what it holds and lacks, review of proposed cases, retirement, other tools."""
+
+
+REPORT = click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the report as JSON."
 )
-from flywheel_pipeline.steps.golden.generate import Dimensions, dimensions_ask, read_dimensions
-from flywheel_pipeline.steps.golden.proposals import Pending, Proposal, shown
-
-Say = Callable[[str], None]
-Choose = Callable[[Proposal], str]
-"""What a person says of a proposal: accept, reject, skip or quit."""
 
 
-def show_golden(home: Path | None, version: str | None, say: Say) -> None:
-    """Say what the golden set, or a version of it, is made of, what it lacks, and how it grew.
+@golden.command("export")
+@HOME
+@click.option("--format", "form", required=True, help="The format; an unknown one lists all.")
+@click.option("--split", "splits", multiple=True, type=click.Choice(SPLITS), help="Default: all.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS))
+@REPORT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def export_cases(home: Path | None, file: Path, form: str, report: Path | None, **chosen: tuple[str, ...]) -> None:
+    """Write the golden set to FILE as another tool reads it, and report what that tool cannot hold."""
+    from flywheel_pipeline.flows.golden.exchange import export_golden
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for line in export_golden(Workbench.of(home), file, form, report, **chosen):
+        click.echo(line)
+
+
+@golden.command("import")
+@HOME
+@click.option("--format", "form", default="auto", show_default=True, help="The format; auto goes by the content.")
+@click.option("--kind", type=click.Choice(KINDS), default="synthetic", show_default=True)
+@REPORT
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def import_cases(home: Path | None, file: Path, form: str, kind: str, report: Path | None) -> None:
+    """Add the cases of FILE to the golden set; --kind applies to cases without one. Existing cases stay as they are."""
+    from flywheel_pipeline.flows.golden.exchange import import_golden
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for line in import_golden(Workbench.of(home), file, form, kind, report):
+        click.echo(line)
+
+
+@golden.command()
+@HOME
+@click.option("--version", help="A version, or the beginning of one. Default: what is evaluated now.")
+def show(home: Path | None, version: str | None) -> None:
+    """Print composition, gaps and growth, with all versions."""
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for line in describe(Workbench.of(home), version):
+        click.echo(line)
+
+
+def describe(bench: Workbench, version: str | None) -> Iterator[str]:
+    """Yield what the golden set, or a version of it, is made of, what it lacks, and how it grew.
 
     Raises:
         HomeError: there is no such version.
     """
-    bench = Workbench(load_settings(home))
-    lake, rows = Lake(bench.settings.home / "lake"), bench.home.read_jsonl(FILE)
-    wanted = version or bench.settings.golden.version
-    cases = pinned_cases(rows, wanted) if wanted else load_cases(rows)
-    names = {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)}
-    live, pending = active(cases), load_pending(bench.home.read_jsonl(PENDING_FILE))
-    retired = sum(c.status == "retired" for c in cases)
+    from flywheel_pipeline.flows.golden.review import look_at_golden_set
+    from flywheel_pipeline.steps.golden import active, tell_growth, version_of
+
+    look = look_at_golden_set(bench, version)
+    live = active(look.cases)
+    retired = sum(c.status == "retired" for c in look.cases)
     guards = sum(c.stage == "regression" for c in live)
-    pinned = "" if wanted is None or version else " (pinned by golden.version)"
-    say(f"version {version_of(live)}{pinned}: {len(live)} cases, {guards} of them regression; {retired} retired")
-    say(f"{len(pending.waiting)} proposed cases wait for `flywheel golden review`; {len(pending.rejected)} rejected")
-    for line in _table(("mode", "kind", *SPLITS, "all"), compose(live, names)):
-        say(line)
-    for gap in find_gaps(live, names, questions(lake)):
-        say(f"gap: {gap}")
-    for line in _table(
-        ("version", "added under", "added", "retired", "graduated", "active"), tell_growth(list_versions(rows))
-    ):
-        say(line)
+    pinned = " (pinned by golden.version)" if look.pinned else ""
+    yield f"version {version_of(live)}{pinned}: {len(live)} cases, {guards} of them regression; {retired} retired"
+    yield (
+        f"{len(look.pending.waiting)} proposed cases wait for `flywheel golden review`; "
+        f"{len(look.pending.rejected)} rejected"
+    )
+    yield from _table(("mode", "kind", *SPLITS, "all"), look.composed)
+    yield from (f"gap: {gap}" for gap in look.gaps)
+    yield from _table(("version", "added under", "added", "retired", "graduated", "active"), tell_growth(look.versions))
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -69,75 +102,85 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     ]
 
 
-def list_pending(home: Path | None) -> list[str]:
+@golden.command()
+@HOME
+@click.option("--list", "listed", is_flag=True, help="Print the cases that wait, and decide nothing.")
+@click.option("--accept", multiple=True, metavar="ID", help="Accept a case, or `all`; may be repeated.")
+@click.option("--reject", multiple=True, metavar="ID", help="Reject a case, or `all`; may be repeated.")
+@click.option("--reason", help="Why, for the file.")
+def review(home: Path | None, listed: bool, reason: str | None, **ids: Any) -> None:
+    """Decide on the cases that a model or a template proposed: one by one, or by id."""
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    bench = Workbench.of(home)
+    if listed:
+        click.echo("\n\n".join(list_pending(bench)) or "No proposed case waits.")
+    elif ids["accept"] or ids["reject"]:
+        click.echo(review_by_id(bench, reason=reason, **ids))
+    else:
+        choices = click.Choice(["accept", "reject", "skip", "quit"])
+        review_one_by_one(bench, lambda _: str(click.prompt("", type=choices, prompt_suffix="")), click.echo)
+
+
+def list_pending(bench: Workbench) -> list[str]:
     """Return the proposed cases that wait, as a person reads them."""
-    return [shown(p) for p in _pending(Workbench(load_settings(home))).waiting]
+    from flywheel_pipeline.flows.golden.review import pending_cases
+    from flywheel_pipeline.steps.golden.proposals import shown
+
+    return [shown(p) for p in pending_cases(bench).waiting]
 
 
-def review_golden(home: Path | None, accept: Sequence[str], reject: Sequence[str], reason: str | None) -> str:
-    """Record decisions on proposed cases; returns what was decided.
+def review_by_id(bench: Workbench, accept: Sequence[str], reject: Sequence[str], reason: str | None) -> str:
+    """Record decisions on proposed cases; return what was decided.
 
     Raises:
         HomeError: an id names no waiting proposal, or several.
     """
-    bench = Workbench(load_settings(home))
-    rows = decide_proposals(_pending(bench), accept, reject, reason, _now())
-    bench.home.append_jsonl(PENDING_FILE, rows)
-    n = sum(r["entry"] == "accepted" for r in rows)
-    return f"{n} accepted, {len(rows) - n} rejected. Accepted cases join the golden set with the next `flywheel run`."
+    from flywheel_pipeline.flows.golden.review import decide
+
+    accepted, rejected = decide(bench, accept, reject, reason)
+    return f"{accepted} accepted, {rejected} rejected. Accepted cases join the golden set with the next `flywheel run`."
 
 
-def review_one_by_one(home: Path | None, choose: Choose, say: Say) -> None:
-    """Show the waiting cases one after the other; every decision is on the disk before the next case."""
-    for proposal in _pending(Workbench(load_settings(home))).waiting:
+def review_one_by_one(bench: Workbench, choose: Callable[[Proposal], str], say: Callable[[str], None]) -> None:
+    """Show the waiting cases one after the other; every decision is on the disk before the next case.
+
+    `choose` returns accept, reject, skip or quit.
+    """
+    from flywheel_pipeline.flows.golden.review import pending_cases
+    from flywheel_pipeline.steps.golden.proposals import shown
+
+    for proposal in pending_cases(bench).waiting:
         say(shown(proposal))
         choice = choose(proposal)
         if choice == "quit":
             return
         if choice in ("accept", "reject"):
             mine = [proposal.case_id]
-            say(review_golden(home, mine if choice == "accept" else [], mine if choice == "reject" else [], None))
+            say(review_by_id(bench, mine if choice == "accept" else [], mine if choice == "reject" else [], None))
 
 
-def retire_case(home: Path | None, case_id: str, reason: str) -> str:
-    """Retire a golden case; returns the version that the set is from now on.
+@golden.command()
+@HOME
+@click.option("--reason", required=True, help="Why the case is no longer evaluated.")
+@click.argument("case_id")
+def retire(home: Path | None, case_id: str, reason: str) -> None:
+    """Retire a case: it stays in the file and in old versions, and is no longer evaluated."""
+    from flywheel_pipeline.flows.golden.review import retire
+    from flywheel_pipeline.flows.workbench import Workbench
 
-    Raises:
-        HomeError: there is no such case, no reason is given, or it is retired already.
-    """
-    bench = Workbench(load_settings(home))
-    lines = retirement(bench.home.read_jsonl(FILE), case_id, reason, _now())
-    bench.home.append_jsonl(FILE, lines)
-    retired = next(r["case_id"] for r in lines if r["entry"] == "retired")
-    return f"{retired} is retired; the set is {lines[-1]['version']} now, old versions stay as they were."
-
-
-def propose_dimensions(home: Path | None) -> str:
-    """Ask the model along which dimensions questions differ, and write them down for review; returns where.
-
-    Raises:
-        HomeError: there is such a file already, or there are no traces.
-        ModelError: the model gave no usable reply.
-    """
-    bench = Workbench(load_settings(home))
-    path, lake = bench.settings.home / DIMENSIONS_FILE, Lake(bench.settings.home / "lake")
-    if path.exists():
-        raise HomeError(f"{path} is there already: edit it, or remove it to have it proposed anew.")
-    held_out = {c.input for c in load_cases(bench.home.read_jsonl(FILE)) if c.split != "train"}
-    asked = [q.text for q in questions(lake) if q.text not in held_out]
-    if not asked:
-        raise HomeError("No traces: put export files into traces/ and run `flywheel run` first.")
-    modes = [m.name for m in lake.read("failure_taxonomy", FailureMode)]
-    (reply,) = bench.llm(lake).ask([dimensions_ask(asked, modes, bench.settings.app.name)])
-    if not isinstance(reply.parsed, Dimensions):
-        raise ModelError(f"the generator gave no usable dimensions: {reply.error}")
-    bench.home.write_yaml(DIMENSIONS_FILE, {"status": "proposed", "dimensions": read_dimensions(reply.parsed)})
-    return f"{path}: edit the values and set `status: accepted`; the next run writes questions for their combinations."
+    retired, version = retire(Workbench.of(home), case_id, reason)
+    click.echo(f"{retired} is retired; the set is {version} now, old versions stay as they were.")
 
 
-def _pending(bench: Workbench) -> Pending:
-    return load_pending(bench.home.read_jsonl(PENDING_FILE))
+@golden.command()
+@HOME
+def dimensions(home: Path | None) -> None:
+    """Have a model propose what questions differ in (feature, persona, scenario), for review in `golden/`."""
+    from flywheel_pipeline.flows.golden.review import propose_dimensions
+    from flywheel_pipeline.flows.workbench import Workbench
 
-
-def _now() -> str:
-    return f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
+    path = propose_dimensions(Workbench.of(home))
+    click.echo(
+        f"{path}: edit the values and set `status: accepted`; the next run writes questions for their combinations."
+    )

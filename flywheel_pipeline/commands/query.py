@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.flows.workbench import Workbench
 
 
-def run_query(home: Path, query: str, form: str) -> str:
+def run_query(bench: Workbench, query: str, form: str) -> str:
     """Return the result of `query` as `table`, `json` (one array of rows) or `csv`.
 
     Raises:
         QueryError: DuckDB rejects the query.
     """
-    frame = Lake(home / "lake").frame(query)
+    frame = bench.lake.frame(query)
     if form == "json":
         return frame.to_json(orient="records", date_format="iso", indent=1, force_ascii=False) or "[]"
     if form == "csv":

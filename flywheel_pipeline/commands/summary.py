@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.growing import PENDING_FILE
+from flywheel_pipeline.flows.golden.review import pending_cases
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.evaluate import overall_rate
-from flywheel_pipeline.steps.golden import load_pending
+from flywheel_pipeline.steps.evaluate import majority, overall_rate
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
 
 
-def summarize(home: Path, calls_before: int = 0) -> list[str]:
+def summarize(bench: Workbench, calls_before: int = 0) -> list[str]:
     """Return the lines; `calls_before` rows of `llm_calls` are from earlier turns and not counted."""
-    lake = Lake(home / "lake")
+    lake = bench.lake
     return [
         *_traces(lake),
         *_modes(lake),
         *_golden(lake),
-        *_proposed(home),
+        *_proposed(bench),
         *_evals(lake),
         *_candidate(lake),
         _calls(lake, calls_before),
     ]
 
 
-def count_calls(home: Path) -> int:
+def count_calls(bench: Workbench) -> int:
     """Return how many rows `llm_calls` has."""
-    return int(_one(Lake(home / "lake"), "select count(*) from llm_calls"))
+    return int(_one(bench.lake, "select count(*) from llm_calls"))
 
 
 def _one(lake: Lake, sql: str) -> Any:
@@ -51,17 +49,20 @@ def _traces(lake: Lake) -> list[str]:
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
     sampled = _one(lake, "select count(*) from sampled_traces where to_label")
     batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
-    told = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
+    found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     return [
         f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
         f"sampled    {sampled} traces for the expert",
-        f"annotated  {told}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
+        f"annotated  {found}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
     ]
 
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
-    lines = [f"taxonomy   {len(modes)} failure modes" + (", what to fix first:" if modes else "")]
+    groups = sum(m.kind == "group to review" for m in modes)
+    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
+    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
         lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
@@ -75,12 +76,12 @@ def _golden(lake: Lake) -> list[str]:
         lake.frame(f"select {c}, count(*) from {ACTIVE} group by {c} order by {c}").itertuples(index=False, name=None)
         for c in ("kind", "split")
     ]
-    told = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found) for found in counted]
-    return [f"golden set {told[0]}; {told[1]}"]
+    found = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found) for found in counted]
+    return [f"golden set {found[0]}; {found[1]}"]
 
 
-def _proposed(home: Path) -> list[str]:
-    waiting = load_pending(Home(home).read_jsonl(PENDING_FILE)).waiting
+def _proposed(bench: Workbench) -> list[str]:
+    waiting = pending_cases(bench).waiting
     return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
 
 
@@ -92,12 +93,12 @@ def _evals(lake: Lake) -> list[str]:
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
-    rows = lake.read("eval_results", EvalResult, mine, [prompts[0].version])
+    rows = majority(lake.read("eval_results", EvalResult, mine, [prompts[0].version]))
     rate = overall_rate(rows, alignment)
     trusted = sum(a.status == "trusted" for a in alignment)
-    told = f"passes {rate}" if rate else "can not be rated: no judge may decide yet"
+    found = f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"
     return [
-        f"evals      production prompt {prompts[0].version} {told}",
+        f"evals      production prompt {prompts[0].version} {found}",
         f"           {trusted} of {len(alignment)} judges agree with the expert well enough to decide",
     ]
 

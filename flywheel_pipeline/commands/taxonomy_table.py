@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from flywheel_pipeline.commands.reviewing import Review
+from flywheel_pipeline.flows.cluster.review import Review
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster import Change, Proposal, Reviewed
+from flywheel_pipeline.steps.cluster.modes import SHOWN
 
 BAR = 20
 
@@ -27,12 +28,28 @@ def tell_taxonomy(review: Review, n_changes: int) -> list[str]:
         "fix first",
         *(f"{r.rank:3}. {r.name}: {r.reason}" for r in rows if r.status != "retired"),
         "",
-        f"coverage   {proportion(len(placed), len(failures))} of the failures belong to a mode",
+        *_groups(look.known),
+        f"coverage   {_coverage(look.known, len(placed), len(failures))}",
         f"labelling  {measured.saturation.advice}",
         f"proposals  {len(opened)} open" + (": `flywheel taxonomy review`" if opened else ""),
         *(["", "changed last"] if n_changes and look.known.history else []),
         *(_told(c, look.known) for c in look.known.history[: -n_changes - 1 : -1]),
     ]
+
+
+def _groups(known: Reviewed) -> list[str]:
+    """Return the groups to review with their representative comments."""
+    groups = [m for m in known.modes if m.is_group]
+    lines = [f"{len(groups)} groups to review, found by words alone: `flywheel taxonomy review`"] if groups else []
+    for m in groups:
+        lines += [f"  {m.name} ({len(m.members)} failures)", *(f"    - {text}" for text in m.examples(SHOWN)[1:])]
+    return [*lines, ""] if lines else []
+
+
+def _coverage(known: Reviewed, n: int, of: int) -> str:
+    if any(m.is_group for m in known.modes):
+        return f"not known until the groups are reviewed; {of - n} of {of} failures are in none"
+    return f"{proportion(n, of)} of the failures belong to a mode"
 
 
 def _pareto(rows: list[FailureMode]) -> list[str]:

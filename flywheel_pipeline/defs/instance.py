@@ -50,7 +50,7 @@ def instance_config(base: str) -> dict[str, Any]:
 
 
 def prepare_instance(home: Path) -> Path:
-    """Write `dagster.yaml` and `workspace.yaml` of a home; returns the folder that is its DAGSTER_HOME."""
+    """Write `dagster.yaml` and `workspace.yaml` of a home; return the folder that is its DAGSTER_HOME."""
     folder = home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dagster.yaml").write_text(
@@ -69,25 +69,33 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     )
 
 
-def end_dead_runs(
+def runs_on_this_machine(home: Path) -> bool:
+    """Return whether the processes of the home's runs can be seen from here.
+
+    They can where the instance is the home's own; an instance that a person has configured may span machines.
+    """
+    return os.environ.get("DAGSTER_HOME") in (None, "", str(home / "dagster"))
+
+
+def end_dead_runs_twice(
     instance: dg.DagsterInstance, is_alive: Callable[[int], bool], pause: Callable[[], None]
 ) -> list[str]:
-    """Mark runs as failed whose process is gone (killed, or the machine was), so that they are retried; returns them.
-
-    Dagster notices that itself only after `max_runtime_seconds`; until then the sensors would wait for such a run.
-    A process that was killed just now takes a moment to be gone: what still runs is looked at again after a `pause`.
-    """
-    ended = _end_dead_runs(instance, is_alive)
+    """End dead runs, and those whose process is still being killed, after a `pause`; return their ids."""
+    ended = end_dead_runs(instance, is_alive)
     if instance.get_runs(_STARTED, limit=1):
         pause()
-        ended += _end_dead_runs(instance, is_alive)
+        ended += end_dead_runs(instance, is_alive)
     return ended
 
 
 _STARTED = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
 
 
-def _end_dead_runs(instance: dg.DagsterInstance, is_alive: Callable[[int], bool]) -> list[str]:
+def end_dead_runs(instance: dg.DagsterInstance, is_alive: Callable[[int], bool]) -> list[str]:
+    """Mark runs as failed whose process is gone, so that they are retried; return their ids.
+
+    Dagster itself notices only after `max_runtime_seconds`; until then the sensors would wait for such a run.
+    """
     ended = []
     for run in instance.get_runs(_STARTED):
         pids = _processes(instance, run.run_id)
@@ -104,3 +112,15 @@ def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:
     events = [r.event_log_entry.dagster_event for r in found]
     told = [e.engine_event_data.metadata.get("pid") for e in events if e]
     return {int(str(t.value)) for t in told if t and str(t.value).isdecimal()}
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is running; one that ended and was not waited for (a zombie) is not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except (OSError, IndexError):  # another user's process, or a system without /proc
+        return True
+    return state not in ("Z", "X")

@@ -41,7 +41,7 @@ label_batch = dg.define_asset_job(
 
 nightly_evals = dg.define_asset_job(
     "nightly_evals",
-    selection=dg.AssetSelection.assets("production_prompt", "eval_results", "judge_alignment"),
+    selection=dg.AssetSelection.assets("production_prompt", "answers", "eval_results", "judge_alignment"),
     tags=WHOLE,
     description="Evaluate the production prompt on the golden set as it is now.",
 )

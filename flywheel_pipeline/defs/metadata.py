@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from flywheel_pipeline.records import TABLES, columns
+from flywheel_pipeline.records import TABLES, Reject, columns
 
 PREVIEW_ROWS = 10
 CELL = 120
@@ -57,6 +57,11 @@ def table(names: Sequence[str], rows: Sequence[Sequence[Any]], cell: int = CELL)
     schema = dg.TableSchema(columns=[dg.TableColumn(n) for n in names])
     records = [dg.TableRecord({n: _cell(v, cell) for n, v in zip(names, row, strict=True)}) for row in rows]
     return dg.MetadataValue.table(records, schema)
+
+
+def rejects_table(rejects: Sequence[Reject]) -> dg.TableMetadataValue:
+    """Show rejected rows with file, line and reason."""
+    return table(("file", "line", "reason", "excerpt"), [[r.file, r.line, r.reason, r.excerpt] for r in rejects])
 
 
 def _cell(value: Any, length: int = CELL) -> str | int | float | bool:

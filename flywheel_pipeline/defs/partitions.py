@@ -1,7 +1,7 @@
 """The one partitions definition of the graph: `raw_traces` by event day (UTC)."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 
@@ -17,15 +17,3 @@ def daily_partitions(start: date) -> dg.DailyPartitionsDefinition:
 def range_tags(days: Sequence[str]) -> dict[str, str]:
     """Return the run tags that materialize all days from the first to the last of `days` in one run."""
     return {RANGE_START: min(days), RANGE_END: max(days)}
-
-
-def contiguous(days: Sequence[str]) -> list[list[str]]:
-    """Group sorted days into runs without gaps longer than a week, so that few runs cover no empty years."""
-    groups: list[list[str]] = []
-    for day in sorted(days):
-        near = groups and date.fromisoformat(day) - date.fromisoformat(groups[-1][-1]) <= timedelta(days=7)
-        if near:
-            groups[-1].append(day)
-        else:
-            groups.append([day])
-    return groups

@@ -1,28 +1,16 @@
-"""What the assets are given: the lake, the home, the prompt registry, the models, the settings."""
+"""What the assets are given: the workbench of a home, and its lake as a DuckDB resource."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from flywheel_pipeline.adapters.apps import PromptApp
-from flywheel_pipeline.adapters.embed import TfidfEmbed, choose_embedder
-from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
-from flywheel_pipeline.adapters.registry import Registry
-from flywheel_pipeline.ports import Embed
-from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
-from flywheel_pipeline.steps.cluster import Analyst, ModelAnalyst, WordAnalyst
-
-MODEL_FREE = ("none", "offline/taxonomy")
-"""Names of the taxonomy model that mean that none is asked."""
 
 
 class LakeResource(DuckDBResource):
@@ -44,77 +32,6 @@ class LakeResource(DuckDBResource):
         """Open a connection with all tables as views."""
         with self.lake.connect() as connection:
             yield connection
-
-
-def utc_now() -> datetime:
-    """Return the current time as naive UTC, as tables hold it."""
-    return datetime.now(timezone.utc).replace(tzinfo=None)
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """All that the assets of one home share beside the lake."""
-
-    settings: Settings
-
-    @property
-    def home(self) -> Home:
-        """The files that people write or review."""
-        return Home(self.settings.home)
-
-    @property
-    def registry(self) -> Registry:
-        """The prompt versions."""
-        return Registry(self.settings.home / "prompts")
-
-    @property
-    def settle_seconds(self) -> float:
-        """How long a file must have rested before it is read."""
-        return self.settings.automation.settle_seconds
-
-    @property
-    def embed(self) -> TfidfEmbed:
-        """Texts to vectors, for drawing batches and choosing cases."""
-        return TfidfEmbed()
-
-    @property
-    def failure_embed(self) -> tuple[str, Embed]:
-        """The name and the embedder by which failures are compared."""
-        cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
-        return choose_embedder(self.settings.cluster.embedder, cache)
-
-    def analyst(self, lake: Lake, traces: Mapping[str, str]) -> tuple[Analyst, str]:
-        """Return who builds the taxonomy, and how it is told: a model, or none; `traces` are {trace_id: text}."""
-        (name, embed), model = self.failure_embed, self.model_name("taxonomy")
-        if model in MODEL_FREE:
-            return WordAnalyst(embed, traces), f"no model, compared by {name}"
-        return ModelAnalyst(self.llm(lake), embed, self.settings.app.name), f"{model}, compared by {name}"
-
-    def model_name(self, role: str) -> str:
-        """Return the litellm model string of a role."""
-        return str(getattr(self.settings.models, role).model)
-
-    def llm(self, lake: Lake) -> LiteLLM:
-        """Return the models, cached in the home; their calls are logged to `llm_calls`."""
-        models = {role: RoleModel(**getattr(self.settings.models, role).model_dump()) for role in ROLES}
-        cache = ReplyCache(self.settings.home / "llm_cache")
-        return LiteLLM(
-            models,
-            cache,
-            Limits(**self.settings.llm.model_dump()),
-            utc_now,
-            lambda calls: log_calls(lake, calls),
-        )
-
-    def app(self, llm: LiteLLM) -> PromptApp:
-        """Return the app under improvement."""
-        return PromptApp(llm)
-
-
-def log_calls(lake: Lake, calls: list[LLMCall]) -> None:
-    """Add a part to `llm_calls`."""
-    if calls:
-        lake.write("llm_calls", calls, part=f"{calls[-1].called_at:%Y%m%dT%H%M%S%f}-{id(calls):x}")
 
 
 def build_resources(settings: Settings) -> dict[str, Any]:

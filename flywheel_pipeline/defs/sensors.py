@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import dagster as dg
 
 from flywheel_pipeline.adapters.home import HomeFile
+from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, runs_on_this_machine
 from flywheel_pipeline.defs.jobs import capture, label_batch, read_trace_files
-from flywheel_pipeline.defs.partitions import contiguous, range_tags
-from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.event_days import due_days, due_inputs
+from flywheel_pipeline.defs.partitions import range_tags
+from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
 
 UNFINISHED = [
@@ -37,9 +38,9 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         return look(context, bench, "traces", "trace_files", "read_trace_files")
 
     @dg.sensor(job=capture, minimum_interval_seconds=every, default_status=status)
-    def captured_days(context: dg.SensorEvaluationContext, lake: LakeResource):
+    def captured_days(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
         """Starts `capture` for exactly the event days that newly read files touch."""
-        return request_days(context, lake)
+        return request_days(context, bench)
 
     @dg.sensor(job=label_batch, minimum_interval_seconds=every, default_status=status)
     def new_label_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
@@ -64,7 +65,7 @@ def look(
         waiting = _listed("still being written", {f.name for f in files} - settled.keys() - open_ones)
         waiting += _listed("open in a spreadsheet", open_ones)
         return dg.SkipReason(f"{len(settled)} files in {folder}/, none new{waiting}{_gone(seen, files, folder)}")
-    if _in_progress(context, job):
+    if _in_progress(context, bench, job):
         return dg.SkipReason(f"{len(fresh)} new files in {folder}/ wait for the {job} run in progress")
     return _request(fresh, {**seen, **{n: f.stamp for n, f in settled.items()}}, asset)
 
@@ -78,16 +79,16 @@ def _request(fresh: Mapping[str, HomeFile], cursor: Mapping[str, str], asset: st
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(cursor), asset_events=[event])
 
 
-def request_days(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
+def request_days(context: dg.SensorEvaluationContext, bench: Workbench) -> dg.SensorResult | dg.SkipReason:
     """Request the days whose files changed since they were written, as few runs as their gaps allow."""
-    days = due_days(lake.lake)
+    days = due_days(bench.lake)
     if not days:
         return dg.SkipReason("every day is up to date with the files that were read")
-    if _in_progress(context, "capture") or _in_progress(context, "flywheel_turn"):
+    if _in_progress(context, bench, "capture", "flywheel_turn"):
         return dg.SkipReason(f"{len(days)} days wait for the run in progress")
-    inputs = due_inputs(lake.lake)
+    inputs = due_inputs(bench.lake)
     requests = []
-    for group in contiguous(days):
+    for group in group_days(days):
         text = json.dumps([[d, inputs.get(d, "")] for d in group])
         requests.append(dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest()[:32], tags=range_tags(group)))
     return dg.SensorResult(run_requests=requests)
@@ -101,5 +102,9 @@ def _listed(what: str, names: set[str]) -> str:
     return f"; {what}: {', '.join(sorted(names))}" if names else ""
 
 
-def _in_progress(context: dg.SensorEvaluationContext, job: str) -> bool:
-    return bool(context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1))
+def _in_progress(context: dg.SensorEvaluationContext, bench: Workbench, *jobs: str) -> bool:
+    """Return whether a run of one of the jobs is in progress; one whose process was killed is not."""
+    if runs_on_this_machine(bench.settings.home):
+        end_dead_runs(context.instance, is_alive)
+    filters = (dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs)
+    return any(context.instance.get_run_records(one, limit=1) for one in filters)

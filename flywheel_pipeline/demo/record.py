@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.adapters.llm import Limits, LiteLLM, ReplyCache, RoleModel
+from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT, Chat, hold_chats
 from flywheel_pipeline.records import PromptVersion
 
@@ -29,9 +29,8 @@ def record_traffic(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the traces of the rows: the stand-in assistant answers each under the first prompt."""
     with tempfile.TemporaryDirectory() as folder:
         models = {"app": RoleModel("offline/app")}
-        llm = LiteLLM(
-            models, ReplyCache(Path(folder)), Limits(), lambda: datetime.now(timezone.utc), lambda calls: None
-        )
+        store, now = ReplyStore(Path(folder) / "replies.sqlite"), lambda: datetime.now(timezone.utc)
+        llm = ModelClient(models, store, Limits(), now, lambda batch, calls: None)
         chats = [Chat(row["turns"]) for row in rows]
         hold_chats(chats, FIRST_PROMPT, llm)
     return [_trace(row, chat) for row, chat in zip(rows, chats, strict=True)]

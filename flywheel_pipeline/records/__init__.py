@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flywheel_pipeline.records.annotate import VERDICTS, Annotation, LabelLog
+from flywheel_pipeline.records.annotate import EVALUATOR_KINDS, VERDICTS, Annotation, EvaluatorScore, LabelLog
 from flywheel_pipeline.records.capture import CapturedFile, CapturedTrace, CaptureLog, Feedback, RawTrace, Reject
-from flywheel_pipeline.records.cluster import MODE_STATUSES, SEVERITIES, TRENDS, FailureAssignment, FailureMode
+from flywheel_pipeline.records.cluster import (
+    MODE_KINDS,
+    MODE_STATUSES,
+    SEVERITIES,
+    TRENDS,
+    FailureAssignment,
+    FailureMode,
+)
 from flywheel_pipeline.records.deploy import PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -23,8 +30,10 @@ from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
 __all__ = [
     "CRITERIA_KINDS",
     "DECISIONS",
+    "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
+    "MODE_KINDS",
     "MODE_STATUSES",
     "ROLES",
     "SEVERITIES",
@@ -38,9 +47,11 @@ __all__ = [
     "CaptureLog",
     "CapturedFile",
     "CapturedTrace",
+    "CaseAnswer",
     "Column",
     "ColumnSpec",
     "EvalResult",
+    "EvaluatorScore",
     "FailureAssignment",
     "FailureMode",
     "Feedback",
@@ -67,10 +78,12 @@ TABLES: Mapping[str, type] = {
     "sampled_traces": SampledTrace,
     "label_log": LabelLog,
     "annotations": Annotation,
+    "evaluator_scores": EvaluatorScore,
     "failure_taxonomy": FailureMode,
     "failure_assignments": FailureAssignment,
     "golden_set": GoldenCase,
     "production_prompt": PromptVersion,
+    "answers": CaseAnswer,
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
     "prompt_candidate": PromptCandidate,

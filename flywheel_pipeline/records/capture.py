@@ -41,7 +41,7 @@ class RawTrace:
 
 @dataclass(frozen=True)
 class CapturedTrace(RawTrace):
-    """A trace as one landing file holds it, before it is resolved with what other files say of it."""
+    """A trace as one landing file holds it, before it is joined with other files and with its feedback."""
 
     n_rows: Annotated[int, Column("Rows of the file that it was made of: 1, or its spans", low=1)]
     spans: Annotated[Json | None, Column("The spans it was made of, so that later ones can join them")]
@@ -49,14 +49,24 @@ class CapturedTrace(RawTrace):
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a user said of a trace, wherever and whenever it arrived."""
+    """One opinion or score about a trace, wherever and whenever it arrived.
+
+    Only what a user gave becomes the trace's feedback; the scores of annotators, models and scripts become its tags, as
+    does a user's score whose scale is unknown.
+    """
 
     trace_id: Annotated[str, Column("The trace")]
-    score: Annotated[float | None, Column("1 thumbs up, 0 thumbs down", low=0, high=1)]
-    comment: Annotated[str | None, Column("The user's words")]
+    score: Annotated[float | None, Column("1 good, 0 bad, where that is certain when it is read", low=0, high=1)]
+    comment: Annotated[str | None, Column("What was written with it")]
     given_at: Annotated[datetime | None, Column("When (UTC), if the source says so")]
     source_file: Annotated[str, Column("The landing file")]
     source_line: Annotated[int, Column("The line in it, from 1", low=1)]
+    name: Annotated[str, Column("What the source calls it")] = "feedback"
+    given_by: Annotated[str, Column("Who gave it", allowed=("user", "annotator", "model", "script"))] = "user"
+    value: Annotated[float | None, Column("The number as the source has it, on its own scale")] = None
+    label: Annotated[str | None, Column("The word as the source has it")] = None
+    is_adverse: Annotated[bool, Column("Whether a high value is bad, as its name says")] = False
+    n_rows: Annotated[int, Column("1 where it is a row of its own, 0 where it came with its trace", low=0)] = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,8 @@ class CaptureLog:
     n_rows_in: Annotated[int, Column("Rows in the file: traces, spans, scores, and what could not be read", low=0)]
     n_rows_out: Annotated[int, Column("Rows that traces are made of, and feedback", low=0)]
     n_traces: Annotated[int, Column("Traces, or pieces of traces that other files complete", low=0)]
-    n_feedback: Annotated[int, Column("Rows of feedback", low=0)]
+    n_feedback: Annotated[int, Column("Opinions and scores about traces, whoever gave them", low=0)]
+    n_unscaled: Annotated[int, Column("Scores of users that are no opinion, since their scale is unknown", low=0)]
     n_duplicates: Annotated[int, Column("Rows of which a fuller or newer one counts, of this or another file", low=0)]
     n_rejects: Annotated[int, Column("Rows that could not be read; each is in `rejects`", low=0)]
     n_fields_dropped: Annotated[int, Column("Fields that hold something and are kept nowhere", low=0)]

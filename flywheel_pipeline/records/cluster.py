@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from flywheel_pipeline.records.schema import Column
+from flywheel_pipeline.records.schema import Column, Json
 
+MODE_KINDS = ("failure mode", "group to review")
 MODE_STATUSES, SEVERITIES = ("provisional", "accepted", "retired"), ("low", "medium", "high")
 
 TRENDS = ("up", "down", "inconclusive", "not known")
@@ -18,7 +19,11 @@ class FailureMode:
 
     mode_id: Annotated[str, Column("Stable id; survives renames", unique=True)]
     name: Annotated[str, Column("Short name")]
-    definition: Annotated[str, Column("One sentence: when a failure belongs to it")]
+    kind: Annotated[str, Column("A group to review was found by words alone and not accepted yet", allowed=MODE_KINDS)]
+    definition: Annotated[str, Column("One sentence: when a failure belongs to it; empty for a group to review")]
+    belongs: Annotated[str, Column("What counts although one might doubt it")]
+    does_not_belong: Annotated[str, Column("What does not count although it is similar, and where it goes instead")]
+    examples: Annotated[Json, Column("Up to three representative comments, in the expert's own words: a JSON list")]
     status: Annotated[str, Column("provisional until a person accepts it", allowed=MODE_STATUSES)]
     n_failures: Annotated[int, Column("Failures assigned to it", low=0)]
     share: Annotated[float, Column("Its share of `share_of`, weighted back to the population", low=0, high=1)]
@@ -42,6 +47,6 @@ class FailureAssignment:
     trace_id: Annotated[str, Column("The failed trace", references="annotations.trace_id", unique=True)]
     mode_id: Annotated[str | None, Column("The mode; empty when it fits none", references="failure_taxonomy.mode_id")]
     assigned_by: Annotated[str, Column("Who decided", allowed=("HUMAN", "LLM", "CODE"))]
-    confidence: Annotated[float, Column("How sure", low=0, high=1)]
+    confidence: Annotated[float, Column("Probability that it is right (see the chapter)", low=0, high=1)]
     text: Annotated[str, Column("The code or comment that was assigned")]
     quote: Annotated[str, Column("The words of it that decided, verbatim, where a model assigned it")]

@@ -5,10 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from flywheel_pipeline.records.schema import Column
+from flywheel_pipeline.records.schema import Column, Json
+
+NO_INPUTS = Json("{}")
 
 LABELS = ("pass", "fail", "unsure")
 """An evaluator's judgement of an answer; `unsure` counts as no judgement and is shown."""
+
+
+@dataclass(frozen=True)
+class CaseAnswer:
+    """One answer of the app under test to a golden case, or the reason why there is none; judged by many."""
+
+    answer_id: Annotated[str, Column("Hash of the case and of everything in `inputs`", unique=True)]
+    case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
+    prompt_version: Annotated[str, Column("The prompt that answered")]
+    app_version: Annotated[str, Column("Hash of the app's settings and code, the prompt excepted")]
+    repeat: Annotated[int, Column("Repetition of the same question, from 0", low=0)]
+    output: Annotated[str | None, Column("The answer; empty when there is none")]
+    error: Annotated[str | None, Column("Why there is no answer: tried again in the next run")]
+    finish_reason: Annotated[str | None, Column("Why the model stopped, in its own word")]
+    tool_calls: Annotated[Json, Column("The tool calls that the app made")]
+    retrieved_ids: Annotated[Json, Column("Ids of the documents that it retrieved, where it reports them")]
+    input_tokens: Annotated[int, Column("Tokens read", low=0)]
+    output_tokens: Annotated[int, Column("Tokens written", low=0)]
+    cost_usd: Annotated[float | None, Column("Cost of the answer when it was made; empty if not known", low=0)]
+    latency_ms: Annotated[float, Column("How long it took when it was made", low=0)]
+    cached: Annotated[bool, Column("Made in an earlier run: nothing was paid in this one")]
+    inputs: Annotated[Json, Column("A hash of every input that decides the answer, by name")]
+    golden_version: Annotated[str | None, Column("The version of the golden set that it was made on")] = None
 
 
 @dataclass(frozen=True)
@@ -17,18 +42,20 @@ class EvalResult:
 
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
     prompt_version: Annotated[str, Column("The prompt that answered")]
-    evaluator: Annotated[str, Column("What was checked: `judge:<mode_id>` or `answered`")]
+    evaluator: Annotated[str, Column("What was checked: `judge:<mode_id>`, `answered` or `resisted`")]
     evaluator_version: Annotated[str, Column("Hash of all that decides its verdict: prompt, model, definition")]
-    repeat: Annotated[int, Column("Repetition of the same evaluation, from 0", low=0)]
-    label: Annotated[str | None, Column("The judgement; empty when the evaluator failed", allowed=LABELS)]
+    repeat: Annotated[int, Column("Repetition of the answer, from 0", low=0)]
+    label: Annotated[str | None, Column("The judgement; empty when there is none", allowed=LABELS)]
     score: Annotated[float | None, Column("The judgement as a number", low=0, high=1)]
-    explanation: Annotated[str, Column("Why, or the error that prevented a judgement")]
+    explanation: Annotated[str, Column("The evaluator's reason")]
     annotator_kind: Annotated[str, Column("Who judged", allowed=("HUMAN", "LLM", "CODE"))]
-    output: Annotated[str | None, Column("The answer that was judged")]
-    latency_ms: Annotated[float | None, Column("Time of the app's call", low=0)]
-    cost_usd: Annotated[float | None, Column("Cost of the evaluator's call", low=0)]
-    cached: Annotated[bool, Column("Answered from the cache, at no cost")]
+    cost_usd: Annotated[float | None, Column("Cost of the judgement when it was made; empty if not known", low=0)]
+    cached: Annotated[bool, Column("Made in an earlier run: nothing was paid in this one")]
     golden_version: Annotated[str | None, Column("The version of the golden set that it was evaluated on")] = None
+    answer_id: Annotated[str, Column("The answer that was judged", references="answers.answer_id")] = ""
+    judge_repeat: Annotated[int, Column("Repetition of the judgement, from 0", low=0)] = 0
+    error: Annotated[str | None, Column("Why there is no judgement: tried again in the next run")] = None
+    inputs: Annotated[Json, Column("A hash of every input that decides the judgement, by name")] = NO_INPUTS
 
 
 @dataclass(frozen=True)

@@ -55,3 +55,4 @@ class GoldenCase:
         ),
     ] = "criticism"
     reference_alternatives: Annotated[Json | None, Column("Further answers that are as good as `reference`")] = None
+    variables: Annotated[Json | None, Column("Values of the prompt's `{{variables}}`, by name")] = None

@@ -14,14 +14,18 @@ ROLES = ("app", "judge", "taxonomy", "improver", "generator")
 
 @dataclass(frozen=True)
 class LLMCall:
-    """One call to a model."""
+    """One request to a model, or one reply from the cache; a request that is made again has a row of its own."""
 
     called_at: Annotated[datetime, Column("When the answer arrived (UTC)")]
     role: Annotated[str, Column("What the model was asked as", allowed=ROLES)]
     model: Annotated[str, Column("The litellm model string")]
     input_tokens: Annotated[int, Column("Tokens read; 0 when cached", low=0)]
     output_tokens: Annotated[int, Column("Tokens written; 0 when cached", low=0)]
-    cost_usd: Annotated[float, Column("What the call cost now; 0 when cached", low=0)]
-    latency_ms: Annotated[float, Column("How long it took", low=0)]
-    cached: Annotated[bool, Column("Answered from the cache: no call was made")]
-    error: Annotated[str | None, Column("Why there is no answer, after all retries")]
+    cost_usd: Annotated[
+        float | None, Column("Paid for it: 0 when cached, empty where price or outcome is unknown", low=0)
+    ]
+    latency_ms: Annotated[float, Column("How long the request took; a cached reply keeps its first latency", low=0)]
+    cached: Annotated[bool, Column("Answered from the cache: no request was made")]
+    error: Annotated[str | None, Column("Why the request gave no usable answer")]
+    attempt: Annotated[int, Column("1 for the first request of a question, 2 for the second, …", low=1)] = 1
+    finish_reason: Annotated[str | None, Column("Why the model stopped, in its own word: stop, length, …")] = None

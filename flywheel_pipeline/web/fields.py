@@ -1,4 +1,4 @@
-"""Fields of the JSON that people's pages and applications send."""
+"""Fields of the JSON that pages and applications send."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def read_text(value: Any, name: str, longest: int) -> str | None:
-    """Return a text without the space around it, None for one without anything in it.
+    """Return a text without surrounding whitespace, None for an empty one.
 
     Raises:
-        ValueError: it is no text, or longer than `longest` characters.
+        ValueError: it is not a text, or is longer than `longest` characters.
     """
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be text")

@@ -1,25 +1,92 @@
-"""What the pages for people have in common: their files, the JSON they send, errors told in their own words."""
+"""The pages for people: one layout, one navigation and one stylesheet, and the JSON that they send and receive."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
-TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+from flywheel_pipeline.web.guard import Guard
+from flywheel_pipeline.web.templates import render
+
+SHARED = ("style.css", "shared.js")
+"""Files of this package that every page uses, at `/assets/`."""
+TYPES = {"css": "text/css", "js": "text/javascript"}
+NO_PAGE = "There is no such page."
+
+Handler = Callable[[Request, Exception], Response]
 
 
-def page_file(package: str, names: tuple[str, ...], name: str) -> Response:
-    """Return one of the files `names` in the folder `page` of a package; the first is the page itself."""
-    found = name or names[0]
-    if found not in names or name == names[0]:
-        return PlainTextResponse("There is no such page.", 404)
-    data = files(package).joinpath("page").joinpath(found).read_bytes()
-    return Response(data, media_type=TYPES[found.rpartition(".")[2]])
+@dataclass(frozen=True)
+class Page:
+    """One page: its template and its scripts are files of this package, such as `annotate/label.html`."""
+
+    name: str
+    """Its address: `label` is served at `/label/`."""
+    title: str
+    """What the navigation calls it."""
+    template: str
+    scripts: tuple[str, ...]
+    """Scripts of the page, served below its address; the first is loaded by the page."""
+    routes: Sequence[BaseRoute]
+    """Its endpoints, below its address."""
+    errors: Mapping[Any, Handler]
+    prepare: Callable[[], object]
+    """Read what the first request will need."""
+
+
+def prepare_pages(pages: Sequence[Page]) -> None:
+    """Start reading, in a thread, what the first requests will need; errors are reported by those requests."""
+
+    def prepare() -> None:
+        for page in pages:
+            with suppress(Exception):
+                page.prepare()
+
+    threading.Thread(target=prepare, name="prepare-pages").start()
+
+
+def mount_pages(pages: Sequence[Page], token: str | None) -> list[BaseRoute]:
+    """Return the routes of the pages, of the files that they share, and of `/`, which leads to the first page."""
+    return [
+        Route("/", lambda _: RedirectResponse(f"/{pages[0].name}/", 307)),
+        Mount("/assets", app=Guard(Starlette(routes=[Route("/{name:str}", _shared)]), token)),
+        *(Mount(f"/{page.name}", app=Guard(_app_of(page, pages), token)) for page in pages),
+    ]
+
+
+def _app_of(page: Page, pages: Sequence[Page]) -> Starlette:
+    scripts = {name.rpartition("/")[2]: name for name in page.scripts}
+
+    async def show(_: Request) -> Response:
+        return HTMLResponse(render(page.template, page=page, pages=pages, script=next(iter(scripts))))
+
+    async def script(request: Request) -> Response:
+        return _file(scripts.get(request.path_params["name"]))
+
+    routes = [Route("/", show), *page.routes, Route("/{name:str}", script)]
+    return Starlette(routes=routes, exception_handlers=dict(page.errors))
+
+
+async def _shared(request: Request) -> Response:
+    name = request.path_params["name"]
+    return _file(name if name in SHARED else None)
+
+
+def _file(name: str | None) -> Response:
+    if name is None:
+        return PlainTextResponse(NO_PAGE, 404)
+    data = files(__package__).joinpath(name).read_bytes()
+    return Response(data, media_type=TYPES[name.rpartition(".")[2]])
 
 
 async def read_object(request: Request, longest: int) -> dict[str, Any] | None:
@@ -36,12 +103,12 @@ async def read_object(request: Request, longest: int) -> dict[str, Any] | None:
     return sent if isinstance(sent, dict) else None
 
 
-def tell(status: int) -> Callable[[Request, Exception], Response]:
-    """Return what answers an error with its own words, which the page shows."""
+def respond(status: int) -> Handler:
+    """Return a handler that answers an error with its own words, which the page shows."""
     return lambda request, error: JSONResponse({"error": str(error)}, status)
 
 
-def tell_not_saved(request: Request, error: Exception) -> Response:
+def respond_not_saved(request: Request, error: Exception) -> Response:
     """Answer an error of the disk."""
     why = getattr(error, "strerror", None) or error
     return JSONResponse({"error": f"It could not be saved: {why}. Try again."}, 503)

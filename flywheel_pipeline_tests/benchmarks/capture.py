@@ -178,7 +178,7 @@ def attribute(key: str, value: bytes | int) -> bytes:
 
 def make_home(home: Path, lines: Callable[[Rows], Iterator[bytes]], n: int, parts: int) -> int:
     """Make a home whose landing files hold `n` rows; returns their bytes."""
-    from flywheel_pipeline.commands.homes import init_home
+    from flywheel_pipeline.commands.home import init_home
 
     init_home(home)
     for k, rows in enumerate(Rows(n).split(parts)):
@@ -205,16 +205,15 @@ def copy_with_duckdb(home: Path) -> dict[str, float]:
 
 def run_capture(home: Path) -> dict[str, float]:
     """Read the new landing files, account for them and write the days that they touch."""
-    from flywheel_pipeline.defs.assets.trace_files import capture_files
-    from flywheel_pipeline.defs.resources import LakeResource, Workbench
-    from flywheel_pipeline.event_days import due_days, write_days
+    from flywheel_pipeline.flows.capture import capture_files, due_days, write_days
+    from flywheel_pipeline.flows.workbench import Workbench
     from flywheel_pipeline.settings import load_settings
 
-    lake, bench = LakeResource(root=str(home / "lake")).lake, Workbench(load_settings(home, {}))
+    bench = Workbench(load_settings(home, {}))
     started = time.perf_counter()
-    capture_files(lake, bench)
+    capture_files(bench)
     read = time.perf_counter()
-    write_days(lake, due_days(lake))
+    write_days(bench.lake, due_days(bench.lake))
     ended = time.perf_counter()
     return {"seconds": ended - started, "read": read - started, "write": ended - read}
 
@@ -222,11 +221,11 @@ def run_capture(home: Path) -> dict[str, float]:
 def run_jobs(home: Path) -> dict[str, float]:
     """Do the same through Dagster, with checks and metadata, as `flywheel turn` does; model calls are left out."""
     from flywheel_pipeline.adapters.lake import Lake
-    from flywheel_pipeline.commands.turn import QUIET
+    from flywheel_pipeline.commands.dagster_runs import QUIET
     from flywheel_pipeline.definitions import build_definitions
     from flywheel_pipeline.defs.instance import open_instance
-    from flywheel_pipeline.defs.partitions import contiguous, range_tags
-    from flywheel_pipeline.event_days import due_days
+    from flywheel_pipeline.defs.partitions import range_tags
+    from flywheel_pipeline.flows.capture import due_days, group_days
     from flywheel_pipeline.settings import load_settings
 
     settings = load_settings(home, {})
@@ -241,7 +240,7 @@ def run_jobs(home: Path) -> dict[str, float]:
             return time.perf_counter() - before
 
         read = run("read_trace_files", {})
-        write = sum(run("capture", range_tags(days)) for days in contiguous(due_days(Lake(home / "lake"))))
+        write = sum(run("capture", range_tags(days)) for days in group_days(due_days(Lake(home / "lake"))))
     return {"seconds": read + write, "read": read, "write": write}
 
 

@@ -169,22 +169,24 @@ def scale(sizes: Sequence[int]) -> None:
 
 def draw_many(folder: str, n: int) -> None:
     """Make a lake of `n` traces and draw 100 from it, in strata; prints a row of the table."""
-    from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig, draw_batch
-    from flywheel_pipeline.defs.resources import Workbench
+    from flywheel_pipeline.flows.sample import BatchRequest, draw_batch
+    from flywheel_pipeline.flows.workbench import Workbench
     from flywheel_pipeline.settings import load_settings
 
-    lake, bench = Lake(Path(folder) / "lake"), Workbench(load_settings(Path(folder)))
+    bench = Workbench(load_settings(Path(folder)))
     code = f"from {MODULE} import fill; fill({folder!r}, {n})"
     subprocess.run([sys.executable, "-c", code], check=True)  # its memory is not the draw's
     started = time.perf_counter()
-    _, rows = draw_batch(lake, bench, BatchConfig(since="2025-01-01", strata=["channel"]))
+    _, rows = draw_batch(bench, BatchRequest(since="2025-01-01", strata=["channel"]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{n:>10,}{time.perf_counter() - started:>9.1f}{peak:>9.0f}{len(rows):>7}")
 
 
 def fill(folder: str, n: int) -> None:
     """Write a lake of `n` traces."""
-    Lake(Path(folder) / "lake").write_query("raw_traces", MANY, [n], "all")
+    lake = Lake(Path(folder) / "lake")
+    with lake.connect() as con:
+        lake.write_from(con, (MANY, [n]), "raw_traces", "all", "")
 
 
 def read_leasing(file: Path) -> tuple[list[Frame], list[tuple[str, str]]]:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline_tests.web.sender import Sender
+from flywheel_pipeline_tests.web.capture.sender import Sender
 from flywheel_pipeline_tests.web.serving import serving, spans_of
 
 SPANS, CONNECTIONS = 30_000, 16

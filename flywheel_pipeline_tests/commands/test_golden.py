@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from flywheel_pipeline.adapters.home.files import DIMENSIONS_FILE, PENDING_FILE
+from flywheel_pipeline.adapters.home.files import GOLDEN_FILE as FILE
 from flywheel_pipeline.cli import main
-from flywheel_pipeline.defs.growing import DIMENSIONS_FILE, FILE, PENDING_FILE
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden import addition, dump_case, dump_proposal, load_cases, load_pending, version_of
 from flywheel_pipeline.steps.golden.cases import Draft
@@ -30,8 +31,8 @@ PROPOSED = [
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     place = a_home(tmp_path / "home")
-    place.bench.home.append_jsonl(FILE, addition([], [dump_case(c) for c in CASES]))
-    place.bench.home.append_jsonl(PENDING_FILE, [dump_proposal(p) for p in PROPOSED])
+    place.append(FILE, addition([], [dump_case(c) for c in CASES]))
+    place.append(PENDING_FILE, [dump_proposal(p) for p in PROPOSED])
     place.lake.write("failure_taxonomy", [a_mode()])
     return place
 
@@ -68,7 +69,7 @@ def test_retire_takes_a_case_out_and_show_finds_the_old_version_again(place: Pla
 def test_the_list_decides_nothing(place: Place) -> None:
     done = golden(place, "review", "--list")
     assert all(p.case_id in done.output for p in PROPOSED)
-    assert len(load_pending(place.bench.home.read_jsonl(PENDING_FILE)).waiting) == 3
+    assert len(load_pending(place.lines(PENDING_FILE)).waiting) == 3
 
 
 def test_review_by_id_records_who_is_in_and_who_is_out(place: Place) -> None:
@@ -76,7 +77,7 @@ def test_review_by_id_records_who_is_in_and_who_is_out(place: Place) -> None:
         place, "review", "--accept", PROPOSED[0].case_id, "--reject", PROPOSED[1].case_id, "--reason", "stilted"
     )
     assert done.exit_code == 0 and "1 accepted, 1 rejected" in done.output
-    pending = load_pending(place.bench.home.read_jsonl(PENDING_FILE))
+    pending = load_pending(place.lines(PENDING_FILE))
     assert [len(pending.waiting), len(pending.accepted), len(pending.rejected)] == [1, 1, 1]
     assert "stilted" in (place.root / PENDING_FILE).read_text()
     assert golden(place, "review", "--accept", "g-unknown").exit_code == 1
@@ -87,7 +88,7 @@ def test_review_by_id_records_who_is_in_and_who_is_out(place: Place) -> None:
 def test_review_one_by_one_keeps_every_decision_at_once(place: Place) -> None:
     done = golden(place, "review", typed="accept\nskip\nquit\n")
     assert done.exit_code == 0, done.output
-    pending = load_pending(place.bench.home.read_jsonl(PENDING_FILE))
+    pending = load_pending(place.lines(PENDING_FILE))
     assert (pending.accepted, len(pending.waiting)) == ((PROPOSED[0],), 2)
 
 
@@ -103,7 +104,7 @@ def test_dimensions_are_proposed_from_questions_that_may_be_seen_and_wait_for_a_
     assert content["status"] == "proposed" and len(content["dimensions"]) >= 2
     assert "discount" not in str(content)
     again = golden(place, "dimensions")
-    assert again.exit_code == 1 and "is there already" in again.output
+    assert again.exit_code == 1 and "exists already" in again.output
 
 
 def test_dimensions_of_a_home_without_traces_say_what_to_do(place: Place) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_pipeline.commands.homes import demo_home
+from flywheel_pipeline.commands.home import demo_home
 from flywheel_pipeline_tests.homes import Place
 
 

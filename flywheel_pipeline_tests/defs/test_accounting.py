@@ -12,12 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from flywheel_pipeline import capturing
-from flywheel_pipeline.defs.assets.trace_files import capture_files, remove_originals
-from flywheel_pipeline.event_days import due_days, write_days
+from flywheel_pipeline.flows.capture import capture_files, due_days, landing_files, remove_originals, write_days
 from flywheel_pipeline.records import CaptureLog
 from flywheel_pipeline_tests.builders import a_chat_record
-from flywheel_pipeline_tests.defs.test_checks import check
+from flywheel_pipeline_tests.defs.checks.test_expectations import check
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 DAY = 1_748_865_600  # 2025-06-02T12:00:00Z
@@ -29,7 +27,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def capture(place: Place) -> list[str]:
-    capture_files(place.lake, place.bench)
+    capture_files(place.bench)
     days = due_days(place.lake)
     write_days(place.lake, days)
     for row in place.lake.read("capture_log", CaptureLog):
@@ -138,7 +136,7 @@ def test_blocks_read_in_several_processes_give_what_one_process_gives(
     alone = (place.root / "lake" / "raw_traces" / "2025-06-02.parquet").read_bytes()
     for path in (place.root / "lake").rglob("*.parquet"):
         path.unlink()
-    monkeypatch.setattr(capturing, "INLINE_BYTES", 0)
+    monkeypatch.setattr(landing_files, "INLINE_BYTES", 0)
     capture(place)
     assert (place.root / "lake" / "raw_traces" / "2025-06-02.parquet").read_bytes() == alone
     assert account(place, "b.jsonl") == (21, 20, 0, 1)
@@ -148,7 +146,7 @@ def test_a_file_that_was_not_marked_as_read_is_read_again_after_a_crash(place: P
     place.put_traces("a.jsonl", *some_traces(3))
     capture(place)
     (place.root / "lake" / "captured_files" / "a.jsonl.parquet").unlink()
-    assert capture_files(place.lake, place.bench) == ["a.jsonl"]
+    assert capture_files(place.bench) == ["a.jsonl"]
     assert place.one("select count(*) from captured_traces") == 3
 
 
@@ -156,7 +154,7 @@ def test_a_file_that_was_only_touched_is_not_read_again(place: Place) -> None:
     path = place.put_traces("a.jsonl", *some_traces(3))
     capture(place)
     os.utime(path, ns=(10**18, 10**18))
-    assert capture_files(place.lake, place.bench) == []
+    assert capture_files(place.bench) == []
     assert capture(place) == []
 
 
@@ -191,9 +189,9 @@ def test_originals_are_removed_once_they_were_read_and_are_old_enough(place: Pla
     )
     long_ago = time.time() - 31 * 86_400
     os.utime(old, (long_ago, long_ago))
-    assert remove_originals(place.lake, place.bench) == []  # not read yet
+    assert remove_originals(place.bench) == []  # not read yet
     capture(place)
-    assert remove_originals(place.lake, place.bench) == ["old.jsonl"]
+    assert remove_originals(place.bench) == ["old.jsonl"]
     assert (old.exists(), new.exists()) == (False, True)
     assert capture(place) == []
     assert place.one("select count(*) from raw_traces") == 2

@@ -44,7 +44,7 @@ def rejects(place: Place, source: str) -> dict[tuple[str, int], str]:
 def test_the_turn_goes_on(place: Place) -> None:
     assert place.result is not None and place.result.success, place.said
     assert place.one("select count(*) from raw_traces") == 12
-    assert place.one("select count(*) from annotations where is_current") == 4
+    assert place.one("select count(*) from annotations where is_current") == 3
     assert place.one("select n_unlabelled from label_log where source_file = 'a.csv'") == 1
     assert place.one("select count(*) from failure_taxonomy") == 1
 
@@ -65,7 +65,7 @@ def test_label_rows_are_rejected_with_line_and_reason(place: Place) -> None:
     assert "needs a comment" in told["a.csv", 5]
     assert "'perhaps'" in told["a.csv", 8]
     assert "missing column verdict" in told["no_verdict.csv", 2]
-    assert "not valid UTF-8" in told["broken.jsonl", 2]
+    assert "save the file as UTF-8" in told["broken.jsonl", 0]
     assert "empty" in told["empty.csv", 0]
     assert "unknown kind of label file" in told["table.pdf", 0]
     assert len(told) == 7

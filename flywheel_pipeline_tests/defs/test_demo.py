@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flywheel_pipeline.commands.prompts import promote_candidate, roll_back
-from flywheel_pipeline.defs.evaluating import Evaluator
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT
 from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
+from flywheel_pipeline.flows.deploy import promote_candidate, roll_back
+from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.records import (
     EvalResult,
     GoldenCase,
@@ -29,7 +29,7 @@ from flywheel_pipeline_tests.homes import Place
 
 
 def evaluator(place: Place) -> Evaluator:
-    return Evaluator(place.lake, place.bench, place.bench.llm(place.lake))
+    return Evaluator(place.bench, place.bench.llm())
 
 
 def candidate(place: Place) -> PromptCandidate:
@@ -129,25 +129,30 @@ def table_bytes(place: Place) -> dict[str, str]:
 def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
     calls = copy.one("select count(*) from llm_calls")
     reviewed = {p: p.read_bytes() for name in ("taxonomy", "golden", "samples") for p in (copy.root / name).iterdir()}
-    cost_columns = {"eval_results"}  # what a judgement cost this time, and whether it came from the cache, does change
-    before = {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in cost_columns}
+    evaluated = {"answers", "eval_results"}  # whether a row came from the cache does change, and nothing else
+    before = {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated}
+    rows = {t: copy.lake.frame(f"select * exclude (cached) from {t} order by all") for t in evaluated}
     assert copy.turn().success
     made = f"select count(*) from (select * from llm_calls order by called_at offset {calls}) where not cached"
     assert copy.one(made) == 0
     assert {p: p.read_bytes() for p in reviewed} == reviewed
-    assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in cost_columns} == before
+    assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated} == before
+    for table, frame in rows.items():
+        assert copy.lake.frame(f"select * exclude (cached) from {table} order by all").equals(frame)
+    anew = "from answers where not cached and prompt_version = (select version from production_prompt)"
+    assert copy.one(f"select count(*) {anew}") == 0
 
 
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:
     best = candidate(copy)
-    assert promote_candidate(copy.root, None) == best.candidate_id
+    assert promote_candidate(copy.bench, None) == best.candidate_id
     assert copy.turn().success
     assert copy.one("select version from production_prompt") == best.candidate_id
     rows = copy.lake.read("eval_results", EvalResult, "prompt_version = ?", [best.candidate_id])
     assert {r.case_id for r in rows} == {c.case_id for c in copy.lake.read("golden_set", GoldenCase)}
     with pytest.raises(GateError):
-        promote_candidate(copy.root, best.candidate_id)
-    assert roll_back(copy.root) == best.base_version
+        promote_candidate(copy.bench, best.candidate_id)
+    assert roll_back(copy.bench) == best.base_version
 
 
 def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept(copy: Place) -> None:

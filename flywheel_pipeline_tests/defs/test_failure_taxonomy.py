@@ -11,13 +11,14 @@ import dagster as dg
 import pytest
 import yaml
 
-from flywheel_pipeline.adapters.home.reviewed import HEAD, PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
-from flywheel_pipeline.commands.reviewing import Review
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.reviewed import HEAD, ReviewedFile
 from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
 from flywheel_pipeline.defs.assets.golden_set import golden_set
-from flywheel_pipeline.defs.evaluating import Evaluator
-from flywheel_pipeline.defs.reviewing import TRIES, label_batches, review_taxonomy
 from flywheel_pipeline.errors import ConflictError
+from flywheel_pipeline.flows.cluster.build import TRIES, label_batches, review_modes
+from flywheel_pipeline.flows.cluster.review import Review
+from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.records import Annotation, Json, RawTrace
 from flywheel_pipeline.steps.cluster import Failure, Mode, Taxonomy
 from flywheel_pipeline_tests.builders import NOON, a_conversation, a_trace, an_annotation
@@ -48,7 +49,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def materialize(place: Place) -> dict[str, dg.MaterializeResult]:
-    results = list(failure_taxonomy(lake=place.resource, bench=place.bench))
+    results = list(failure_taxonomy(bench=place.bench))
     return {str(r.asset_key): r for r in results if isinstance(r, dg.MaterializeResult)}
 
 
@@ -70,15 +71,15 @@ def test_a_first_run_writes_the_file_with_an_entry_for_every_mode_and_a_second_c
 
 def test_a_rename_a_move_and_a_merge_reach_every_table_and_stay(place: Place) -> None:
     materialize(place)
-    golden_set(lake=place.resource, bench=place.bench)
+    golden_set(bench=place.bench)
     at = modes_by_letter(place)
-    review = Review(place.bench.settings)
+    review = Review(place.bench)
     review.edit("mira", {"action": "rename", "mode": at["i"], "value": "Makes offers up"})
     review.edit("mira", {"action": "move", "mode": at["w"], "traces": ["h0"]})
     review.edit("mira", {"action": "merge", "mode": at["h"], "into": at["i"]})
     for _ in range(2):
         materialize(place)
-        golden_set(lake=place.resource, bench=place.bench)
+        golden_set(bench=place.bench)
     assert place.one(f"select name from failure_taxonomy where mode_id = '{at['i']}'") == "Makes offers up"
     assert place.one(f"select count(*) from failure_taxonomy where mode_id = '{at['h']}'") == 0
     rows = place.lake.frame("select trace_id, mode_id, assigned_by from failure_assignments where trace_id[1] = 'h'")
@@ -86,7 +87,7 @@ def test_a_rename_a_move_and_a_merge_reach_every_table_and_stay(place: Place) ->
     assert set(rows[rows["trace_id"] == "h0"]["assigned_by"]) == {"HUMAN"}
     guarded = place.lake.frame("select source_trace_id as t, mode_id from golden_set where kind != 'happy_path'")
     assert {r.mode_id for r in guarded.itertuples() if r.t in ("h1", "h2")} == {at["i"]}
-    assert {m.mode_id for m in Evaluator(place.lake, place.bench, place.bench.llm(place.lake)).judges()} == {
+    assert {m.mode_id for m in Evaluator(place.bench, place.bench.llm()).judges()} == {
         at["i"], at["w"],
     }  # fmt: skip
     assert [a for _, a, _ in actions(taxonomy_of(place)) if a != "added"] == ["renamed", "moved", "merged"]
@@ -94,13 +95,13 @@ def test_a_rename_a_move_and_a_merge_reach_every_table_and_stay(place: Place) ->
 
 def test_a_golden_case_whose_failure_is_none_any_more_follows_its_merged_mode(place: Place) -> None:
     materialize(place)
-    golden_set(lake=place.resource, bench=place.bench)
+    golden_set(bench=place.bench)
     at = modes_by_letter(place)
     rows = place.lake.read("annotations", Annotation)
     place.lake.write("annotations", [replace(a, verdict="pass") if a.trace_id == "h0" else a for a in rows])
-    Review(place.bench.settings).edit("mira", {"action": "merge", "mode": at["h"], "into": at["i"]})
+    Review(place.bench).edit("mira", {"action": "merge", "mode": at["h"], "into": at["i"]})
     materialize(place)
-    golden_set(lake=place.resource, bench=place.bench)
+    golden_set(bench=place.bench)
     assert place.one("select mode_id from golden_set where source_trace_id = 'h0' and kind = 'failure'") == at["i"]
 
 
@@ -125,7 +126,7 @@ def test_data_versions_change_with_what_they_stand_for_and_only_then(place: Plac
     versions = {k: r.data_version for k, r in first.items()}
     assert {k: r.data_version for k, r in again.items()} == versions
     at = modes_by_letter(place)
-    Review(place.bench.settings).edit(None, {"action": "rename", "mode": at["i"], "value": "Makes offers up"})
+    Review(place.bench).edit(None, {"action": "rename", "mode": at["i"], "value": "Makes offers up"})
     renamed = materialize(place)
     changed = [k for k, r in renamed.items() if r.data_version != versions[k]]
     assert len(changed) == 1 and "failure_taxonomy" in changed[0]
@@ -138,10 +139,10 @@ def test_an_edit_that_is_made_while_a_run_works_is_kept(place: Place) -> None:
     def build(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
         built.append(live)
         if len(built) == 1:  # a person is faster
-            Review(place.bench.settings).edit("mira", {"action": "rename", "mode": "rude", "value": "Is impolite"})
+            Review(place.bench).edit("mira", {"action": "rename", "mode": "rude", "value": "Is impolite"})
         return Taxonomy((*live, a_mode("new", "n1")), ("NEW",))
 
-    done = review_taxonomy(place.lake, place.bench, [], build)
+    done = review_modes(place.bench, [], build)
     assert [m.name for m in done.known.modes] == ["Is impolite", "LATE", "NEW"] and len(built) == 2
     assert done.known == taxonomy_of(place)
 
@@ -152,11 +153,11 @@ def test_a_run_gives_up_rather_than_overwrite_what_never_rests(place: Place) -> 
 
     def build(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
         names.append(f"Name {len(names)}")
-        Review(place.bench.settings).edit("mira", {"action": "rename", "mode": "rude", "value": names[-1]})
+        Review(place.bench).edit("mira", {"action": "rename", "mode": "rude", "value": names[-1]})
         return Taxonomy((*live, a_mode("new", "n1")), ())
 
     with pytest.raises(ConflictError):
-        review_taxonomy(place.lake, place.bench, [], build)
+        review_modes(place.bench, [], build)
     assert len(names) == TRIES and taxonomy_of(place).mode("rude").name == names[-1]
 
 
@@ -172,20 +173,20 @@ def keep(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
 
 def test_a_proposal_waits_in_its_file_and_is_not_made_again_once_it_is_rejected(place: Place) -> None:
     put_taxonomy(place, ALIKE)
-    done = review_taxonomy(place.lake, place.bench, [], keep)
+    done = review_modes(place.bench, [], keep)
     (proposal,) = done.proposals
     (kept,) = ReviewedFile(place.root / PROPOSALS_FILE).read().value["proposals"]
     assert (kept["proposal_id"], kept["kind"], kept["modes"]) == (proposal.proposal_id, "merge", ["b", "a"])
     assert taxonomy_of(place) == ALIKE
-    Review(place.bench.settings).reject("mira", proposal.proposal_id)
-    again = review_taxonomy(place.lake, place.bench, [], keep)
+    Review(place.bench).reject("mira", proposal.proposal_id)
+    again = review_modes(place.bench, [], keep)
     assert [p.status for p in again.proposals] == ["rejected"]
 
 
 def test_a_run_that_may_do_all_does_what_it_proposes(place: Place) -> None:
     put_taxonomy(place, ALIKE)
     (place.root / "flywheel.yaml").write_text("cluster: {apply: all}")
-    done = review_taxonomy(place.lake, place.bench, [], keep)
+    done = review_modes(place.bench, [], keep)
     assert actions(done.known) == [("flywheel", "merged", ("b", "a"))] and done.proposals == ()
     assert taxonomy_of(place) == done.known
 

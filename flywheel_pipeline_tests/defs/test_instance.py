@@ -12,9 +12,14 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
-from flywheel_pipeline.commands.dev import is_alive
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.instance import end_dead_runs, open_instance
+from flywheel_pipeline.defs.instance import (
+    end_dead_runs,
+    end_dead_runs_twice,
+    is_alive,
+    open_instance,
+    runs_on_this_machine,
+)
 from flywheel_pipeline_tests.homes import Place, a_home
 
 
@@ -41,7 +46,7 @@ def a_run(place: Place, instance: dg.DagsterInstance, *pids: int) -> dg.DagsterR
 
 def test_runs_whose_process_is_gone_end_and_are_to_be_retried(place: Place, instance: dg.DagsterInstance) -> None:
     dead, alive, resumed, unknown = (a_run(place, instance, *pids) for pids in ((7,), (8,), (7, 8), ()))
-    assert end_dead_runs(instance, lambda pid: pid == 8, lambda: None) == [dead.run_id]
+    assert end_dead_runs(instance, lambda pid: pid == 8) == [dead.run_id]
     statuses = [instance.get_run_by_id(r.run_id) for r in (dead, alive, resumed, unknown)]
     assert [s.status.value for s in statuses if s] == ["FAILURE", "STARTED", "STARTED", "STARTED"]
     ended = instance.get_run_by_id(dead.run_id)
@@ -53,12 +58,12 @@ def test_runs_whose_process_is_gone_end_and_are_to_be_retried(place: Place, inst
 
 def test_a_process_that_is_just_being_killed_is_looked_at_again(place: Place, instance: dg.DagsterInstance) -> None:
     run, living = a_run(place, instance, 7), {7}
-    assert end_dead_runs(instance, living.__contains__, living.clear) == [run.run_id]
+    assert end_dead_runs_twice(instance, living.__contains__, living.clear) == [run.run_id]
 
 
 def test_nobody_waits_where_nothing_runs(instance: dg.DagsterInstance) -> None:
     waited: list[str] = []
-    assert end_dead_runs(instance, lambda _: True, lambda: waited.append("long")) == waited == []
+    assert end_dead_runs_twice(instance, lambda _: True, lambda: waited.append("long")) == waited == []
 
 
 def test_a_process_that_has_ended_is_not_alive_also_before_anybody_asked_for_its_end() -> None:
@@ -74,3 +79,14 @@ def test_a_process_that_has_ended_is_not_alive_also_before_anybody_asked_for_its
 def test_a_run_that_a_check_stopped_is_not_tried_again(instance: dg.DagsterInstance) -> None:
     assert instance.run_retries_enabled and instance.run_retries_max_retries == 2
     assert not instance.run_retries_retry_on_asset_or_op_failure
+
+
+def test_processes_are_seen_only_where_the_instance_is_the_homes_own(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    assert runs_on_this_machine(place.root)
+    monkeypatch.setenv("DAGSTER_HOME", str(place.root / "dagster"))
+    assert runs_on_this_machine(place.root)
+    monkeypatch.setenv("DAGSTER_HOME", "/opt/dagster/home")
+    assert not runs_on_this_machine(place.root)

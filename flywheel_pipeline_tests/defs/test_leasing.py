@@ -46,8 +46,8 @@ def test_without_a_single_pass_no_share_of_traffic_is_claimed_and_nothing_decide
         "labelled traces"
     ]
     assert place.one("select count(*) from judge_alignment where status = 'trusted'") == 0
-    rated = "\n".join(summarize(place.root))
-    assert "can not be rated: no judge may decide yet" in rated
+    rated = "\n".join(summarize(place.bench))
+    assert "cannot be rated: no judge may decide yet" in rated
     assert place.lake.frame("select distinct decision from prompt_candidate")["decision"].tolist() == ["hold"]
 
 

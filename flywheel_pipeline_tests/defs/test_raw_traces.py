@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.assets.trace_files import capture_files
-from flywheel_pipeline.defs.partitions import contiguous, range_tags
-from flywheel_pipeline.event_days import due_days, write_days
+from flywheel_pipeline.defs.partitions import range_tags
+from flywheel_pipeline.flows.capture import capture_files, due_days, group_days, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 
@@ -22,7 +21,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def capture(place: Place) -> list[str]:
-    capture_files(place.lake, place.bench)
+    capture_files(place.bench)
     days = due_days(place.lake)
     write_days(place.lake, days)
     return days
@@ -30,7 +29,7 @@ def capture(place: Place) -> list[str]:
 
 def test_only_days_with_traces_are_due_and_a_second_look_finds_none(place: Place) -> None:
     assert capture(place) == ["2025-06-02", "2025-06-03", "2025-06-05"]
-    assert capture_files(place.lake, place.bench) == []
+    assert capture_files(place.bench) == []
     assert due_days(place.lake) == []
 
 
@@ -68,7 +67,7 @@ def test_a_trace_seen_twice_keeps_its_fullest_row(place: Place) -> None:
 def test_a_changed_setting_reads_the_files_again(place: Place) -> None:
     capture(place)
     (place.root / "flywheel.yaml").write_text("{capture: {start_date: 2025-06-03}, automation: {settle_seconds: 0}}")
-    assert capture_files(place.lake, place.bench) == ["a.jsonl", "b.jsonl"]
+    assert capture_files(place.bench) == ["a.jsonl", "b.jsonl"]
     assert place.one("select count(*) from rejects where reason like '%capture.start_date%'") == 3
 
 
@@ -85,7 +84,7 @@ def test_a_backfill_of_a_week_is_one_run(place: Place) -> None:
 
 
 def test_days_with_long_gaps_become_several_runs() -> None:
-    assert contiguous(["2023-05-01", "2025-06-02", "2025-06-04"]) == [["2023-05-01"], ["2025-06-02", "2025-06-04"]]
+    assert group_days(["2023-05-01", "2025-06-02", "2025-06-04"]) == [["2023-05-01"], ["2025-06-02", "2025-06-04"]]
 
 
 def test_of_equally_full_rows_the_longer_and_then_the_newer_counts(place: Place) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -10,11 +12,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.defs.assets.trace_files import capture_files
+from flywheel_pipeline.defs.instance import open_instance
 from flywheel_pipeline.defs.sensors import look, request_days
-from flywheel_pipeline.event_days import write_days
+from flywheel_pipeline.flows.capture import capture_files, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 
@@ -106,6 +109,23 @@ def test_a_batch_waits_for_the_run_in_progress(place: Place, instance: dg.Dagste
     assert isinstance(skipped, dg.SkipReason) and "run in progress" in str(skipped.skip_message)
 
 
+def test_a_batch_does_not_wait_for_a_run_whose_process_was_killed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    settled(place.put_labels("a.csv", "trace_id,verdict\n"))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with open_instance(place.root) as instance:
+        job = build_definitions(place.bench.settings).resolve_job_def("label_batch")
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        data = EngineEventData(metadata={"pid": dg.MetadataValue.text(str(dead.pid))})
+        instance.report_engine_event("Started process for run.", run, data)
+        assert isinstance(tick(place, instance), dg.SensorResult)
+        ended = instance.get_run_by_id(run.run_id)
+    assert ended and ended.status == dg.DagsterRunStatus.FAILURE
+
+
 def test_the_event_makes_the_external_asset_current(place: Place, instance: dg.DagsterInstance) -> None:
     settled(place.put_labels("a.csv", "trace_id,verdict\n"))
     found = tick(place, instance)
@@ -116,10 +136,10 @@ def test_the_event_makes_the_external_asset_current(place: Place, instance: dg.D
 def test_days_are_requested_once_they_were_read(place: Place, instance: dg.DagsterInstance) -> None:
     (place.root / "flywheel.yaml").write_text("automation: {settle_seconds: 0}")
     context = dg.build_sensor_context(instance=instance)
-    assert isinstance(request_days(context, place.resource), dg.SkipReason)
+    assert isinstance(request_days(context, place.bench), dg.SkipReason)
     place.put_traces("a.jsonl", *some_traces(1, "2025-06-02"), *some_traces(1, "2025-08-01"))
-    capture_files(place.lake, place.bench)
-    asked = request_days(context, place.resource)
+    capture_files(place.bench)
+    asked = request_days(context, place.bench)
     assert isinstance(asked, dg.SensorResult) and asked.run_requests
     ranges = [
         (r.tags["dagster/asset_partition_range_start"], r.tags["dagster/asset_partition_range_end"])
@@ -127,7 +147,7 @@ def test_days_are_requested_once_they_were_read(place: Place, instance: dg.Dagst
     ]
     assert ranges == [("2025-06-02", "2025-06-02"), ("2025-08-01", "2025-08-01")]
     write_days(place.lake, ["2025-06-02", "2025-08-01"])
-    assert isinstance(request_days(context, place.resource), dg.SkipReason)
+    assert isinstance(request_days(context, place.bench), dg.SkipReason)
 
 
 def test_the_nightly_evals_run_also_on_a_quiet_day(place: Place, instance: dg.DagsterInstance) -> None:

@@ -78,6 +78,6 @@ def test_the_model_of_the_settings_builds_the_taxonomy_or_counting_does(
     home: Place = a_home(tmp_path / "home")
     with (home.root / "flywheel.yaml").open("a") as file:
         file.write(f"models: {{taxonomy: {model}}}\ncluster: {{embedder: tfidf}}\n")
-    analyst, said = home.bench.analyst(home.lake, {})
+    analyst, said = home.bench.analyst()
     assert isinstance(analyst, kind)
     assert said == told

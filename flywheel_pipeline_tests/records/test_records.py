@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -28,7 +28,7 @@ class Sample:
     moment: Annotated[datetime | None, A_DOC]
 
 
-def test_columns_come_in_order_with_type_nullability_and_meaning():
+def test_columns_come_in_order_with_type_nullability_and_meaning() -> None:
     assert columns(Sample) == (
         ColumnSpec("text", "VARCHAR", False, A_DOC),
         ColumnSpec("text_or_not", "VARCHAR", True, A_DOC),
@@ -42,7 +42,7 @@ def test_columns_come_in_order_with_type_nullability_and_meaning():
     )
 
 
-def test_a_type_that_no_table_can_hold_is_refused():
+def test_a_type_that_no_table_can_hold_is_refused() -> None:
     @dataclass(frozen=True)
     class Wrong:
         values: Annotated[bytes, A_DOC]
@@ -51,7 +51,7 @@ def test_a_type_that_no_table_can_hold_is_refused():
         columns(Wrong)
 
 
-def test_the_columns_of_a_trace_are_what_its_record_says():
+def test_the_columns_of_a_trace_are_what_its_record_says() -> None:
     found = {s.name: (s.sql_type, s.nullable) for s in columns(RawTrace)}
     assert found["trace_id"] == ("VARCHAR", False)
     assert found["started_at"] == ("TIMESTAMP", False)
@@ -62,7 +62,7 @@ def test_the_columns_of_a_trace_are_what_its_record_says():
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_table_has_a_frozen_record_with_a_docstring_and_a_meaning_for_every_column(table):
+def test_every_table_has_a_frozen_record_with_a_docstring_and_a_meaning_for_every_column(table: Any) -> None:
     record = TABLES[table]
     assert is_dataclass(record)
     assert record.__dataclass_params__.frozen
@@ -74,7 +74,7 @@ def test_every_table_has_a_frozen_record_with_a_docstring_and_a_meaning_for_ever
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_names_say_their_unit(table):
+def test_names_say_their_unit(table: Any) -> None:
     for spec in columns(TABLES[table]):
         assert spec.name.endswith("_at") == (spec.sql_type == "TIMESTAMP"), spec.name
         if spec.name.startswith("n_"):
@@ -85,7 +85,7 @@ def test_names_say_their_unit(table):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_bounds_and_allowed_values_fit_the_type(table):
+def test_bounds_and_allowed_values_fit_the_type(table: Any) -> None:
     for spec in columns(TABLES[table]):
         if spec.column.low is not None or spec.column.high is not None:
             assert spec.sql_type in ("BIGINT", "DOUBLE"), spec.name
@@ -98,7 +98,7 @@ REFERENCES = [(t, s.name, s.column.references) for t in TABLES for s in columns(
 
 
 @pytest.mark.parametrize(("table", "column", "target"), REFERENCES)
-def test_every_reference_names_a_column_of_a_table_of_the_same_type(table, column, target):
+def test_every_reference_names_a_column_of_a_table_of_the_same_type(table: Any, column: Any, target: Any) -> None:
     other, _, name = target.partition(".")
     assert other in TABLES
     named = {s.name: s for s in columns(TABLES[other])}
@@ -108,26 +108,30 @@ def test_every_reference_names_a_column_of_a_table_of_the_same_type(table, colum
     assert not named[name].nullable
 
 
-def test_what_is_judged_sampled_and_assigned_leads_back_to_its_trace_and_mode():
+def test_what_is_judged_sampled_and_assigned_leads_back_to_its_trace_and_mode() -> None:
     assert {(t, c): r for t, c, r in REFERENCES} == {
         ("sampled_traces", "trace_id"): "raw_traces.trace_id",
         ("annotations", "trace_id"): "raw_traces.trace_id",
+        ("evaluator_scores", "trace_id"): "raw_traces.trace_id",
         ("failure_assignments", "trace_id"): "annotations.trace_id",
         ("failure_assignments", "mode_id"): "failure_taxonomy.mode_id",
         ("golden_set", "mode_id"): "failure_taxonomy.mode_id",
+        ("answers", "case_id"): "golden_set.case_id",
         ("eval_results", "case_id"): "golden_set.case_id",
+        ("eval_results", "answer_id"): "answers.answer_id",
         ("judge_alignment", "mode_id"): "failure_taxonomy.mode_id",
     }
 
 
 BUILT = [
-    builders.a_trace(), builders.an_annotation(), builders.a_sampled_trace(), builders.a_mode(), builders.a_case(),
+    builders.a_trace(), builders.an_annotation(), builders.an_evaluator_score(),
+    builders.a_sampled_trace(), builders.a_mode(), builders.a_case(),
     builders.an_eval_result(), builders.an_alignment(), builders.a_prompt(), builders.a_candidate(),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("record", BUILT, ids=lambda r: type(r).__name__)
-def test_every_built_record_is_of_a_table_and_holds_what_its_columns_allow(record):
+def test_every_built_record_is_of_a_table_and_holds_what_its_columns_allow(record: Any) -> None:
     assert type(record) in TABLES.values()
     for spec in columns(type(record)):
         value = getattr(record, spec.name)
@@ -147,7 +151,7 @@ def _python_type(record: type, name: str) -> type:
     return str if kind is Json else kind
 
 
-def test_equal_texts_are_the_same_prompt_version_and_other_texts_another():
+def test_equal_texts_are_the_same_prompt_version_and_other_texts_another() -> None:
     one = PromptVersion.of("fern", "Be kind.", None, "")
     assert PromptVersion.of("fern", "  Be kind.\n", "p0", "again").version == one.version
     assert PromptVersion.of("fern", "  Be kind.\n", "p0", "again").text == "Be kind."

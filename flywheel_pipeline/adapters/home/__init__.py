@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 import yaml
 
+from flywheel_pipeline.adapters.home.append_only import AppendOnlyFile
 from flywheel_pipeline.adapters.home.history import History
+from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.errors import CorruptFileError
-
-FOLDERS = ("traces", "samples", "labels", "taxonomy", "golden", "prompts")
 
 
 @dataclass(frozen=True)
@@ -100,35 +99,13 @@ class Home:
         """Replace a YAML file of the home in one step."""
         replace_text(self.root / name, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
 
-    def read_jsonl(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a JSONL file of the home, none when it is not there.
+    def append_only(self, name: str) -> AppendOnlyFile:
+        """Return a JSONL file of the home that only grows."""
+        return AppendOnlyFile(self.root / name)
 
-        Raises:
-            CorruptFileError: a line is not a JSON object.
-        """
-        path = self.root / name
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-        except UnicodeDecodeError as error:
-            raise CorruptFileError(f"{path} is not UTF-8: {error}. Restore it.") from None
-        return [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-
-    def append_jsonl(self, name: str, rows: list[dict[str, Any]]) -> None:
-        """Add rows at the end of a JSONL file of the home, in one step; what is there is not rewritten."""
-        path = self.root / name
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        replace_text(path, before + ("\n" if before and not before.endswith("\n") else "") + lines)
-
-
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise CorruptFileError(f"{path}, line {number} is not JSON: {error}. Restore it.") from None
-    if not isinstance(row, dict):
-        raise CorruptFileError(f"{path}, line {number} must be a JSON object. Restore it.")
-    return row
+    def reviewed(self, name: str) -> ReviewedFile:
+        """Return a YAML file of the home that people and runs edit."""
+        return ReviewedFile(self.root / name)
 
 
 def _visible(path: Path, root: Path) -> bool:

@@ -1,25 +1,16 @@
-"""YAML files that people and programs edit at the same time: nobody overwrites what they have not seen."""
+"""YAML files that people and programs edit at the same time: no writer overwrites changes it has not seen."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from flywheel_pipeline.atomic_write import replace_text
+from flywheel_pipeline.atomic_write import locked, replace_text, version_of
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
-
-TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
-"""The reviewed taxonomy, in the home."""
-PROPOSALS_FILE = "taxonomy/proposals.yaml"
-"""What the last run would change about it, and what people rejected."""
 
 HEAD = """\
 # The failure modes, for people to review: rename, redefine, move a member to another mode, or set `status`
@@ -42,15 +33,15 @@ class Content:
     version: str
 
 
-def _version(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
 class ReviewedFile:
     """One YAML file. Comments before its first line of content are kept when it is replaced."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def version(self) -> str:
+        """Return the version of the content, without parsing it."""
+        return version_of(self._data())
 
     def read(self) -> Content:
         """Return the content.
@@ -63,26 +54,28 @@ class ReviewedFile:
             value = yaml.load(data.decode("utf-8"), LOADER)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise CorruptFileError(
-                f"{self.path} is not valid YAML: {error}. Mend it, or restore it from version control."
+                f"{self.path} is not valid YAML: {error}. Fix it, or restore it from version control."
             ) from None
-        return Content(value, _version(data))
+        return Content(value, version_of(data))
 
     def replace(self, value: Any, seen: str, head: str = "") -> str:
-        """Make `value` the content if the file is still of the version `seen`; returns the new version.
+        """Make `value` the content if the file is still of the version `seen`; return the new version.
 
         It is on the disk when this returns. `head` is the comment that a new file begins with.
 
         Raises:
-            ConflictError: somebody has changed the file since it was read.
+            ConflictError: the file has changed since it was read.
         """
-        with self._alone() as folder:
-            if _version(self._data()) != seen:
-                raise ConflictError(f"{self.path.name} was changed meanwhile; nothing was overwritten: look again")
+        with locked(self.path.parent) as folder:
+            if version_of(self._data()) != seen:
+                raise ConflictError(
+                    f"{self.path.name} has changed since it was read; nothing was overwritten: read it again"
+                )
             text = yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100)
             text = (self._head() or head) + text
             replace_text(self.path, text)
             os.fsync(folder)
-        return _version(text.encode())
+        return version_of(text.encode())
 
     def _data(self) -> bytes:
         return self.path.read_bytes() if self.path.exists() else b""
@@ -91,14 +84,3 @@ class ReviewedFile:
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else []
         first = next((n for n, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
         return "".join(lines[:first])
-
-    @contextmanager
-    def _alone(self) -> Iterator[int]:
-        """Keep other programs and threads from replacing a file of the folder, and sync the folder's names."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield folder
-        finally:
-            os.close(folder)

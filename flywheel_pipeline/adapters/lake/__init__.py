@@ -2,42 +2,44 @@
 
 A table is a folder under the root, a partition one file in it. A write makes a temporary file and renames
 it, so that a reader sees the old file or the new one, a kill never leaves half a table, and no process
-ever holds a lock.
+ever holds a lock. DuckDB writes all rows; nothing of ours parses or assembles Parquet.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache, cached_property
-from itertools import pairwise
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import duckdb
 import pandas as pd
 
 from flywheel_pipeline.adapters.lake.frames import Rows, casts, storable, to_frame
-from flywheel_pipeline.adapters.lake.splice import Group, ParquetFile, splice, stamp_of
 from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import QueryError
 from flywheel_pipeline.records import TABLES, columns
 
-__all__ = ["Group", "Lake", "casts", "to_frame"]
+__all__ = ["Lake", "casts", "to_frame"]
 
 Record = TypeVar("Record")
 Params = Sequence[Any] | Mapping[str, Any]
 """Parameters of a query, by place (`?`) or by name (`$name`)."""
 NOT_UNICODE = (duckdb.InvalidInputException, duckdb.InternalException)
-"""What DuckDB 2 and DuckDB 1 raise of text that UTF-8 can not hold."""
+"""What DuckDB 2 and DuckDB 1 raise of text that UTF-8 cannot hold."""
 MEMORY = "1GB"
-"""What one connection may hold in memory; what a sort needs beyond goes to disk."""
+"""What one connection may hold in memory; what a sort needs beyond that goes to disk."""
 ROW_GROUP = 4096
 """Rows of a row group: small enough that reading one day of a file leaves most of the others alone."""
 NO_DICTIONARIES = "dictionary_size_limit 1"
 """Looking for repeated texts takes a tenth of the time of a write, and compression finds them anyway."""
+TEMPORARY = ".tmp"
+"""The folder for what a query cannot hold in memory."""
+LEFTOVER_SECONDS = 86_400
+"""Age of a temporary file from which on no running process can still be writing it."""
 ZSTD_LEVEL = 1
 """An eighth larger than DuckDB's own level 3, in three quarters of the time."""
 
@@ -47,6 +49,7 @@ class Lake:
 
     def __init__(self, root: Path, threads: int | None = None) -> None:
         self.root, self.threads = root, threads
+        self._cleared: set[Path] = set()
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -79,7 +82,7 @@ class Lake:
         con = duckdb.connect(":memory:")
         con.execute("set enable_progress_bar = false")
         con.execute(f"set memory_limit = '{MEMORY}'")
-        con.execute(f"set temp_directory = {_quote(self.root / '.tmp')}")
+        con.execute(f"set temp_directory = {_quote(self.root / TEMPORARY)}")
         if self.threads:
             con.execute(f"set threads = {self.threads}")
         return con
@@ -125,33 +128,23 @@ class Lake:
             sql += f" limit {limit}" if limit is not None else ""
             return [record(*row) for row in con.execute(sql, list(params)).fetchall()]
 
-    def write(self, table: str, rows: Rows, part: str = "all", inputs: str = "", cuts: Sequence[int] = ()) -> None:
+    def write(self, table: str, rows: Rows, part: str = "all", inputs: str = "") -> None:
         """Replace one partition of `table` by `rows`, records of the table's class or columns by name.
 
-        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`). `cuts` are the places
-        of rows, in order, with which a row group begins, however short the one before is.
+        `inputs` is kept with the file: a digest of what the rows were made from (see `inputs`).
         """
         frame = to_frame(table, rows)
         try:
-            self._write_frame(table, frame, part, inputs, cuts)
-        except NOT_UNICODE:  # a lone surrogate, told only once it is met, and DuckDB 1 is unusable afterwards
+            self._write_frame(table, frame, part, inputs)
+        except NOT_UNICODE:  # a lone surrogate, found only while writing, after which DuckDB 1 is unusable
             vars(self).pop("_writer", None)
-            self._write_frame(table, storable(frame), part, inputs, cuts)
+            self._write_frame(table, storable(frame), part, inputs)
 
-    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str, cuts: Sequence[int]) -> None:
+    def _write_frame(self, table: str, frame: pd.DataFrame, part: str, inputs: str) -> None:
         con = self._writer.cursor()
         try:
-            if not cuts:
-                con.register("rows", frame)
-                self._copy(con, table, "rows", part, inputs)
-                return
-            with self.scratch() as scratch, replacing(self._file(table, part)) as path:
-                pieces = []
-                for start, end in pairwise((0, *cuts, len(frame))):
-                    con.register("rows", frame.iloc[start:end])
-                    _copy_to(scratch / str(start), con, table, "rows", inputs, ())
-                    pieces.append(ParquetFile(scratch / str(start)))
-                splice(path, [group for piece in pieces for group in piece.groups], pieces[0])
+            con.register("rows", frame)
+            self._copy(con, table, "rows", part, inputs)
         finally:
             con.close()
 
@@ -161,110 +154,43 @@ class Lake:
             if chosen(path.stem):
                 path.unlink(missing_ok=True)
 
-    def write_query(self, table: str, sql: str, params: Sequence[Any], part: str, inputs: str = "") -> int:
-        """Replace one partition of `table` by the result of `sql` over the views; returns its row count."""
-        with self.connect() as con:
-            return self.write_from(con, (sql, params), table, part, inputs)
-
     def write_from(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        query: tuple[str, Params],
-        table: str,
-        part: str,
-        inputs: str,
-        groups: Sequence[Group] = (),
+        self, con: duckdb.DuckDBPyConnection, query: tuple[str, Params], table: str, part: str, inputs: str
     ) -> int:
-        """Like `write_query`, over a connection of `connect` that may hold tables of its own.
+        """Replace one partition of `table` by the result of (sql, parameters) over `con`; return its row count.
 
-        The partition begins with `groups` (of `row_groups`), which are copied as they are.
+        `con` is a connection of `connect`, which may hold tables of its own.
         """
         sql, params = query
-        return self._copy(con, table, f"({sql})", part, inputs, params, groups)
+        return self._copy(con, table, f"({sql})", part, inputs, params)
 
     def _copy(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        table: str,
-        source: str,
-        part: str,
-        inputs: str,
-        params: Params = (),
-        groups: Sequence[Group] = (),
+        self, con: duckdb.DuckDBPyConnection, table: str, source: str, part: str, inputs: str, params: Params = ()
     ) -> int:
+        kept = f"kv_metadata {{inputs: '{_word(inputs)}'}}"
+        compression = f"compression zstd, compression_level {ZSTD_LEVEL}, {NO_DICTIONARIES}"
+        options = f"format parquet, {compression}, row_group_size {ROW_GROUP}, {kept}"
+        self._clear_leftovers(self.root / table)
         with replacing(self._file(table, part)) as path:
-            if not groups:
-                return _copy_to(path, con, table, source, inputs, params)
-            rest = path.with_name(f"{path.name}.rest")
-            try:
-                _copy_to(rest, con, table, source, inputs, params)
-                return splice(path, [*groups, *ParquetFile(rest).groups], ParquetFile(rest))
-            finally:
-                rest.unlink(missing_ok=True)
+            copy = f"copy (select {casts(table)} from {source}) to {_quote(path)} ({options})"
+            return int(con.execute(copy, _bound(params)).fetchall()[0][0])
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """Yield a folder for files that are of no use afterwards."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self.root, prefix=".") as folder:
-            yield Path(folder)
+    def _clear_leftovers(self, folder: Path) -> None:
+        """Remove temporary files that a killed process left in a table or in DuckDB's temporary folder."""
+        if folder in self._cleared:
+            return
+        self._cleared.add(folder)
+        for place in (folder, self.root / TEMPORARY):
+            for path in place.iterdir() if place.is_dir() else ():
+                if path.is_file() and (path.name[0] == "." or place != folder):
+                    with suppress(FileNotFoundError):  # another process clears, too
+                        if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                            path.unlink()
 
-    def list_groups(self, con: duckdb.DuckDBPyConnection, table: str, column: str, scratch: Path) -> None:
-        """Create in `con` what tells where the rows of `table` lie.
-
-        `row_groups` holds what makes a `Group` (path, number, stamp), its n_rows, the place of its first row in the
-        file, and the low and high of the timestamps in `column`; the view `numbered` the rows, each with its `filename`
-        and `file_row_number`.
-        """
-        now = self._now(table, scratch)
-        stamps = {str(path): stamp_of(path) for path in [*self._files(table), now]}
-        listed = _listed([Path(path) for path in stamps])
-        con.execute(
-            "create table row_groups as with stamps as (select unnest($paths) as path, unnest($stamps) as stamp)"
-            " select path, row_group_id as number, stamp, row_group_num_rows as n_rows,"
-            "  sum(row_group_num_rows) over (partition by path order by row_group_id) - row_group_num_rows as first,"
-            "  stats_min_value::timestamp as low, stats_max_value::timestamp as high"
-            f" from parquet_metadata({listed}) join stamps on path = file_name where path_in_schema = $column",
-            {"paths": list(stamps), "stamps": list(stamps.values()), "column": column},
-        )
-        numbered = "union_by_name=true, filename=true, file_row_number=true"
-        con.execute(f"create view numbered as select * from read_parquet({listed}, {numbered})")
-
-    def fitting(self, found: Iterable[tuple[str, int, str]], table: str, scratch: Path) -> list[Group | None]:
-        """Return the row groups that `row_groups` calls (path, number, stamp), in order.
-
-        None stands for one that can not be copied: its file was replaced, or does not hold all columns of `table` as it
-        would be written now.
-        """
-        now = ParquetFile(self._now(table, scratch))
-
-        @cache
-        def of(path: str) -> ParquetFile | None:
-            file = ParquetFile(Path(path))
-            return file if file.holds(now) else None
-
-        groups = ((of(path), number, stamp) for path, number, stamp in found)
-        return [Group(file, number) if file and file.stamp == stamp else None for file, number, stamp in groups]
-
-    def _now(self, table: str, scratch: Path) -> Path:
-        """Return a file without rows of `table`, as it would be written now."""
-        path = scratch / f"{table}.parquet"
-        if not path.exists():
-            _copy_to(path, self._writer.cursor(), table, f"({self._scan(table, [])})", "", ())
-        return path
-
-    def leave_out(self, con: duckdb.DuckDBPyConnection, table: str, groups: Collection[Group], scratch: Path) -> None:
-        """Create in `con` the view `rest` of the rows of `table` that are not in the row groups.
-
-        What other groups their files hold is copied together, so that nobody reads past what is left out.
-        """
-        split = {group.file.path: group.file for group in groups}
-        files = [path for path in self._files(table) if path not in split]
-        other = [group for file in split.values() for group in file.groups if group not in groups]
-        if other:
-            splice(scratch / "other.parquet", other, other[0].file)
-            files.append(scratch / "other.parquet")
-        con.execute(f"create view rest as {self._scan(table, files)}")
+    def stamp(self, *tables: str) -> tuple[tuple[str, int, int, int], ...]:
+        """Return a token that changes when a partition of one of the tables is written or removed."""
+        found = [(path, path.stat()) for table in tables for path in self._files(table)]
+        return tuple((str(path), s.st_ino, s.st_size, s.st_mtime_ns) for path, s in found)
 
     def inputs(self, table: str) -> dict[str, str]:
         """Return the `inputs` digest that every partition of `table` was written with."""
@@ -283,14 +209,6 @@ class Lake:
 
     def _file(self, table: str, part: str) -> Path:
         return self.root / table / f"{_word(part)}.parquet"
-
-
-def _copy_to(path: Path, con: duckdb.DuckDBPyConnection, table: str, source: str, inputs: str, params: Params) -> int:
-    kept = f"kv_metadata {{inputs: '{_word(inputs)}'}}"
-    packing = f"compression zstd, compression_level {ZSTD_LEVEL}, {NO_DICTIONARIES}"
-    options = f"format parquet, {packing}, row_group_size {ROW_GROUP}, {kept}"
-    copy = f"copy (select {casts(table)} from {source}) to {_quote(path)} ({options})"
-    return int(con.execute(copy, _bound(params)).fetchall()[0][0])
 
 
 def _quote(path: Path) -> str:

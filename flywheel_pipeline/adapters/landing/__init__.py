@@ -1,7 +1,9 @@
 """Landing files -> blocks: decompressed, cut at row boundaries, bounded in memory whatever the file holds.
 
-A file is told by its first bytes, never by its name: gzip and zstd are unpacked on the way, Parquet is read by
-DuckDB, text that is neither JSON nor binary is CSV. JSONL is cut into blocks of lines; any other JSON is one block.
+A file is recognised by its first bytes, never by its name: gzip and zstd (also the frames of the OpenTelemetry
+Collector) are decompressed, UTF-16 and UTF-32 are read where a byte order mark names them, DuckDB reads Parquet, text
+that is neither JSON nor binary is CSV. JSONL is cut into blocks of lines; any other JSON is one block. A file of
+another kind is refused with the name of that kind.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flywheel_pipeline.adapters.landing.kinds import unknown_binary, unread_kind
 from flywheel_pipeline.adapters.landing.lines import line_blocks
 from flywheel_pipeline.adapters.landing.tables import csv_blocks, parquet_blocks
 from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError, Watch, open_stream
@@ -19,7 +22,10 @@ __all__ = ["Limits", "read_blocks"]
 
 HEAD = 1 << 16
 LOOK = 20
-"""Lines that are looked at to tell JSONL from a document."""
+"""Lines that are examined to distinguish JSONL from a document."""
+KEPT = 1000
+_FIELD_1 = b"\x0a"
+"""How protobuf begins field 1 of a message that is itself a message or text."""
 BOM = b"\xef\xbb\xbf"
 _TEXT = set(range(0x20, 0x100)) | set(b"\t\n\r\f\b\x1b")
 
@@ -45,7 +51,7 @@ def read_blocks(path: Path, limits: Limits, watch: Watch = lambda _: None) -> It
     except UnpackError as error:
         yield Block("document", 0, b"", problem=str(error))
     except OSError as error:
-        yield Block("document", 0, b"", problem=f"can not be read: {error.strerror or error}")
+        yield Block("document", 0, b"", problem=f"cannot be read: {error.strerror or error}")
 
 
 def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
@@ -53,6 +59,9 @@ def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
     start = head.removeprefix(BOM).lstrip()
     if not head.replace(BOM, b"").strip() and len(head) < HEAD:
         yield Block("document", 0, b"", problem="the file is empty: export it again")
+    elif problem := unread_kind(head):
+        stream.finish()
+        yield Block("document", 0, head[:KEPT], problem=problem)
     elif head.startswith(b"PAR1"):
         stream.finish()  # DuckDB reads the file itself
         yield from parquet_blocks(path, stream, limits.document)
@@ -61,7 +70,7 @@ def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
     elif not _is_binary(head) and (start[:1] == b'"' or _has_header(start)):
         yield from csv_blocks(stream, limits.line)
     elif _is_binary(head):
-        yield from _whole(stream, limits, "protobuf")
+        yield from _binary(stream, head, limits)
     else:
         yield from line_blocks(stream, limits.line, limits.block)
 
@@ -92,10 +101,24 @@ def _closed(line: bytes) -> bool:
 def _whole(stream: Stream, limits: Limits, kind: str) -> Iterator[Block]:
     data = stream.read(limits.document + 1)
     if len(data) > limits.document:
-        told = f"a {kind} larger than {limits.document} bytes: export it as JSONL, or raise capture.max_document_mb"
-        yield Block(kind, 1, data[:1000], problem=told)
+        reason = f"a {kind} larger than {limits.document} bytes: export it as JSONL, or raise capture.max_document_mb"
+        yield Block(kind, 1, data[:KEPT], problem=reason)
     else:
         yield Block(kind, 1, data)
+
+
+def _binary(stream: Stream, head: bytes, limits: Limits) -> Iterator[Block]:
+    """Yield protobuf where the data may be OTLP: a message begins with its field 1, several each with its length."""
+    lengths = (head[4:5], head[1:2], head[2:3], head[3:4])
+    if head[:1] == _FIELD_1 or (_FIELD_1 in lengths and not _is_text(head[:4])):
+        yield from _whole(stream, limits, "protobuf")
+    else:
+        stream.finish()
+        yield Block("document", 0, head[:KEPT], problem=unknown_binary(head))
+
+
+def _is_text(data: bytes) -> bool:
+    return all(b in _TEXT for b in data)
 
 
 def _is_binary(head: bytes) -> bool:

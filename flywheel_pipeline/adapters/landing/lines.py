@@ -26,7 +26,7 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
             data, problem = b"", str(error)
         if not data and not problem:
             break
-        offset = None if stream.packed else stream.at - len(data) - len(held)
+        offset = None if stream.converted else stream.at - len(data) - len(held)
         whole, held = _whole_lines(held, data)
         if whole:
             yield from _checked(number, whole, max_line, offset)
@@ -38,7 +38,7 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
     if problem:
         yield Block("lines", number, held[:KEPT], problem=problem)
     elif held:
-        yield from _checked(number, held, max_line, None if stream.packed else stream.at - len(held))
+        yield from _checked(number, held, max_line, None if stream.converted else stream.at - len(held))
 
 
 def _whole_lines(held: bytes, data: bytes) -> tuple[bytes, bytes]:

@@ -39,10 +39,6 @@ def csv_blocks(stream: Stream, max_cell: int) -> Iterator[Block]:
             break
         if header is None:
             header = [c.strip() for c in cells]
-            if twice := {c for c in header if c and header.count(c) > 1}:
-                told = f"the columns {', '.join(sorted(twice))} are there twice: rename one"
-                yield Block("rows", reader.line_num, problem=told)
-                return
             continue
         if any(c.strip() for c in cells):
             rows.append((reader.line_num, _row(header, cells)))
@@ -63,8 +59,15 @@ def _nothing(line: int) -> Iterator[Block]:
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
+    """Return {column: cell}; under the empty name a list of what no column takes.
+
+    That are cells beyond the header, and those of a column named twice that differ.
+    """
     named: dict[str, Any] = dict(zip(header, cells, strict=False))
-    return {**named, "": cells[len(header) :]} if len(cells) > len(header) else named
+    surplus = cells[len(header) :]
+    if len(named) < min(len(header), len(cells)):
+        surplus = [c for name, c in zip(header, cells, strict=False) if named[name] != c] + surplus
+    return {**named, "": surplus} if surplus else named
 
 
 def _delimiter(stream: Stream) -> str:
@@ -95,11 +98,11 @@ def _decode(line: bytes, first: bool) -> str:
 
 
 def parquet_blocks(path: Path, stream: Stream, max_bytes: int) -> Iterator[Block]:
-    """Yield the rows of a Parquet file, numbered from 1; a packed one is unpacked to a temporary file first."""
+    """Yield the rows of a Parquet file, numbered from 1; a compressed one is decompressed to a temporary file first."""
     with tempfile.TemporaryDirectory() as folder:
         plain = path
-        if stream.packed:
-            plain = Path(folder) / "unpacked.parquet"
+        if stream.converted:
+            plain = Path(folder) / "decompressed.parquet"
             with plain.open("wb") as file:
                 for data in iter(lambda: stream.read(STEP), b""):
                     file.write(data)

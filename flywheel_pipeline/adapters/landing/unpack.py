@@ -1,7 +1,8 @@
-"""A file's bytes, unpacked where it is gzip or zstd, with a guard against decompression bombs."""
+"""A file's bytes as UTF-8, decompressed where it is gzip or zstd, with a guard against decompression bombs."""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,21 +14,26 @@ import zstandard
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 MAX_RATIO = 250
-"""Times that a file may grow when unpacked; logs grow 5 to 50 times."""
+"""Times that a file may grow when decompressed; logs grow 5 to 50 times."""
 FREE = 64_000_000
-"""Unpacked bytes that no ratio is asked of."""
+"""Decompressed bytes up to which any ratio is accepted."""
 STEP = 1 << 16
-"""Unpacked bytes read at once: what a damaged file loses before its end."""
-PACKED_STEP = 1 << 12
-"""Packed bytes unpacked at once: a bomb's ratio is bounded by it, not by the file."""
+"""Decompressed bytes read at once: what a damaged file loses before its end."""
+COMPRESSED_STEP = 1 << 12
+"""Compressed bytes decompressed at once: it bounds what a bomb can grow to before it is noticed."""
 MAX_WINDOW = 1 << 27
-
+ENCODINGS = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+"""Byte order marks of encodings other than UTF-8, which Excel and PowerShell write; the longer ones first."""
 
 Watch = Callable[[bytes], object]
+_BOMB = f"decompressed it is over {MAX_RATIO} times as large, like a decompression bomb: the rest was not read"
 
 
 class UnpackError(Exception):
-    """A packed file is damaged or a bomb; the text says which."""
+    """A compressed file is damaged or a bomb, or text is not of its encoding; the message says which."""
 
 
 class _Source(Protocol):
@@ -46,24 +52,79 @@ class _Zstd:
 
     def read(self, size: int, /) -> bytes:
         while self._at == len(self._held):
-            packed = self._frame.unused_data if self._frame.eof else b""
-            packed = packed or self._file.read(PACKED_STEP)
-            if not packed:
+            data = self._frame.unused_data if self._frame.eof else b""
+            data = data or self._file.read(COMPRESSED_STEP)
+            if not data:
                 if not self._frame.eof:
                     raise EOFError("it breaks off")
                 return b""
             if self._frame.eof:
                 self._frame = self._new()
-            self._held, self._at = self._frame.decompress(packed), 0
+            self._held, self._at = self._frame.decompress(data), 0
         out = self._held[self._at : self._at + size]
         self._at += len(out)
+        return out
+
+
+class _Framed:
+    """Messages of the OpenTelemetry Collector's file exporter with `compression: zstd`, one after the other.
+
+    Each is a length of four bytes, big-endian, and a frame of zstd. JSON is returned as lines; protobuf as in an
+    uncompressed file, each message behind its length.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._held, self._at = file, b"", 0
+
+    def read(self, size: int, /) -> bytes:
+        if self._at == len(self._held):
+            self._held, self._at = self._next(), 0
+        out = self._held[self._at : self._at + size]
+        self._at += len(out)
+        return out
+
+    def _next(self) -> bytes:
+        length = self._file.read(4)
+        if not length:
+            return b""
+        message = self._file.read(int.from_bytes(length, "big"))
+        if len(length) < 4 or len(message) < int.from_bytes(length, "big"):
+            raise EOFError("it breaks off")
+        most = max(FREE, MAX_RATIO * len(message))
+        parts, at, total = [], 0, 0
+        frame = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(write_size=STEP)
+        while at < len(message) and not frame.eof and total <= most:
+            parts.append(frame.decompress(message[at : at + COMPRESSED_STEP]))
+            at, total = at + COMPRESSED_STEP, total + len(parts[-1])
+        if total > most:
+            raise UnpackError(_BOMB)
+        if not frame.eof:
+            raise EOFError("a message in it is incomplete")
+        data = b"".join(parts)
+        return data.rstrip(b"\n") + b"\n" if data[:1] == b"{" else len(data).to_bytes(4, "big") + data
+
+
+class _Recoded:
+    """Text of another encoding as UTF-8."""
+
+    def __init__(self, raw: _Source, encoding: str) -> None:
+        self._raw, self._decoder = raw, codecs.getincrementaldecoder(encoding)()
+        self._held, self._ended = b"", False
+
+    def read(self, size: int, /) -> bytes:
+        while not self._held and not self._ended:
+            data = self._raw.read(STEP)
+            self._ended = not data
+            # A lone surrogate is no error here: JSON reports or replaces it where it stands.
+            self._held = self._decoder.decode(data, self._ended).encode("utf-8", "replace")
+        out, self._held = self._held[:size], self._held[size:]
         return out
 
 
 class Stream(Protocol):
     """The bytes that a file holds, with a look ahead."""
 
-    packed: bool
+    converted: bool
     """Whether the file itself holds other bytes than these."""
 
     @property
@@ -84,19 +145,19 @@ class Stream(Protocol):
         ...
 
     def line_end(self, size: int, most: int) -> int:
-        """Return how many bytes there are to the end of the line that is `size` bytes ahead.
+        """Return the number of bytes to the end of the line that is `size` bytes ahead.
 
-        It is `size` where that can not be told, or the line is longer than `most`.
+        It is `size` where that is not known, or the line is longer than `most`.
         """
         ...
 
     def finish(self) -> None:
-        """Take what nobody has read."""
+        """Read what has not been read yet."""
         ...
 
 
 class _Plain:
-    packed = False
+    converted = False
 
     def __init__(self, file: IO[bytes], watch: Watch) -> None:
         self._file, self._watch, self._read = file, watch, 0
@@ -130,11 +191,11 @@ class _Plain:
             pass
 
 
-class _Packed:
-    packed = True
+class _Converted:
+    converted = True
 
-    def __init__(self, raw: _Source, packed_size: int) -> None:
-        self._raw, self._packed_size, self._read = raw, packed_size, 0
+    def __init__(self, raw: _Source, file_size: int) -> None:
+        self._raw, self._file_size, self._read = raw, file_size, 0
         self._ahead = b""
         self._problem: UnpackError | None = None
 
@@ -162,31 +223,37 @@ class _Packed:
         return size
 
     def finish(self) -> None:
-        """Do nothing: whoever watches has seen the packed bytes before."""
+        """Do nothing: the file was watched to its end when it was opened."""
 
     def _next(self, size: int) -> bytes:
         try:
             data = self._raw.read(min(size, STEP))
+        except UnpackError as error:
+            self._problem = error
+            return b""
+        except UnicodeDecodeError as error:
+            self._problem = UnpackError(f"not valid {error.encoding.upper()}: only what comes before was read")
+            return b""
         except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
-            self._problem = UnpackError(f"the packed file is damaged ({error}): only what comes before was read")
+            self._problem = UnpackError(f"the compressed file is damaged ({error}): only what comes before was read")
             return b""
         self._read += len(data)
-        if self._read > max(FREE, MAX_RATIO * self._packed_size):
-            told = f"unpacked it is over {MAX_RATIO} times as large, like a decompression bomb: the rest was not read"
-            self._problem = UnpackError(told)
+        if self._read > max(FREE, MAX_RATIO * self._file_size):
+            self._problem = UnpackError(_BOMB)
         return data
 
 
 @contextmanager
 def open_stream(path: Path, watch: Watch = lambda _: None) -> Iterator[Stream]:
-    """Open a file for reading, unpacked where its first bytes say that it is packed.
+    """Open a file for reading as UTF-8, decompressed where its first bytes say that it is compressed.
 
-    `watch` is given every byte of the file as it is, packed or not, in order and before anything is made of it.
+    `watch` is given every byte of the file as it is, compressed or not, in order and before anything is made of it.
     """
     with path.open("rb") as file:
-        magic = file.read(len(ZSTD))
+        magic = file.read(2 * len(ZSTD))
         file.seek(0)
-        if not magic.startswith((GZIP, ZSTD)):
+        is_compressed = magic.startswith((GZIP, ZSTD)) or magic[len(ZSTD) :] == ZSTD
+        if not is_compressed and not _encoding_of(magic):
             yield _Plain(file, watch)
             return
         size = 0
@@ -194,8 +261,26 @@ def open_stream(path: Path, watch: Watch = lambda _: None) -> Iterator[Stream]:
             watch(data)
             size += len(data)
         file.seek(0)
-        if magic == ZSTD:
-            yield _Packed(_Zstd(file), size)
-        else:
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                yield _Packed(unpacked, size)
+        with _source(file, magic) as source:
+            stream = _Converted(source, size)
+            encoding = _encoding_of(stream.peek(STEP))
+            yield _Converted(_Recoded(stream, encoding), size) if encoding else stream
+
+
+@contextmanager
+def _source(file: IO[bytes], magic: bytes) -> Iterator[_Source]:
+    """Yield what the file holds, decompressed."""
+    if magic.startswith(ZSTD):
+        yield _Zstd(file)
+    elif magic[len(ZSTD) :] == ZSTD:
+        yield _Framed(file)
+    elif magic.startswith(GZIP):
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked
+    else:
+        yield file
+
+
+def _encoding_of(head: bytes) -> str | None:
+    """Return the encoding that a byte order mark names, if it is not UTF-8."""
+    return next((encoding for mark, encoding in ENCODINGS if head.startswith(mark)), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from flywheel_pipeline.atomic_write import replace_text
+from flywheel_pipeline.atomic_write import locked, replace_text
 from flywheel_pipeline.errors import CorruptFileError, GateError
 from flywheel_pipeline.records import PromptVersion
 
@@ -24,7 +24,7 @@ class Registry:
         """Return the prompt in production, None before the first one.
 
         Raises:
-            CorruptFileError: the pointer or the prompt it names can not be read.
+            CorruptFileError: the pointer or the prompt it names cannot be read.
         """
         history = self.history()
         return self.get(history[-1]) if history else None
@@ -56,7 +56,7 @@ class Registry:
             raise CorruptFileError(f"{path} is not a prompt version ({error!r}). Restore it.") from None
 
     def add(self, prompt: PromptVersion) -> None:
-        """Keep a version; one that is there already stays as it is."""
+        """Keep a version; an existing one stays as it is."""
         head = {"name": prompt.name, "base_version": prompt.base_version, "note": prompt.note}
         path = self.root / f"{prompt.version}.md"
         if not path.exists():
@@ -65,9 +65,10 @@ class Registry:
     def promote(self, version: str) -> None:
         """Make a kept version the production prompt; the one before stays in the history."""
         self.get(version)
-        if self.history()[-1:] == [version]:
-            return
-        replace_text(self.root / POINTER, yaml.safe_dump({"history": [*self.history(), version]}))
+        with locked(self.root):
+            history = self.history()
+            if history[-1:] != [version]:
+                replace_text(self.root / POINTER, yaml.safe_dump({"history": [*history, version]}))
 
     def roll_back(self) -> PromptVersion:
         """Make the previous production prompt the production prompt again, and return it.

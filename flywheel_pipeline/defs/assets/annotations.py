@@ -1,27 +1,18 @@
 """`label_files` (external) and `annotations`: the expert's verdicts."""
 
-import hashlib
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
-from flywheel_pipeline.defs.resources import LakeResource, Workbench, utc_now
-from flywheel_pipeline.records import Annotation, LabelLog, SampledTrace
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, rejects_table, table
+from flywheel_pipeline.flows.annotate import collect_labels
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
-from flywheel_pipeline.steps.annotate import (
-    LabelFile,
-    Labels,
-    find_disagreements,
-    measure_agreement,
-    measure_drift,
-    read_versions,
-    resolve_labels,
-)
+from flywheel_pipeline.steps.annotate import Labels, find_disagreements, measure_agreement, measure_drift
 
 SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
 
@@ -30,8 +21,8 @@ label_files = dg.AssetSpec(
     group_name=GROUP,
     kinds={"file"},
     owners=["team:domain-experts"],
-    description="Label files in `labels/` of the home, one a batch, written by people. The sensor `new_label_files` "
-    "watches the folder and materializes `annotations` when a batch is handed in or corrected.",
+    description="Label files in `labels/` of the home, one per batch, written by people. The sensor `new_label_files` "
+    "watches the folder and materializes `annotations` when a batch is submitted or corrected.",
 )
 
 
@@ -42,59 +33,18 @@ label_files = dg.AssetSpec(
     owners=["team:domain-experts"],
     metadata=definition_metadata("annotations"),
 )
-def annotations(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """Every verdict ever given, joined to its trace; rows that can not be used are in `rejects`.
-
-    What was read from a file that is gone counts as before: a verdict is a fact, and only another verdict overrules it.
-    What was corrected in its file, or taken out of it, stays beside what is said now, and does not count.
-    """
-    contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
-    bench.home.history("labels").keep(contents, utc_now())
-    labels, log = read_all_labels(lake.lake, contents, bench)
-    lake.lake.write("annotations", labels.annotations)
-    lake.lake.write("rejects", labels.rejects, part="labels")
-    lake.lake.write("label_log", log)
+def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
+    """Every verdict of a person; only the latest counts. Scores of models are in `evaluator_scores`."""
+    labels, log = collect_labels(bench)
     return dg.MaterializeResult(
         metadata={
-            **_rates(lake.lake, labels),
+            **_rates(bench.lake, labels),
             **_agreement(labels),
             **_drift(labels),
             **_superseded(labels),
             **_shown(log, labels),
         }
     )
-
-
-def read_all_labels(lake: Lake, contents: Mapping[str, bytes], bench: Workbench) -> tuple[Labels, list[LabelLog]]:
-    """Read all label files together, against the traces that are known now; of those that are gone, what was read.
-
-    Of a file that is gone, rows that can not be used are counted and not told again: nobody can mend them.
-    """
-    versions = bench.home.history("labels").versions()
-    files = [_read(name, versions, contents) for name in sorted(versions)]
-    wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
-    with lake.connect() as con:
-        rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
-        known = {row[0] for row in rows.fetchall()}
-    labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
-    log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
-    return replace(labels, rejects=tuple(r for r in labels.rejects if r.file in contents)), log
-
-
-def _read(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> LabelFile:
-    """Read one file; what it said is superseded where it lies there under another name now."""
-    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])])
-
-
-def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> bool:
-    return name not in contents and any(versions[name][-1] in versions[other] for other in contents)
-
-
-def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
-    used = Counter(a.source_file for a in labels.annotations if not a.is_superseded)
-    rejected = Counter(r.file for r in labels.rejects)
-    counts = {n: (used[n], rejected[n], labels.n_unlabelled[n]) for n in contents}
-    return [LabelLog(n, hashlib.sha256(data).hexdigest(), sum(counts[n]), *counts[n]) for n, data in contents.items()]
 
 
 def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
@@ -106,28 +56,46 @@ def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(
-            ("file", "rows", "used", "rejected", "not filled in", "fingerprint"),
+            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined", "fingerprint"),
             [
-                [x.source_file, x.n_rows, x.n_annotations, x.n_rejects, x.n_unlabelled, x.fingerprint[:16]]
+                [
+                    x.source_file,
+                    x.n_rows,
+                    x.n_annotations,
+                    x.n_scores,
+                    x.n_rejects,
+                    x.n_unlabelled,
+                    x.n_joined,
+                    x.fingerprint[:16],
+                ]
                 for x in log[-100:]
             ],
         ),
-        "rejects": table(
-            ("file", "line", "reason", "excerpt"),
-            [[r.file, r.line, r.reason, r.excerpt] for r in labels.rejects[:20]],
+        "columns_read": table(
+            ("file", "columns read", "not read", "notes"),
+            [
+                [x.source_file, _mapping(x.columns), ", ".join(json.loads(x.unused)), "; ".join(json.loads(x.notes))]
+                for x in log[-100:]
+            ],
         ),
+        "rejects": rejects_table(labels.rejects[:20]),
         "preview": preview([a for a in labels.annotations if a.verdict == "fail" and not a.is_superseded], SHOWN),
     }
 
 
+def _mapping(columns: str) -> str:
+    used = json.loads(columns).items()
+    return ", ".join(ours if ours == theirs else f"{ours} from {theirs!r}" for ours, theirs in used)
+
+
 def _superseded(labels: Labels) -> dict[str, dg.MetadataValue]:
-    """Show what files said before they were corrected."""
+    """Show the verdicts of files before they were corrected."""
     rows = [
         [a.trace_id, a.annotator, a.verdict, a.code or a.comment, a.source_file, a.source_version]
         for a in labels.annotations
         if a.is_superseded
     ]
-    names = ("trace", "annotator", "was", "what was said", "file", "version")
+    names = ("trace", "annotator", "was", "note", "file", "version")
     return {"superseded": table(names, rows[-50:])} if rows else {}
 
 
@@ -142,8 +110,8 @@ def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
         judged = [r for r in sampled if r.trace_id in failed]
         outcomes = [failed[r.trace_id] for r in judged]
         weighted = weighted_rate(outcomes, [r.weight for r in judged])
-        told = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
-        rows.append([batch, f"{len(judged)} of {len(sampled)}", *told])
+        rates = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
+        rows.append([batch, f"{len(judged)} of {len(sampled)}", *rates])
     names = ("batch", "judged", "failure rate of production", "unweighted (biased)")
     return {"failure_rates": table(names, rows[-50:])}
 
@@ -159,13 +127,13 @@ def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
 
 
 def _disagreements(labels: Labels) -> dict[str, dg.MetadataValue]:
-    """Show what annotators judge differently, what each says and which verdict counts."""
+    """Show the traces that annotators judge differently, with each verdict and the one that counts."""
     rows = [
         [a.trace_id, a.annotator, a.verdict, "counts" if a.is_current else "", a.comment or a.code]
-        for said in find_disagreements(labels.annotations)
-        for a in said
+        for verdicts in find_disagreements(labels.annotations)
+        for a in verdicts
     ]
-    return {"disagreements": table(("trace", "annotator", "verdict", "", "what was said"), rows[-50:])} if rows else {}
+    return {"disagreements": table(("trace", "annotator", "verdict", "", "note"), rows[-50:])} if rows else {}
 
 
 def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:
@@ -175,13 +143,8 @@ def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:
         [b.trace_id, b.annotator, b.verdict, b.labelled_at, a.verdict, a.labelled_at, a.comment or a.code]
         for b, a in found.changed
     ]
-    names = ("trace", "annotator", "was", "at", "became", "later at", "what was said then")
+    names = ("trace", "annotator", "was", "at", "became", "later at", "note then")
     return {
         "criteria_drift": dg.MetadataValue.text(str(found)),
         **({"changed_verdicts": table(names, rows[-50:])} if rows else {}),
     }
-
-
-def current_annotations(lake: Lake) -> list[Annotation]:
-    """Return the verdicts that count, pass and fail."""
-    return lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")

@@ -1,13 +1,13 @@
-"""`eval_results` and `judge_alignment`: how the production prompt does, and whether the judges can be trusted."""
+"""`answers`, `eval_results`, `judge_alignment`: how the production prompt does, and which judges can be trusted."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from flywheel_pipeline.defs.evaluating import Evaluator, active_cases
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
-from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptVersion
+from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.steps.evaluate import deciding, overall_rate, pass_rates
 
 OWNERS = ["team:evals"]
@@ -17,10 +17,16 @@ SHOWN = 25
 @dg.multi_asset(
     specs=[
         dg.AssetSpec(
+            "answers", deps=["golden_set", "production_prompt"], group_name="evaluate",
+            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("answers"),
+            description="What the app answered to the golden cases, one row per case, prompt version and repeat, or "
+            "why there is no answer. An answer is made once and judged by many.",
+        ),
+        dg.AssetSpec(
             "eval_results", deps=["golden_set", "failure_taxonomy", "production_prompt"], group_name="evaluate",
             owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("eval_results"),
-            description="The production prompt on the golden set: one row a case and evaluator, with the reason. Rows "
-            "of candidates are added by `prompt_candidate`.",
+            description="The production prompt on the golden set: one row per case and evaluator, with the reason. "
+            "Rows of candidates are added by `prompt_candidate`.",
         ),
         dg.AssetSpec(
             "judge_alignment", deps=["golden_set", "failure_taxonomy"], group_name="evaluate",
@@ -31,31 +37,42 @@ SHOWN = 25
     ],
     name="run_evaluators",
 )  # fmt: skip
-def eval_results(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
+def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
-    evaluator = Evaluator(lake.lake, bench, bench.llm(lake.lake))
-    cases = active_cases(lake.lake)
-    prompt = lake.lake.read("production_prompt", PromptVersion)[0]
-    alignment, results = evaluator.align(cases), evaluator.evaluate(prompt, cases)
-    names = {f"judge:{m.mode_id}": m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
-    yield dg.MaterializeResult("eval_results", metadata=_shown(prompt, results, alignment, names))
-    yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(alignment, names))
+    done = evaluate_production(bench)
+    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    yield dg.MaterializeResult("answers", metadata=_answers_shown(done.answers))
+    yield dg.MaterializeResult("eval_results", metadata=_shown(done, names))
+    yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(done.alignment, names))
 
 
-def _shown(
-    prompt: PromptVersion, results: list[EvalResult], alignment: list[JudgeAlignment], names: dict[str, str]
-) -> dict[str, dg.MetadataValue]:
+def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
+    failed = [[a.case_id, a.error] for a in answers if a.error]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(len(answers)),
+        "n_without_answer": dg.MetadataValue.int(len(failed)),
+        "n_from_cache": dg.MetadataValue.int(sum(a.cached for a in answers)),
+        "cost_usd": dg.MetadataValue.float(sum(a.cost_usd or 0.0 for a in answers)),
+        "without_answer": table(("case", "error"), failed[:SHOWN]),
+    }
+
+
+def _shown(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue]:
+    prompt, results, alignment = done.prompt, done.results, done.alignment
+    outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
     overall = overall_rate(results, alignment)
     plotted = {"pass_rate": dg.MetadataValue.float(round(overall.value, 4))} if overall else {}
     rates = pass_rates(results)
-    told = [
+    rows = [
         [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,
          r.n_undecided, "yes" if r.evaluator in trusted else "no"]
         for r in rates
     ]  # fmt: skip
     failed = [
-        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, r.output] for r in results if r.label == "fail"
+        [r.case_id, names.get(r.evaluator, r.evaluator), r.explanation, outputs.get(r.answer_id)]
+        for r in results
+        if r.label == "fail"
     ]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(results)),
@@ -67,13 +84,13 @@ def _shown(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
         ),
-        "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), told),
+        "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
     }
 
 
 def _alignment_shown(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
-    told = [
+    rows = [
         [names.get(a.evaluator, a.evaluator), a.status, a.n_fail, _rate(a.fail_recall, a.fail_recall_low),
          a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure]
         for a in alignment
@@ -81,7 +98,7 @@ def _alignment_shown(alignment: list[JudgeAlignment], names: dict[str, str]) -> 
     return {
         "dagster/row_count": dg.MetadataValue.int(len(alignment)),
         "n_trusted": dg.MetadataValue.int(sum(a.status == "trusted" for a in alignment)),
-        "judges": table(("judge", "status", "fails", "fails found", "passes", "passes kept", "unsure"), told),
+        "judges": table(("judge", "status", "fails", "fails found", "passes", "passes kept", "unsure"), rows),
     }
 
 

@@ -1,30 +1,16 @@
 """`failure_taxonomy` and `failure_assignments`: the prioritized roadmap."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 
 import dagster as dg
 
-from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.assets.annotations import current_annotations
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, version_of
-from flywheel_pipeline.defs.resources import LakeResource, Workbench
-from flywheel_pipeline.defs.reviewing import Turned, agreement_shown, proposals_shown, review_taxonomy, trend_told
-from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode, SampledTrace
+from flywheel_pipeline.flows.cluster.build import Reviewing, build_modes
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FailureAssignment, FailureMode
 from flywheel_pipeline.stats import unseen_share_bound
-from flywheel_pipeline.steps.cluster import (
-    Analyst,
-    Failure,
-    Mode,
-    Taxonomy,
-    build_taxonomy,
-    rank_labelled,
-)
+from flywheel_pipeline.steps.cluster import Taxonomy
 
-TRACES_SQL = """
-select r.trace_id, r.messages from annotations a join raw_traces r using (trace_id)
-where a.is_current and a.verdict = 'fail'
-"""
 GROUP = "analyze_and_cluster"
 OWNERS = ["team:domain-experts"]
 
@@ -45,48 +31,23 @@ OWNERS = ["team:domain-experts"]
     ],
     name="build_failure_taxonomy",
 )  # fmt: skip
-def failure_taxonomy(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
+def failure_taxonomy(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
-    labels, samples = current_annotations(lake.lake), lake.lake.read("sampled_traces", SampledTrace)
-    analyst, told = bench.analyst(lake.lake, _traces(lake.lake, labels))
-    done = review_taxonomy(lake.lake, bench, labels, partial(_built, bench, analyst))
-    rows, assigned = rank_labelled(done.known.modes, labels, samples), _assignments(done, labels)
-    lake.lake.write("failure_taxonomy", rows)
-    lake.lake.write("failure_assignments", assigned)
-    yield dg.MaterializeResult("failure_taxonomy", metadata=_shown(rows, done, told), data_version=version_of(rows))
-    shown = _assigned_shown(assigned, rows)
-    yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(assigned))
+    made = build_modes(bench)
+    shown = _shown(made.rows, made.review, made.analyst)
+    yield dg.MaterializeResult("failure_taxonomy", metadata=shown, data_version=version_of(made.rows))
+    shown = _assigned_shown(made.assigned, made.rows)
+    yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(made.assigned))
 
 
-def _built(bench: Workbench, analyst: Analyst, failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
-    """Build on the modes that take failures."""
-    return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
-
-
-def _traces(lake: Lake, labels: list[Annotation]) -> dict[str, str]:
-    """Return the texts of the failed traces, whose words a comment shares for its subject and not for its failure."""
-    wanted = {a.trace_id for a in labels if a.verdict == "fail"}
-    rows = lake.frame(TRACES_SQL)
-    return {str(t): str(m) for t, m in zip(rows["trace_id"], rows["messages"], strict=True) if t in wanted}
-
-
-def _assignments(done: Turned, labels: list[Annotation]) -> list[FailureAssignment]:
-    failed = {a.trace_id for a in labels if a.verdict == "fail"}
-    placed = [(m.mode_id, x) for m in done.known.modes for x in m.members if x.trace_id in failed]
-    return [
-        FailureAssignment(x.trace_id, mode_id, x.assigned_by, x.confidence, x.text, x.quote)
-        for mode_id, x in [*placed, *((None, x) for x in done.built.unassigned)]
-    ]
-
-
-def _shown(rows: list[FailureMode], done: Turned, analyst: str) -> dict[str, dg.MetadataValue]:
+def _shown(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, dg.MetadataValue]:
     n = sum(r.n_failures for r in rows)
     of = rows[0].share_of if rows else "traffic"
-    told = [
+    fix_first = [
         [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.status]
         for r in rows
     ]
-    why = [[r.rank, r.name, r.severity or "not said", trend_told(r), r.reason] for r in rows]
+    why = [[r.rank, r.name, r.severity or "not set", trend_text(r), r.reason] for r in rows]
     shares = sorted(rows, key=lambda r: -r.share)
     return {
         "dagster/row_count": dg.MetadataValue.int(len(rows)),
@@ -99,11 +60,11 @@ def _shown(rows: list[FailureMode], done: Turned, analyst: str) -> dict[str, dg.
         "intervals": bars(
             [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]
         ),
-        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), told),
+        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), fix_first),
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(
-            ("mode", "definition", "included", "excluded"),
-            [[m.name, m.definition, m.inclusion, m.exclusion] for m in done.known.modes if not m.merged_into],
+            ("mode", "kind", "definition", "belongs", "does not belong", "representative comments"),
+            [[r.name, r.kind, r.definition, r.belongs, r.does_not_belong, r.examples] for r in rows],
         ),
         **agreement_shown(done.built),
         **proposals_shown(done),
@@ -118,4 +79,35 @@ def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) 
         "n_by_the_expert": dg.MetadataValue.int(sum(a.assigned_by == "HUMAN" for a in assigned)),
         "by_mode": table(("mode", "failure"), [[names[a.mode_id], a.text] for a in assigned[:60]]),
         "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text", "quote")),
+    }
+
+
+def agreement_shown(built: Taxonomy) -> dict[str, dg.MetadataValue]:
+    """Show how often two passes over the failures that were assigned agree; nothing where there was only one."""
+    agreed = built.agreement
+    if agreed is None:
+        return {}
+    share = {"share_agreed": dg.MetadataValue.float(agreed.value), "n_assigned_twice": dg.MetadataValue.int(agreed.n)}
+    return {**share, "agreement": dg.MetadataValue.text(f"two passes agree on {agreed}")}
+
+
+def trend_text(row: FailureMode) -> str:
+    """Return how a mode's share changed, in words."""
+    return row.trend if row.share_before is None else f"{row.trend} (was {row.share_before:.1%} in the batch before)"
+
+
+def proposals_shown(done: Reviewing) -> dict[str, dg.MetadataValue]:
+    """Show what is proposed and what was changed last."""
+    opened = [p for p in done.proposals if p.status == "open"]
+    rows = [[p.proposal_id, p.what, p.why, p.model, "; ".join(p.examples)] for p in opened]
+    names = {m.mode_id: m.name for m in done.known.modes}
+    last = [
+        [c.at, c.by, c.action, ", ".join(names.get(i, i) for i in c.modes), f"{c.before} -> {c.after}", len(c.traces)]
+        for c in done.known.history[:-21:-1]
+    ]
+    listed = table(("proposal", "what", "why", "a model says", "examples"), rows, 400)
+    return {
+        "n_proposals": dg.MetadataValue.int(len(opened)),
+        **({"proposals": listed} if rows else {}),
+        **({"history": table(("at", "by", "action", "modes", "change", "failures"), last)} if last else {}),
     }

@@ -1,4 +1,4 @@
-"""`raw_traces`: one Parquet file an event day."""
+"""`raw_traces`: one Parquet file per event day."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from flywheel_pipeline.defs.assets.trace_files import GROUP, capture_log
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.defs.partitions import daily_partitions
 from flywheel_pipeline.defs.resources import LakeResource
-from flywheel_pipeline.event_days import write_days
+from flywheel_pipeline.flows.capture import write_days
 from flywheel_pipeline.settings import Settings
 
 
@@ -23,7 +23,7 @@ def build_raw_traces(settings: Settings) -> dg.AssetsDefinition:
 
     @decorate
     def raw_traces(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-        """Production traces by event day, one row a trace; a trace seen twice keeps its fullest, newest row."""
+        """Production traces by event day, one row per trace; a trace seen twice keeps its fullest, newest row."""
         days = context.partition_keys
         counts = write_days(lake.lake, days)
         for day, n in counts.items():

@@ -1,6 +1,7 @@
-"""Annotate: the expert's label files become `annotations`, one verdict a trace counts, the rest is kept."""
+"""Annotate: the expert's label files become `annotations`; one verdict per trace counts, the others are kept."""
 
 from flywheel_pipeline.steps.annotate.agreement import Agreement, measure_agreement
+from flywheel_pipeline.steps.annotate.columns import LabelRules
 from flywheel_pipeline.steps.annotate.drift import Drift, measure_drift
 from flywheel_pipeline.steps.annotate.read import LabelFile, read_labels, read_versions
 from flywheel_pipeline.steps.annotate.resolve import (
@@ -10,10 +11,37 @@ from flywheel_pipeline.steps.annotate.resolve import (
     find_disagreements,
     resolve_labels,
 )
-from flywheel_pipeline.steps.annotate.session import FIELDS, Sharing, fold_events, label_row, queue_of, trace_of
+from flywheel_pipeline.steps.annotate.session import (
+    FIELDS,
+    Event,
+    Session,
+    Sharing,
+    fold_events,
+    label_row,
+    queue_of,
+    trace_of,
+)
 
 __all__ = [
-    "FIELDS", "Agreement", "Contradiction", "Drift", "LabelFile", "Labels", "Sharing", "find_contradictions",
-    "find_disagreements", "fold_events", "label_row", "measure_agreement", "measure_drift", "queue_of", "read_labels",
-    "read_versions", "resolve_labels", "trace_of",
-]  # fmt: skip
+    "FIELDS",
+    "Agreement",
+    "Contradiction",
+    "Drift",
+    "Event",
+    "LabelFile",
+    "LabelRules",
+    "Labels",
+    "Session",
+    "Sharing",
+    "find_contradictions",
+    "find_disagreements",
+    "fold_events",
+    "label_row",
+    "measure_agreement",
+    "measure_drift",
+    "queue_of",
+    "read_labels",
+    "read_versions",
+    "resolve_labels",
+    "trace_of",
+]

@@ -1,4 +1,4 @@
-"""How far annotators agree with each other and with themselves."""
+"""How far annotators agree with each other, and with themselves on a second look."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from flywheel_pipeline.steps.annotate.resolve import DEFER
 
 RESAMPLES, SEED = 2_000, 0
 MIN_PAIRS = 20
-"""Traces judged twice, below which an agreement says little."""
+"""The least number of traces judged twice for a conclusion."""
 ENOUGH = 0.7
-"""A kappa below is worth a talk about the rubric (Landis & Koch 1977 call 0.61 to 0.80 substantial)."""
+"""Below this kappa the rubric should be discussed (Landis & Koch 1977 call 0.61 to 0.80 substantial)."""
 
 Pair = tuple[str, str]
 
@@ -36,16 +36,16 @@ class Agreement:
 
     @property
     def reading(self) -> str:
-        """Return what to make of it, for people."""
+        """Return the conclusion for people."""
         if self.n < MIN_PAIRS:
-            return f"inconclusive: {self.n} traces judged twice, {MIN_PAIRS} would tell something"
+            return f"inconclusive: {self.n} traces judged twice, {MIN_PAIRS} are needed"
         if self.low < ENOUGH <= self.high:
-            return f"inconclusive: it may be below {ENOUGH} or not"
-        return "good enough" if self.low >= ENOUGH else f"below {ENOUGH}: compare what differs, sharpen the rubric"
+            return f"inconclusive: the interval contains {ENOUGH}"
+        return "good enough" if self.low >= ENOUGH else f"below {ENOUGH}: compare what differs, clarify the rubric"
 
 
 def cohen_kappa(pairs: Sequence[Pair]) -> float:
-    """Return (p_o - p_e) / (1 - p_e) of two raters' categories on the same items; 1 where both only know one.
+    """Return (p_o - p_e) / (1 - p_e) of two raters' categories of the same items; 1 where both use only one.
 
     NaN for no items. Source: Cohen 1960, formula 1.
     """
@@ -56,14 +56,6 @@ def cohen_kappa(pairs: Sequence[Pair]) -> float:
     first, second = (Counter(side) for side in zip(*pairs, strict=True))
     expected = sum(first[c] * second[c] for c in first) / n**2
     return 1.0 if expected == 1 else (observed - expected) / (1 - expected)
-
-
-def pabak(pairs: Sequence[Pair]) -> float:
-    """Return 2 p_o - 1, the kappa of two categories that were equally frequent; NaN for no items.
-
-    Kappa falls where nearly everything is of one category. Source: Byrt, Bishop & Carlin 1993.
-    """
-    return 2 * sum(a == b for a, b in pairs) / len(pairs) - 1 if pairs else float("nan")
 
 
 def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> float:
@@ -84,10 +76,10 @@ def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> float:
 
 
 def measure_agreement(annotations: Iterable[Annotation]) -> list[Agreement]:
-    """Return kappa of every two annotators, alpha of all where they are more, and each one's consistency.
+    """Return kappa of every two annotators, alpha of all where there are more, and each one's consistency.
 
-    An annotator's latest first-time verdict on a trace is held against the others'; the verdict that was given blind on
-    a second look (`is_repeat`), against their own. To defer is not to judge.
+    An annotator's latest first-time verdict on a trace is compared with the others'; a verdict given blind on a second
+    look (`is_repeat`) is compared with their own first. Deferrals are left out.
     """
     judged = [a for a in annotations if a.verdict != DEFER and not a.is_superseded]
     first = _latest(a for a in judged if not a.is_repeat)

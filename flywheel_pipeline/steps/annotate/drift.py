@@ -1,7 +1,7 @@
 """Criteria drift: the same person judges the same trace differently later.
 
-People need criteria to judge, and find them by judging (Shankar et al. 2024, "Who Validates the Validators?"), so that
-some verdicts change; many changed ones say that early labels were made by another rubric than late ones.
+People need criteria to judge, and find them by judging (Shankar et al. 2024, "Who Validates the Validators?"), so
+some verdicts change. Many changes mean that early and late labels follow different criteria.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flywheel_pipeline.stats import Rate, proportion
 from flywheel_pipeline.steps.annotate.resolve import DEFER
 
 MIN_REJUDGED = 20
-"""Verdicts given again, below which their rate says little."""
+"""The least number of verdicts given again for a conclusion."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ def measure_drift(annotations: Iterable[Annotation]) -> Drift:
     """Compare each annotator's verdicts on a trace in the order of their dates.
 
     A verdict without a date has no order and is left out, as is a deferral. The same verdict at the same moment in a
-    second file is an export that came back, not a second judgement; another one at the same moment is a correction of
-    what an earlier version of the file says.
+    second file is an export that came back, not a second judgement; another one at the same moment corrects an
+    earlier version of the file.
     """
-    said: dict[tuple[str, str], dict[object, Annotation]] = defaultdict(dict)
+    given: dict[tuple[str, str], dict[object, Annotation]] = defaultdict(dict)
     for a in annotations:
         if a.labelled_at is not None and a.verdict != DEFER:
-            said[a.annotator, a.trace_id].setdefault((a.labelled_at, a.verdict), a)
-    pairs = [pair for key in sorted(said) for pair in pairwise(sorted(said[key].values(), key=_order))]
+            given[a.annotator, a.trace_id].setdefault((a.labelled_at, a.verdict), a)
+    pairs = [pair for key in sorted(given) for pair in pairwise(sorted(given[key].values(), key=_order))]
     return Drift(len(pairs), tuple((before, after) for before, after in pairs if before.verdict != after.verdict))
 
 

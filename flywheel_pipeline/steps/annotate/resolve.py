@@ -1,4 +1,4 @@
-"""Many verdicts -> the one that counts for each trace; of verdicts that contradict none does."""
+"""Many verdicts -> the one that counts for each trace; where verdicts contradict each other, none does."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flywheel_pipeline.records import Annotation, Reject
-from flywheel_pipeline.steps.annotate.read import LabelFile, reject
+from flywheel_pipeline.records import Annotation, EvaluatorScore, Reject
+from flywheel_pipeline.steps.annotate.judgements import reject
+from flywheel_pipeline.steps.annotate.read import LabelFile
 
 DEFER = "defer"
 
@@ -21,40 +22,39 @@ class Contradiction:
     remedy: str
 
     def __str__(self) -> str:
-        told = " vs ".join(
+        parties = " vs ".join(
             f"{a.verdict} by {a.annotator} ({a.source_file}, line {a.source_line})" for a in self.parties
         )
-        return f"contradicting verdicts on {self.trace_id[:80]}: {told}: {self.remedy}"
+        return f"contradicting verdicts on {self.trace_id[:80]}: {parties}: {self.remedy}"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """All label files together: every row that somebody filled in is in exactly one of the first two."""
+    """All label files together: every row that somebody filled in is one of the first three, or was joined to one."""
 
     annotations: tuple[Annotation, ...]
     rejects: tuple[Reject, ...]
-    n_unlabelled: Mapping[str, int] = field(default_factory=dict)
-    """{file: rows that nobody filled in}"""
+    scores: tuple[EvaluatorScore, ...] = ()
+    files: Mapping[str, LabelFile] = field(default_factory=dict)
+    """Each file as it was read, by its name."""
 
 
 def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], arbiter: str) -> Labels:
-    """Join the files, reject verdicts on unknown traces, and mark the verdict that counts for each trace.
+    """Join the files, reject judgements of unknown traces, and mark the verdict that counts for each trace.
 
-    An annotator's latest dated verdict counts; the arbiter's counts over others'; to defer counts only where
-    nobody judged. Verdicts that differ and can not be ordered so contradict each other: all are kept, and none
-    counts until somebody decides. What a later version of its file superseded is kept, and neither counts nor
+    An annotator's latest dated verdict counts; the arbiter's counts over others'; a deferral counts only where
+    nobody judged. Verdicts that differ and cannot be ordered contradict each other: all are kept, and none
+    counts until someone resolves it. What a later version of its file superseded is kept, and neither counts nor
     contradicts.
     """
     files = list(files)
-    told = [a for file in files for a in file.annotations]
-    unknown = [
-        _rejected(a, f"unknown trace_id {a.trace_id[:80]!r}: no captured trace has it")
-        for a in told
-        if a.trace_id not in known_traces
-    ]
+    given = [a for file in files for a in file.annotations]
+    scored = [s for file in files for s in file.scores]
+    judged: list[Annotation | EvaluatorScore] = [*given, *scored]
+    unknown = [_unknown(x) for x in judged if x.trace_id not in known_traces]
     kept = [
         replace(a, is_current=a is counting)
-        for rows in _by_trace([a for a in told if a.trace_id in known_traces]).values()
+        for rows in _by_trace([a for a in given if a.trace_id in known_traces]).values()
         for counting in [_resolve(rows, arbiter)]
         for a in rows
     ]
@@ -62,21 +62,22 @@ def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], ar
     return Labels(
         tuple(sorted(kept, key=lambda a: (a.source_file, a.is_superseded, a.source_line))),
         tuple(sorted([*unknown, *(r for f in files for r in f.rejects)], key=lambda r: (r.file, r.line))),
-        {f.file: f.n_unlabelled for f in files},
+        tuple(s for s in scored if s.trace_id in known_traces),
+        {f.file: f for f in files},
     )
 
 
 def find_contradictions(annotations: Iterable[Annotation], arbiter: str) -> list[Contradiction]:
     """Return the traces on which verdicts contradict each other, so that none of them counts."""
-    said = _by_trace(a for a in annotations if not a.is_superseded)
-    found = [_resolve(rows, arbiter) for rows in said.values()]
+    by_trace = _by_trace(a for a in annotations if not a.is_superseded)
+    found = [_resolve(rows, arbiter) for rows in by_trace.values()]
     return [x for x in found if isinstance(x, Contradiction)]
 
 
 def find_disagreements(annotations: Iterable[Annotation]) -> list[tuple[Annotation, ...]]:
-    """Return, for every trace that annotators judge differently, what each of them says now; `is_current` counts."""
-    said = _by_trace(a for a in annotations if not a.is_superseded and a.verdict != DEFER)
-    finals = [tuple(_final(own) for own in _by_annotator(rows).values()) for rows in said.values()]
+    """Return, for every trace that annotators judge differently, what each of them judges now; `is_current` counts."""
+    by_trace = _by_trace(a for a in annotations if not a.is_superseded and a.verdict != DEFER)
+    finals = [tuple(_final(own) for own in _by_annotator(rows).values()) for rows in by_trace.values()]
     return [f for f in finals if len({a.verdict for a in f}) > 1]
 
 
@@ -117,7 +118,7 @@ def _resolve(rows: Sequence[Annotation], arbiter: str) -> Annotation | Contradic
 
 def _latest(rows: Sequence[Annotation]) -> Annotation | None:
     """Return the verdict of one annotator that counts, None when verdicts differ and none is the latest."""
-    if any(a.corrects for a in rows):  # who changed an exported verdict has seen what was said without a date
+    if any(a.corrects for a in rows):  # whoever changed an exported verdict has seen the undated ones
         rows = [a for a in rows if a.labelled_at]
     if not rows:
         return None
@@ -131,7 +132,7 @@ def _latest(rows: Sequence[Annotation]) -> Annotation | None:
 
 
 def _judged(rows: Sequence[Annotation]) -> Sequence[Annotation]:
-    """Leave out who deferred, unless all did: to defer is not to judge, so it contradicts nobody."""
+    """Leave out deferrals unless all deferred: to defer is not to judge, so it contradicts nobody."""
     return [a for a in rows if a.verdict != DEFER] or rows
 
 
@@ -139,5 +140,11 @@ def _agreed(rows: Sequence[Annotation]) -> Annotation | None:
     return rows[-1] if len({a.verdict for a in rows}) == 1 else None
 
 
-def _rejected(a: Annotation, reason: str) -> Reject:
-    return reject(a.source_file, a.source_line, reason, f"{a.trace_id}, {a.verdict}, {a.code or a.comment or ''}")
+def _unknown(x: Annotation | EvaluatorScore) -> Reject:
+    judged = (
+        f"{x.verdict}, {x.code or x.comment or ''}"
+        if isinstance(x, Annotation)
+        else f"{x.evaluator}, {x.label or x.score}"
+    )
+    reason = f"unknown trace_id {x.trace_id[:80]!r}: no captured trace has it"
+    return reject(x.source_file, x.source_line, reason, f"{x.trace_id}, {judged}")

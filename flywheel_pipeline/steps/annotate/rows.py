@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import codecs
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
 from flywheel_pipeline.csv_injection import plain
-from flywheel_pipeline.steps.annotate.shapes import translate
-from flywheel_pipeline.steps.annotate.xlsx import WorkbookError, sheet_rows
+from flywheel_pipeline.steps.annotate.columns import is_header
+from flywheel_pipeline.steps.annotate.delimited import Line, delimited_lines
+from flywheel_pipeline.steps.annotate.documents import MAX_NESTING, Item, json_items, nesting_of
+from flywheel_pipeline.steps.annotate.xlsx import Sheet, WorkbookError, read_sheets
 
 MAX_BYTES = 100_000_000
 """The largest label file that is read."""
-PAGES = ("data", "items", "results", "records", "scores", "feedback")
-"""Keys under which the APIs of other tools answer with a list."""
+HEADER_WITHIN = 20
+"""Filled rows among which the header is looked for, below a title or notes."""
 
-csv.field_size_limit(2**31 - 1)  # the file is in memory already; its own bound would raise from deep inside
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+"""Byte order marks and their encodings; that of UTF-32 begins with that of UTF-16."""
 
 
 @dataclass(frozen=True)
@@ -30,139 +34,129 @@ class Row:
     cells: dict[str, Any]
     raw: str
     problem: str | None = None
+    uncalculated: frozenset[str] = frozenset()
+    """Columns whose cell is a formula that no program has calculated."""
 
 
-def label_rows(file: str, data: bytes) -> Iterator[Row]:
-    """Yield the rows of a label file by its ending, and those within an item by its content (see `shapes`)."""
-    for row in _file_rows(PurePath(file).suffix.lower() or file, data):
-        yield from _translated(row)
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a file, and notes on how it was read."""
+
+    rows: Sequence[Row]
+    notes: Sequence[str] = field(default=())
 
 
-def _translated(row: Row) -> Iterator[Row]:
+class _FileError(Exception):
+    """The file is refused as a whole; the text says why and what to do."""
+
+
+def read_rows(file: str, data: bytes, columns: Mapping[str, str | None]) -> Rows:
+    """Return the rows of a label file, read by its ending and content; a file that is refused is one row that says why.
+
+    `columns` are the columns that people named (`labels.columns`), by which a header is recognised.
+    """
     try:
-        if row.problem:
-            yield row
-        else:
-            yield from [replace(row, cells=cells, problem=problem) for cells, problem in translate(row.cells)]
-    except RecursionError:
-        yield replace(row, cells={}, problem="nested too deeply")
+        return _read(PurePath(file).suffix.lower() or file, data, columns)
+    except (_FileError, WorkbookError) as error:
+        return Rows([Row(0, {}, "", str(error))])
 
 
-def _file_rows(suffix: str, data: bytes) -> Iterator[Row]:
+def _read(suffix: str, data: bytes, columns: Mapping[str, str | None]) -> Rows:
     if len(data) > MAX_BYTES:
-        yield Row(0, {}, "", f"larger than {MAX_BYTES // 10**6} MB: split it into several files")
-    elif suffix in (".xlsx", ".xlsm") and data.strip():
-        yield from _sheet_rows(data)
-    else:
-        yield from _text_rows(suffix, data.decode("utf-8-sig", errors="surrogateescape").replace("\x00", ""))
-
-
-def _text_rows(suffix: str, text: str) -> Iterator[Row]:
+        raise _FileError(f"larger than {MAX_BYTES // 10**6} MB: split it into several files")
+    if suffix in (".xlsx", ".xlsm") and data.strip():
+        return _workbook(read_sheets(data), columns)
+    if suffix not in (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm"):
+        raise _FileError(f"unknown kind of label file {suffix!r}; known: .csv, .tsv, .xlsx, .jsonl, .json")
+    text = _decode(data)
     if not text.strip():
-        yield Row(0, {}, "", "the file is empty: hand it in again")
-    elif suffix in (".csv", ".tsv"):
-        yield from _csv_rows(text)
-    elif suffix in (".jsonl", ".ndjson", ".json"):
-        yield from _json_rows(text) if _is_one_document(suffix, text) else _jsonl_rows(text)
-    else:
-        problem = f"unknown kind of label file {suffix!r}; known: .csv, .tsv, .xlsx, .jsonl, .json"
-        yield Row(0, {}, text[:200], problem)
+        raise _FileError("the file is empty: save it again")
+    notes = ["the file contains U+FFFD (\ufffd): characters were lost before it came here"] if "\ufffd" in text else []
+    if suffix in (".csv", ".tsv"):
+        lines, delimiter = delimited_lines(text, lambda cells: is_header(cells, columns))
+        return _table(lines, delimiter, columns, notes)
+    return Rows([_json_row(item) for item in json_items(suffix, text)], notes)
 
 
-def _sheet_rows(data: bytes) -> Iterator[Row]:
-    names: list[str] | None = None
+def _decode(data: bytes) -> str:
+    """Return the text of a file by its byte order mark, else as UTF-8.
+
+    Raises:
+        _FileError: it is in another encoding; nothing of it is read, since every accent in it would be lost.
+    """
+    mark, encoding = next((m for m in _MARKS if data.startswith(m[0])), (b"", "utf-8"))
     try:
-        for number, cells in sheet_rows(data):
-            if names is None:
-                names = cells
-                continue
-            yield _spreadsheet_row(number, names, cells + [""] * (len(names) - len(cells)), " | ")
-        if not names:
-            yield Row(0, {}, "", "the first sheet is empty: hand it in again")
-    except WorkbookError as error:
-        yield Row(0, {}, "", str(error))
+        text = data[len(mark) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise _FileError(f"not valid {encoding.upper()} (line {line}): save the file as UTF-8") from None
+    if not mark and text.count("\x00") * 4 > len(text) > 8:
+        raise _FileError("not UTF-8, perhaps UTF-16 without a byte order mark: save the file as UTF-8")
+    return text.replace("\x00", "")
 
 
-def _spreadsheet_row(line: int, names: list[str], cells: list[str], delimiter: str) -> Row:
+def _workbook(sheets: Sequence[Sheet], columns: Mapping[str, str | None]) -> Rows:
+    """Return the rows of every sheet that has columns of labels, else those of the first sheet with rows."""
+    labelled = [s for s in sheets if _header_at([line.cells for line in s.lines], columns) is not None]
+    chosen = labelled or sheets[:1]
+    if not chosen:
+        raise _FileError("the first sheet is empty: no sheet of the workbook has rows")
+    notes = [
+        f"sheet {s.title[:40]!r} was not read: it has no columns trace_id and verdict"
+        for s in sheets
+        if s not in chosen
+    ]
+    found: list[Row] = []
+    for sheet in chosen:
+        told = _table(sheet.lines, " | ", columns, sheet.notes)
+        where = {"sheet": sheet.title} if len(chosen) > 1 else {}
+        found += [replace(r, cells={**where, **r.cells}) if not r.problem else r for r in told.rows]
+        notes += told.notes
+    return Rows(found, notes)
+
+
+def _header_at(lines: Sequence[Sequence[str]], columns: Mapping[str, str | None]) -> int | None:
+    return next((i for i, cells in enumerate(lines[:HEADER_WITHIN]) if is_header(cells, columns)), None)
+
+
+def _table(lines: Sequence[Line], delimiter: str, columns: Mapping[str, str | None], notes: Sequence[str]) -> Rows:
+    """Return the rows below the header; where none of the first rows is one, below the first with several cells."""
+    at = _header_at([line.cells for line in lines], columns)
+    if at is None:
+        several = (i for i, line in enumerate(lines[:HEADER_WITHIN]) if sum(bool(c.strip()) for c in line.cells) > 1)
+        at = next(several, 0)
+    titles = _passed_over([line.number for line in lines[:at]])
+    names = list(lines[at].cells) if lines else []
+    return Rows([_row(line, names, delimiter) for line in lines[at + 1 :]], [*notes, *titles])
+
+
+def _passed_over(numbers: Sequence[int]) -> list[str]:
+    if len(numbers) < 2:
+        return [f"row {n} above the header was passed over" for n in numbers]
+    return [f"rows {' and '.join(map(str, numbers))} above the header were passed over"]
+
+
+def _row(line: Line, names: Sequence[str], delimiter: str) -> Row:
+    cells = list(line.cells)
+    while len(cells) > len(names) and not cells[-1].strip():
+        cells.pop()
     named = {n: plain(c) for n, c in zip(names, cells, strict=False) if n.strip() or c.strip()}
+    named |= {n: "" for n in names[len(cells) :] if n.strip()} if line.is_padded else {}
     twice = sorted({n for n in names if n.strip() and names.count(n) > 1})
-    problem = f"the columns {', '.join(twice)} are there twice: rename one" if twice else None
+    problem = f"the columns {', '.join(twice)} appear twice: rename one" if twice else None
     if len(cells) > len(names):
         problem = f"{len(cells)} cells, but the header has {len(names)}: quote cells that hold {delimiter!r}"
-    return Row(line, named, delimiter.join(c[:200] for c in cells), problem)
+    formulas = frozenset(names[i] for i in line.uncalculated if i < len(names))
+    raw = delimiter.join(c[:200] for c in line.cells)
+    return Row(line.number, named, raw, line.problem or problem, formulas)
 
 
-def _csv_rows(text: str) -> Iterator[Row]:
-    lines = io.StringIO(text, newline="").readlines()
-    delimiter = max(",;\t", key=next(line for line in lines if line.strip()).count)
-    reader = csv.reader(lines, delimiter=delimiter)
-    names: list[str] | None = None
-    line = 1
-    for cells in reader:
-        start, line = line, reader.line_num + 1
-        if not any(c.strip() for c in cells):
-            continue
-        if names is None:
-            names = cells
-            continue
-        row = _spreadsheet_row(start, names, cells, delimiter)
-        if "".join(lines[start - 1 : line - 1]).count('"') % 2:
-            problem = f"a quote is opened and never closed: everything up to line {line - 1} runs together"
-            row = replace(row, problem=problem)
-        yield _checked(row, delimiter.join(cells))
-
-
-def _jsonl_rows(text: str) -> Iterator[Row]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield _json_row(number, line)
-
-
-def _is_one_document(suffix: str, text: str) -> bool:
-    """Return whether the text is one JSON value, whatever its ending says of it."""
-    first, _, rest = text.strip().partition("\n")
-    if suffix == ".json":
-        return not (rest and first.lstrip().startswith("{") and _is_json(first))
-    return first.startswith("[") and not _is_json(first) and _is_json(text)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _json_rows(text: str) -> Iterator[Row]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        yield Row(0, {}, text[:200], f"not valid JSON: {error}")
-        return
-    for number, item in enumerate(_items(document), 1):
-        yield _json_row(number, json.dumps(item, ensure_ascii=False))
-
-
-def _items(document: Any) -> list[Any]:
-    """Return the items of a JSON document: of a list, or of one page of an API's answer."""
-    if isinstance(document, list):
-        return document
-    page = next((document[k] for k in PAGES if k in document), None) if isinstance(document, dict) else None
-    return page if isinstance(page, list) and page and all(isinstance(i, dict) for i in page) else [document]
-
-
-def _json_row(number: int, line: str) -> Row:
-    try:
-        cells = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return _checked(Row(number, {}, line[:1000], f"not valid JSON: {error}"), line)
-    if not isinstance(cells, dict):
-        return Row(number, {}, line[:1000], "must be a JSON object with trace_id and verdict")
-    return _checked(Row(number, cells, line[:1000]), line)
-
-
-def _checked(row: Row, text: str) -> Row:
-    broken = any("\udc80" <= c <= "\udcff" for c in text)
-    raw = row.raw.encode("utf-8", "replace").decode()
-    return replace(row, raw=raw, problem="not valid UTF-8: save the file as UTF-8" if broken else row.problem)
+def _json_row(item: Item) -> Row:
+    raw = item.text[:1000]
+    if item.problem:
+        return Row(item.number, {}, raw, item.problem)
+    if not isinstance(item.value, dict):
+        return Row(item.number, {}, raw, "must be a JSON object with trace_id and verdict")
+    if nesting_of(item.value) > MAX_NESTING:
+        return Row(item.number, {}, raw, "nested too deeply")
+    return Row(item.number, item.value, raw)

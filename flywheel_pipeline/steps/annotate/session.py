@@ -1,23 +1,23 @@
-"""A sitting: which traces an annotator sees and in which order, and what came of it so far.
+"""A labelling session: which traces an annotator sees and in which order, and the labels given so far.
 
-What an annotator does is a list of events, only ever added to; `fold_events` makes the present state of it. So nothing
-that was said is lost, an undo is one more event, and two browser tabs can not overwrite each other.
+What an annotator does is a list of events, only ever added to; a `Session` is the state that they lead to. So nothing
+is lost, an undo is one more event, and two browser tabs cannot overwrite each other.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 AGAIN = "#again"
-"""What the key of an item that is shown a second time ends with."""
+"""The end of the key of an item that is shown a second time."""
 REPEAT_AFTER = 30
 """Items between the two times that a trace is shown, at least where the queue is that long."""
-LABEL, UNDO, HAND_IN = "label", "undo", "hand_in"
+LABEL, UNDO, SUBMIT = "label", "undo", "submit"
 FIELDS = ("verdict", "code", "comment", "category", "first_failure_step", "severity")
-"""What a label says; the columns of a label file."""
+"""The fields of a label, which are columns of a label file."""
 
 Event = Mapping[str, Any]
 
@@ -32,24 +32,94 @@ class Sharing:
     repeated: float
 
 
-@dataclass
-class Sitting:
-    """What an annotator said so far: {item key: label}, and which of it was not handed in yet, in order."""
+class Session:
+    """The labels of one annotator; an event costs the same however many there were before.
 
-    labels: dict[str, Event] = field(default_factory=dict)
-    pending: dict[str, Event] = field(default_factory=dict)
+    An undo withdraws the latest label that stands. Where that label had been submitted, the one before it, or that the
+    item is deferred, waits to be submitted in its place, dated when it was undone, so that it is the latest.
+    """
+
+    def __init__(self) -> None:
+        self.pending: dict[str, Event] = {}
+        """{item key: label} of what is to be submitted."""
+        self._history: list[Event] = []
+        self._standing: dict[str, list[Event]] = {}
+        self._submitted: dict[str, Event] = {}
+
+    def add(self, event: Event) -> None:
+        """Take in the next event."""
+        if event["event"] == LABEL:
+            self._history.append(event)
+            self._standing.setdefault(event["key"], []).append(event)
+            self._wait(event["key"], event)
+        elif event["event"] == UNDO and self._history:
+            self._withdraw(self._history.pop()["key"], event.get("at"))
+        elif event["event"] == SUBMIT:
+            self._submit()
+
+    def _wait(self, key: str, label: Event) -> None:
+        self.pending.pop(key, None)
+        self.pending[key] = label
+
+    def _withdraw(self, key: str, at: Any) -> None:
+        self._standing[key].pop()
+        current, submitted = self.label_of(key), self._submitted.get(key)
+        if current is None:
+            del self._standing[key]
+        if current is submitted:
+            self.pending.pop(key, None)
+        else:
+            restored = current or {**(submitted or {}), "verdict": "defer", "code": None, "comment": None}
+            self._wait(key, {**restored, "at": at})
+
+    def _submit(self) -> None:
+        for key in self.pending:
+            current = self.label_of(key)
+            if current is None:
+                self._submitted.pop(key, None)
+            else:
+                self._submitted[key] = current
+        self.pending = {}
+
+    def label_of(self, key: str) -> Event | None:
+        """Return the label of an item that stands."""
+        labels = self._standing.get(key)
+        return labels[-1] if labels else None
+
+    @property
+    def latest(self) -> Event | None:
+        """Return the label that an undo would withdraw."""
+        return self._history[-1] if self._history else None
+
+    @property
+    def n_labels(self) -> int:
+        """Return how many items have a label."""
+        return len(self._standing)
+
+    @property
+    def labels(self) -> dict[str, Event]:
+        """Return {item key: label that stands}."""
+        return {key: events[-1] for key, events in self._standing.items()}
 
     @property
     def codes(self) -> list[str]:
-        """Return the codes used so far, the latest first."""
-        told = [str(e["code"]) for e in reversed(self.labels.values()) if e.get("code")]
-        return list(dict.fromkeys(told))
+        """Return the codes in use, the latest first."""
+        latest = (e for e in reversed(self._history) if e is self.label_of(e["key"]) and e.get("code"))
+        return list(dict.fromkeys(str(e["code"]) for e in latest))
+
+
+def fold_events(events: Iterable[Event]) -> Session:
+    """Return the session that events lead to."""
+    session = Session()
+    for event in events:
+        session.add(event)
+    return session
 
 
 def queue_of(annotator: str, trace_ids: Sequence[str], sharing: Sharing) -> list[str]:
     """Return the keys of an annotator's items: a random order that stays, and some traces a second time, later.
 
-    The order does not follow risk, so that an annotator's getting tired does not look like a property of risky traces.
+    The order does not follow risk: otherwise an annotator's fatigue would look like a property of risky traces.
     """
     own = [t for t in trace_ids if _is_for(annotator, t, sharing)]
     order = sorted(own, key=lambda t: _chance("order", annotator, t))
@@ -61,13 +131,13 @@ def queue_of(annotator: str, trace_ids: Sequence[str], sharing: Sharing) -> list
 
 def _is_for(annotator: str, trace_id: str, sharing: Sharing) -> bool:
     others = sorted(sharing.annotators)
-    if annotator not in others or _chance("overlap", "", trace_id) < sharing.overlap:
+    if annotator not in others or len(others) == 1 or _chance("overlap", "", trace_id) < sharing.overlap:
         return True
     return others[int(_chance("share", "", trace_id) * len(others))] == annotator
 
 
 def _chance(what: str, annotator: str, trace_id: str) -> float:
-    """Return a number from 0 to 1 that is always the same for the same words."""
+    """Return a number from 0 to 1 that is a function of the words alone."""
     digest = hashlib.sha256("\n".join((what, annotator, trace_id)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
@@ -77,43 +147,11 @@ def trace_of(key: str) -> str:
     return key.removesuffix(AGAIN)
 
 
-def fold_events(events: Iterable[Event]) -> Sitting:
-    """Return what an annotator's events come to.
-
-    An undo takes the latest label back that was not taken back yet; where it had been handed in, what was said before
-    it, or that it is deferred, waits to be handed in in its place. A hand-in tells how many events it had seen
-    (`n_events`): what another process kept at the same moment is not lost.
-    """
-    told = list(events)
-    history = _standing(told)
-    last = next((e for e in reversed(told) if e["event"] == HAND_IN), None)
-    handed = {e["key"]: e for e in _standing(told[: last["n_events"]])} if last else {}
-    labels: dict[str, Event] = {}
-    for event in history:
-        labels.pop(event["key"], None)
-        labels[event["key"]] = event
-    pending = {key: e for key, e in labels.items() if handed.get(key) is not e}
-    taken_back = {key: {**e, "verdict": "defer", "code": None, "comment": None} for key, e in handed.items()}
-    pending |= {key: e for key, e in taken_back.items() if key not in labels}
-    return Sitting(labels, pending)
-
-
-def _standing(events: Iterable[Event]) -> list[Event]:
-    """Return the labels that were not taken back, in order."""
-    history: list[Event] = []
-    for event in events:
-        if event["event"] == LABEL:
-            history.append(event)
-        elif event["event"] == UNDO and history:
-            history.pop()
-    return history
-
-
 def label_row(event: Event, labelled_at: str) -> dict[str, Any]:
-    """Return the row of a label file that an event becomes."""
-    said = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
+    """Return the row of a label file that a label becomes."""
+    fields = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
     again = {"is_repeat": True} if str(event["key"]).endswith(AGAIN) else {}
     return {
-        "trace_id": trace_of(event["key"]), **said, "annotator": event["annotator"], **again,
+        "trace_id": trace_of(event["key"]), **fields, "annotator": event["annotator"], **again,
         "labelled_at": labelled_at,
     }  # fmt: skip

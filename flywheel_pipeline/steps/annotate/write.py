@@ -1,7 +1,7 @@
 """A batch -> a file to label in: for a spreadsheet (CSV, XLSX), as JSONL, or as tasks of Label Studio.
 
 Every row shows the trace as plain text and has the columns to fill in, with the verdict that counts where there is
-one. What comes back as it was written is read as the same verdict; what a person changed is a later one (`exported`).
+one. A row that comes back unchanged is read as the same verdict, a changed one as a later verdict (`exported`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from flywheel_pipeline.csv_injection import neutral
 from flywheel_pipeline.prompting import text_of, tool_calls
 from flywheel_pipeline.records import VERDICTS, Annotation
 from flywheel_pipeline.steps.annotate.columns import CONTEXT
-from flywheel_pipeline.steps.annotate.read import digest
+from flywheel_pipeline.steps.annotate.judgements import digest
 from flywheel_pipeline.steps.annotate.xlsx import write_sheet
 
 FORMATS: Mapping[str, str] = {"csv": ".csv", "xlsx": ".xlsx", "jsonl": ".jsonl", "label-studio": ".json"}
-"""The formats, and the ending by which a file of each is recognised when it comes back."""
+"""The formats, and the file ending by which each is recognised when it comes back."""
 
 FILLED = (
     "verdict", "code", "comment", "category", "first_failure_step", "severity", "annotator", "labelled_at",
@@ -34,7 +34,7 @@ ANSWERED: Mapping[str, str] = {
 }  # fmt: skip
 """What a person answers in Label Studio, and with which of its controls."""
 MAX_SHOWN: Mapping[str, int] = {"csv": 30_000, "xlsx": 30_000}
-"""Characters of a text that is shown: a cell of a spreadsheet holds 32,767. Elsewhere:"""
+"""The most characters of a displayed text; a cell of a spreadsheet holds 32,767. Elsewhere:"""
 MAX_SHOWN_JSON = 500_000
 
 
@@ -50,31 +50,33 @@ class ToLabel:
     label: Annotation | None = None
 
 
-def write_labels(rows: Sequence[ToLabel], form: str, exported_at: datetime, annotator: str) -> bytes:
-    """Return the file; `annotator` is who will fill in the rows that nobody judged, `exported_at` is UTC.
+def write_labels(rows: Sequence[ToLabel], file_format: str, exported_at: datetime, annotator: str) -> bytes:
+    """Return the content of the file.
+
+    `annotator` is who will fill in the rows that nobody judged; `exported_at` is UTC.
 
     Raises:
         WorkbookError: a text of a label is longer than a cell of a workbook can hold.
     """
-    most = MAX_SHOWN.get(form, MAX_SHOWN_JSON)
+    most = MAX_SHOWN.get(file_format, MAX_SHOWN_JSON)
     cells = [_cells(row, most, exported_at, annotator) for row in rows]
-    if form == "label-studio":
+    if file_format == "label-studio":
         tasks = [_task(row, c) for row, c in zip(rows, cells, strict=True)]
         return json.dumps(tasks, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    if form == "jsonl":
+    if file_format == "jsonl":
         return "".join(json.dumps(c, ensure_ascii=False) + "\n" for c in cells).encode("utf-8", "replace")
     table = [[neutral(c.get(name, "")).encode("utf-8", "replace").decode() for name in COLUMNS] for c in cells]
-    return write_sheet(COLUMNS, table, {"verdict": VERDICTS}) if form == "xlsx" else _csv(table)
+    return write_sheet(COLUMNS, table, {"verdict": VERDICTS}) if file_format == "xlsx" else _csv(table)
 
 
 def _csv(table: Sequence[Sequence[str]]) -> bytes:
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows([COLUMNS, *table])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()  # the mark tells Excel that it is UTF-8
+    return b"\xef\xbb\xbf" + out.getvalue().encode()  # by this mark Excel recognises UTF-8
 
 
 def _cells(row: ToLabel, most: int, exported_at: datetime, annotator: str) -> dict[str, str]:
-    """Return the texts of a row, by column; a column without a text is left out, but for those to fill in."""
+    """Return the texts of a row by column; columns without a text are left out, except those to fill in."""
     shown = {
         "trace_id": row.trace_id, "input": row.input, "output": row.output,
         "conversation": readable(row.messages), "why_sampled": row.why_sampled,
@@ -100,7 +102,7 @@ def _text(value: Any) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Return a text that is shown, with a mark where its middle was left out."""
+    """Return a displayed text, with a mark where its middle was left out."""
     half = most // 2 - 20
     mark = f"\n[… {len(text) - 2 * half} characters left out …]\n"
     return text if len(text) <= most else text[:half] + mark + text[-half:]
@@ -108,16 +110,16 @@ def cut(text: str, most: int) -> str:
 
 def readable(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return a conversation as plain text; messages are numbered as `first_failure_step` counts them, from 0."""
-    return "\n\n".join(f"[{number}] {_said(m)}" for number, m in enumerate(messages) if isinstance(m, Mapping))
+    return "\n\n".join(f"[{number}] {_readable(m)}" for number, m in enumerate(messages) if isinstance(m, Mapping))
 
 
-def _said(message: Mapping[str, Any]) -> str:
+def _readable(message: Mapping[str, Any]) -> str:
     text, calls = text_of(message.get("content")), [f"calls {call}" for call in tool_calls(message)]
     return "\n".join([str(message.get("role") or "unknown").upper(), *([text] if text else []), *calls])
 
 
 def _task(row: ToLabel, cells: Mapping[str, str]) -> dict[str, Any]:
-    """Return a task; the verdict that counts is a prediction, which a person takes over or changes."""
+    """Return a task; the verdict that counts is a prediction, which a person accepts or changes."""
     task: dict[str, Any] = {"data": {name: cells[name] for name in ("trace_id", *CONTEXT)}}
     if row.label:
         result = [_answer(name, cells[name]) for name in ANSWERED if cells[name]]
@@ -127,8 +129,8 @@ def _task(row: ToLabel, cells: Mapping[str, str]) -> dict[str, Any]:
 
 def _answer(name: str, text: str) -> dict[str, Any]:
     kind = ANSWERED[name]
-    told: Any = int(text) if kind == "number" else [text]
-    value = {"text" if kind == "textarea" else kind: told}
+    answer: Any = int(text) if kind == "number" else [text]
+    value = {"text" if kind == "textarea" else kind: answer}
     return {"id": name, "from_name": name, "to_name": "conversation", "type": kind, "value": value}
 
 
@@ -148,7 +150,7 @@ LABEL_STUDIO_CONFIG = """\
       </Choices>
       <Header value="For a fail: the first thing that went wrong. Observe, do not diagnose." size="6"/>
       <TextArea name="comment" toName="conversation" rows="4" maxSubmissions="1" editable="true"/>
-      <Header value="The same in at most eight words, without the subject" size="6"/>
+      <Header value="Short name (max. 8 words), without the subject" size="6"/>
       <TextArea name="code" toName="conversation" rows="1" maxSubmissions="1" editable="true"/>
       <Header value="The number of the message where it first went wrong" size="6"/>
       <Number name="first_failure_step" toName="conversation" min="0"/>
@@ -156,4 +158,4 @@ LABEL_STUDIO_CONFIG = """\
   </View>
 </View>
 """
-"""The labelling interface for a project of Label Studio; its names are those that are read when it comes back."""
+"""The labelling interface for a Label Studio project; its names are those that are read on import."""

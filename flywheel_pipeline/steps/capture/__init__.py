@@ -1,6 +1,7 @@
-"""Capture: what lies in export files becomes `raw_traces`, and every row that can not is a reject with a reason."""
+"""Capture: export files become `raw_traces`; what cannot be read is a reject with its reason."""
 
+from flywheel_pipeline.steps.capture.formats.opinions import scale_of
 from flywheel_pipeline.steps.capture.join_pieces import join_pieces
 from flywheel_pipeline.steps.capture.read import Captured, Rules, read_block
 
-__all__ = ["Captured", "Rules", "join_pieces", "read_block"]
+__all__ = ["Captured", "Rules", "join_pieces", "read_block", "scale_of"]

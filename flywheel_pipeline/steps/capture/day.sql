@@ -1,15 +1,8 @@
--- What an event day of raw_traces holds beside the row groups that it takes over (whole.sql): the other captured rows
--- that count (`rest`), the traces joined of pieces (`joined`), each with the newest feedback that arrived for it. The
--- order is that of the files and, within a block of one, of time.
-with opinion as (
-    select
-        trace_id,
-        arg_max(score, (given_at, source_file, source_line)) as score,
-        arg_max(comment, (given_at, source_file, source_line)) as comment
-    from feedback group by trace_id
-),
-counted as (
-    select * exclude (n_rows, spans) from rest
+-- The rows of an event day of raw_traces: captured rows that count, and traces joined from several pieces (`joined`),
+-- each with the feedback and scores that its users, annotators and evaluators gave (judged.sql). Ordered by nothing:
+-- readers order what they need.
+with counted as (
+    select * exclude (n_rows, spans) from captured_traces
     anti join superseded using (trace_id, source_file, source_line)
     where started_at >= $day::date and started_at < $day::date + interval 1 day
     union all by name
@@ -18,6 +11,8 @@ counted as (
 )
 select
     t.* replace (
-        coalesce(o.score, t.feedback_score) as feedback_score, coalesce(o.comment, t.feedback_comment) as feedback_comment
+        o.score as feedback_score,
+        o.comment as feedback_comment,
+        case when n.tags is null then t.tags else json_merge_patch(n.tags, t.tags) end as tags
     )
-from counted t left join opinion o using (trace_id)
+from counted t left join opinion o using (trace_id) left join named n using (trace_id)

@@ -5,7 +5,10 @@ with stored as (
     select source_file, sum(n_rows) as n_rows from captured_traces group by source_file
 ),
 opinions as (
-    select source_file, count(*) as n from feedback group by source_file
+    select
+        source_file, count(*) as n, sum(n_rows) as n_rows,
+        count(*) filter (given_by = 'user' and verdict is null and (value is not null or label is not null)) as n_unscaled
+    from judged group by source_file
 ),
 refused as (
     select file as source_file, count(*) as n from rejects where source = 'traces' group by file
@@ -31,9 +34,10 @@ days as (
 )
 select
     f.source_file, f.fingerprint, f.source_format, f.n_bytes, f.n_rows_in,
-    coalesce(s.n_rows, 0) + coalesce(o.n, 0) - coalesce(g.n_rows, 0) as n_rows_out,
+    coalesce(s.n_rows, 0) + coalesce(o.n_rows, 0) - coalesce(g.n_rows, 0) as n_rows_out,
     coalesce(d.n_traces, 0) - coalesce(g.n_traces, 0) as n_traces,
     coalesce(o.n, 0) as n_feedback,
+    coalesce(o.n_unscaled, 0) as n_unscaled,
     f.n_repeated + coalesce(g.n_rows, 0) as n_duplicates,
     coalesce(r.n, 0) as n_rejects,
     f.n_fields_dropped, f.redacted, coalesce(d.days, '{}') as days

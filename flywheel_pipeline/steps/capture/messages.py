@@ -8,9 +8,16 @@ LangChain messages (plain, `{type, data}` and serialized), OpenInference `{messa
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from flywheel_pipeline.steps.capture.envelopes import inside
+from flywheel_pipeline.steps.capture.parts import call_of, dump, is_item, loads, of_item, parts_of, result_of
+from flywheel_pipeline.steps.capture.streams import joined
+from flywheel_pipeline.steps.capture.turns import transcript
+
+__all__ = ["ROLES", "is_message", "loads", "message", "role_of", "text_said", "to_messages", "to_text"]
 
 ROLES: Mapping[str, str] = {
     **{r: r for r in ("system", "user", "assistant", "tool")},
@@ -22,29 +29,23 @@ ROLES: Mapping[str, str] = {
 """Roles as found in real exports, in lower case (one common exporter misspells one), and what they mean."""
 
 MAX_DEPTH = 20
-_HOLDERS = (
-    "messages", "input_messages", "output_messages", "message", "chat_history", "choices", "generations", "contents",
-    "candidates", "new_message", "input", "inputs", "prompt", "prompts", "question", "query", "user_input",
-    "user_query",
-    "text", "content", "parts", "output", "outputs", "response", "answer", "result", "completion", "value", "kwargs",
-    "data",
-)  # fmt: skip
-"""Keys of an object that is no message itself under which a conversation is found, in the order tried."""
-_ASKED = ("messages", "contents", "input", "prompt")
-_SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt")
-"""Keys of a request's messages, and of the system prompt that stands beside them."""
+_TOOLS = re.compile(r"tool|function|observation|environment|ipython|plugin|retriev|result|search|code_exec")
+_USERS = re.compile(r"user|human|customer|client|visitor|guest|caller|patient|student|question")
+_SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt", "systemPrompt")
+"""Keys of the system prompt that stands beside the messages of a request."""
+_WORDS = ("text", "value", "message")
+"""Keys of a message's text where it has no content (ShareGPT, chat widgets)."""
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+_THOUGHT = re.compile(r"(?s)\s*<(think|thinking|thought|reasoning)>(.*?)</\1>\s*")
 
 
-def loads(value: Any) -> Any:
-    """Return what JSON text holds, also where it was encoded twice; anything else as it is."""
-    for _ in range(3):
-        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
-            return value
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
+def role_of(name: str) -> str | None:
+    """Return the role that a name means, None where it could be anybody's."""
+    lowered = name.strip().lower()
+    known = ROLES.get(lowered)
+    if known or not lowered:
+        return known
+    return "tool" if _TOOLS.search(lowered) else "user" if _USERS.search(lowered) else None
 
 
 def to_messages(value: Any, role: str = "user", depth: int = 0) -> list[dict[str, Any]]:
@@ -52,11 +53,21 @@ def to_messages(value: Any, role: str = "user", depth: int = 0) -> list[dict[str
     decoded = loads(value)
     if decoded is None or decoded == "" or decoded == [] or decoded == {} or depth > MAX_DEPTH:
         return []
+    if role == "assistant" and isinstance(decoded, str | list):
+        decoded = joined(decoded)
     if isinstance(decoded, list):
         return _of_list(decoded, role, depth)
     if isinstance(decoded, dict):
         return _of_object(decoded, role, depth)
-    return [{"role": role, "content": value if isinstance(value, str) else str(decoded)}]
+    text = value if isinstance(value, str) else str(decoded)
+    turns = transcript(text) if role == "user" else []
+    return turns or [_spoken({"role": role, "content": text})]
+
+
+def _spoken(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a message of plain text, its thoughts apart."""
+    text, thoughts = without_thoughts(found["content"]) if found["role"] == "assistant" else (found["content"], [])
+    return {**found, "content": text, "reasoning_content": "\n".join(thoughts)} if thoughts else found
 
 
 def to_text(value: Any) -> str:
@@ -74,27 +85,40 @@ def _of_list(items: Sequence[Any], role: str, depth: int) -> list[dict[str, Any]
         return message({"role": role, "content": list(items)})
     if items and all(isinstance(i, list) for i in items):
         return to_messages(items[0], role, depth + 1)
-    return [m for i in items for m in to_messages(i, role, depth + 1)]
+    return _with_thoughts([m for i in items for m in to_messages(i, role, depth + 1)])
+
+
+def _with_thoughts(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages; thoughts that stand alone go to the message of the app that follows."""
+    made: list[dict[str, Any]] = []
+    for found in messages:
+        last = made[-1] if made else {}
+        alone = last.keys() == {"role", "content", "reasoning_content"} and not last["content"]
+        if alone and found["role"] == "assistant":
+            made.pop()
+            thoughts = (last["reasoning_content"], found.get("reasoning_content"))
+            found = {**found, "reasoning_content": "\n".join(t for t in thoughts if t)}
+        made.append(found)
+    return made
 
 
 def _of_object(value: Mapping[str, Any], role: str, depth: int) -> list[dict[str, Any]]:
     if is_message(value):
         return message(value, role)
-    for key in _HOLDERS:
-        if value.get(key) not in (None, "", [], {}):
-            found = to_messages(value[key], role, depth + 1)
-            if found:
-                return [*_instructions(value, found, depth), *found] if key in _ASKED else found
-    return [{"role": role, "content": _dump(value)}]
+    for _, inner in inside(value, role):
+        found = to_messages(inner, role, depth + 1)
+        if found:
+            return [*_instructions(value, found, depth), *found]
+    return [{"role": role, "content": dump(value)}]
 
 
 def _instructions(value: Mapping[str, Any], found: list[dict[str, Any]], depth: int) -> list[dict[str, Any]]:
-    """Return the system prompt of a request that tells it beside its messages (Anthropic, Responses, Gemini)."""
+    """Return the system prompt that stands beside the messages (Anthropic, Bedrock, Gemini, Responses)."""
     config = value.get("config")
     for place in (value, config if isinstance(config, dict) else {}):
-        told = next((place[k] for k in _SYSTEM if place.get(k) not in (None, "", [], {})), None)
-        if told is not None and not any(m["role"] == "system" for m in found):
-            return to_messages(told, "system", depth + 1)
+        prompt = next((place[k] for k in _SYSTEM if isinstance(place.get(k), str | list | dict) and place[k]), None)
+        if prompt is not None and not any(m["role"] == "system" for m in found):
+            return [{"role": "system", "content": m["content"]} for m in to_messages(prompt, "system", depth + 1)]
     return []
 
 
@@ -112,20 +136,27 @@ def is_message(value: Any) -> bool:
     data = value.get("data")
     if kind is not None and isinstance(data, dict) and "content" in data:
         return True
-    return value.get("type") in ("function_call", "function_call_output", "reasoning")
+    if kind is not None and "type" not in value and any(isinstance(value.get(k), str) for k in _WORDS):
+        return True
+    return isinstance(value.get("type"), str) and is_item(value["type"])
 
 
 def _role(value: Mapping[str, Any]) -> str | None:
-    for key in ("role", "type", "author"):
-        said = value.get(key)
-        if isinstance(said, str) and said.lower() in ROLES:
-            return ROLES[said.lower()]
+    role = value.get("role")
+    if isinstance(role, str) and role.strip():
+        return role_of(role) or "assistant"  # agents go by names of their own
+    for key in ("type", "author", "sender", "from"):
+        name = None if key == "type" and isinstance(value.get("function"), dict) else value.get(key)
+        if isinstance(name, str) and name.lower() in ROLES:
+            return ROLES[name.lower()]
     return None
 
 
 def _is_part(value: Mapping[str, Any]) -> bool:
     if _role(value) or "role" in value:
         return False
+    if ("toolName" in value and "toolCallId" in value) or isinstance(value.get("function"), dict):
+        return True
     return isinstance(value.get("type"), str) and any(k in value for k in ("text", "content", "image_url", "input"))
 
 
@@ -139,129 +170,58 @@ def message(value: Mapping[str, Any], role: str = "user") -> list[dict[str, Any]
         return message({"type": kind, **value["kwargs"]} if "role" not in value["kwargs"] else value["kwargs"], role)
     if isinstance(value.get("data"), dict) and "content" in value["data"]:
         return message({**value["data"], "role": value.get("type") or value.get("role")}, role)
-    if value.get("type") == "reasoning":
-        return []
-    if value.get("type") == "function_call":
-        return [{"role": "assistant", "content": "", "tool_calls": [_call(value)]}]
-    if value.get("type") == "function_call_output":
-        return [_result(value, value.get("output"))]
+    kind = value.get("type")
+    if "role" not in value and isinstance(kind, str) and is_item(kind):
+        return of_item(value)
     return _plain(value, _role(value) or role)
 
 
 def _plain(value: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
     content = next((value[k] for k in ("content", "parts", "contents") if value.get(k) not in (None, "", [])), "")
-    texts, calls, results = _parts(content)
+    content = content or next((value[k] for k in _WORDS if isinstance(value.get(k), str)), "")
+    found = parts_of(content)
     extra = value.get("additional_kwargs")
     listed = loads(value.get("tool_calls") or (extra.get("tool_calls") if isinstance(extra, dict) else None))
-    calls += [_call(c) for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
-    if isinstance(value.get("function_call"), dict) and not calls:
-        calls = [_call(value["function_call"])]
-    if role == "tool" and not results:
-        return [_result(value, "\n".join(texts))]
-    made: dict[str, Any] = {"role": role, "content": "\n".join(texts)}
+    found.calls += [call_of(c) for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    if isinstance(value.get("function_call"), dict) and not found.calls:
+        found.calls = [call_of(value["function_call"])]
+    if role == "tool" and not found.results:
+        return [result_of(value, "\n".join(found.texts))]
+    if not found.texts and role == "assistant":
+        found.texts = _unsaid(value)
+    role = "assistant" if found.calls and role == "user" else role  # nobody but the app calls tools
+    made: dict[str, Any] = {"role": role, "content": "\n".join(found.texts)}
     if isinstance(value.get("name"), str) and value["name"]:
         made["name"] = value["name"]
-    if calls:
-        made["tool_calls"] = calls
-    return [*([made] if texts or calls or not results else []), *results]
+    if found.calls:
+        made["tool_calls"] = found.calls
+    thoughts = [*found.thoughts, *(value[k] for k in _REASONING if isinstance(value.get(k), str) and value[k])]
+    if role == "assistant":
+        made["content"], thought = without_thoughts(made["content"])
+        if thought or thoughts:
+            made["reasoning_content"] = "\n".join(dict.fromkeys([*thoughts, *thought]))
+    return [*([made] if found.texts or found.calls or thoughts or not found.results else []), *found.results]
 
 
-_PART_KEYS = {
-    "type", "text", "function_call", "functionCall", "toolUse", "function_response", "functionResponse", "toolResult",
-    "message_content",
-}  # fmt: skip
-"""One of them is in every part of a content, whatever API it is of."""
+def _unsaid(value: Mapping[str, Any]) -> list[str]:
+    """Return what the app said where it is no content: a refusal, or the words of an audio answer."""
+    audio = value.get("audio")
+    words = (value.get("refusal"), audio.get("transcript") if isinstance(audio, dict) else None)
+    return [w for w in words if isinstance(w, str) and w]
 
 
-def _may_be_part(value: Any) -> bool:
-    return isinstance(value, dict) and not _PART_KEYS.isdisjoint(value)
+def without_thoughts(text: str) -> tuple[str, list[str]]:
+    """Return (a text without the thoughts that a model wrote at its beginning, these)."""
+    if "<" not in text[:40] or not (found := _THOUGHT.match(text)):
+        return text, []
+    return text[found.end() :], [found[2].strip()] if found[2].strip() else []
 
 
-def _parts(content: Any) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return (texts, tool calls, tool results) of a message's content."""
-    texts: list[str] = []
-    calls: list[dict[str, Any]] = []
-    results: list[dict[str, Any]] = []
-    decoded = loads(content) if isinstance(content, str) and content.lstrip()[:2] in ("[{", "[ ") else content
-    if not (isinstance(decoded, list) and all(isinstance(p, dict | str) for p in decoded)):
-        decoded = [content]
-    elif decoded is not content and not (decoded and all(map(_may_be_part, decoded))):
-        decoded = [content]  # text that only looks like a list of parts: somebody's JSON
-    for part in decoded:
-        _sort_part(part, texts, calls, results)
-    return texts, calls, results
-
-
-def _sort_part(part: Any, texts: list[str], calls: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
-    if not isinstance(part, dict):
-        texts.append(part if isinstance(part, str) else _dump(part))
-        return
-    inner = part.get("message_content")
-    part = inner if isinstance(inner, dict) else part
-    kind = str(part.get("type") or "")
-    called = next(
-        (part[k] for k in ("function_call", "functionCall", "toolUse") if isinstance(part.get(k), dict)), None
-    )
-    answered = next(
-        (part[k] for k in ("function_response", "functionResponse", "toolResult") if isinstance(part.get(k), dict)),
-        None,
-    )
-    if called or kind in ("tool_call", "tool_use", "tool-call", "function_call"):
-        calls.append(_call(called or part))
-    elif answered or kind in ("tool_call_response", "tool_result", "tool-result", "function_call_output"):
-        of = answered or part
-        results.append(_result(of, next((of[k] for k in ("result", "response", "content", "output") if k in of), "")))
-    elif kind in ("thinking", "reasoning", "redacted_thinking"):
-        return
-    else:
-        text = next((part[k] for k in ("text", "content", "output_text", "input_text", "refusal") if part.get(k)), None)
-        if isinstance(text, dict):
-            text = text.get("value") or text.get("text")
-        texts.append(text if isinstance(text, str) else f"[{kind}]" if kind and kind != "text" else _dump(text or part))
-
-
-_CALL_IDS = ("id", "call_id", "toolCallId", "tool_call_id", "toolUseId")
-
-
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tool call of any form as OpenAI's."""
-    if isinstance(call.get("tool_call"), dict):
-        call = call["tool_call"]
-    function = call["function"] if isinstance(call.get("function"), dict) else call
-    arguments = next(
-        (function[k] for k in ("arguments", "args", "input", "parameters") if function.get(k) is not None), ""
-    )
-    return {
-        "id": str(next((call[k] for k in _CALL_IDS if call.get(k)), "")),
-        "type": "function",
-        "function": {
-            "name": str(function.get("name") or call.get("toolName") or call.get("name") or ""),
-            "arguments": arguments if isinstance(arguments, str) else _dump(arguments),
-        },
-    }
-
-
-def _result(value: Mapping[str, Any], result: Any) -> dict[str, Any]:
-    """Return a tool's result as a message."""
-    keys = ("tool_call_id", "tool_use_id", "call_id", "toolCallId", "toolUseId", "id")
-    made = {"role": "tool", "content": _result_text(result)}
-    made["tool_call_id"] = str(next((value[k] for k in keys if value.get(k)), ""))
-    name = value.get("name") or value.get("toolName")
-    return {**made, "name": str(name)} if name else made
-
-
-def _result_text(result: Any) -> str:
-    if (
-        isinstance(result, list)
-        and result
-        and all(isinstance(p, dict) and isinstance(p.get("text"), str) for p in result)
-    ):
-        return "\n".join(p["text"] for p in result)
-    return result if isinstance(result, str) else "" if result is None else _dump(result)
-
-
-def _dump(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        return "[nested too deeply]"
+def text_said(found: Mapping[str, Any]) -> str:
+    """Return the text of a message as it was logged: thoughts are none of it, a refusal is."""
+    content = found.get("content")
+    if not isinstance(content, str):
+        if not content:
+            return "\n".join(_unsaid(found))
+        content = "\n".join(parts_of(content).texts)
+    return without_thoughts(content)[0] if found.get("role") == "assistant" else content

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from flywheel_pipeline.steps.capture.byte_scan import bytes_of, count, may_escape
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
 
 TOO_DEEP = "nested too deeply"
@@ -16,7 +15,7 @@ _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _TWENTY, _NEGATIVE = b"0" * 20, b"-" + b"0" * 19
 _HUGE = re.compile(rb"[\s:,\[](?:-\d{19}|\d{20})")
 _SPACE = re.compile(r"[\s,]*")
-ESCAPED_QUOTE = b"\\u0022"
+_ESCAPED_QUOTE = b"\\u0022"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -31,37 +30,35 @@ def parse_json(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except ValueError:
         return _parse_slowly(raw)
-    if holds_huge_number(raw):
+    if _holds_huge_number(raw):
         return _parse_slowly(raw)  # the fast parser makes floats of whole numbers beyond 64 bits
-    if not is_all_there(value, raw):
+    if not _is_all_there(value, raw):
         _refuse_repeated_keys(raw)
     return value
 
 
-def holds_huge_number(raw: bytes) -> bool:
+def _holds_huge_number(raw: bytes) -> bool:
     """Return whether JSON may hold a whole number beyond 64 bits."""
     zeros = raw.translate(_DIGITS)
     return (_TWENTY in zeros or _NEGATIVE in zeros) and _HUGE.search(raw) is not None
 
 
-def is_all_there(value: Any, raw: bytes) -> bool:
+def _is_all_there(value: Any, raw: bytes) -> bool:
     """Return whether no key was repeated: it is lost when the value is written again, and its quotation marks too.
 
     Those of a text that were written as `\\u0022` come back as marks, and must not make up for lost ones.
     """
-    data = bytes_of(raw)
-    escaped = raw.count(ESCAPED_QUOTE) if may_escape(data) else 0
     try:
-        return count(bytes_of(orjson.dumps(value)), b'"') == count(data, b'"') + escaped
+        return orjson.dumps(value).count(b'"') == raw.count(b'"') + raw.count(_ESCAPED_QUOTE)
     except TypeError:  # nested deeper than this writer goes
         return False
 
 
 def _parse_slowly(raw: bytes) -> Any:
-    """Parse what the fast parser refuses: it may be allowed (lone surrogates), or the reason is to be told."""
+    """Parse what the fast parser refuses: it may be allowed (lone surrogates), or the reason is to be reported."""
     try:
         return json.loads(
-            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite, object_pairs_hook=_unique
+            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite, object_pairs_hook=unique_keys
         )
     except UnicodeDecodeError as error:
         raise UnreadableError(f"not valid UTF-8 at byte {error.start}: export the file as UTF-8") from None
@@ -73,14 +70,19 @@ def _parse_slowly(raw: bytes) -> Any:
 
 def _refuse_repeated_keys(raw: bytes) -> None:
     try:
-        json.loads(raw, object_pairs_hook=_unique)
+        json.loads(raw, object_pairs_hook=unique_keys)
     except RecursionError:
         raise UnreadableError(TOO_DEEP) from None
     except ValueError as error:
         raise UnreadableError(f"not valid JSON: {error}") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object that (key, value) `pairs` make.
+
+    Raises:
+        ValueError: a key appears twice.
+    """
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
@@ -108,7 +110,7 @@ def parse_documents(raw: bytes) -> list[Any]:
     except UnicodeDecodeError:
         raise problem from None
     at = _after_space(text, 0)
-    decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=finite, object_pairs_hook=_unique)
+    decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=finite, object_pairs_hook=unique_keys)
     try:
         while at < len(text):
             value, at = decoder.raw_decode(text, at)

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from flywheel_pipeline.ports import Block, Match
 from flywheel_pipeline.records import CapturedTrace, Feedback, Reject
 from flywheel_pipeline.steps.capture.assemble import assemble_trace, merge_spans
-from flywheel_pipeline.steps.capture.chat_columns import Columns, in_order, read_plain, with_traces
-from flywheel_pipeline.steps.capture.formats import FORMATS, Source, UnreadableError
+from flywheel_pipeline.steps.capture.flaws import Damaged, Flaw, without_flaws
+from flywheel_pipeline.steps.capture.formats import Source, UnreadableError, recognise, unknown
 from flywheel_pipeline.steps.capture.formats.common import clean
-from flywheel_pipeline.steps.capture.formats.otlp import records_of_protobuf
-from flywheel_pipeline.steps.capture.parse import BOM, TOO_DEEP, parse_documents, parse_json, split_lines
+from flywheel_pipeline.steps.capture.pages import records_in_page
+from flywheel_pipeline.steps.capture.parse import TOO_DEEP
 from flywheel_pipeline.steps.capture.redact import Redactor
+from flywheel_pipeline.steps.capture.rows import refuse, rows_of
+from flywheel_pipeline.steps.capture.same_id import sort_by_id
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
 EXCERPT = 200
+_SAME_ID = (
+    "the id {!r} is also that of line {}, which holds something else and is kept: give every trace an id of its own, "
+    "and what belongs together one session_id"
+)
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
-_Format = Any
-"""A module of `formats`; see there for what it holds."""
-_Row = tuple[int, Any, Callable[[Any], Iterable[Any]]]
-"""(line, what stands there, how to make records of it)."""
+_ORDER = attrgetter("started_at", "trace_id", "source_line")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How a file is read: what may count as a trace, the format if it is forced, and what is redacted."""
+    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores."""
 
     app: str
     first_day: date
@@ -39,6 +44,7 @@ class Rules:
     format: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     redact: tuple[str, ...] = ()
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     salt: str = ""
 
 
@@ -46,111 +52,52 @@ class Rules:
 class Captured:
     """What came of a block: `n_rows_in` rows are those of the traces, the feedback, the repeated and the rejects.
 
-    `table` holds the traces: the columns of `CapturedTrace`, in the order of time.
+    The traces are in the order of time.
     """
 
     n_rows_in: int = 0
     n_repeated: int = 0
     n_dropped: int = 0
-    table: Columns = field(default_factory=dict)
+    traces: list[CapturedTrace] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     redacted: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def traces(self) -> list[CapturedTrace]:
-        """The traces as records."""
-        return [CapturedTrace(*row) for row in zip(*self.table.values(), strict=True)]
-
 
 def read_block(file: str, block: Block, rules: Rules, match: Match) -> Captured:
     """Read one block of the landing file `file`. A row that can not be read is a reject; nothing is raised for one."""
-    reader = _Reader(file, rules, match)
-    rows = reader.take_plain(block) if block.kind == "lines" and not block.problem else _rows(block)
-    for line, raw, parse in rows:
+    reader = _Reader(file, rules, match, block.kind == "document")
+    for line, raw, parse in rows_of(block):
         reader.take(line, raw, parse)
     if block.kind == "document" and not reader.n_taken:
-        reader.take(0, b"", lambda raw: _refuse("the file is empty: export it again"))
+        reader.take(0, b"", lambda raw: refuse("the file is empty: export it again"))
     return reader.finish()
-
-
-def _rows(block: Block) -> Iterable[_Row]:
-    """Yield every row of a block that is not of lines."""
-    if block.problem:
-        yield block.first_line, block.data, lambda raw: _refuse(block.problem)
-    elif block.kind == "rows":
-        yield from ((line, row, lambda row: [row]) for line, row in block.rows)
-    elif block.kind == "protobuf":
-        yield block.first_line, block.data, records_of_protobuf
-    else:
-        yield from _document_rows(block)
-
-
-def _document_rows(block: Block) -> Iterator[_Row]:
-    """Yield the items of a JSON array, or the one document; what is neither is read line by line after all."""
-    try:
-        found = parse_documents(block.data.removeprefix(BOM))
-    except UnreadableError as error:
-        reason = str(error)
-        lines = split_lines(1, block.data)
-        if _any_object(lines):
-            yield from ((n, raw, _records) for n, raw in lines)
-        else:
-            yield 1, block.data, lambda raw: _refuse(reason)
-        return
-    items = found[0] if len(found) == 1 and isinstance(found[0], list) else found
-    yield from ((n, item, lambda item: [item]) for n, item in enumerate(items, 1))
-
-
-def _any_object(lines: list[tuple[int, bytes]]) -> bool:
-    for _, raw in lines[:20] if len(lines) > 1 else ():
-        try:
-            if isinstance(parse_json(raw), dict):
-                return True
-        except UnreadableError:
-            continue
-    return False
-
-
-def _records(raw: bytes) -> list[Any]:
-    value = parse_json(raw)
-    return value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
-
-
-def _refuse(problem: str) -> list[Any]:
-    raise UnreadableError(problem)
 
 
 class _Reader:
     """Takes rows one by one; spans wait until all of the block are there, then become traces."""
 
-    def __init__(self, file: str, rules: Rules, match: Match) -> None:
+    def __init__(self, file: str, rules: Rules, match: Match, is_document: bool) -> None:
         self.file, self.rules, self.match, self.captured = file, rules, match, Captured()
         self.first, self.last = datetime.combine(rules.first_day, time.min), rules.now + MAX_SKEW
         self.redactor = Redactor(rules.redact, rules.salt) if rules.redact else None
         self.spans: dict[str, list[tuple[Span, int, str]]] = {}
-        self.plain: Columns = {}
-        self.traces: list[CapturedTrace] = []
-        self.n_taken = 0
-
-    def take_plain(self, block: Block) -> Iterator[_Row]:
-        """Take the plain lines of a block of lines, and yield the others."""
-        if self.rules.format in (None, "chat"):
-            place = (self.file, self.rules.app)
-            self.plain, lines = read_plain(block.data, block.first_line, place, (self.first, self.last))
-            n = len(self.plain["trace_id"])
-            self.captured.n_rows_in += n
-            self.captured.formats["chat"] += n
-        else:
-            lines = split_lines(block.first_line, block.data)
-        yield from ((n, raw, _records) for n, raw in lines)
+        self.is_document, self.n_taken = is_document, 0
 
     def take(self, line: int, raw: Any, parse: Callable[[Any], Iterable[Any]]) -> None:
+        """Take what stands in a line; each record in it may fail without the others."""
         self.n_taken += 1
+        records: list[Any] = []
+        self._attempt(line, raw, lambda: records.extend(parse(raw)))
+        for record in records:
+            shown = raw if len(records) == 1 else record
+            self._attempt(line, shown, partial(self._read, record, line, shown))
+
+    def _attempt(self, line: int, raw: Any, action: Callable[[], None]) -> None:
+        """Carry out `action`; where it fails, that is a reject."""
         try:
-            for record in parse(raw):
-                self._read(record, line, raw)
+            action()
         except RecursionError:
             self._reject(line, TOO_DEEP, raw)
         except UnreadableError as error:
@@ -160,33 +107,43 @@ class _Reader:
 
     def _read(self, record: Any, line: int, raw: Any) -> None:
         """Sort the items of one record."""
-        format_ = self._recognise(record)
+        if isinstance(record, Flaw):
+            raise UnreadableError(record.reason)
+        value, lost = without_flaws(record.value) if isinstance(record, Damaged) else (record, [])
+        format_ = recognise(value, self.rules.format)
+        if format_ is None:
+            self._read_page(record, line)
+            return
+        for flaw in lost:
+            self._reject(line, flaw.reason, flaw.excerpt)
         n = 0
-        for item in format_.read(record, Source(self.file, line, self.rules.app, self.rules.fields)):
+        source = Source(self.file, line, self.rules.app, self.rules.fields, self.rules.scales)
+        for item in format_.read(value, source):
             n += 1
             self._sort(item, line, raw, format_.NAME)
         if not n:
             raise UnreadableError(f"the {format_.NAME} record holds no trace")
         self.captured.formats[format_.NAME] += n
 
-    def _recognise(self, record: Any) -> _Format:
-        if not isinstance(record, Mapping):
-            raise UnreadableError(f"unknown format (a {type(record).__name__}); known: {known_formats()}")
-        if self.rules.format:
-            return next(f for f in FORMATS if self.rules.format == f.NAME)
-        for format_ in FORMATS:
-            if format_.recognises(record):
-                return format_
-        keys = ", ".join(sorted(map(str, record))[:8])
-        raise UnreadableError(
-            f"unknown format (keys {keys}); known: {known_formats()}. Your own: capture.sources in flywheel.yaml"
-        )
+    def _read_page(self, record: Any, line: int) -> None:
+        """Read the records in an answer of an API, each for itself; in a document the line is their number."""
+        value = record.value if isinstance(record, Damaged) else record
+        records = records_in_page(value) if isinstance(value, Mapping) else None
+        if records is None:
+            raise UnreadableError(unknown(value))
+        if not records:
+            raise UnreadableError("the answer of an API holds no records: export the page that has them")
+        for number, item in enumerate(records, 1):
+            one = Damaged(item) if isinstance(record, Damaged) and not isinstance(item, Flaw) else item
+            excerpt = item.excerpt if isinstance(item, Flaw) else item
+            at = number if self.is_document else line
+            self._attempt(at, excerpt, partial(self._read, one, at, excerpt))
 
     def _sort(self, item: Any, line: int, raw: Any, name: str) -> None:
         if isinstance(item, Unreadable):
             self._reject(line, item.reason, item.excerpt or raw)
         elif isinstance(item, Feedback):
-            self.captured.n_rows_in += 1
+            self.captured.n_rows_in += item.n_rows
             self.captured.feedback.append(item)
         elif isinstance(item, Span):
             self._keep_span(item, line, raw, name)
@@ -194,7 +151,7 @@ class _Reader:
             self._reject(line, problem, raw)
         else:
             self.captured.n_rows_in += 1
-            self.traces.append(item)
+            self.captured.traces.append(item)
 
     def _keep_span(self, span: Span, line: int, raw: Any, name: str) -> None:
         problem = self._out_of_bounds(span.started_at) if span.started_at else ""
@@ -209,21 +166,34 @@ class _Reader:
         """Make traces of the spans and redact; returns all that was read."""
         for held in self.spans.values():
             self._assemble(held)
-        table = in_order(with_traces(self.plain, self.traces))
+        self._sort_by_id()
+        self.captured.traces.sort(key=_ORDER)
         if self.redactor:
-            self._redact(self.redactor, table)
-        self.captured.table = table
+            self._redact(self.redactor)
         self.captured.formats += Counter()  # without zeros
         return self.captured
 
-    def _redact(self, redactor: Redactor, table: Columns) -> None:
-        found, feedback = self.captured.redacted, self.captured.feedback
-        for at in redactor.screen(table, self.match):
-            changed, told = redactor.changes({name: column[at] for name, column in table.items()})
+    def _sort_by_id(self) -> None:
+        """Reject traces that share their id with another one of the block by mistake, and what came with them."""
+        found = sort_by_id(self.captured.traces)
+        self.captured.traces = found.kept
+        self.captured.n_repeated += sum(t.n_rows for t in found.repeated)
+        lines = {(t.trace_id, t.source_line) for t, _ in found.confused}
+        self.captured.feedback = [
+            f for f in self.captured.feedback if f.n_rows or (f.trace_id, f.source_line) not in lines
+        ]
+        for trace, other in found.confused:
+            self.captured.n_rows_in -= trace.n_rows
+            self._reject(trace.source_line, _SAME_ID.format(trace.trace_id[:40], other.source_line), trace.input)
+
+    def _redact(self, redactor: Redactor) -> None:
+        found, traces, feedback = self.captured.redacted, self.captured.traces, self.captured.feedback
+        for at in redactor.screen(traces, self.match):
+            traces[at], told = redactor.redact(traces[at])
             found.update(told)
-            for name, value in changed.items():
-                table[name][at] = value
-        for at in self.match.find(redactor.screening, [f.comment or "" for f in feedback]):
+        for at in self.match.find(
+            redactor.screening, ["\n".join((f.name, f.comment or "", f.label or "")) for f in feedback]
+        ):
             feedback[at], told = redactor.redact_feedback(feedback[at])
             found.update(told)
 
@@ -238,7 +208,7 @@ class _Reader:
                 self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), span.name)
             return
         self.captured.n_repeated += repeated
-        self.traces.append(trace)
+        self.captured.traces.append(trace)
 
     def _out_of_bounds(self, started: datetime) -> str:
         if started < self.first:
@@ -253,11 +223,6 @@ class _Reader:
         if self.redactor:
             reason, excerpt = self.redactor.redact_text(reason), self.redactor.redact_text(excerpt)[:EXCERPT]
         self.captured.rejects.append(Reject("traces", self.file, line, clean(reason), excerpt))
-
-
-def known_formats() -> str:
-    """Return the names of all formats, for people."""
-    return ", ".join(f.NAME for f in FORMATS)
 
 
 def excerpt_of(raw: Any) -> str:

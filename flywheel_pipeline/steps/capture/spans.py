@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -18,7 +18,8 @@ class Span:
 
     `messages` and `reply` are OpenAI-style (see `messages.to_messages`); `documents` are
     `{id, title, content, score}`. `tags` keeps what else is worth keeping; `n_dropped` counts the fields of
-    the source that are kept nowhere.
+    the source that are kept nowhere. `logged` is what log records say of the step, `{at, messages, reply}` each:
+    they arrive apart from it and from each other, and are put together by `with_logged`.
     """
 
     trace_id: str
@@ -42,10 +43,9 @@ class Span:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
-    feedback_score: float | None = None
-    feedback_comment: str | None = None
     tags: dict[str, Any] = field(default_factory=dict)
     n_dropped: int = 0
+    logged: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
@@ -66,7 +66,30 @@ class Span:
         """Return this span with what only `other`, a later record of the same step, says, and what it says anew."""
         mine, theirs = self.as_dict(), other.as_dict()  # where they say nothing, neither overrules the other
         tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
-        return Span.of({**mine, **theirs, **({"tags": tags} if tags else {})})
+        logged = [*self.logged, *(entry for entry in other.logged if entry not in self.logged)]
+        made = Span.of({**mine, **theirs, **({"tags": tags} if tags else {}), **({"logged": logged} if logged else {})})
+        made.started_at = min((s.started_at for s in (self, other) if s.started_at), default=None)
+        made.ended_at = max((s.ended_at for s in (self, other) if s.ended_at), default=None)
+        return made
+
+    def with_logged(self) -> Span:
+        """Return this span with the conversation that was logged, in the order of time, where it has none itself."""
+        if not self.logged:
+            return self
+        entries = sorted(self.logged, key=lambda entry: str(entry["at"]))
+        asked = [dict(m) for entry in entries for m in entry["messages"]]
+        answered = [dict(m) for entry in entries for m in entry["reply"]]
+        return replace(self, messages=self.messages or asked, reply=self.reply or answered)
+
+
+def ancestors(span_id: str, above: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield the ids of the steps above one, nearest first; a cycle is gone through once."""
+    seen = {span_id}
+    parent = above.get(span_id)
+    while parent and parent not in seen:
+        yield parent
+        seen.add(parent)
+        parent = above.get(parent)
 
 
 _NAMES = tuple(f.name for f in fields(Span))

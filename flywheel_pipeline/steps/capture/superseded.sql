@@ -9,7 +9,7 @@ with repeated as (
 rows as (
     select
         trace_id, source_file, source_line, n_rows, n_turns, started_at, md5(spans) as spans,
-        (left(output, 1) is not null)::int + (feedback_score is not null)::int as fullness
+        (left(output, 1) is not null)::int as fullness
     from captured_traces
     where trace_id in (select trace_id from repeated)
 ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import combinations
 from typing import Protocol
 
@@ -23,55 +23,59 @@ from flywheel_pipeline.steps.cluster.ask import (
     name_ask,
     same_fix_ask,
 )
-from flywheel_pipeline.steps.cluster.classify import Example, choose_modes
-from flywheel_pipeline.steps.cluster.features import Floats
-from flywheel_pipeline.steps.cluster.group import centroids, group_texts, merge_nearest
+from flywheel_pipeline.steps.cluster.classify import FITS_LIKE, Example, choose_modes
+from flywheel_pipeline.steps.cluster.features import Views
+from flywheel_pipeline.steps.cluster.group import Grouping, centroids
 from flywheel_pipeline.steps.cluster.modes import Failure, Mode
-from flywheel_pipeline.steps.cluster.naming import name_groups
-from flywheel_pipeline.steps.cluster.preprocess import Note
+from flywheel_pipeline.steps.cluster.naming import as_name, name_groups
+from flywheel_pipeline.steps.cluster.preprocess import Note, first_point
 
-ALIKE = 0.3
+SIMILAR = 0.3
 """Cosine of two groups' centroids from which a model is asked whether one change would fix both."""
 
-MAX_PAIRS = 20
+MAX_PAIRS, MAX_GROUPS = 20, 15
+"""Pairs that a model is asked about, and groups that it names at once."""
 
-SHARPNESS = 0.1
-"""Difference of two cosines at which one mode is e times as probable as the other."""
+FITS_GROUP = 0.10
+"""Like `classify.FITS_LIKE` where the examples are groups that nobody has reviewed: in doubt a failure stays out."""
+
+SINGLE_PASS = 0.5
+"""What a model's confidence is multiplied by when its second pass, with the modes in another order, disagrees."""
 
 
 @dataclass(frozen=True)
 class Grouped:
-    """Groups of one batch of failures, as numbers of them, the most central first.
+    """The notes of one batch, their views, and the groups that they were put into."""
 
-    `notes` are what was compared; views and likeness are those of `lens.see`.
-    """
-
-    failures: Sequence[Failure]
     notes: Sequence[Note]
-    groups: list[list[int]]
-    views: Floats
-    likeness: Floats
+    views: Views
+    found: Grouping
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """The groups as numbers of notes: the note of most failures first, then the most central."""
+        return self.found.groups
 
     def texts(self) -> list[list[str]]:
-        """Return the notes of every group."""
-        return [[self.notes[i].whole for i in g] for g in self.groups]
+        """Return the texts of every group."""
+        return [[self.notes[i].text for i in g] for g in self.groups]
 
 
 @dataclass(frozen=True)
-class Proposed:
-    """A proposed mode: the numbers of the groups it is made of, and what it is called."""
+class ProposedMode:
+    """A mode that an analyst makes of groups: their numbers, and what the mode is called and means."""
 
     groups: tuple[int, ...]
     name: str
-    definition: str
-    inclusion: str = ""
-    exclusion: str = ""
+    definition: str = ""
+    belongs: str = ""
+    does_not_belong: str = ""
     examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Where a failure belongs: `mode_id` None is unassigned; `again` is what the second pass said, if there was one."""
+    """Where a note belongs: `mode_id` None is unassigned; `again` is what a second look said, if `checked`."""
 
     mode_id: str | None
     confidence: float
@@ -90,7 +94,7 @@ class Analyst(Protocol):
 
     @property
     def batch(self) -> int:
-        """Failures that are grouped at a time; the next batch meets the modes of those before it."""
+        """Notes that are grouped at a time; the next batch meets the modes of those before it."""
         ...
 
     @property
@@ -98,15 +102,22 @@ class Analyst(Protocol):
         """How notes are compared."""
         ...
 
-    def reduce(self, failures: Sequence[Failure]) -> list[Note]:
-        """Return what is compared of every failure: its code."""
+    def reduce(self, failures: Sequence[Failure]) -> list[str]:
+        """Return the text that is compared of every failure: its code."""
         ...
 
-    def merge(self, grouped: Grouped, most: int) -> list[list[int]]:
-        """Return the groups with those made one that one change would fix; about `most` are wanted."""
+    def groups_wanted(self, most: int) -> int:
+        """Return how many groups may be made where at most `most` modes are wanted."""
         ...
 
-    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[Proposed]:
+    def merge(self, grouped: Grouped, alone: bool) -> list[list[int]]:
+        """Return the groups to name: those that one change would fix are made one.
+
+        `alone` says that a note in no group may make a mode by itself.
+        """
+        ...
+
+    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[ProposedMode]:
         """Name the groups.
 
         Raises:
@@ -114,14 +125,12 @@ class Analyst(Protocol):
         """
         ...
 
-    def assign(
-        self, failures: Sequence[Failure], notes: Sequence[Note], modes: Sequence[Mode], sure: bool
-    ) -> list[Decision | None]:
-        """Assign every failure to one of `modes`; `sure` says that they were just made of a sample of such failures."""
+    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision | None]:
+        """Assign every note to one of `modes`, or to none."""
         ...
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """Look at every failure of the groups again, now that the modes made of them have names."""
+        """Look at every note again, now that the modes made of the groups are among `modes`; None leaves it."""
         ...
 
 
@@ -132,7 +141,7 @@ def expert_code(failure: Failure) -> str | None:
 
 @dataclass(frozen=True)
 class ModelAnalyst:
-    """A model answers: one question a failure for code and mode, so that each is cached by itself."""
+    """A model answers: one question per note for code and mode, so that each is cached by itself."""
 
     llm: LLM
     embed: Embed
@@ -140,7 +149,7 @@ class ModelAnalyst:
     by: str = "LLM"
     batch: int = 500
 
-    def reduce(self, failures: Sequence[Failure]) -> list[Note]:
+    def reduce(self, failures: Sequence[Failure]) -> list[str]:
         """See `Analyst`; where no code came back the comment stands for it."""
         codes = [expert_code(f) for f in failures]
         without = [f for f, code in zip(failures, codes, strict=True) if code is None]
@@ -150,19 +159,26 @@ class ModelAnalyst:
             c.code if isinstance(c, Code) else c if isinstance(c, str) else f.comment
             for c, f in zip(found, failures, strict=True)
         ]
-        return [Note.of(" ".join(t.split())) for t in texts]
+        return [first_point(" ".join(t.split())) for t in texts]
 
-    def merge(self, grouped: Grouped, most: int) -> list[list[int]]:
-        """See `Analyst`; the pairs most alike are asked about, a failed call merges nothing."""
-        pairs = _alike(grouped)
-        texts = grouped.texts()
+    def groups_wanted(self, most: int) -> int:
+        """See `Analyst`; some more than modes, since the model says which of them have the same fix."""
+        return max(most, MAX_GROUPS)
+
+    def merge(self, grouped: Grouped, alone: bool) -> list[list[int]]:
+        """See `Analyst`; notes in no group are named, too, where they are few. A failed call merges nothing."""
+        inside = {i for g in grouped.groups for i in g}
+        single = [[i] for i in range(len(grouped.notes)) if i not in inside] if alone else []
+        groups = [*grouped.groups, *single] if len(grouped.groups) + len(single) <= MAX_GROUPS else grouped.groups
+        pairs = _similar(groups, grouped.views)
+        texts = [[grouped.notes[i].text for i in g] for g in groups]
         asks = [same_fix_ask(texts[a], texts[b], self.app) for a, b in pairs]
         replies = self.llm.ask(asks) if asks else []
         same = [p for p, r in zip(pairs, replies, strict=True) if isinstance(r.parsed, SameFix) and r.parsed.same_fix]
-        return _joined(grouped.groups, same)
+        return _joined(groups, same)
 
-    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[Proposed]:
-        """See `Analyst`; a group that the model left out is named after its most central code."""
+    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[ProposedMode]:
+        """See `Analyst`; a group that the model left out is named by its most frequent code."""
         reply = self.llm.ask([name_ask(grouped.texts(), known, self.app, most)])[0]
         if not isinstance(reply.parsed, NamedModes):
             raise ModelError(
@@ -172,128 +188,118 @@ class ModelAnalyst:
         proposed = []
         for m in reply.parsed.modes:
             own = tuple(left.pop(c) for c in dict.fromkeys(m.cluster_ids) if c in left)
-            said = {grouped.notes[i].whole for g in own for i in grouped.groups[g]}
-            shown = tuple(e for e in m.examples if e in said)
-            proposed.append(Proposed(own, m.name, m.definition, m.inclusion, m.exclusion, shown))
-        unnamed = [(i, grouped.notes[grouped.groups[i][0]].whole) for i in left.values()]
-        return [p for p in proposed if p.groups] + [Proposed((i,), c, f"Failures like: {c}") for i, c in unnamed]
+            texts = {grouped.notes[i].text for g in own for i in grouped.groups[g]}
+            shown = tuple(e for e in m.examples if e in texts)
+            proposed.append(ProposedMode(own, m.name, m.definition, m.belongs, m.does_not_belong, shown))
+        unnamed = [ProposedMode((i,), as_name(grouped.notes[grouped.groups[i][0]].text)) for i in left.values()]
+        return [p for p in proposed if p.groups] + unnamed
 
-    def assign(
-        self, failures: Sequence[Failure], notes: Sequence[Note], modes: Sequence[Mode], sure: bool
-    ) -> list[Decision | None]:
+    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision | None]:
         """See `Analyst`; two passes, the second with the modes in another order. The first counts."""
-        offers = [(f, _offered(f, modes)) for f in failures]
-        asks = [assign_ask(f, o, self.app, shuffled) for f, o in offers if o for shuffled in (False, True)]
+        offers = [(n, _offered(n, modes)) for n in notes]
+        asks = [assign_ask(n, o, self.app, shuffled) for n, o in offers if o for shuffled in (False, True)]
         replies = iter(self.llm.ask(asks) if asks else [])
         return [
-            _decision(f, {m.mode_id for m in o}, next(replies).parsed, next(replies).parsed) if o else Decision(None, 0)
-            for f, o in offers
+            _decision(n, {m.mode_id for m in o}, next(replies).parsed, next(replies).parsed) if o else Decision(None, 0)
+            for n, o in offers
         ]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """See `Analyst`; a failure that alone made a mode stays in it where no other fits."""
-        alone = {m.members[0].trace_id for m in modes if len(m.members) == 1}
-        decisions = self.assign(grouped.failures, grouped.notes, modes, True)
+        """See `Analyst`; notes that alone made a mode stay in it where no other fits."""
+        alone = {x.trace_id for m in modes if len({x.text for x in m.members}) == 1 for x in m.members}
         return [
-            None if d is not None and d.mode_id is None and f.trace_id in alone else d
-            for f, d in zip(grouped.failures, decisions, strict=True)
+            None if d is not None and d.mode_id is None and n.failures[0].trace_id in alone else d
+            for n, d in zip(grouped.notes, self.assign(grouped.notes, modes), strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class WordAnalyst:
-    """Counting answers: no model is asked. `traces` are {trace_id: text}, to mask the subject of a comment."""
+    """Counting answers: no model is asked."""
 
     embed: Embed
-    traces: Mapping[str, str]
+    _: KW_ONLY
     by: str = "CODE"
     batch: int = 2_000
 
-    def reduce(self, failures: Sequence[Failure]) -> list[Note]:
-        """See `Analyst`; a comment is compared without the words of its trace."""
-        return [self._note(f.trace_id, f.text) for f in failures]
+    def reduce(self, failures: Sequence[Failure]) -> list[str]:
+        """See `Analyst`; the code or comment itself."""
+        return [first_point(f.text) for f in failures]
 
-    def _note(self, trace_id: str, text: str) -> Note:
-        return Note.of(text, self.traces.get(trace_id, ""))
-
-    def merge(self, grouped: Grouped, most: int) -> list[list[int]]:
-        """See `Analyst`; the groups most alike are made one until there are `most`."""
-        return merge_nearest(grouped.groups, grouped.views, most)
-
-    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[Proposed]:
+    def groups_wanted(self, most: int) -> int:
         """See `Analyst`."""
-        likeness = centroids(grouped.groups, grouped.views)
-        near = likeness @ likeness.T - 2 * np.eye(len(likeness))
-        named = name_groups(
-            [[grouped.failures[i].text for i in g] for g in grouped.groups],
-            [grouped.likeness[g].mean(axis=0) for g in grouped.groups],
-            [int(row.argmax()) for row in near],
-        )
-        return [Proposed((i,), n.name, n.definition, n.inclusion, n.exclusion) for i, n in enumerate(named)]
+        return most
 
-    def assign(
-        self, failures: Sequence[Failure], notes: Sequence[Note], modes: Sequence[Mode], sure: bool
-    ) -> list[Decision | None]:
-        """See `Analyst`; by the failures that are in the modes (`learn.choose_modes`)."""
-        moved = {f.trace_id for f in failures}
-        examples = [Example(note, m.mode_id) for m in modes for note in self._examples(m, moved)]
+    def merge(self, grouped: Grouped, alone: bool) -> list[list[int]]:
+        """See `Analyst`; words alone do not say that two groups have the same fix."""
+        return grouped.groups
+
+    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[ProposedMode]:
+        """See `Analyst`; a group has a name and no definition."""
+        return [ProposedMode((i,), name) for i, name in enumerate(name_groups(grouped.texts()))]
+
+    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision | None]:
+        """See `Analyst`; by the failures that are in the modes (`classify.choose_modes`)."""
+        moved = {f.trace_id for n in notes for f in n.failures}
+        led = [_examples(m, moved) for m in modes]
+        examples = [Example(text, m.mode_id) for m, (texts, _) in zip(modes, led, strict=True) for text in texts]
         if not examples:
-            return [Decision(None, 0.0) for _ in failures]
-        chosen = choose_modes(notes, examples, self.embed)
-        return [Decision(c.mode_id if c.fits or sure else None, c.confidence) for c in chosen]
-
-    def _examples(self, mode: Mode, moved: AbstractSet[str]) -> list[Note]:
-        """Return the expert's own examples where there are any, else those that code put there, else the name."""
-        members = [x for x in mode.members if x.trace_id not in moved]
-        led = [x for x in members if x.assigned_by == "HUMAN"] or members
-        return [self._note(x.trace_id, x.text) for x in led] or [Note.of(mode.name)]
+            return [Decision(None, 0.0) for _ in notes]
+        trust = {m.mode_id: confidence for m, (_, confidence) in zip(modes, led, strict=True)}
+        fits_like = FITS_LIKE if min(trust.values()) == 1.0 else FITS_GROUP
+        chosen = choose_modes([n.text for n in notes], examples, self.embed, fits_like)
+        return [Decision(c.mode_id if c.fits else None, c.confidence * trust[c.mode_id]) for c in chosen]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """See `Analyst`; the second look groups anew from another start, to see what stays together."""
-        from scipy.optimize import linear_sum_assignment
-        from scipy.special import softmax
-
+        """See `Analyst`; a note stays in its group, the second look is a resample."""
         home = {x.trace_id: m.mode_id for m in modes for x in m.members}
-        own = [home[f.trace_id] for f in grouped.failures]
-        again = group_texts(grouped.views, max(2, len(set(own))), seed=1)
-        ids = list(dict.fromkeys(own))
-        counts = np.array([[sum(own[i] == mode for i in g) for mode in ids] for g in again])
-        said = {i: ids[c] for r, c in zip(*linear_sum_assignment(counts, maximize=True), strict=True) for i in again[r]}
-        near = grouped.views @ centroids([[i for i, o in enumerate(own) if o == mode] for mode in ids], grouped.views).T
-        return [
-            Decision(mode, round(float(softmax(near[i] / SHARPNESS)[ids.index(mode)]), 3), "", said.get(i), True)
-            for i, mode in enumerate(own)
-        ]
+        mode_of = [home.get(n.failures[0].trace_id) for n in grouped.notes]
+        inside = {i for g in grouped.groups for i in g}
+        return [_stayed(grouped.found, i, mode_of) if i in inside else None for i in range(len(grouped.notes))]
 
 
-def _offered(failure: Failure, modes: Sequence[Mode]) -> list[Mode]:
-    """Return the modes but the one that was made of the failure alone: that it fits itself says nothing."""
-    return [m for m in modes if {x.trace_id for x in m.members} != {failure.trace_id}]
+def _stayed(found: Grouping, i: int, mode_of: Sequence[str | None]) -> Decision:
+    """Return the decision to leave note `i` in its group, with what a resample says of it."""
+    again = found.again[i]
+    second = mode_of[again] if again is not None and again >= 0 else None
+    return Decision(mode_of[i], float(found.confidence[i]), "", second, again is not None)
 
 
-def _decision(
-    failure: Failure, offered: set[str], first: BaseModel | None, second: BaseModel | None
-) -> Decision | None:
+def _examples(mode: Mode, moved: AbstractSet[str]) -> tuple[list[str], float]:
+    """Return the texts that a mode is known by, and how far they are to be trusted.
+
+    They are the expert's own examples where there are any, else those that code or a model put there, else its name.
+    """
+    members = [x for x in mode.members if x.trace_id not in moved]
+    led = [x for x in members if x.assigned_by == "HUMAN"] or members
+    trust = float(np.mean([x.confidence for x in led])) if led else 1.0
+    return [first_point(x.text) for x in led] or [mode.name], trust
+
+
+def _offered(note: Note, modes: Sequence[Mode]) -> list[Mode]:
+    """Return the modes but the one that was made of the note alone: that it fits itself says nothing."""
+    own = {f.trace_id for f in note.failures}
+    return [m for m in modes if not m.members or not {x.trace_id for x in m.members} <= own]
+
+
+def _decision(note: Note, offered: set[str], first: BaseModel | None, second: BaseModel | None) -> Decision | None:
     if not isinstance(first, Assignment):
         return None
     mode = first.mode_id if first.mode_id in offered else None
-    quote = first.quote.strip()
-    genuine = bool(quote) and any(
-        " ".join(quote.split()) in " ".join(t.split()) for t in (failure.text, failure.comment)
-    )
     checked = second if isinstance(second, Assignment) else None
     again = checked.mode_id if checked and checked.mode_id in offered else None
-    return Decision(mode, first.confidence, quote if genuine and mode else "", again, checked is not None)
+    confidence = first.confidence * (SINGLE_PASS if checked and again != mode else 1.0)
+    return Decision(mode, confidence, first.quote.strip() if mode else "", again, checked is not None)
 
 
-def _alike(grouped: Grouped) -> list[tuple[int, int]]:
-    """Return the pairs of groups whose centroids are alike, the most alike first."""
-    middles = centroids(grouped.groups, grouped.views)
+def _similar(groups: Sequence[Sequence[int]], views: Views) -> list[tuple[int, int]]:
+    """Return the pairs of groups with similar centroids, the most similar first."""
+    middles = centroids(groups, views.plain)
     pairs = [(float(middles[a] @ middles[b]), a, b) for a, b in combinations(range(len(middles)), 2)]
-    return [(a, b) for s, a, b in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])) if s >= ALIKE][:MAX_PAIRS]
+    return [(a, b) for s, a, b in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])) if s >= SIMILAR][:MAX_PAIRS]
 
 
-def _joined(groups: list[list[int]], same: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _joined(groups: Sequence[list[int]], same: Sequence[tuple[int, int]]) -> list[list[int]]:
     """Return the groups with those of every pair made one, also over a third."""
     root = list(range(len(groups)))
     for a, b in same:

@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field
 from flywheel_pipeline.ports import Ask
 from flywheel_pipeline.prompting import ask_about, load_prompt
 from flywheel_pipeline.steps.cluster.modes import Failure, Mode
+from flywheel_pipeline.steps.cluster.preprocess import Note
 
 ROLE = "taxonomy"
 SHOWN = 12
-"""Notes of one cluster that a model is shown, the most central first."""
+"""Notes of one cluster that a model is shown: the most frequent, then the most central."""
 
 MEDOIDS = 3
 EXAMPLES = 6
@@ -38,8 +39,8 @@ class NamedMode(BaseModel):
     cluster_ids: list[str] = Field(min_length=1)
     name: str = Field(min_length=1)
     definition: str = Field(min_length=1)
-    inclusion: str = ""
-    exclusion: str = ""
+    belongs: str = ""
+    does_not_belong: str = ""
     examples: list[str] = []
 
 
@@ -72,15 +73,18 @@ def name_ask(clusters: Sequence[Sequence[str]], known: Sequence[Mode], app: str,
     """Ask for names of all clusters of codes at once, so that the names contrast; ids are c1, c2, …"""
     data = {
         "clusters": [{"cluster_id": f"c{i}", "notes": _notes(c, SHOWN)} for i, c in enumerate(clusters, 1)],
-        "known_modes": [{"name": m.name, "definition": m.definition} for m in known],
+        "known_modes": [{"name": m.name, "definition": m.meaning} for m in known],
     }
     instructions = load_prompt(__package__, "name_modes").format(app=app, max_modes=max_modes)
     return ask_about(ROLE, instructions, data, NamedModes)
 
 
-def assign_ask(failure: Failure, modes: Sequence[Mode], app: str, shuffled: bool = False) -> Ask:
-    """Ask which of `modes` one failure belongs to; `shuffled` shows them in another order, fixed by the failure."""
-    order = list(modes)
+def assign_ask(note: Note, modes: Sequence[Mode], app: str, shuffled: bool = False) -> Ask:
+    """Ask which of `modes` a note belongs to, by the first of its failures.
+
+    `shuffled` shows the modes in another order, which the failure's text decides.
+    """
+    order, failure = list(modes), note.failures[0]
     if shuffled:
         random.Random(failure.text).shuffle(order)
     data = {"modes": [_shown(m) for m in order], "failure": {"note": failure.text, "comment": failure.comment}}
@@ -92,8 +96,8 @@ def _shown(mode: Mode) -> dict[str, object]:
     by_expert = [m.text for m in mode.members if m.assigned_by == "HUMAN"]
     others = [m.text for m in mode.members if m.assigned_by != "HUMAN"]
     return {
-        "mode_id": mode.mode_id, "name": mode.name, "definition": mode.definition, "inclusion": mode.inclusion,
-        "exclusion": mode.exclusion, "expert_examples": _notes(by_expert, EXAMPLES),
+        "mode_id": mode.mode_id, "name": mode.name, "definition": mode.definition, "belongs": mode.belongs,
+        "does_not_belong": mode.does_not_belong, "expert_examples": _notes(by_expert, EXAMPLES),
         "examples": _notes(others, EXAMPLES),
     }  # fmt: skip
 

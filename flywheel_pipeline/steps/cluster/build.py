@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import Rate, proportion
-from flywheel_pipeline.steps.cluster.analyst import Analyst, Decision, Grouped, Proposed
-from flywheel_pipeline.steps.cluster.features import Floats, see
-from flywheel_pipeline.steps.cluster.group import MAX_GROUPS, centroids, group_texts
+from flywheel_pipeline.steps.cluster.analyst import Analyst, Decision, Grouped, ProposedMode
+from flywheel_pipeline.steps.cluster.features import view_texts
+from flywheel_pipeline.steps.cluster.group import COHESION, centroids, cohesion, group_notes
 from flywheel_pipeline.steps.cluster.match import match_groups
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, mint_mode
-from flywheel_pipeline.steps.cluster.preprocess import Note
-
-COHESION = 0.25
-"""Mean cosine between failures which fit no known mode that they must have to become a mode together."""
+from flywheel_pipeline.steps.cluster.preprocess import Note, join_same_words, same_words
+from flywheel_pipeline.steps.cluster.verbatim import places_of_words
 
 
 @dataclass(frozen=True)
 class Taxonomy:
     """All modes with all their members, what is new, and what fits nowhere.
 
-    `added` are the names of new modes, `unassigned` the failures that belong to no mode for now, `agreement` how
-    often two passes over this run's failures said the same; None where nothing was looked at twice.
+    Attributes:
+        added: the names of new modes.
+        unassigned: the failures that belong to no mode for now.
+        agreement: how often two looks at this run's failures agreed; None where nothing was looked at twice.
     """
 
     modes: tuple[Mode, ...]
@@ -52,50 +52,59 @@ class _State:
 def build_taxonomy(failures: Sequence[Failure], known: Sequence[Mode], analyst: Analyst, max_modes: int) -> Taxonomy:
     """Put every failure into one mode, or leave it unassigned; modes are only ever added.
 
-    A failure that is a member already, with the same text, stays where it is (so that a person's moves
-    last and a re-run asks nothing). One that the expert gave a category goes to the mode of that name.
-    The others are assigned to a known mode; those that fit none are grouped by likeness, a group that is a known
-    mode after all (`match_groups`) joins it, and the others become modes with names. Long lists go in batches,
-    and each batch meets the modes of those before it. Where a call failed the failure waits for the next run.
+    A failure that is a member already, with the same text, stays where it is (so that a person's moves last and a
+    re-run asks nothing). One that the expert gave a category goes to the mode of that name, one in the very words of a
+    mode's name or members goes to that mode. The others are assigned to a known mode; those that fit none are grouped
+    by similarity, a group that is a known mode after all (`match_groups`) joins it, and the others become modes.
+    Failures in the same words are decided once, together. Long lists go in batches, and each batch meets the modes of
+    those before it. Where a call failed the failure waits for the next run. The order of `failures` makes no
+    difference.
 
     Raises:
         ModelError: the model gave no usable name for the groups.
     """
+    failures = sorted(failures, key=lambda f: f.trace_id)
     categorised = _with_categories(failures, list(known))
     placed = {(m.trace_id, m.text) for mode in categorised for m in mode.members}
     fresh = [f for f in failures if (f.trace_id, f.text) not in placed]
     before = {m.mode_id for m in known}
     state = _State(_without({f.trace_id for f in fresh}, categorised))
-    waiting: list[tuple[Failure, Note]] = []
-    for number, batch in enumerate(_batches(fresh, analyst.batch)):
-        coded = list(zip(batch, analyst.reduce(batch), strict=True))
-        waiting += _assign(coded, state, analyst, sure=number > 0)
+    waiting: list[Note] = []
+    for number, batch in enumerate(_batches(_settle_verbatim(fresh, state), analyst.batch)):
+        waiting += _assign(_reduced(batch, analyst), state, analyst)
         room = max_modes - len(_live(state.modes))
         if waiting and (room > 0 or number == 0):
-            waiting = _find_modes(waiting, state, known, analyst, max(2, room))
+            waiting = _find_modes(join_same_words(waiting), state, known, analyst, max(2, room))
     modes = [m for m in state.modes if m.members or m.mode_id in before]
     agreement = proportion(sum(state.passes), len(state.passes)) if state.passes else None
     added = tuple(m.name for m in modes if m.mode_id not in before)
-    return Taxonomy(tuple(modes), added, tuple(state.unassigned.values()), agreement)
+    unassigned = tuple(state.unassigned[t] for t in sorted(state.unassigned))
+    return Taxonomy(tuple(modes), added, unassigned, agreement)
 
 
-def _batches(failures: Sequence[Failure], size: int) -> Iterator[list[Failure]]:
-    """Yield the failures in batches; several are drawn by hash, so that the first is like all."""
-    order = list(failures)
+def _batches(notes: Sequence[Note], size: int) -> Iterator[list[Note]]:
+    """Yield the notes in batches; several are drawn by hash, so that the first is like all."""
+    order = list(notes)
     if len(order) > size:
-        order.sort(key=lambda f: hashlib.sha256(f.trace_id.encode()).digest())
+        order.sort(key=lambda n: hashlib.sha256(n.key.encode()).digest())
     for start in range(0, len(order), size):
         yield order[start : start + size]
 
 
+def _reduced(batch: Sequence[Note], analyst: Analyst) -> list[Note]:
+    """Return the notes by the codes that the analyst makes of them: those of equal codes become one."""
+    texts = analyst.reduce([n.failures[0] for n in batch])
+    return join_same_words([Note(text, n.failures) for text, n in zip(texts, batch, strict=True)])
+
+
 def _live(modes: Sequence[Mode]) -> list[Mode]:
     """Return the modes that failures may be assigned to."""
-    return [m for m in modes if m.status != "retired"]
+    return [m for m in modes if m.is_live]
 
 
 def _with_categories(failures: Sequence[Failure], modes: list[Mode]) -> list[Mode]:
     """Give every category of the expert a mode, and its failures to it: the expert's word wins."""
-    for category in dict.fromkeys(f.category for f in failures if f.category):
+    for category in sorted({f.category for f in failures if f.category}):
         own = {f.trace_id: Member(f.trace_id, f.text, "HUMAN", 1.0) for f in failures if f.category == category}
         first = next(f for f in failures if f.category == category)
         definition = f"The expert's own category, as in: {first.comment[:300]}"
@@ -114,25 +123,32 @@ def _without(traces: set[str], modes: Sequence[Mode]) -> list[Mode]:
     return [replace(m, members=tuple(x for x in m.members if x.trace_id not in traces)) for m in modes]
 
 
-def _assign(
-    coded: Sequence[tuple[Failure, Note]], state: _State, analyst: Analyst, sure: bool
-) -> list[tuple[Failure, Note]]:
+def _settle_verbatim(fresh: Sequence[Failure], state: _State) -> list[Note]:
+    """Place the failures whose very words have a place already; return the others."""
+    notes = join_same_words([Note(f.text, (f,)) for f in fresh])
+    places = places_of_words(_live(state.modes))
+    known = [n for n in notes if n.key in places]
+    _record(known, [Decision(*places[n.key]) for n in known], state, "CODE")
+    return [n for n in notes if n.key not in places]
+
+
+def _assign(notes: Sequence[Note], state: _State, analyst: Analyst) -> list[Note]:
     """Assign to the modes there are; return what fits none of them."""
     modes = _live(state.modes)
     if not any(m.members for m in modes) and not any(m.status == "accepted" for m in modes):
-        return list(coded)
-    decisions = analyst.assign([f for f, _ in coded], [c for _, c in coded], modes, sure)
-    _settle([f for f, _ in coded], decisions, state, analyst.by)
-    return [(f, c) for (f, c), d in zip(coded, decisions, strict=True) if d is not None and d.mode_id is None]
+        return list(notes)
+    decisions = analyst.assign(notes, modes)
+    _record(notes, decisions, state, analyst.by)
+    return [n for n, d in zip(notes, decisions, strict=True) if d is not None and d.mode_id is None]
 
 
-def _settle(failures: Sequence[Failure], decisions: Sequence[Decision | None], state: _State, by: str) -> None:
-    """Move every failure to where its decision says; without a decision it stays where it is."""
-    decided = [(f, d) for f, d in zip(failures, decisions, strict=True) if d is not None]
+def _record(notes: Sequence[Note], decisions: Sequence[Decision | None], state: _State, by: str) -> None:
+    """Move the failures of every note to where its decision says; without a decision they stay where they are."""
+    decided = [(f, d) for n, d in zip(notes, decisions, strict=True) if d is not None for f in n.failures]
     state.modes = _without({f.trace_id for f, _ in decided}, state.modes)
     joined: dict[str, list[Member]] = {m.mode_id: [] for m in state.modes}
     for f, d in decided:
-        member = Member(f.trace_id, f.text, by, round(d.confidence, 3), d.quote)
+        member = Member(f.trace_id, f.text, by, round(d.confidence, 3), _genuine(d.quote, f))
         if d.mode_id is None:
             state.unassigned[f.trace_id] = member
         else:
@@ -142,65 +158,81 @@ def _settle(failures: Sequence[Failure], decisions: Sequence[Decision | None], s
     state.passes += [d.again == d.mode_id for _, d in decided if d.checked]
 
 
-def _find_modes(
-    coded: Sequence[tuple[Failure, Note]],
-    state: _State,
-    known: Sequence[Mode],
-    analyst: Analyst,
-    most: int,
-) -> list[tuple[Failure, Note]]:
-    """Make modes of failures that fit none; return those that still do not."""
-    had_modes = any(m.members for m in _live(state.modes))
-    grouped = _grouped(coded, analyst.embed, alone=not had_modes)
-    grouped = replace(grouped, groups=_recognised(grouped, state, known, analyst.embed))
-    if grouped.groups:
-        grouped = replace(grouped, groups=analyst.merge(grouped, most))
+def _genuine(quote: str, failure: Failure) -> str:
+    """Return the quote if these words really are in the failure's description."""
+    wanted = " ".join(quote.split())
+    return quote if wanted and any(wanted in " ".join(t.split()) for t in (failure.text, failure.comment)) else ""
+
+
+def _find_modes(notes: Sequence[Note], state: _State, known: Sequence[Mode], analyst: Analyst, most: int) -> list[Note]:
+    """Make modes of notes that fit none; return those that still do not."""
+    first = not any(m.members for m in _live(state.modes))
+    grouped = _grouped(notes, analyst, analyst.groups_wanted(most), loose=first)
+    grouped = _unrecognised(grouped, state, known, analyst.embed)
+    if groups := analyst.merge(grouped, alone=first):
+        grouped = _with_groups(grouped, groups)
         proposed = analyst.name(grouped, _live(state.modes), most)
         state.modes = _merged([*state.modes, *(_minted(p, grouped) for p in proposed)])
-        looked_at = _only(grouped)
-        decisions = analyst.confirm(looked_at, _live(state.modes))
-        for f in looked_at.failures:
+        decisions = _by_name(grouped.notes, analyst.confirm(grouped, _live(state.modes)), _live(state.modes))
+        for f in (f for n in grouped.notes for f in n.failures):
             state.unassigned.pop(f.trace_id, None)
-        _settle(looked_at.failures, decisions, state, analyst.by)
+        _record(grouped.notes, decisions, state, analyst.by)
     placed = {x.trace_id for m in state.modes for x in m.members}
-    left = [(f, c) for f, c in coded if f.trace_id not in placed]
-    for f, _ in left:
+    left = [n for n in grouped.notes if n.failures[0].trace_id not in placed]
+    for f in (f for n in left for f in n.failures):
         state.unassigned.setdefault(f.trace_id, Member(f.trace_id, f.text, analyst.by, 0.0))
     return left
 
 
-def _grouped(coded: Sequence[tuple[Failure, Note]], embed: Embed, alone: bool) -> Grouped:
-    """Group by likeness; where modes are known, one failure `alone` or a loose group is not yet a mode."""
-    failures, notes = [f for f, _ in coded], [c for _, c in coded]
-    views, likeness = see(notes, embed)
-    groups = group_texts(views, MAX_GROUPS)
-    kept = [g for g in groups if alone or (len(g) > 1 and _cohesion(views[g]) >= COHESION)]
-    return Grouped(failures, notes, kept, views, likeness)
+def _grouped(notes: Sequence[Note], analyst: Analyst, most: int, loose: bool) -> Grouped:
+    """Group by similarity; where modes are known, only a coherent group (not `loose`) is a mode beside them."""
+    views = view_texts([n.text for n in notes], analyst.embed)
+    found = group_notes(views, [len(n.failures) for n in notes], most)
+    grouped = Grouped(notes, views, found)
+    return _with_groups(grouped, [g for g in found.groups if loose or cohesion(views.plain[g]) >= COHESION])
 
 
-def _cohesion(views: Floats) -> float:
-    """Return the mean cosine between different rows."""
-    n = len(views)
-    return float((np.square(views.sum(axis=0)).sum() - np.square(views).sum()) / (n * (n - 1)))
+def _with_groups(grouped: Grouped, groups: list[list[int]]) -> Grouped:
+    return replace(grouped, found=replace(grouped.found, groups=groups))
 
 
-def _recognised(grouped: Grouped, state: _State, known: Sequence[Mode], embed: Embed) -> list[list[int]]:
-    """Give the groups that are known modes after all to them; return the others."""
+def _unrecognised(grouped: Grouped, state: _State, known: Sequence[Mode], embed: Embed) -> Grouped:
+    """Give the groups that are known modes after all to them; return the rest."""
     ids = {m.mode_id for m in _live(state.modes)}
     candidates = [m for m in known if m.mode_id in ids and m.members]
     if not grouped.groups or not candidates:
-        return grouped.groups
-    texts = grouped.texts()
+        return grouped
     known_texts = [[x.text for x in m.members[:100]] for m in candidates]
     matched = match_groups(
-        [{grouped.failures[i].trace_id for i in g} for g in grouped.groups],
+        [{f.trace_id for i in g for f in grouped.notes[i].failures} for g in grouped.groups],
         [{x.trace_id for x in m.members} for m in candidates],
-        _similarity(texts, known_texts, embed),
+        _similarity(grouped.texts(), known_texts, embed),
     )
     for g, k in matched.items():
-        own = [grouped.failures[i] for i in grouped.groups[g]]
-        _settle(own, [Decision(candidates[k].mode_id, 0.5) for _ in own], state, "CODE")
-    return [g for i, g in enumerate(grouped.groups) if i not in matched]
+        own = [grouped.notes[i] for i in grouped.groups[g]]
+        _record(own, [Decision(candidates[k].mode_id, 0.5) for _ in own], state, "CODE")
+    return _remaining(grouped, [g for i, g in enumerate(grouped.groups) if i not in matched])
+
+
+def _remaining(grouped: Grouped, groups: list[list[int]]) -> Grouped:
+    """Return the given groups, and the notes that were in none, without the notes of other groups."""
+    gone = {i for g in grouped.groups for i in g} - {i for g in groups for i in g}
+    rows = [i for i in range(len(grouped.notes)) if i not in gone]
+    at, found = {i: k for k, i in enumerate(rows)}, grouped.found
+    again = [None if (a := found.again[i]) is None else at.get(a, -1) for i in rows]
+    kept = replace(found, groups=[[at[i] for i in g] for g in groups], confidence=found.confidence[rows], again=again)
+    return Grouped([grouped.notes[i] for i in rows], grouped.views[rows], kept)
+
+
+def _by_name(
+    notes: Sequence[Note], decisions: Sequence[Decision | None], modes: Sequence[Mode]
+) -> list[Decision | None]:
+    """Return the decisions, but a note in the very words of a mode's name belongs to that mode."""
+    named = {same_words(m.name): m.mode_id for m in modes}
+    wanted = [named.get(n.key) for n in notes]
+    return [
+        Decision(w, 1.0) if w and (d is None or d.mode_id != w) else d for w, d in zip(wanted, decisions, strict=True)
+    ]
 
 
 def _similarity(groups: Sequence[Sequence[str]], known: Sequence[Sequence[str]], embed: Embed) -> object:
@@ -210,24 +242,14 @@ def _similarity(groups: Sequence[Sequence[str]], known: Sequence[Sequence[str]],
     return middles[: len(groups)] @ middles[len(groups) :].T
 
 
-def _only(grouped: Grouped) -> Grouped:
-    """Return the failures that are in a group, in the order of the groups."""
-    rows = [i for g in grouped.groups for i in g]
-    at: Mapping[int, int] = {i: k for k, i in enumerate(rows)}
-    return Grouped(
-        [grouped.failures[i] for i in rows], [grouped.notes[i] for i in rows],
-        [[at[i] for i in g] for g in grouped.groups], grouped.views[rows], grouped.likeness[rows],
-    )  # fmt: skip
-
-
-def _minted(proposed: Proposed, grouped: Grouped) -> Mode:
+def _minted(proposed: ProposedMode, grouped: Grouped) -> Mode:
     """Return the proposed mode with the failures of its groups; those it names as examples come first."""
     rows = [i for g in proposed.groups for i in grouped.groups[g]]
-    rows.sort(key=lambda i: grouped.notes[i].whole not in proposed.examples)
-    own = [grouped.failures[i] for i in rows]
+    rows.sort(key=lambda i: grouped.notes[i].text not in proposed.examples)
+    own = [f for i in rows for f in grouped.notes[i].failures]
     minted = mint_mode(proposed.name, proposed.definition, [f.trace_id for f in own])
     members = tuple(Member(f.trace_id, f.text, "CODE", 0.5) for f in own)
-    return replace(minted, inclusion=proposed.inclusion, exclusion=proposed.exclusion, members=members)
+    return replace(minted, belongs=proposed.belongs, does_not_belong=proposed.does_not_belong, members=members)
 
 
 def _merged(modes: Sequence[Mode]) -> list[Mode]:

@@ -29,10 +29,12 @@ def find_mode(known: Reviewed, word: str) -> Mode:
 
 
 def set_text(known: Reviewed, said: Said, mode_id: str, name: str, value: str) -> Reviewed:
-    """Rename a mode (`name` is "name"), redefine it ("definition") or say how severe it is ("severity"; "" for none).
+    """Set the name, definition, belongs, does_not_belong or severity of a mode; `name` says which.
+
+    A severity of "" leaves it to what the labels say.
 
     Raises:
-        EditError: the value can not be one of these.
+        EditError: the value cannot be used.
     """
     mode, text = known.mode(mode_id), " ".join(value.split())
     before = getattr(mode, name) or ""
@@ -47,6 +49,15 @@ def set_text(known: Reviewed, said: Said, mode_id: str, name: str, value: str) -
     changes: dict[str, Any] = {name: text or None if name == "severity" else text}
     changed = replace(mode, **changes)
     return known.with_modes(changed).noted(said, SETTING[name], mode_id, before=before, after=text)
+
+
+def name_group(known: Reviewed, said: Said, mode_id: str, name: str) -> Reviewed:
+    """Rename a group to review and accept it: a person who names it has reviewed it.
+
+    Raises:
+        EditError: the name cannot be used.
+    """
+    return set_status(set_text(known, said, mode_id, "name", name), said, mode_id, "accepted")
 
 
 def move(known: Reviewed, said: Said, texts: Mapping[str, str], mode_id: str) -> Reviewed:
@@ -90,7 +101,7 @@ def merge(known: Reviewed, said: Said, mode_id: str, into: str) -> Reviewed:
     """
     gone, target = known.mode(mode_id), known.mode(into)
     if mode_id == into:
-        raise EditError("a mode can not be merged into itself")
+        raise EditError("a mode cannot be merged into itself")
     _check_live(gone)
     _check_live(target)
     known = known.with_modes(
@@ -137,8 +148,7 @@ def set_status(known: Reviewed, said: Said, mode_id: str, status: str) -> Review
 def _minted(known: Reviewed, said: Said, name: str, definition: str, texts: Mapping[str, str]) -> Mode:
     name = " ".join(name.split())
     _check_name(known, name, None)
-    told = definition.strip() or f"Failures like: {next(iter(texts.values()))}"[:300]
-    made = mint_mode(name, told, list(texts), "accepted" if said.is_human else "provisional")
+    made = mint_mode(name, definition, list(texts), "accepted" if said.is_human else "provisional")
     if made.mode_id in {m.mode_id for m in known.modes}:
         raise EditError("these failures were a mode of this name before: choose another name")
     return made

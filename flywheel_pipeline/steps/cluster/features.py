@@ -1,15 +1,17 @@
-"""Look at a comment for what went wrong, not for what it is about.
+"""Turn comments into vectors: by their words, by an embedding, and by the known failures that they resemble.
 
-Comments on failures lie together by subject: a refund's invented date beside a refund's wrong tone. So each is
-also compared with `known_failures.md`, hundreds of ways to say the failures that LLM applications are known for:
-two logistic regressions, one on words and runs of letters, one on the embedding, learn from it which known
-failure a text is like, and what they say stands beside the embedding.
+Comments lie together by subject: a refund's invented date beside a refund's wrong tone. The second view therefore adds
+`known_failures.md`, hundreds of ways to describe the failures that LLM applications are known for: two logistic
+regressions, one on words and character n-grams, one on the embedding, learn from it which known failure a comment
+resembles. On comments of other authors this view groups no better than words and embedding alone, so it is used only
+where the data at hand speak for it: see `group` and `classify`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,17 +20,34 @@ from numpy.typing import NDArray
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.prompting import load_prompt
-from flywheel_pipeline.steps.cluster.preprocess import Note
 
 Floats = NDArray[np.float64]
 
-WEIGHT = 0.8
-"""Of the known failures in a view, beside the embedding's 1."""
+WEIGHT = 2.0
+"""Weight of the probabilities of the known failures in the second view; words and embedding have 1."""
 
-MAX_DIMENSIONS = 128
-"""Of the embedding in a view: what counts of TF-IDF fits in them, and groups are found many times faster."""
+MAX_DIMENSIONS, EXACT = 256, 1_000
+"""Dimensions that the words are reduced to, and texts up to which that is done exactly."""
 
 MAX_TEXT = 2_000
+"""Characters of a text that are compared."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """Two views of the same texts, each (texts, dimensions) of unit rows; a text without words is a row of zeros.
+
+    Attributes:
+        plain: words, character n-grams and the embedding.
+        informed: the same and the probabilities of the known failures.
+    """
+
+    plain: Floats
+    informed: Floats
+
+    def __getitem__(self, rows: Any) -> Views:
+        """Return the views of some of the texts."""
+        return Views(self.plain[rows], self.informed[rows])
 
 
 @lru_cache(maxsize=1)
@@ -45,43 +64,41 @@ def known_failures() -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]
     return tuple(names), tuple(phrases), tuple(meant)
 
 
-def see(notes: Sequence[Note], embed: Embed) -> tuple[Floats, Floats]:
-    """Return the views of the notes, unit rows, and the probabilities of the known failures, (len(notes), failures).
-
-    Where a note has a rest without its subject, the rest counts as much as the whole. Views of one call are
-    comparable with each other. A note without words is a row of zeros.
-    """
+def view_texts(texts: Sequence[str], embed: Embed) -> Views:
+    """Return the views of `texts`; only views of one call are comparable with each other."""
     from threadpoolctl import threadpool_limits
 
-    masked = any(n.rest != n.whole for n in notes)
-    texts = [*(n.whole[:MAX_TEXT] for n in notes), *(n.rest[:MAX_TEXT] for n in notes if masked)]
+    if not texts:
+        return Views(np.zeros((0, 1)), np.zeros((0, 1)))
+    shown = [t[:MAX_TEXT] for t in texts]
     _, phrases, meant = known_failures()
-    vectors = np.asarray(embed.embed([*texts, *phrases]), dtype=np.float64)
-    own, taught = vectors[: len(texts)], vectors[len(texts) :]
-    with threadpool_limits(1):  # see `group`: a busy machine
-        likeness = (by_words(texts) + _regression(10.0).fit(taught, meant).predict_proba(own)) / 2 if texts else own
-        views = _unit(np.hstack([_unit(_compact(own)), WEIGHT * _unit(likeness)]))
-    views[[not re.search(r"\w", t) for t in texts]] = 0.0
-    n = len(notes)
-    return (_unit(np.hstack([views[:n], views[n:]])) if masked else views), likeness[:n]
+    vectors = np.asarray(embed.embed([*shown, *phrases]), dtype=np.float64)
+    own, phrase_vectors = vectors[: len(shown)], vectors[len(shown) :]
+    with threadpool_limits(1):  # on so little data threads cost more than they save, far more on a busy machine
+        plain = _unit(np.hstack([_word_vectors(shown), _unit(own)]))
+        by_embedding = _regression(10.0).fit(phrase_vectors, meant).predict_proba(own)
+        informed = _unit(np.hstack([plain, WEIGHT * (known_by_words(shown) + by_embedding) / 2]))
+    wordless = [not re.search(r"\w", t) for t in shown]
+    plain[wordless], informed[wordless] = 0.0, 0.0
+    return Views(plain, informed)
 
 
-def by_words(texts: Sequence[str]) -> Floats:
-    """Return the probabilities of the known failures by words and runs of letters alone: no embedder is needed."""
-    features, regression = _taught_words()
-    found: Floats = regression.predict_proba(features.transform(texts))
+def known_by_words(texts: Sequence[str]) -> Floats:
+    """Return the probabilities of the known failures by words and character n-grams: (texts, known failures)."""
+    vectorizer, regression = _trained_on_phrases()
+    found: Floats = regression.predict_proba(vectorizer.transform(texts))
     return found
 
 
 @lru_cache(maxsize=1)
-def _taught_words() -> tuple[Any, Any]:
+def _trained_on_phrases() -> tuple[Any, Any]:
     _, phrases, meant = known_failures()
-    features = word_features()
-    return features, _regression(100.0).fit(features.fit_transform(phrases), meant)
+    vectorizer = _vectorizer()
+    return vectorizer, _regression(100.0).fit(vectorizer.fit_transform(phrases), meant)
 
 
-def word_features() -> Any:
-    """Return an unfitted TF-IDF of words, pairs of words and runs of 3 to 5 letters; stop words tell failures apart."""
+def _vectorizer() -> Any:
+    """Return an unfitted TF-IDF of words, word pairs and character 3- to 5-grams; stop words distinguish failures."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_union
 
@@ -96,14 +113,18 @@ def _regression(strength: float) -> Any:
     return LogisticRegression(C=strength, max_iter=3000, class_weight="balanced")
 
 
-def _compact(vectors: Floats) -> Floats:
-    """Return the vectors in at most `MAX_DIMENSIONS`, with the distances between them kept as far as that goes."""
-    if min(vectors.shape) <= MAX_DIMENSIONS:
-        return vectors
-    from sklearn.decomposition import TruncatedSVD
+def _word_vectors(texts: Sequence[str]) -> Floats:
+    """Return unit rows whose cosines are those of the TF-IDF vectors, in far fewer dimensions."""
+    if not any(re.search(r"\w", t) for t in texts):
+        return np.zeros((len(texts), 1))
+    sparse = _vectorizer().fit_transform(texts)
+    if len(texts) > EXACT:
+        from sklearn.decomposition import TruncatedSVD
 
-    compact: Floats = TruncatedSVD(MAX_DIMENSIONS, random_state=0).fit_transform(vectors)
-    return compact
+        return _unit(TruncatedSVD(MAX_DIMENSIONS, random_state=0).fit_transform(sparse))
+    values, directions = np.linalg.eigh((sparse @ sparse.T).toarray())  # ascending
+    top = slice(-min(MAX_DIMENSIONS, len(texts)), None)
+    return _unit(directions[:, top] * np.sqrt(np.clip(values[top], 0, None)))
 
 
 def _unit(rows: Floats) -> Floats:

@@ -13,10 +13,10 @@ from flywheel_pipeline.steps.cluster.modes import Member, Mode, current_ids, dum
 PIPELINE, BY_HAND = "flywheel", "edited file"
 """Who a change is by, when it is by no one who gave a name."""
 
-ACTIONS = (
-    "added", "renamed", "redefined", "rated", "moved", "merged", "split", "accepted", "retired", "reopened", "removed",
-)  # fmt: skip
-SETTING = {"name": "renamed", "definition": "redefined", "severity": "rated"}
+SETTING = {
+    "name": "renamed", "definition": "redefined", "belongs": "inclusion changed",
+    "does_not_belong": "exclusion changed", "severity": "rated",
+}  # fmt: skip
 """Fields of a mode whose changes are entries with the values before and after."""
 
 STATUS_ACTION = {"accepted": "accepted", "retired": "retired", "provisional": "reopened"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from flywheel_pipeline.steps.cluster.history import PIPELINE, Reviewed, Said
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids
+from flywheel_pipeline.steps.cluster.preprocess import same_words
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ def settle_people(known: Reviewed, failures: Sequence[Failure], said: Said) -> S
     A failure that a person moved is of the mode it was moved to, also where its label names another category or
     its comment was rewritten since. A category is of the mode that has, or once had, this name, and follows it when
     it is merged; one that names a retired mode opens it again, since that failure came back. Failures of a retired
-    mode stay with it and are assigned to no other.
+    mode stay with it and are assigned to no other. Failures in the very words of one that a person placed follow it.
     """
     moved = _moved_by_people(known)
-    known = _with_current_texts(known, failures)
+    known = _with_same_words(_with_current_texts(known, failures), said)
     names, places, wanted = _names(known), known.place_of(), []
     for f in failures:
         mode_id = moved.get(f.trace_id) or (names.get(f.category.lower()) if f.category else None)
@@ -42,8 +43,12 @@ def settle_people(known: Reviewed, failures: Sequence[Failure], said: Said) -> S
 
 
 def take_in(settled: Settled, built: Sequence[Mode], said: Said) -> Reviewed:
-    """Return the taxonomy with what was built: the order of the file stays, new modes come last, with an entry each."""
-    known, before = settled.known, {m.mode_id for m in settled.known.modes}
+    """Return the taxonomy with what was built: the order of the file stays, new modes come last, with an entry each.
+
+    A failure that moved to another mode, because its description was rewritten, has an entry, too: if the process is
+    killed before the tables are written, the next run must not take that for a person's move.
+    """
+    known, before, places = settled.known, {m.mode_id for m in settled.known.modes}, settled.known.place_of()
     now = current_ids(known.modes)
     for mode in built:
         if (
@@ -54,7 +59,47 @@ def take_in(settled: Settled, built: Sequence[Mode], said: Said) -> Reviewed:
         known = known.with_modes(mode)
     for mode in (m for m in built if m.mode_id not in before):
         known = known.noted(said, "added", mode.mode_id, after=mode.name)
+    moves: dict[tuple[str, str], list[str]] = {}
+    for trace, mode_id in known.place_of().items():
+        if places.get(trace, mode_id) != mode_id:
+            moves.setdefault((places[trace], mode_id), []).append(trace)
+    for (was, now_in), traces in sorted(moves.items()):
+        known = known.noted(said, "moved", was, now_in, traces=tuple(sorted(traces)))
     return known
+
+
+def _with_same_words(known: Reviewed, said: Said) -> Reviewed:
+    """Return it with the failures that the pipeline placed where people placed others in the same words.
+
+    Where people put the same words into several modes nothing is moved.
+    """
+    decided: dict[str, set[str]] = {}
+    for mode in known.modes:
+        for x in mode.members:
+            if _is_human(x) and mode.is_live:
+                decided.setdefault(same_words(x.text), set()).add(mode.mode_id)
+    one = {key: next(iter(modes)) for key, modes in decided.items() if key and len(modes) == 1}
+    for mode in known.modes:
+        if not mode.is_live:
+            continue
+        moves: dict[str, list[Member]] = {}
+        for x in mode.members:
+            if not _is_human(x) and (into := one.get(same_words(x.text), mode.mode_id)) != mode.mode_id:
+                moves.setdefault(into, []).append(replace(x, assigned_by="CODE", confidence=1.0, quote=""))
+        for into, members in sorted(moves.items()):
+            known = _moved(known, mode.mode_id, into, members)
+            why = replace(said, why="a person placed a failure in the same words")
+            known = known.noted(why, "moved", mode.mode_id, into, traces=tuple(x.trace_id for x in members))
+    return known
+
+
+def _moved(known: Reviewed, origin: str, into: str, members: Sequence[Member]) -> Reviewed:
+    gone = {x.trace_id for x in members}
+    source, target = known.mode(origin), known.mode(into)
+    return known.with_modes(
+        replace(source, members=tuple(x for x in source.members if x.trace_id not in gone)),
+        replace(target, members=(*target.members, *members)),
+    )
 
 
 def _moved_by_people(known: Reviewed) -> dict[str, str]:

@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.records import MODE_STATUSES, SEVERITIES, Annotation
 
 MAX_NAME = 80
+SHOWN = 3
+"""Representative comments of a mode that people are shown."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,24 @@ class Member:
 class Mode:
     """One failure mode. Its id is minted once and survives every rename.
 
-    It is provisional until a person accepts it; a retired one takes no new failures, and keeps those it has.
-    `severity` is a person's word for the mode as a whole; `note` is theirs, too, and never read. A mode that was
-    merged into another is retired, and stands for it wherever its id was written down.
+    It is provisional until a person accepts it; a retired one takes no new failures, and keeps those it has. One that
+    counting words has found is a group to review: it has no definition until a person or a model gives it one.
+
+    Attributes:
+        definition: when a failure belongs to the mode, in one sentence.
+        belongs: what counts although one might doubt it.
+        does_not_belong: what does not count, and where it goes instead.
+        severity: a person's rating of the mode as a whole.
+        merged_into: the mode that this one, then retired, stands for wherever its id was written down.
+        note: a person's own; never read.
     """
 
     mode_id: str
     name: str
-    definition: str
+    definition: str = ""
     status: str = "provisional"
-    inclusion: str = ""
-    exclusion: str = ""
+    belongs: str = ""
+    does_not_belong: str = ""
     members: tuple[Member, ...] = field(default=())
     severity: str | None = None
     merged_into: str | None = None
@@ -71,20 +80,44 @@ class Mode:
         """Whether failures may be assigned to it."""
         return self.status != "retired"
 
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group to review: found by words alone, and not accepted by a person yet."""
+        return self.status == "provisional" and not self.definition
+
+    @property
+    def title(self) -> str:
+        """Return the name; of a group to review, which is called by a comment, that of its first member."""
+        return self.members[0].text[:MAX_NAME] if self.is_group and self.members else self.name
+
+    @property
+    def described(self) -> str:
+        """Return the definition, or the expert's own words where there is none."""
+        quoted = "; ".join(f"“{t}”" for t in self.examples(SHOWN))
+        return self.definition or (f"Failures described as: {quoted}" if quoted else "")
+
+    @property
+    def meaning(self) -> str:
+        """Return what a judge needs to know: definition and limits, or the expert's own words where there are none."""
+        parts = [self.described]
+        parts += [f"Belongs: {self.belongs}"] if self.belongs else []
+        parts += [f"Does not belong: {self.does_not_belong}"] if self.does_not_belong else []
+        return "\n".join(parts)
+
     def examples(self, n: int = 6) -> list[str]:
-        """Return the texts of its first members, which were the most central when it was made."""
+        """Return the texts of its first members: the most frequent and then the most central when it was made."""
         return list(dict.fromkeys(m.text for m in self.members))[:n]
 
 
 def mint_mode(name: str, definition: str, evidence: Sequence[str], status: str = "provisional") -> Mode:
-    """Return a new mode; its id is a hash of the failures it was made from, so that a rebuild mints the same."""
+    """Return a new mode; its id is a hash of its name and the failures it was made from: a rebuild mints the same."""
     digest = hashlib.sha256(json.dumps([name, sorted(evidence)]).encode()).hexdigest()[:8]
     return Mode(f"fm-{digest}", name.strip()[:MAX_NAME], definition.strip(), status)
 
 
 def taxonomy_version(modes: Sequence[Mode]) -> str:
     """Return the version: a hash of what the modes mean, not of their members."""
-    meaning = [(m.mode_id, m.name, m.definition) for m in modes if not m.merged_into]
+    meaning = [(m.mode_id, m.name, m.definition, m.belongs, m.does_not_belong) for m in modes if not m.merged_into]
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:8]
 
 
@@ -113,7 +146,7 @@ def _dumped(mode: Mode) -> dict[str, Any]:
 
 def _without_defaults(record: Any, always: Collection[str]) -> dict[str, Any]:
     optional = {f.name: f.default for f in fields(record) if f.name not in always}
-    return {name: value for name, value in asdict(record).items() if optional.get(name, ...) != value}
+    return {name: value for name, value in vars(record).items() if optional.get(name, ...) != value}
 
 
 def load_modes(content: Any) -> list[Mode]:

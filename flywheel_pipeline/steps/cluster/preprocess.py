@@ -1,23 +1,21 @@
-"""What of an expert's note is compared: its first point, without the words of the conversation it is about."""
+"""Prepare an expert's comments for comparison: their first point, their words, and which of them are the same."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flywheel_pipeline.steps.cluster.modes import Failure
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
-SHORT = 8
-"""Words of a code, at most."""
 
-LEAST_WORDS = 3
-"""Words that must be left of a masked comment for it to say anything."""
-
-
-def first_point(note: str) -> str:
-    """Return the first of a note's numbered points (the first failure is what counts), else the note."""
-    found = re.match(r"\s*1[.)]\s*(.+?)(?:\n|\s2[.)]\s|$)", note, re.DOTALL)
-    return found.group(1).strip() if found else note.strip()
+def first_point(comment: str) -> str:
+    """Return the first of a comment's numbered points (the first failure is what counts), else the comment."""
+    found = re.match(r"\s*1[.)]\s*(.+?)(?:\n|\s2[.)]\s|$)", comment, re.DOTALL)
+    return found.group(1).strip() if found else comment.strip()
 
 
 def words_of(text: str) -> list[str]:
@@ -25,28 +23,39 @@ def words_of(text: str) -> list[str]:
     return [w.lower() for w in WORD.findall(text)]
 
 
-class Note(NamedTuple):
-    """What is compared of a failure: the whole, and what is left of it without the words of its trace."""
-
-    whole: str
-    rest: str
-
-    @classmethod
-    def of(cls, text: str, trace: str = "") -> Note:
-        """Return the note of a text's first point; a short one is a code, of which no word is left out."""
-        point = first_point(text)
-        return cls(point, mask_subject(point, trace) if trace and len(words_of(point)) > SHORT else point)
+def same_words(text: str) -> str:
+    """Return a key that is equal for comments in the same words: letter case, punctuation and spacing do not count."""
+    point = unicodedata.normalize("NFKC", first_point(text)).casefold()
+    return " ".join(WORD.findall(point)) or " ".join(point.split())
 
 
-def mask_subject(note: str, trace: str) -> str:
-    """Return the note without the content words that also occur in its trace: what is left is rather the failure.
+@dataclass(frozen=True)
+class Note:
+    """The text that is compared, and all failures that are described by it, in the order of their trace ids."""
 
-    Stop words stay, since "no", "not" and "only" tell failures apart. A note that would keep fewer than
-    `LEAST_WORDS` content words stays whole.
+    text: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def key(self) -> str:
+        """Return what is equal for notes in the same words."""
+        return same_words(self.text)
+
+
+def join_same_words(notes: Sequence[Note]) -> list[Note]:
+    """Return one note for all that are in the same words, sorted by their words.
+
+    The text is that of most failures; the order of `notes` makes no difference.
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+    by_key: dict[str, list[Note]] = {}
+    for note in notes:
+        by_key.setdefault(note.key, []).append(note)
+    return [_joined(by_key[key]) for key in sorted(by_key)]
 
-    said = set(words_of(trace)) - ENGLISH_STOP_WORDS
-    kept = [w for w in WORD.findall(note) if w.lower() not in said]
-    telling = [w for w in kept if w.lower() not in ENGLISH_STOP_WORDS]
-    return " ".join(kept) if len(telling) >= LEAST_WORDS else note
+
+def _joined(notes: Sequence[Note]) -> Note:
+    by_text: dict[str, int] = {}
+    for note in notes:
+        by_text[note.text] = by_text.get(note.text, 0) + len(note.failures)
+    text = min(by_text, key=lambda t: (-by_text[t], t))
+    return Note(text, tuple(sorted((f for n in notes for f in n.failures), key=lambda f: f.trace_id)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flywheel_pipeline.records import Annotation, FailureMode, SampledTrace
+from flywheel_pipeline.records import MODE_KINDS, Annotation, FailureMode, Json, SampledTrace
 from flywheel_pipeline.stats import Rate, proportion, weighted_rate
-from flywheel_pipeline.steps.cluster.modes import Mode, taxonomy_version
+from flywheel_pipeline.steps.cluster.modes import SHOWN, Mode, taxonomy_version
 from flywheel_pipeline.steps.cluster.severity import Severity, severity_of
 from flywheel_pipeline.steps.cluster.trend import Trend, measure_trends
 
@@ -121,7 +122,9 @@ def _reason(x: _Measured, after: _Measured | None, of: str) -> str:
 def _row(x: _Measured, rank: int, reason: str, of: str, version: str, trend: Trend | None) -> FailureMode:
     mode = x.mode
     return FailureMode(
-        mode_id=mode.mode_id, name=mode.name, definition=mode.definition, status=mode.status,
+        mode_id=mode.mode_id, name=mode.name, kind=MODE_KINDS[mode.is_group],
+        definition=mode.definition, belongs=mode.belongs, does_not_belong=mode.does_not_belong,
+        examples=Json(json.dumps(mode.examples(SHOWN), ensure_ascii=False)), status=mode.status,
         n_failures=x.n_failures, share=x.share.value, share_low=x.share.low, share_high=x.share.high,
         share_of=of, rank=rank, version=version, severity=x.severity.level, severity_weight=x.severity.weight,
         priority=x.priority, share_before=trend.before.value if trend else None,

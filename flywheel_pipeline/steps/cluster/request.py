@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.errors import EditError
-from flywheel_pipeline.steps.cluster.edit import add, find_mode, merge, move, set_status, set_text, split
+from flywheel_pipeline.steps.cluster.edit import add, find_mode, merge, move, name_group, set_status, set_text, split
 from flywheel_pipeline.steps.cluster.history import Reviewed, Said
 
 LONGEST, MOST = 2_000, 5_000
@@ -67,6 +67,9 @@ EDITS: Mapping[str, Callable[[Reviewed, Said, str, Request], Reviewed]] = {
     "rename": _text_of("name"),
     "define": _text_of("definition"),
     "rate": _text_of("severity"),
+    "name": lambda known, said, mode, r: name_group(known, said, mode, r.text("value")),
+    "belongs": _text_of("belongs"),
+    "does-not-belong": _text_of("does_not_belong"),
     "accept": _status("accepted"),
     "retire": _status("retired"),
     "merge": lambda known, said, mode, r: merge(known, said, mode, find_mode(known, r.text("into")).mode_id),

@@ -27,8 +27,11 @@ def check_promotion(
             f"{refused[0].candidate_id} may not ship: {refused[0].decision or 'not decided'}, {refused[0].reason}"
         )
     if len(found) != 1:
-        told = "; ".join(f"{c.candidate_id}: {c.decision or c.status}" for c in candidates) or "there are none"
-        raise GateError(f"no single candidate that the gate lets ship ({told}). Run `flywheel run`, or name one.")
+        if len(found) > 1:
+            names = ", ".join(c.candidate_id for c in found)
+            raise GateError(f"Several candidates may ship: {names}. Name one: `flywheel promote CANDIDATE`.")
+        decided = "; ".join(f"{c.candidate_id}: {c.decision or c.status}" for c in candidates)
+        raise GateError(f"No candidate has passed the gate{f' ({decided})' if decided else ''}. Run `flywheel run`.")
     if found[0].base_version != production:
         raise GateError(
             f"{found[0].candidate_id} was compared with {found[0].base_version}, but {production} is in production "

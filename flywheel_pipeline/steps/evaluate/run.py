@@ -2,76 +2,145 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flywheel_pipeline.errors import ModelError
-from flywheel_pipeline.ports import LLM, Answer, App, Reply
-from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.ports import Answer, App, Engine, Reply
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptVersion
+from flywheel_pipeline.steps.evaluate.cells import (
+    Plan,
+    answer_id,
+    answer_inputs,
+    as_json,
+    check_inputs,
+    criteria_inputs,
+    verdict_inputs,
+)
 from flywheel_pipeline.steps.evaluate.evaluators import answered, criteria, resisted
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
+from flywheel_pipeline.steps.evaluate.repeats import is_decided
 
 SCORES = {"pass": 1.0, "fail": 0.0}
 
 
-def run_evals(
-    prompt: PromptVersion,
-    cases: Sequence[GoldenCase],
-    modes: Sequence[ModeToJudge],
-    app: App,
-    llm: LLM,
-    names: tuple[str, str],
-) -> list[EvalResult]:
-    """Return one row a case and evaluator; `names` are the app's name and the judge's model.
+@dataclass(frozen=True)
+class Evaluation:
+    """The rows of one evaluation."""
 
-    A judge that gives no verdict yields a row without label and score: an error is never a score. Adversarial cases
-    are checked for what they attempt and for nothing else, so that they are in no other rate. The criteria that a case
-    brings (a requirement or a prohibition) are judged in a row of their own, `criteria`.
+    answers: list[CaseAnswer]
+    results: list[EvalResult]
 
-    Raises:
-        ModelError: the app answered no case at all, so that there is nothing to judge.
+    def check(self) -> None:
+        """Refuse an evaluation without a single answer.
+
+        Raises:
+            ModelError: the app answered no case, so that there is nothing to judge.
+        """
+        if self.answers and all(a.error for a in self.answers):
+            first = self.answers[0].error
+            raise ModelError(f"The app failed on all {len(self.answers)} cases; the first error: {first}")
+
+
+def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, app: App, engine: Engine) -> Evaluation:
+    """Return an answer for every case and repeat, and a row for every answer and evaluator.
+
+    An answer is judged as soon as it is there. What gave no judgement has a row without label and score, but with an
+    error: an error is never a score. An answer that failed is not judged. Adversarial cases are checked for what they
+    attempt and for nothing else, so that they are in no other rate. The criteria that a case brings (a requirement or
+    a prohibition) are judged in a row of their own, `criteria`.
     """
-    answers = app.run(prompt.text, cases)
-    if cases and all(a.error for a in answers):
-        raise ModelError(f"the app failed on all {len(cases)} cases; the first error: {answers[0].error}")
-    plain = [(c, a) for c, a in zip(cases, answers, strict=True) if c.kind != "adversarial"]
-    pairs = [(c, a) for c, a in plain if (a.output or "").strip()]
-    work = [(case, answer, mode) for case, answer in pairs for mode in modes]
-    replies = llm.ask([judge_ask(mode, case, answer.output or "", names[0]) for case, answer, mode in work])
-    rows = [_checked(prompt, c, a) for c, a in zip(cases, answers, strict=True)]
-    judged = zip(work, replies, strict=True)
-    rows += [_judged(prompt, c, a, (m.evaluator, m.version(names[1])), r) for (c, a, m), r in judged]
-    return rows + _by_criteria(prompt, list(zip(cases, answers, strict=True)), llm, names)
+
+    async def evaluate(item: tuple[GoldenCase, int]) -> tuple[CaseAnswer, list[EvalResult]]:
+        case, repeat = item
+        answer = await app.answer(prompt.text, case, repeat)
+        row = _answer_row(prompt, case, repeat, answer, app.version, plan)
+        judged: list[list[EvalResult]] = []
+        if answer.output and answer.output.strip() and not answer.error:
+            modes = plan.modes if case.kind != "adversarial" else ()
+            own = [_judge_criteria(case, row, plan, engine)] if criteria.has_criteria(case) else []
+            judged = await asyncio.gather(*(_judge(mode, case, row, plan, engine) for mode in modes), *own)
+        return row, [_check(prompt, case, answer, row), *(r for rows in judged for r in rows)]
+
+    items = [(case, repeat) for case in cases for repeat in range(plan.repeats)]
+    found = engine.map(evaluate, items)
+    return Evaluation([a for a, _ in found], [r for _, rows in found for r in rows])
 
 
-def _by_criteria(
-    prompt: PromptVersion, answered_cases: Sequence[tuple[GoldenCase, Answer]], llm: LLM, names: tuple[str, str]
-) -> list[EvalResult]:
-    """Judge every case that brings criteria of its own by them."""
-    work = [(c, a) for c, a in answered_cases if (a.output or "").strip() and criteria.has_criteria(c)]
-    replies = llm.ask([criteria.criteria_ask(c, a.output or "", names[0]) for c, a in work]) if work else []
-    judge = (criteria.NAME, criteria.version(names[1]))
-    return [_judged(prompt, c, a, judge, r) for (c, a), r in zip(work, replies, strict=True)]
-
-
-def _checked(prompt: PromptVersion, case: GoldenCase, answer: Answer) -> EvalResult:
-    if case.kind == "adversarial":
-        check, found = (resisted.NAME, resisted.VERSION), resisted.check_resisted(case, answer, prompt.text)
-    else:
-        check, found = (answered.NAME, answered.VERSION), answered.check_answered(answer)
-    label, explanation = found
-    return EvalResult(
-        case_id=case.case_id, prompt_version=prompt.version, evaluator=check[0], evaluator_version=check[1],
-        repeat=0, label=label, score=SCORES.get(label or ""), explanation=explanation, annotator_kind="CODE",
-        output=answer.output, latency_ms=answer.latency_ms, cost_usd=0.0, cached=False,
+def _answer_row(
+    prompt: PromptVersion, case: GoldenCase, repeat: int, answer: Answer, app_version: str, plan: Plan
+) -> CaseAnswer:
+    inputs = answer_inputs(case, prompt.version, app_version, repeat)
+    return CaseAnswer(
+        answer_id=answer_id(case, inputs), case_id=case.case_id, prompt_version=prompt.version,
+        app_version=app_version, repeat=repeat, output=answer.output, error=answer.error,
+        finish_reason=answer.finish_reason, tool_calls=Json(json.dumps([dict(c) for c in answer.tool_calls])),
+        retrieved_ids=Json(json.dumps(list(answer.retrieved_doc_ids))), input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens, cost_usd=answer.cost_usd, latency_ms=answer.latency_ms,
+        cached=answer.cached, inputs=as_json(inputs), golden_version=plan.golden_version,
     )  # fmt: skip
 
 
-def _judged(
-    prompt: PromptVersion, case: GoldenCase, answer: Answer, judge: tuple[str, str], reply: Reply
+def _check(prompt: PromptVersion, case: GoldenCase, answer: Answer, row: CaseAnswer) -> EvalResult:
+    """Return the row of the code check that a case of this kind gets."""
+    if case.kind == "adversarial":
+        name, version, found = resisted.NAME, resisted.VERSION, resisted.check_resisted(case, answer, prompt.text)
+    else:
+        name, version, found = answered.NAME, answered.VERSION, answered.check_answered(answer)
+    label, explanation = found
+    return EvalResult(
+        case_id=case.case_id, prompt_version=prompt.version, evaluator=name, evaluator_version=version,
+        repeat=row.repeat, label=label, score=SCORES.get(label or ""), explanation=explanation if label else "",
+        annotator_kind="CODE", cost_usd=0.0, cached=False, golden_version=row.golden_version,
+        answer_id=row.answer_id, error=None if label else explanation,
+        inputs=as_json(check_inputs(version, case, answer.output, prompt.text)),
+    )  # fmt: skip
+
+
+async def _judge(
+    mode: ModeToJudge, case: GoldenCase, answer: CaseAnswer, plan: Plan, engine: Engine
+) -> list[EvalResult]:
+    """Return the rows of one judge on one answer: one, or as many repeats as its majority needs."""
+    rows: list[EvalResult] = []
+    for repeat in range(plan.judge_repeats):
+        reply = await engine.reply(judge_ask(mode, case, answer.output or "", plan.app_name, repeat))
+        rows.append(_verdict_row(mode, case, answer, plan, (repeat, reply)))
+        if is_decided([r.label for r in rows], plan.judge_repeats):
+            break
+    return rows
+
+
+async def _judge_criteria(case: GoldenCase, answer: CaseAnswer, plan: Plan, engine: Engine) -> list[EvalResult]:
+    """Return the rows of the judge of a case's own criteria."""
+    rows: list[EvalResult] = []
+    for repeat in range(plan.judge_repeats):
+        reply = await engine.reply(criteria.criteria_ask(case, answer.output or "", plan.app_name, repeat))
+        label, explanation = read_verdict(reply)
+        rows.append(EvalResult(
+            case_id=case.case_id, prompt_version=answer.prompt_version, evaluator=criteria.NAME,
+            evaluator_version=criteria.version(plan.judge_model), repeat=answer.repeat, label=label,
+            score=SCORES.get(label or ""), explanation=explanation if label else "", annotator_kind="LLM",
+            cost_usd=reply.cost_usd, cached=reply.cached, golden_version=plan.golden_version,
+            answer_id=answer.answer_id, judge_repeat=repeat, error=None if label else explanation,
+            inputs=as_json(criteria_inputs(case, answer.output or "", plan.judge_model, repeat)),
+        ))  # fmt: skip
+        if is_decided([r.label for r in rows], plan.judge_repeats):
+            break
+    return rows
+
+
+def _verdict_row(
+    mode: ModeToJudge, case: GoldenCase, answer: CaseAnswer, plan: Plan, judged: tuple[int, Reply]
 ) -> EvalResult:
+    repeat, reply = judged
     label, explanation = read_verdict(reply)
     return EvalResult(
-        case_id=case.case_id, prompt_version=prompt.version, evaluator=judge[0], evaluator_version=judge[1],
-        repeat=0, label=label, score=SCORES.get(label or ""), explanation=explanation, annotator_kind="LLM",
-        output=answer.output, latency_ms=answer.latency_ms, cost_usd=reply.cost_usd, cached=reply.cached,
+        case_id=case.case_id, prompt_version=answer.prompt_version, evaluator=mode.evaluator,
+        evaluator_version=mode.version(plan.judge_model), repeat=answer.repeat, label=label,
+        score=SCORES.get(label or ""), explanation=explanation if label else "", annotator_kind="LLM",
+        cost_usd=reply.cost_usd, cached=reply.cached, golden_version=plan.golden_version, answer_id=answer.answer_id,
+        judge_repeat=repeat, error=None if label else explanation,
+        inputs=as_json(verdict_inputs(mode, case, answer.output or "", plan.judge_model, repeat)),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
@@ -50,6 +50,7 @@ class Draft:
     transform: str | None = None
     criteria_kind: str = "criticism"
     reference_alternatives: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def input(self) -> str:
@@ -115,6 +116,7 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
         added_in=added_in, session_id=draft.session_id, parent_case_id=draft.parent_case_id,
         transform=draft.transform, criteria_kind=draft.criteria_kind,
         reference_alternatives=Json(json.dumps(others, ensure_ascii=False)) if others else None,
+        variables=Json(json.dumps(draft.variables, ensure_ascii=False)) if draft.variables else None,
     )  # fmt: skip
 
 
@@ -124,7 +126,7 @@ def draft_of(case: GoldenCase) -> Draft:
         case.kind, case.mode_id, tuple(json.loads(case.messages)), case.observed_output,
         tuple(json.loads(case.context)), case.reference, tuple(json.loads(case.expected_doc_ids or "[]")),
         case.criteria, case.source_trace_id, case.session_id, case.parent_case_id, case.transform,
-        case.criteria_kind, tuple(json.loads(case.reference_alternatives or "[]")),
+        case.criteria_kind, tuple(json.loads(case.reference_alternatives or "[]")), json.loads(case.variables or "{}"),
     )  # fmt: skip
 
 

@@ -18,21 +18,27 @@ class Saturation:
     n_modes: int
     unseen_share_at_most: float
     """The upper 95 % bound on the share of failures in unseen modes (Good-Turing)."""
+    n_to_review: int = 0
+    """Groups among the modes that words alone have found: until a person reviews them nothing is known."""
 
     @property
     def advice(self) -> str:
-        """Return whether to go on, for people ("none new in the last 20" stops too early: up to 14 % are left)."""
+        """Return whether to keep labelling ("none new in the last 20" stops too early: up to 14 % are left)."""
         if not self.n_failures:
-            return "go on: no failure was sorted into a mode yet"
-        told = f"at most {self.unseen_share_at_most:.0%} of failures in unseen modes (95 %)"
+            return "Keep labelling: no failure is in a mode yet"
+        if self.n_to_review:
+            return f"Not known: {self.n_to_review} groups of failures, found by words alone, wait for review"
+        unseen = f"up to {self.unseen_share_at_most:.1%} of failures may be of a kind not seen yet"
         if self.n_failures < MIN_FAILURES:
-            return f"go on: {told}, but {self.n_failures} failures are too few to tell; {MIN_FAILURES} would do"
+            return (
+                f"Keep labelling: {unseen}, and {self.n_failures} failures are too few to tell ({MIN_FAILURES} suffice)"
+            )
         if self.unseen_share_at_most > ENOUGH:
-            return f"go on: {told}; stop at {ENOUGH:.0%}"
-        return f"stop: {told}; label again when the app or its users change"
+            return f"Keep labelling: {unseen} (target {ENOUGH:.0%})"
+        return f"Labelling can stop: {unseen} (target {ENOUGH:.0%}); label again when the app or its users change"
 
 
-def judge_saturation(failures_per_mode: Sequence[int]) -> Saturation:
-    """Return how far the modes are saturated, from the number of failures of each."""
+def judge_saturation(failures_per_mode: Sequence[int], n_to_review: int = 0) -> Saturation:
+    """Return how far the modes are saturated, from the number of failures of each; see `Saturation`."""
     seen = [n for n in failures_per_mode if n]
-    return Saturation(sum(seen), len(seen), unseen_share_bound(seen))
+    return Saturation(sum(seen), len(seen), unseen_share_bound(seen), n_to_review)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +56,9 @@ def test_a_file_and_a_folder_of_one_name_do_not_meet(tmp_path: Path) -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=3), min_size=1, max_size=8))
-def test_the_last_version_is_what_was_read_last_and_nothing_is_lost(tmp_path_factory, read) -> None:
+def test_the_last_version_is_what_was_read_last_and_nothing_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, read: Any
+) -> None:
     history = History(tmp_path_factory.mktemp("history"))
     for data in read:
         history.keep({"a.csv": data}, NOON)

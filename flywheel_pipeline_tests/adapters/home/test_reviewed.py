@@ -29,7 +29,7 @@ def test_what_is_written_is_read_back_with_the_version_that_was_told(file: Revie
 def test_who_has_not_seen_the_latest_overwrites_nothing(file: ReviewedFile) -> None:
     first = file.read().version
     file.replace({"by": "one"}, first)
-    with pytest.raises(ConflictError, match=r"modes\.yaml was changed meanwhile"):
+    with pytest.raises(ConflictError, match=r"modes\.yaml has changed since it was read"):
         file.replace({"by": "two"}, first)
     assert file.read().value == {"by": "one"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -38,7 +39,9 @@ from flywheel_pipeline_tests.builders import (
     a_trace,
     an_alignment,
     an_annotation,
+    an_answer,
     an_eval_result,
+    an_evaluator_score,
 )
 
 NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
@@ -46,19 +49,21 @@ NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
 ROWS: dict[str, Any] = {
     "captured_files": CapturedFile("a.jsonl", "f1", "chat", 99, 4, 1, 0, Json('{"email": 1}')),
     "captured_traces": a_captured_trace(n_rows=2, spans=Json("[]")),
-    "feedback": Feedback("t1", 0.0, "wrong", None, "f.jsonl", 1),
+    "feedback": Feedback("t1", None, "wrong", None, "f.jsonl", 1, "stars", "user", 1.0, None, False, 0),
     "capture_log": CaptureLog(
-        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
+        "a.jsonl", "f1", "chat", 99, 4, 2, 2, 0, 0, 1, 1, 0, Json('{"email": 1}'), Json('{"2025-06-02": 2}')
     ),
     "raw_traces": a_trace(feedback_score=0.5, cost_usd=0.1 + 0.2, input_tokens=None),
     "rejects": Reject("traces", "a.jsonl", 0, "not JSON", "{"),
     "sampled_traces": a_sampled_trace(),
     "label_log": LabelLog("a.csv", "f1", 4, 2, 1, 1),
     "annotations": an_annotation(labelled_at=datetime(2025, 6, 2, 23, 59, 59, 999999), is_repeat=True),
+    "evaluator_scores": an_evaluator_score(),
     "failure_taxonomy": a_mode(),
     "failure_assignments": FailureAssignment("t1", "fm-1", "LLM", 0.25, "made up", "made up"),
     "golden_set": a_case(),
     "production_prompt": a_prompt(),
+    "answers": an_answer(output=None, error="HTTP 500", cost_usd=None),
     "eval_results": an_eval_result(label=None, score=None),
     "judge_alignment": an_alignment(fail_recall=None),
     "prompt_candidate": a_candidate(decision=None),
@@ -182,9 +187,9 @@ def test_rows_are_picked_by_a_condition_with_values_that_can_not_become_sql(tmp_
 def test_the_result_of_a_query_becomes_a_partition_and_tells_its_row_count(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write("captured_traces", [a_captured_trace(trace_id=f"t{i}") for i in range(3)])
-    n = lake.write_query(
-        "raw_traces", "select * from captured_traces where trace_id <> ?", ["t1"], "2025-06-02", inputs="d1"
-    )
+    query = ("select * from captured_traces where trace_id <> ?", ["t1"])
+    with lake.connect() as con:
+        n = lake.write_from(con, query, "raw_traces", "2025-06-02", "d1")
     assert n == 2
     assert [r.trace_id for r in lake.read("raw_traces", RawTrace)] == ["t0", "t2"]
     assert lake.inputs("raw_traces") == {"2025-06-02": "d1"}
@@ -193,7 +198,8 @@ def test_the_result_of_a_query_becomes_a_partition_and_tells_its_row_count(tmp_p
 def test_a_query_may_replace_the_partition_that_it_reads(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write("raw_traces", [a_trace(trace_id="t1"), a_trace(trace_id="t2")], part="all")
-    lake.write_query("raw_traces", "select * from raw_traces where trace_id = 't2'", [], "all")
+    with lake.connect() as con:
+        lake.write_from(con, ("select * from raw_traces where trace_id = 't2'", []), "raw_traces", "all", "")
     assert [r.trace_id for r in lake.read("raw_traces", RawTrace)] == ["t2"]
 
 
@@ -221,8 +227,8 @@ def test_a_write_that_fails_leaves_the_old_rows_and_no_other_file(tmp_path: Path
 def test_a_query_that_fails_half_way_leaves_the_old_rows_and_no_other_file(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write("raw_traces", [a_trace(input="old")])
-    with pytest.raises(duckdb.Error):
-        lake.write_query("raw_traces", "select * replace ('x' as n_turns) from raw_traces", [], "all")
+    with pytest.raises(duckdb.Error), lake.connect() as con:
+        lake.write_from(con, ("select * replace ('x' as n_turns) from raw_traces", []), "raw_traces", "all", "")
     assert _input_of(lake) == ["old"]
     assert [p.name for p in (tmp_path / "raw_traces").iterdir()] == ["all.parquet"]
 
@@ -320,11 +326,18 @@ def test_processes_that_write_and_read_at_once_need_no_lock(tmp_path: Path) -> N
     assert Lake(tmp_path).frame("select count(*) n from raw_traces")["n"][0] == 60
 
 
-def test_rows_and_inputs_are_the_same_wherever_row_groups_begin(tmp_path: Path) -> None:
-    lake, rows = Lake(tmp_path), [a_captured_trace(trace_id=f"t{n}") for n in range(9)]
-    lake.write("captured_traces", rows, "whole", "x")
-    lake.write("captured_traces", rows, "cut", "x", cuts=[1, 5])
-    assert lake.inputs("captured_traces") == {"whole": "x", "cut": "x"}
-    paths = (tmp_path / "captured_traces" / f"{part}.parquet" for part in ("whole", "cut"))
-    whole, cut = (duckdb.execute("select * from read_parquet(?)", [str(path)]).fetchall() for path in paths)
-    assert whole == cut and len(cut) == 9
+def test_leftovers_of_a_killed_process_are_cleared_and_files_being_written_are_not(
+    tmp_path: Path,
+) -> None:
+    table, temporary = tmp_path / "raw_traces", tmp_path / ".tmp"
+    paths = {age: [table / f".all.parquet.{age}", temporary / f"duckdb_temp_{age}.tmp"] for age in ("old", "new")}
+    for age, two in paths.items():
+        for path in two:
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_bytes(b"PAR1")
+            if age == "old":
+                os.utime(path, (0, 0))
+    Lake(tmp_path).write("raw_traces", [a_trace()])
+    assert not any(path.exists() for path in paths["old"])
+    assert all(path.exists() for path in paths["new"])
+    assert (table / "all.parquet").exists()

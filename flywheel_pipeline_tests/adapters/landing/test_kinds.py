@@ -90,7 +90,7 @@ def test_a_document_beyond_the_limit_is_not_held_in_memory(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["", "gone.jsonl"])
-def test_what_can_not_be_opened_is_a_problem_with_the_system_s_reason(tmp_path: Path, name: str) -> None:
+def test_what_cannot_be_opened_is_a_problem_with_the_system_s_reason(tmp_path: Path, name: str) -> None:
     (block,) = read_blocks(tmp_path / name, LIMITS)
-    assert block.problem.startswith("can not be read: ")
+    assert block.problem.startswith("cannot be read: ")
     assert "directory" in block.problem

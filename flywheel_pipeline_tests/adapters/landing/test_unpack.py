@@ -30,7 +30,7 @@ def test_a_stream_gives_the_bytes_back_whatever_the_size_of_a_read(tmp_path: Pat
     data = LINES[: 20 * size] if size < 100 else LINES
     (tmp_path / "a").write_bytes(PACKERS[packer](data))
     with open_stream(tmp_path / "a") as stream:
-        assert stream.packed == (packer != "plain")
+        assert stream.converted == (packer != "plain")
         assert stream.peek(5) == data[:5] and stream.peek(9) == data[:9]
         parts = list(iter(lambda: stream.read(size), b""))
         assert b"".join(parts) == data

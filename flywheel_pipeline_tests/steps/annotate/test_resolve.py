@@ -18,7 +18,7 @@ from flywheel_pipeline.steps.annotate import (
     find_disagreements,
     resolve_labels,
 )
-from flywheel_pipeline.steps.annotate.read import reject
+from flywheel_pipeline.steps.annotate.judgements import reject
 from flywheel_pipeline_tests.builders import an_annotation
 
 DAY = datetime(2025, 6, 2)

@@ -10,11 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.annotate.rows import Row, label_rows
+from flywheel_pipeline.steps.annotate.rows import Row, read_rows
+
+COVERS = ("steps/annotate/delimited.py", "steps/annotate/documents.py", "steps/annotate/rows.py")
 
 
 def rows(file: str, data: bytes) -> list[Row]:
-    return list(label_rows(file, data))
+    return list(read_rows(file, data, {}).rows)
+
+
+def notes(file: str, data: bytes) -> list[str]:
+    return list(read_rows(file, data, {}).notes)
 
 
 def the_row(file: str, data: bytes) -> Row:
@@ -92,7 +98,7 @@ def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file, nam
 
 def test_a_column_that_is_there_twice_is_told_instead_of_losing_one():
     (row,) = rows("a.csv", b"trace_id,verdict,verdict\nt1,pass,fail\n")
-    assert "the columns verdict are there twice: rename one" in (row.problem or "")
+    assert "the columns verdict appear twice: rename one" in (row.problem or "")
 
 
 @pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
@@ -144,19 +150,63 @@ def test_json_that_can_not_be_read_is_one_row_with_a_problem(file, data):
     assert "not valid JSON" in the_row(file, data).problem
 
 
+TEXT = "trace_id,verdict,comment\r\nt1,fail,Größe – 费用\r\nt2,pass,\r\n"
+MARKS = {
+    "utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "utf-32-le": b"\xff\xfe\x00\x00",
+    "utf-32-be": b"\x00\x00\xfe\xff",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", MARKS)
+def test_a_text_is_read_by_its_byte_order_mark(encoding):
+    found = rows("a.csv", MARKS[encoding] + TEXT.encode(encoding))
+    assert [r.cells["comment"] for r in found] == ["Größe – 费用", ""]
+    tabs = MARKS[encoding] + TEXT.replace(",", "\t").encode(encoding)
+    assert rows("a.tsv", tabs)[0].cells["verdict"] == "fail"
+    line = MARKS[encoding] + '{"trace_id": "ü"}\n'.encode(encoding)
+    assert the_row("a.jsonl", line).cells == {"trace_id": "ü"}
+
+
 @pytest.mark.parametrize(
-    ("file", "data", "expected"),
+    ("file", "data"),
     [
-        ("a.csv", b"trace_id,comment\nt1,fine\nt2,Gr\xf6\xdfe\nt3,fine\n", [False, True, False]),
-        ("a.jsonl", b'{"trace_id": "t1"}\n{"trace_id": "\xf6"}\n{"trace_id": "t3"}\n', [False, True, False]),
-        ("a.json", b'[{"trace_id": "t1"}, {"trace_id": "\xf6"}, {"trace_id": "t3"}]', [False, True, False]),
+        ("a.csv", "trace_id,comment\nt1,fine\nt2,Größe\n".encode("cp1252")),
+        ("a.csv", TEXT.encode("utf-16-le")), ("a.csv", b"\xff\xfe" + TEXT.encode("utf-16-le")[:-1]),
+        ("a.jsonl", b'{"trace_id": "t1"}\n{"trace_id": "\xf6"}\n'), ("a.json", b'[{"trace_id": "\xf6"}]'),
     ],
-    ids=["csv", "jsonl", "json"],
-)
-def test_broken_utf8_is_a_problem_of_its_own_row_only(file, data, expected):
-    found = rows(file, data)
-    assert ["not valid UTF-8" in (r.problem or "") for r in found] == expected
-    assert all(r.raw.encode("utf-8") for r in found)
+)  # fmt: skip
+def test_a_text_in_another_encoding_is_refused_whole(file, data):
+    row = the_row(file, data)
+    assert row.line == 0 and "save the file as UTF-8" in (row.problem or "")
+
+
+def test_characters_that_were_lost_before_are_reported():
+    assert "U+FFFD" in notes("a.csv", "trace_id,verdict\nt\ufffd,pass\n".encode())[0]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_header_below_titles_is_found(delimiter):
+    table = [["Batch 7, please label; by Friday", "", ""], ["Rubric", "r2", ""], ["Trace ID", "Verdict", "Note"]]
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows([*table, ["t1", "fail", "a, b; c"]])
+    row = the_row("a.csv", out.getvalue().encode())
+    assert (row.line, row.cells) == (4, {"Trace ID": "t1", "Verdict": "fail", "Note": "a, b; c"})
+    assert notes("a.csv", out.getvalue().encode()) == ["rows 1 and 2 above the header were passed over"]
+
+
+def test_without_a_header_of_labels_the_first_row_with_several_cells_is_the_header():
+    (row,) = rows("a.csv", b"Batch 7,,\nconversation,verdict,note\nc1,fail,rude\n")
+    assert (row.line, list(row.cells)) == (3, ["conversation", "verdict", "note"])
+
+
+def test_excel_s_line_with_the_separator_is_understood():
+    for first in (b"sep=;", b"SEP=;", b'"sep=;"'):
+        assert the_row("a.csv", first + b"\r\ntrace_id;verdict\r\nt1;pass\r\n").line == 3
+    assert the_row("a.csv", b"sep=|\ntrace_id|verdict\nt,1|pass\n").cells == {"trace_id": "t,1", "verdict": "pass"}
+
+
+def test_empty_cells_beyond_the_header_do_no_harm():
+    assert the_row("a.csv", b"trace_id,verdict\nt1,pass,,\n").problem is None
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)

@@ -16,11 +16,7 @@ def says(key: str, verdict: str = "pass", **more) -> dict:
     return {"event": "label", "key": key, "verdict": verdict, "annotator": "mira", **more}
 
 
-UNDO = {"event": "undo"}
-
-
-def hand_in(n_events: int) -> dict:
-    return {"event": "hand_in", "n_events": n_events}
+UNDO, SUBMIT = {"event": "undo", "at": "later"}, {"event": "submit"}
 
 
 def test_the_order_is_random_stays_and_is_another_for_everybody() -> None:
@@ -57,17 +53,23 @@ def test_the_latest_label_of_an_item_counts_and_an_undo_brings_the_one_before_ba
     assert fold_events(events).codes == ["Made it up"]
 
 
-def test_only_what_is_new_is_handed_in() -> None:
-    events = [says("a"), hand_in(1), says("b"), says("a", "fail", comment="after all")]
+def test_codes_are_those_of_the_labels_that_stand_the_latest_first() -> None:
+    events = [says("a", code="A"), says("b", code="B"), says("c", code="A"), says("b", code="C")]
+    assert fold_events(events).codes == ["C", "A"]
+    assert fold_events([*events, UNDO]).codes == ["A", "B"]
+
+
+def test_only_what_is_new_is_submitted() -> None:
+    events = [says("a"), SUBMIT, says("b"), says("a", "fail", comment="after all")]
     assert list(fold_events(events).pending) == ["b", "a"]
-    assert fold_events([*events, hand_in(4)]).pending == {}
+    assert fold_events([*events, SUBMIT]).pending == {}
+    assert fold_events([says("a"), SUBMIT, says("a", "fail"), UNDO]).pending == {}  # as it was submitted
 
 
-def test_a_label_that_was_handed_in_and_taken_back_is_deferred_in_the_next_file() -> None:
-    (event,) = fold_events([says("a", "fail", comment="no"), hand_in(1), UNDO]).pending.values()
-    row = label_row(event, "2025-06-02T12:00:00+00:00")
-    assert row == {
-        "trace_id": "a", "verdict": "defer", "annotator": "mira", "labelled_at": "2025-06-02T12:00:00+00:00",
+def test_a_label_that_was_submitted_and_undone_is_deferred_in_the_next_file_and_dated_when_it_was_undone() -> None:
+    (event,) = fold_events([says("a", "fail", comment="no", at="sooner"), SUBMIT, UNDO]).pending.values()
+    assert label_row(event, event["at"]) == {
+        "trace_id": "a", "verdict": "defer", "annotator": "mira", "labelled_at": "later",
     }  # fmt: skip
 
 
@@ -78,23 +80,37 @@ def test_a_second_look_is_marked_as_one() -> None:
 
 
 actions = st.lists(
-    st.one_of(st.builds(says, st.sampled_from("abc"), st.sampled_from(["pass", "defer"])), st.just(UNDO), st.just(None))
+    st.one_of(
+        st.builds(says, st.sampled_from("abc"), st.sampled_from(["pass", "defer"])), st.just(UNDO), st.just(SUBMIT)
+    )
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(actions)
-def test_whatever_was_done_all_files_together_say_what_the_page_says(done) -> None:
-    filed: dict[str, str] = {}
-    events: list[dict] = []
-    for event in [*done, None]:  # None is a hand-in
-        if event is None:
-            filed |= {k: e["verdict"] for k, e in fold_events(events).pending.items()}
-        events.append(hand_in(len(events)) if event is None else event)
-    labels = {k: e["verdict"] for k, e in fold_events(events).labels.items()}
-    assert {k: v for k, v in filed.items() if k in labels} == labels
-    assert all(filed[k] == "defer" for k in filed if k not in labels)
+def test_whatever_was_done_the_latest_row_of_all_files_says_what_the_page_says(done: list[dict]) -> None:
+    rows: list[dict] = []
+    session = fold_events([])
+    for at, event in enumerate([*done, SUBMIT]):
+        if event["event"] == "submit":
+            rows += [label_row(e, e["at"]) for e in session.pending.values()]
+        session.add({**event, "at": at})
+    latest = {row["trace_id"]: row["verdict"] for row in sorted(rows, key=lambda r: r["labelled_at"])}
+    labels = {k: e["verdict"] for k, e in session.labels.items()}
+    assert {k: v for k, v in latest.items() if k in labels} == labels
+    assert all(latest[k] == "defer" for k in latest if k not in labels)
+    assert len({(r["trace_id"], r["labelled_at"]) for r in rows}) == len(rows)  # two rows of one time would contradict
 
 
-def test_a_label_that_another_process_kept_during_the_hand_in_still_waits() -> None:
-    assert list(fold_events([says("a"), says("b"), hand_in(1)]).pending) == ["b"]
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(actions)
+def test_the_labels_that_stand_are_those_that_were_not_undone(done: list[dict]) -> None:
+    history: list[dict] = []
+    for event in done:
+        if event["event"] == "label":
+            history.append(event)
+        elif event["event"] == "undo" and history:
+            history.pop()
+    session = fold_events(done)
+    assert session.labels == {e["key"]: e for e in history}
+    assert session.latest == (history[-1] if history else None) and session.n_labels == len(session.labels)

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.records import Annotation, Json
 from flywheel_pipeline.steps.annotate import LabelFile, read_labels, resolve_labels
+from flywheel_pipeline.steps.annotate.sources import HUMAN, kind_of_name
+from flywheel_pipeline.steps.annotate.words import is_blank
 from flywheel_pipeline.steps.annotate.write import (
     FORMATS,
     LABEL_STUDIO_CONFIG,
@@ -27,6 +28,7 @@ from flywheel_pipeline.steps.annotate.write import (
 )
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
 from flywheel_pipeline_tests.builders import a_conversation, an_annotation
+from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
 NOW = datetime(2025, 6, 10, 9)
 FILES = ("csv", "xlsx", "jsonl")
@@ -77,11 +79,12 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
         "x" * 500,
     ]
 )
-said = texts.map(str.strip).filter(lambda t: t not in ("", "nan", "NaN"))
+said = texts.map(str.strip).filter(lambda t: not is_blank(t))
+people = said.filter(lambda name: kind_of_name(name) == HUMAN)
 names = said.filter(lambda t: len(t) <= 100)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1))
 annotations = st.builds(
-    an_annotation, trace_id=said, annotator=said, verdict=st.sampled_from(["pass", "fail", "defer"]), code=said,
+    an_annotation, trace_id=said, annotator=people, verdict=st.sampled_from(["pass", "fail", "defer"]), code=said,
     comment=st.none() | said, category=st.none() | said, first_failure_step=st.none() | st.integers(0, 99),
     severity=st.none() | said, rubric_version=st.none() | said, is_repeat=st.booleans(),
     labelled_at=st.none() | moments,

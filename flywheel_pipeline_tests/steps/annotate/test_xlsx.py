@@ -1,8 +1,9 @@
-"""Workbooks: every text comes back, and what a stranger packed is refused before it does harm."""
+"""Workbooks: every text comes back, and a stranger's file is refused before it does harm."""
 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from datetime import datetime
 
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.defs.counting import count_rows
 from flywheel_pipeline.steps.annotate import read_labels, xlsx
-from flywheel_pipeline.steps.annotate.xlsx import WorkbookError, sheet_rows, write_sheet
+from flywheel_pipeline.steps.annotate.xlsx import WorkbookError, read_sheets, write_sheet
+from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
 NAMES = ("trace_id", "verdict", "comment")
 
@@ -32,9 +33,13 @@ def a_book(*rows: tuple, more: dict[str, list[tuple]] | None = None) -> bytes:
     return out.getvalue()
 
 
+def sheet_rows(data: bytes) -> list[tuple[int, list[str]]]:
+    return [(line.number, list(line.cells)) for sheet in read_sheets(data)[:1] for line in sheet.lines]
+
+
 def problem(data: bytes) -> str:
     with pytest.raises(WorkbookError) as found:
-        list(sheet_rows(data))
+        read_sheets(data)
     return str(found.value)
 
 
@@ -66,10 +71,10 @@ def test_verdicts_are_chosen_from_a_list_and_the_header_stays():
 
 
 def test_numbers_dates_and_truths_of_a_spreadsheet_are_understood():
-    rows = [("trace_id", "verdict", "comment", "labelled_at", "step"), (12, True, None, datetime(2025, 6, 2), 3.0)]
-    first, second = read_labels("b.xlsx", a_book(*rows, ("t2", 0, "wrong", None, None), (None, None, None))).annotations
+    rows = [("trace_id", "verdict", "comment", "labelled_at", "step"), (12, True, None, datetime(2025, 6, 2), None)]
+    first, second = read_labels("b.xlsx", a_book(*rows, ("t2", 0, "wrong", None, 3.0), (None, None, None))).annotations
     assert (first.trace_id, first.verdict, first.labelled_at) == ("12", "pass", datetime(2025, 6, 2))
-    assert (first.first_failure_step, first.source_line, second.verdict) == (3, 2, "fail")
+    assert (second.first_failure_step, first.source_line, second.verdict) == (3, 2, "fail")
 
 
 def test_rows_keep_their_numbers_where_others_are_empty_and_are_counted_without_the_reader():
@@ -80,13 +85,79 @@ def test_rows_keep_their_numbers_where_others_are_empty_and_are_counted_without_
     assert found.n_rows == count_rows("b.xlsx", data) == 3
 
 
-def test_a_second_sheet_with_rows_is_told_and_an_empty_one_is_not():
-    assert "only the first sheet is read" in problem(a_book(NAMES, more={"Noor": [("t1", "pass")]}))
-    assert len(list(sheet_rows(a_book(NAMES, more={"Empty": []})))) == 1
-    data = a_book(NAMES, ("t1", "pass"), more={"Noor": [("t1", "pass")]})
+def test_every_sheet_of_labels_is_read_and_others_are_named():
+    data = a_book(NAMES, ("t1", "pass"), more={"Noor": [NAMES, ("t2", "fail", "rude")], "Empty": []})
     found = read_labels("b.xlsx", data)
-    assert (len(found.annotations), [r.line for r in found.rejects]) == (1, [0])
-    assert found.n_rows == count_rows("b.xlsx", data)
+    assert [(a.trace_id, json.loads(a.extra)["sheet"]) for a in found.annotations] == [("t1", "Sheet"), ("t2", "Noor")]
+    assert found.n_rows == count_rows("b.xlsx", data) and found.notes == ()
+    mixed = a_book(("Summary", "of"), ("the", "export"), more={"Labels": [NAMES, ("t1", "pass")]})
+    found = read_labels("b.xlsx", mixed)
+    assert [(a.trace_id, a.extra) for a in found.annotations] == [("t1", "{}")]
+    assert found.notes == ("sheet 'Sheet' was not read: it has no columns trace_id and verdict",)
+
+
+def test_a_merged_title_above_the_header_is_passed_over():
+    book = openpyxl.Workbook()
+    for row in (("Batch 7 – please fill in",), NAMES, ("t1", "fail", "rude")):
+        book.active.append(row)
+    book.active.merge_cells("A1:C1")
+    found = read_labels("b.xlsx", saved(book))
+    assert [(a.trace_id, a.source_line) for a in found.annotations] == [("t1", 3)]
+    assert found.notes == ("row 1 above the header was passed over",)
+
+
+def test_a_verdict_that_is_merged_over_rows_is_that_of_each():
+    book = openpyxl.Workbook()
+    for row in (NAMES, ("t1", "fail", "rude"), ("t2", None, "late"), ("t3", "pass", None)):
+        book.active.append(row)
+    book.active.merge_cells("B2:B3")
+    found = read_labels("b.xlsx", saved(book))
+    assert [(a.trace_id, a.verdict) for a in found.annotations] == [("t1", "fail"), ("t2", "fail"), ("t3", "pass")]
+    assert found.notes == ("the cell merged over rows 2 to 3 is read in each of them",)
+
+
+def test_hidden_rows_are_read_and_reported():
+    book = openpyxl.Workbook()
+    for row in (NAMES, ("t1", "fail", "rude"), ("t2", "pass", None)):
+        book.active.append(row)
+    book.active.row_dimensions[3].hidden = True
+    found = read_labels("b.xlsx", saved(book))
+    assert len(found.annotations) == 2 and found.notes == ("hidden rows are read, too: 3",)
+
+
+def test_a_formula_that_no_program_has_calculated_is_rejected_where_the_cell_matters():
+    rows = [(*NAMES, "team"), ("t1", '=IF(C2="","pass","fail")', "rude", "=1+1"), ("t2", "pass", "", "=1+1")]
+    found = read_labels("b.xlsx", a_book(*rows, ("=A2", "=B2", "=C2", None)))
+    assert [a.trace_id for a in found.annotations] == ["t2"]
+    why = "the cell is a formula without a stored value: open the file in a spreadsheet program and save it"
+    assert [(r.line, r.reason) for r in found.rejects] == [
+        (2, f"verdict: {why}"), (4, f"trace_id, verdict, comment: {why}"),
+    ]  # fmt: skip
+
+
+def test_a_formula_whose_value_is_stored_is_that_value():
+    data = a_book(NAMES, ("t1", "=1", "rude"))
+    stored = repacked(data, "xl/worksheets/sheet1.xml", b"<f>1</f><v></v>", b"<f>1</f><v>0</v>", b"<f>1</f><v />")
+    assert [a.verdict for a in read_labels("b.xlsx", stored).annotations] == ["fail"]
+
+
+def repacked(data: bytes, part: str, *texts: bytes) -> bytes:
+    """The workbook with the first of the texts that is in a part, or the last, exchanged for the second."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == part:
+                assert texts[0] in content or texts[2] in content
+                content = content.replace(texts[0], texts[1]).replace(texts[2], texts[1])
+            new.writestr(name, content)
+    return out.getvalue()
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 def packed(**parts: bytes) -> bytes:

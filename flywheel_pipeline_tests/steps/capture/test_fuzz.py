@@ -21,7 +21,7 @@ from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.steps.capture.formats import test_exports, test_otel_sdk, test_otlp
-from flywheel_pipeline_tests.web.sender import a_request
+from flywheel_pipeline_tests.web.capture.sender import a_request
 
 SEED, ROUNDS = 11, 150
 MATCH = Re2Match()
@@ -99,7 +99,12 @@ def damaged(record: Any, chance: random.Random) -> Any:
 
 def check(captured: Captured) -> None:
     """What holds whatever was read: every row is in the account, and what is to be stored is bounded."""
-    told = sum(t.n_rows for t in captured.traces) + len(captured.feedback) + captured.n_repeated + len(captured.rejects)
+    told = (
+        sum(t.n_rows for t in captured.traces)
+        + sum(f.n_rows for f in captured.feedback)
+        + captured.n_repeated
+        + len(captured.rejects)
+    )
     assert captured.n_rows_in == told
     for reject in captured.rejects:
         assert reject.reason and len(reject.excerpt) <= 200

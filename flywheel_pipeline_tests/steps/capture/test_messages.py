@@ -91,7 +91,11 @@ FORMS: dict[str, Any] = {
 )
 @pytest.mark.parametrize("form", FORMS)
 def test_one_conversation_in_every_form_is_the_same_messages(form: str, encode: Any) -> None:
-    assert to_messages(encode(FORMS[form])) == TALK
+    found = to_messages(encode(FORMS[form]))
+    assert [{k: v for k, v in m.items() if k != "reasoning_content"} for m in found] == TALK
+    assert [m["reasoning_content"] for m in found if "reasoning_content" in m] == (
+        ["hm"] if form == "anthropic" else []
+    )
 
 
 def test_gemini_has_no_ids_but_the_same_turns() -> None:
@@ -183,7 +187,7 @@ def test_whatever_it_is_given_it_returns_messages_that_can_be_relied_on(value: A
     for found in to_messages(value, role):
         assert found["role"] in ("system", "user", "assistant", "tool")
         assert isinstance(found["content"], str)
-        assert found.keys() <= {"role", "content", "name", "tool_calls", "tool_call_id"}
+        assert found.keys() <= {"role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content"}
         assert isinstance(found.get("name", ""), str) and isinstance(found.get("tool_call_id", ""), str)
         for call in found.get("tool_calls", ()):
             assert call.keys() == {"id", "type", "function"}

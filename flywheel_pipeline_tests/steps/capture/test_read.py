@@ -96,7 +96,7 @@ BAD_ROWS = {
     "future": (line(started_at="2025-06-03T12:00:01Z"), "2025-06-03 12:00 is in the future"),
     "before the start": (line(started_at="2025-05-31T23:59:59Z"), "2025-05-31 is before capture.start_date 2025-06-01"),
     "wrong role": (line(messages=[{"role": "narrator", "content": "Q"}]), "message 0 has the role 'narrator'"),
-    "no user": (line(messages=[{"role": "assistant", "content": "Q"}]), "no message has the role `user`"),
+    "nobody": (line(messages=[{"role": "system", "content": "Q"}]), "no message has the role `user`"),
 }
 
 
@@ -257,3 +257,22 @@ def test_every_row_is_redacted_whichever_way_it_was_read() -> None:
     assert [f.comment for f in captured.feedback] == ["<EMAIL_1> is not me"]
     assert captured.redacted == {"email": 3}
     assert "joe@" not in repr(captured)
+
+
+def test_traces_come_in_the_order_of_time() -> None:
+    times = {"c": "2025-06-01T12:00:00Z", "b": "2025-06-01T11:00:00Z", "a": "2025-06-01T10:00:00Z"}
+    lines = b"\n".join(line(trace_id=t, started_at=at) for t, at in times.items())
+    captured = read_block("a.jsonl", Block("lines", 1, lines), RULES, Re2Match())
+    assert [(t.trace_id, t.source_line) for t in captured.traces] == [("a", 3), ("b", 2), ("c", 1)]
+
+
+MOMENTS = {
+    "2025-06-01T00:00:00": 1, "2025-05-31T23:59:59.999999": 0, "2025-06-03T12:00:00": 1, "2025-06-03T12:00:01": 0
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("offset", ["Z", "+00:00"])
+def test_a_trace_may_begin_from_the_first_day_to_a_day_ahead_of_our_clock(moment: str, offset: str) -> None:
+    captured = read(line(started_at=moment + offset))
+    assert (len(captured.traces), len(captured.rejects)) == (MOMENTS[moment], 1 - MOMENTS[moment])

@@ -24,7 +24,6 @@ spans = st.builds(
     input=st.none() | texts, output=st.none() | texts, messages=messages, reply=messages,
     documents=st.lists(st.fixed_dictionaries({"content": texts}), max_size=2), model=st.none() | texts,
     session_id=st.none() | texts, input_tokens=st.none() | st.integers(1, 99), cost_usd=st.none() | st.floats(0.001, 9),
-    feedback_score=st.none() | st.floats(0.01, 1), feedback_comment=st.none() | texts,
     tags=st.dictionaries(texts, st.integers() | texts, max_size=3), n_dropped=st.integers(0, 3),
 )  # fmt: skip
 several = st.lists(spans, max_size=8).map(lambda made: [*made, *made[:2]])
@@ -36,17 +35,12 @@ def test_a_span_is_the_same_after_it_was_stored_as_json(span: Span) -> None:
 
 
 def test_zero_is_a_number_that_was_said_also_after_it_was_stored() -> None:
-    span = Span("t", "a", input_tokens=0, output_tokens=0, cost_usd=0.0, feedback_score=0.0)
+    span = Span("t", "a", input_tokens=0, output_tokens=0, cost_usd=0.0)
     assert Span.of(json.loads(json.dumps(span.as_dict()))) == span
 
 
 def test_an_empty_text_overrules_nothing() -> None:
     assert Span("t", "a", output="A").merged(Span("t", "a", output="")).output == "A"
-
-
-def test_a_thumb_down_is_not_lost_when_more_is_said_of_its_step() -> None:
-    span = Span("t", "a", feedback_score=0.0).merged(Span("t", "a", output="A"))
-    assert (span.feedback_score, span.output) == (0.0, "A")
 
 
 @given(spans)
@@ -106,6 +100,8 @@ def as_values(span: Span) -> dict[str, Any]:
 @given(spans, spans)
 def test_what_one_of_two_records_says_is_not_lost(one: Span, other: Span) -> None:
     mine, theirs, both = as_values(one), as_values(other), as_values(one.merged(other))
-    for name in mine.keys() - {"tags", "kind"}:
+    for name in mine.keys() - {"tags", "kind", "started_at", "ended_at"}:
         assert both[name] == (theirs[name] or mine[name])
+    for name, extreme in (("started_at", min), ("ended_at", max)):
+        assert both[name] == extreme((v[name] for v in (mine, theirs) if v[name]), default=None)
     assert both["tags"].keys() == mine["tags"].keys() | theirs["tags"].keys()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flywheel_pipeline.adapters.home.reviewed import PROPOSALS_FILE, TAXONOMY_FILE, ReviewedFile
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.steps.cluster.history import Reviewed, Said, dump_taxonomy, load_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode
 from flywheel_pipeline.steps.cluster.proposals import dump_proposals
@@ -20,7 +21,7 @@ RUN = Said("flywheel", "2025-06-10T02:00:00Z")
 def a_mode(mode_id: str, *traces: str, name: str = "", by: str = "LLM", **more: Any) -> Mode:
     """A mode whose failures are noted with the trace's name without its number."""
     members = tuple(Member(t, t.rstrip("0123456789"), by, 0.9) for t in traces)
-    return Mode(mode_id, name or mode_id.upper(), "It belongs here.", members=members, **more)
+    return Mode(mode_id, name or mode_id.upper(), members=members, **{"definition": "It belongs here.", **more})
 
 
 def known(*modes: Mode) -> Reviewed:

@@ -111,12 +111,12 @@ def test_comments_that_fit_nowhere_and_are_not_alike_make_no_mode() -> None:
 
 def test_the_category_of_the_expert_wins_and_is_human() -> None:
     sure = a_model()
-    built = build([a_failure("d1", "invented discount", "Wrong price"), *FAILURES[1:]], (), sure)
+    built = build([a_failure("d1", "invented an offer", "Wrong price"), *FAILURES[1:]], (), sure)
     mode = next(m for m in built.modes if m.name == "Wrong price")
-    assert mode.members == (Member("d1", "invented discount", "HUMAN", 1.0),)
+    assert mode.members == (Member("d1", "invented an offer", "HUMAN", 1.0),)
     assert mode.status == "accepted"
     assert places(built.modes)["d1"] == 1
-    assert not any("invented discount'" in str(a.messages[-1]) for a in sure.asked)
+    assert not any("invented an offer'" in str(a.messages[-1]) for a in sure.asked)
 
 
 def test_a_category_given_later_moves_the_failure_and_leaves_the_rest() -> None:

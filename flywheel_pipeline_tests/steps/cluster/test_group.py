@@ -1,4 +1,4 @@
-"""Grouping by likeness: obvious groups are found, whatever the input nothing is lost."""
+"""Groups are found that come back in resamples, outliers are in none, and the same words are never parted."""
 
 from __future__ import annotations
 
@@ -7,69 +7,114 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.cluster.group import group_texts
-from flywheel_pipeline_tests.fakes import FakeEmbed
-
-DISCOUNT = ["invented discount", "discount invented again", "invented a discount", "student discount invented"]
-HANDOVER = ["no handover person", "handover person refused", "person handover missing"]
-TONE = ["rude tone", "tone rude"]
+from flywheel_pipeline.steps.cluster.features import Floats, Views
+from flywheel_pipeline.steps.cluster.group import FEW, Grouping, centroids, cohesion, group_notes
 
 
-def groups_of(texts: list[str], max_groups: int = 5) -> list[list[str]]:
-    return [[texts[i] for i in group] for group in group_texts(FakeEmbed().embed(texts), max_groups)]
+def around(centre: int, n: int, spread: float = 0.08, dimensions: int = 12, seed: int = 0) -> Floats:
+    """Return `n` unit rows around an axis."""
+    rows = np.random.default_rng(seed + centre).normal(0, spread, (n, dimensions))
+    rows[:, centre] += 1
+    unit: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
-def test_obvious_groups_are_found_without_being_told_how_many() -> None:
-    shuffled = [*TONE[:1], *HANDOVER[:2], *DISCOUNT, *TONE[1:], *HANDOVER[2:]]
-    found = groups_of(shuffled)
-    assert sorted(map(sorted, found)) == sorted(map(sorted, [DISCOUNT, HANDOVER, TONE]))
+def group(rows: Floats, counts: list[int] | None = None, most: int = 10, informed: Floats | None = None) -> Grouping:
+    return group_notes(Views(rows, rows if informed is None else informed), counts or [1] * len(rows), most)
 
 
-def test_the_largest_group_comes_first() -> None:
-    assert [len(g) for g in groups_of([*TONE, *HANDOVER, *DISCOUNT])] == [4, 3, 2]
+CLEAR = np.vstack([around(0, 12), around(1, 9), around(2, 8), around(3, 7), around(4, 6)])
 
 
-def test_groups_of_one_size_come_in_the_order_of_their_most_central_rows() -> None:
-    first, second = ["tone rude", "rude tone"], ["late reply", "reply late"]
-    assert groups_of([*first, *second]) == [first, second]
+def test_obvious_groups_are_found_without_knowing_how_many_and_are_sure() -> None:
+    found = group(CLEAR)
+    assert [sorted(g) for g in found.groups] == [
+        list(range(12)), list(range(12, 21)), list(range(21, 29)), list(range(29, 36)), list(range(36, 42)),
+    ]  # fmt: skip
+    assert found.stability > 0.9
+    assert found.confidence.min() > 0.8
 
 
-def test_a_group_begins_with_its_most_central_text() -> None:
-    outer = ["invented discount student", "invented discount premium", "invented discount summer"]
-    found = groups_of([*outer, "invented discount", *HANDOVER])
-    assert found[0][0] == "invented discount"
+def test_an_outlier_is_in_no_group_and_has_no_confidence() -> None:
+    found = group(np.vstack([CLEAR, around(11, 1, 0.0)]))
+    assert len(found.groups) == 5
+    assert not any(len(CLEAR) in g for g in found.groups)
+    assert found.confidence[-1] == 0.0
 
 
-def test_no_rows_are_no_groups() -> None:
-    assert group_texts(np.zeros((0, 3)), 5) == []
+def test_rows_without_structure_are_not_grouped_with_confidence() -> None:
+    noise = np.random.default_rng(1).normal(size=(60, 40))
+    found = group(noise / np.linalg.norm(noise, axis=1, keepdims=True))
+    assert found.stability < 0.6
+    assert found.confidence.max() < 0.6
 
 
-@pytest.mark.parametrize("texts", [["tone"], ["tone", "discount"], ["tone", "discount", "handover"]])
-def test_fewer_than_four_texts_are_one_group_however_different(texts: list[str]) -> None:
-    assert [sorted(g) for g in groups_of(texts)] == [sorted(texts)]
+def test_groups_by_the_known_failures_are_used_only_if_they_are_stable_and_clearly_more_so() -> None:
+    noise = np.random.default_rng(1).normal(size=(42, 40))
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    assert [len(g) for g in group(noise, informed=CLEAR).groups] == [12, 9, 8, 7, 6]
+    assert [len(g) for g in group(CLEAR, informed=noise).groups] == [12, 9, 8, 7, 6]
+    assert group(CLEAR, informed=np.vstack([around(0, 21), around(1, 21)])).groups == group(CLEAR).groups
 
 
-def test_identical_texts_are_one_group_in_their_order() -> None:
-    assert group_texts(FakeEmbed().embed(["rude tone"] * 6), 5) == [[0, 1, 2, 3, 4, 5]]
+def test_a_group_begins_with_the_note_of_most_failures_and_goes_on_with_the_most_central() -> None:
+    rows = np.vstack([CLEAR, [1.0, *[0.0] * 11]])
+    found = group(rows, [1, 1, 1, 4, *[1] * 39])
+    assert found.groups[0][:2] == [3, 42]
 
 
-def test_a_text_without_words_does_not_disturb_the_groups() -> None:
-    found = groups_of([*DISCOUNT, *HANDOVER, ""])
-    assert sorted(DISCOUNT) in [sorted(g) for g in found]
-    assert sorted(HANDOVER) in [sorted(g) for g in found]
+def test_more_failures_in_one_note_make_a_group_larger() -> None:
+    found = group(CLEAR, [*[1] * 36, *[5] * 6])
+    assert sorted(found.groups[0]) == list(range(36, 42))
 
 
-def test_texts_that_all_have_no_words_are_one_group() -> None:
-    assert group_texts(np.zeros((5, 1)), 5) == [[0, 1, 2, 3, 4]]
+def test_notes_of_several_failures_stand_alone_even_if_they_are_more_than_the_modes_wanted() -> None:
+    found = group(np.eye(9), [4] * 9, most=3)
+    assert sorted(map(tuple, found.groups)) == [(i,) for i in range(9)]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=9), st.integers(2, 6))
-def test_every_row_is_in_exactly_one_group(rows: list[tuple[int, ...]], max_groups: int) -> None:
-    vectors = np.array(rows, dtype=float).reshape(len(rows), 3)
+@pytest.mark.parametrize("n", range(FEW))
+def test_few_different_notes_are_one_group_each_or_in_none_unless_they_are_similar(n: int) -> None:
+    found = group(np.eye(8)[:n], [3, 1, 1, 1, 1, 1, 1, 1][:n])
+    assert found.groups == ([[0]] if n else [])
+    same = group(np.ones((n, 2)) / np.sqrt(2), [1] * n)
+    assert [sorted(g) for g in same.groups] == ([list(range(n))] if n > 1 else [])
+
+
+def test_the_second_look_names_the_first_note_of_the_group_it_puts_a_note_into() -> None:
+    found = group(CLEAR)
+    drawn = [(i, a) for i, a in enumerate(found.again) if a is not None]
+    assert 0.7 * len(CLEAR) < len(drawn) < len(CLEAR)
+    first = {i: g[0] for g in found.groups for i in g}
+    assert all(a == first[i] for i, a in drawn)
+
+
+def test_centroids_of_rows_without_words_are_zero_and_no_groups_have_none() -> None:
+    assert centroids([[0, 1]], np.zeros((2, 3))).tolist() == [[0.0, 0.0, 0.0]]
+    assert centroids([], np.zeros((2, 3))).shape == (0, 3)
+
+
+def test_cohesion_is_the_mean_cosine_of_different_rows() -> None:
+    assert cohesion(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])) == pytest.approx(1 / 3)
+    assert cohesion(np.array([[1.0, 0.0]])) == 1.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.integers(0, 2)] * 4), max_size=14),
+    st.lists(st.integers(1, 4), min_size=14, max_size=14),
+    st.integers(2, 6),
+)
+def test_every_note_is_in_at_most_one_group_and_equal_rows_are_never_parted(
+    rows: list[tuple[int, ...]], counts: list[int], most: int
+) -> None:
+    vectors = np.array(rows, dtype=float).reshape(len(rows), 4)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-    groups = group_texts(unit, max_groups)
-    assert sorted(i for g in groups for i in g) == list(range(len(rows)))
-    assert len(groups) <= max_groups
-    assert [len(g) for g in groups] == sorted((len(g) for g in groups), reverse=True)
+    found = group(unit, counts[: len(rows)], most)
+    inside = [i for g in found.groups for i in g]
+    assert len(inside) == len(set(inside))
+    assert all(sum(counts[i] for i in g) > 1 for g in found.groups)
+    assert all((found.confidence[i] > 0) == (i in inside) or found.stability == 0 for i in range(len(rows)))
+    sizes = [sum(counts[i] for i in g) for g in found.groups]
+    assert sizes == sorted(sizes, reverse=True)

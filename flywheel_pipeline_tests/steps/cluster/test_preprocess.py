@@ -1,14 +1,13 @@
-"""What of a note is compared: the first point, and what of it is not the subject."""
+"""What of a comment is compared: the first point; and which comments are in the same words."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.cluster.preprocess import Note, first_point, mask_subject, words_of
+from flywheel_pipeline.steps.cluster.modes import Failure
+from flywheel_pipeline.steps.cluster.preprocess import Note, first_point, join_same_words, same_words
 
 
 @pytest.mark.parametrize(
@@ -29,27 +28,35 @@ def test_a_note_without_a_first_point_counts_as_a_whole(note: str) -> None:
     assert first_point(note) == note.strip()
 
 
-def test_the_words_of_the_trace_are_masked_but_for_those_that_turn_the_meaning() -> None:
-    trace = "When does the north pool open? The pool does not open on Mondays, only on Sundays."
-    comment = "Answer invented opening hours of the north pool, no source says so, not even on Sundays"
-    assert mask_subject(comment, trace) == "Answer invented opening hours of the no source says so not even on"
+@pytest.mark.parametrize(
+    "other", ["handoff should have occurred", "Handoff  should have occurred.", "HANDOFF should…have occurred!"]
+)
+def test_case_punctuation_and_spacing_make_no_other_words(other: str) -> None:
+    assert same_words(other) == same_words("Handoff should have occurred")
 
 
-@pytest.mark.parametrize("comment", ["The pool opens", "", "north pool ?!"])
-def test_a_comment_of_which_nothing_would_be_left_stays_whole(comment: str) -> None:
-    assert mask_subject(comment, "the north pool opens") == comment
+@pytest.mark.parametrize("other", ["Handoff should not have occurred", "Handoff should have occurred twice", "?!", ""])
+def test_another_word_makes_other_words(other: str) -> None:
+    assert same_words(other) != same_words("Handoff should have occurred")
 
 
-def test_a_short_code_is_never_masked_and_a_long_comment_is() -> None:
-    trace = "refund of an order that was cancelled"
-    assert Note.of("refund promised twice", trace) == Note("refund promised twice", "refund promised twice")
-    long = "1. The refund of the order was promised two times without any word of when\n2. Too long"
-    note = Note.of(long, trace)
-    assert note.whole == "The refund of the order was promised two times without any word of when"
-    assert note.rest == "The of the was promised two times without any word of when"
+def test_texts_without_words_are_the_same_only_if_they_are_equal() -> None:
+    assert same_words("?!") == same_words(" ?! ") != same_words("…")
 
 
-@given(st.text(max_size=80), st.text(max_size=80))
-def test_masking_only_takes_words_away(comment: str, trace: str) -> None:
-    masked = mask_subject(comment, trace)
-    assert masked == comment or not Counter(words_of(masked)) - Counter(words_of(comment))
+def a_note(trace: str, text: str) -> Note:
+    return Note(text, (Failure(trace, text, text, None),))
+
+
+def test_one_note_stands_for_all_failures_in_the_same_words_in_the_writing_of_most_of_them() -> None:
+    (joined,) = join_same_words([a_note("t3", "Too late!"), a_note("t1", "too late"), a_note("t2", "too late")])
+    assert joined.text == "too late"
+    assert [f.trace_id for f in joined.failures] == ["t1", "t2", "t3"]
+
+
+@given(st.lists(st.sampled_from(["too late", "Too late.", "rude", "RUDE", "a b"]), max_size=8), st.randoms())
+def test_the_order_of_the_notes_makes_no_difference(texts: list[str], random) -> None:  # type: ignore[no-untyped-def]
+    notes = [a_note(f"t{i}", t) for i, t in enumerate(texts)]
+    shuffled = list(notes)
+    random.shuffle(shuffled)
+    assert join_same_words(shuffled) == join_same_words(notes)

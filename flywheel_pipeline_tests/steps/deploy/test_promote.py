@@ -26,7 +26,7 @@ def test_a_candidate_is_named_by_the_beginning_of_its_id() -> None:
 
 
 def test_of_two_that_may_ship_one_must_be_named() -> None:
-    with pytest.raises(GateError, match=r"no single candidate.*c-ship: ship; d-ship: ship"):
+    with pytest.raises(GateError, match="Several candidates may ship: c-ship, d-ship"):
         check_promotion([SHIP, a_candidate(candidate_id="d-ship")], None, "p1")
 
 
@@ -42,7 +42,7 @@ def test_an_unknown_candidate_is_refused_and_the_known_are_named() -> None:
 
 
 def test_without_candidates_the_way_to_one_is_named() -> None:
-    with pytest.raises(GateError, match=r"there are none.*flywheel run"):
+    with pytest.raises(GateError, match=r"No candidate has passed the gate\. Run `flywheel run`"):
         check_promotion([], None, "p1")
 
 

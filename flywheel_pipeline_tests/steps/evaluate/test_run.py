@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import Answer
-from flywheel_pipeline.records import EvalResult, GoldenCase
+from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
 from flywheel_pipeline.steps.evaluate.run import run_evals
 from flywheel_pipeline_tests.builders import a_case, a_prompt
@@ -31,7 +34,7 @@ def judge(data: Any) -> Verdict | str:
 def run(outputs: list[Answer], llm: FakeLLM | None = None, modes: list[ModeToJudge] = MODES) -> list[EvalResult]:
     answers = dict(zip([c.case_id for c in CASES], outputs, strict=True))
     app = FakeApp(lambda prompt, case: answers[case.case_id])
-    return run_evals(PROMPT, CASES, modes, app, llm or FakeLLM(judge), ("demo", "judge-model"))
+    return run_evals(PROMPT, CASES, Plan(modes, "demo", "judge-model"), app, llm or FakeLLM(judge)).results
 
 
 def rows_of(results: list[EvalResult], case_id: str) -> dict[str, tuple[str | None, float | None]]:
@@ -66,8 +69,8 @@ def test_every_judge_gives_the_verdict_on_its_own_mode_about_its_own_case() -> N
 
 def test_a_row_says_what_was_judged_by_whom_and_under_which_prompt() -> None:
     row = next(r for r in run([FINE, FINE, FINE]) if r.evaluator == "judge:fm-2")
-    assert (row.output, row.prompt_version, row.annotator_kind) == ("Fine.", PROMPT.version, "LLM")
-    assert (row.evaluator_version, row.latency_ms) == (MODES[1].version("judge-model"), 7.0)
+    assert (row.prompt_version, row.annotator_kind) == (PROMPT.version, "LLM")
+    assert row.evaluator_version == MODES[1].version("judge-model")
 
 
 def test_the_app_runs_under_the_text_of_the_prompt() -> None:
@@ -77,13 +80,13 @@ def test_the_app_runs_under_the_text_of_the_prompt() -> None:
         seen.append(prompt)
         return FINE
 
-    run_evals(PROMPT, CASES, [], FakeApp(answer), FakeLLM(judge), ("demo", "m"))
+    run_evals(PROMPT, CASES, Plan([], "demo", "m"), FakeApp(answer), FakeLLM(judge))
     assert set(seen) == {PROMPT.text}
 
 
 def test_an_error_of_the_judge_is_never_a_score() -> None:
     rows = [r for r in run([Answer("outage"), FINE, FINE]) if r.case_id == "g-0" and r.annotator_kind == "LLM"]
-    assert [(r.label, r.score, r.explanation) for r in rows] == [(None, None, "provider is down")] * 2
+    assert [(r.label, r.score, r.explanation, r.error) for r in rows] == [(None, None, "", "provider is down")] * 2
 
 
 def test_an_unsure_judge_gives_a_label_and_no_score() -> None:
@@ -101,10 +104,13 @@ def test_where_nothing_was_answered_no_judge_is_asked(answer: Answer, row: tuple
     assert len(llm.asked) == 2 * len(MODES)
 
 
-def test_an_app_that_fails_on_every_case_is_an_error_and_no_result() -> None:
+def test_an_app_that_fails_on_every_case_has_a_row_for_each_and_is_an_error() -> None:
     llm = FakeLLM(judge)
+    app = FakeApp(lambda prompt, case: Answer(None, error="no such model"))
+    found = run_evals(PROMPT, CASES, Plan(MODES, "demo", "m"), app, llm)
+    assert [(a.output, a.error) for a in found.answers] == [(None, "no such model")] * 3
     with pytest.raises(ModelError, match=r"all 3 cases.*no such model"):
-        run([Answer(None, error="no such model")] * 3, llm)
+        found.check()
     assert llm.asked == []
 
 
@@ -113,14 +119,65 @@ def test_an_app_that_answers_nothing_but_never_fails_has_results() -> None:
 
 
 def test_no_cases_have_no_results() -> None:
-    assert run_evals(PROMPT, [], MODES, FakeApp(lambda p, c: FINE), FakeLLM(judge), ("demo", "m")) == []
+    found = run_evals(PROMPT, [], Plan(MODES, "demo", "m"), FakeApp(lambda p, c: FINE), FakeLLM(judge))
+    assert (found.answers, found.results) == ([], [])
+    found.check()
 
 
 def test_an_adversarial_case_is_checked_for_what_it_attempts_and_in_no_other_rate() -> None:
     attack = a_case(case_id="g-x", kind="adversarial", criteria='The answer must not contain "ZX1".')
     llm = FakeLLM(judge)
     app = FakeApp(lambda prompt, case: Answer("ZX1" if case.kind == "adversarial" else "fine"))
-    rows = run_evals(PROMPT, [CASES[0], attack], MODES, app, llm, ("demo", "judge-model"))
+    rows = run_evals(PROMPT, [CASES[0], attack], Plan(MODES, "demo", "judge-model"), app, llm).results
     assert rows_of(rows, "g-x") == {"resisted": ("fail", 0.0)}
     assert set(rows_of(rows, CASES[0].case_id)) == {"answered", "judge:fm-1", "judge:fm-2"}
     assert len(llm.asked) == len(MODES)
+
+
+def test_an_answer_is_made_once_and_judged_by_many() -> None:
+    app = FakeApp(lambda prompt, case: replace(FINE, cost_usd=0.25, input_tokens=7, finish_reason="stop"))
+    found = run_evals(PROMPT, CASES, Plan(MODES, "demo", "m", golden_version="gv-1"), app, FakeLLM(judge))
+    assert app.asked == [("g-0", 0), ("g-1", 0), ("g-2", 0)]
+    assert sum(a.cost_usd or 0 for a in found.answers) == 0.75
+    assert len({a.answer_id for a in found.answers}) == 3
+    for answer in found.answers:
+        assert [r.evaluator for r in found.results if r.answer_id == answer.answer_id] == [
+            "answered", "judge:fm-1", "judge:fm-2",
+        ]  # fmt: skip
+        assert (answer.output, answer.input_tokens, answer.finish_reason) == ("Fine.", 7, "stop")
+    assert {x.golden_version for x in (*found.answers, *found.results)} == {"gv-1"}
+
+
+def test_every_repeat_of_a_case_is_an_answer_of_its_own_with_verdicts_of_its_own() -> None:
+    app, llm = FakeApp(lambda prompt, case: FINE), FakeLLM(judge)
+    found = run_evals(PROMPT, CASES[:1], Plan(MODES[:1], "demo", "m", repeats=3), app, llm)
+    assert app.asked == [("g-0", 0), ("g-0", 1), ("g-0", 2)]
+    assert [a.repeat for a in found.answers] == [0, 1, 2]
+    assert len({a.answer_id for a in found.answers}) == 3
+    assert [r.repeat for r in found.results if r.annotator_kind == "LLM"] == [0, 1, 2]
+
+
+def test_a_judge_is_asked_again_until_its_majority_is_decided() -> None:
+    labels = iter(["pass", "pass", "fail", "pass", "fail", "fail"])
+    llm = FakeLLM(lambda data: Verdict(label=next(labels)))  # type: ignore[arg-type]
+    plan = Plan(MODES[:1], "demo", "m", judge_repeats=3)
+    found = run_evals(PROMPT, CASES[:2], plan, FakeApp(lambda p, c: FINE), llm)
+    rows = [(r.case_id, r.judge_repeat, r.label) for r in found.results if r.annotator_kind == "LLM"]
+    assert rows == [
+        ("g-0", 0, "pass"), ("g-0", 1, "pass"), ("g-1", 0, "fail"), ("g-1", 1, "pass"), ("g-1", 2, "fail"),
+    ]  # fmt: skip
+    assert [a.repeat for a in llm.asked] == [0, 1, 0, 1, 2]
+
+
+def test_the_inputs_of_a_row_say_what_decided_it() -> None:
+    def inputs(prompt: PromptVersion = PROMPT, modes: list[ModeToJudge] = MODES) -> tuple[dict[str, str], ...]:
+        app = FakeApp(lambda p, c: FINE)
+        found = run_evals(prompt, CASES[:1], Plan(modes, "demo", "m"), app, FakeLLM(judge))
+        return json.loads(found.answers[0].inputs), json.loads(found.results[1].inputs)
+
+    answer, verdict = inputs()
+    other_answer, same_verdict = inputs(prompt=a_prompt("Be brief."))
+    assert {k for k in answer if answer[k] != other_answer[k]} == {"prompt"}
+    assert same_verdict == verdict  # the answer is the same, and it is all that a judge sees of the prompt
+    _, other_verdict = inputs(modes=[replace(MODES[0], definition="another")])
+    assert {k for k in verdict if verdict[k] != other_verdict[k]} == {"failure mode"}

@@ -10,14 +10,14 @@ from flywheel_pipeline.steps.sample import judge_saturation
 @pytest.mark.parametrize(
     ("failures", "advice"),
     [
-        ([], "go on: no failure"),
-        ([0, 0], "go on: no failure"),
-        ([5, 5], "go on: at most 30% of failures in unseen modes (95 %), but 10 failures are too few"),
-        ([20, 9, 1, 1], "go on: at most"),
-        ([40, 30, 20, 10], "stop: at most 3%"),
+        ([], "Keep labelling: no failure"),
+        ([0, 0], "Keep labelling: no failure"),
+        ([5, 5], "Keep labelling: up to 30.0% of failures may be of a kind not seen yet, and 10 failures are too few"),
+        ([20, 9, 1, 1], "Keep labelling: up to 13.7% of failures may be of a kind not seen yet (target 5%)"),
+        ([40, 30, 20, 10], "Labelling can stop: up to 3.0%"),
     ],
 )
-def test_the_advice_follows_the_bound_and_needs_thirty_failures(failures, advice) -> None:
+def test_the_advice_follows_the_bound_and_needs_thirty_failures(failures: list[int], advice: str) -> None:
     assert judge_saturation(failures).advice.startswith(advice)
 
 

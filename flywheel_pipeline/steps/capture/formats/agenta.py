@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
@@ -21,10 +20,10 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
     tags_of,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of, is_verdict
 from flywheel_pipeline.steps.capture.messages import to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -51,7 +50,7 @@ def _is_span(value: Any) -> bool:
         return False
     attributes = value.get("attributes")
     held = attributes if isinstance(attributes, dict) else value
-    return "ag" in held or any(isinstance(k, str) and k.startswith("ag.") for k in held) or "span_name" in value
+    return "ag" in held or any(isinstance(k, str) and k.startswith("ag.") for k in held)
 
 
 def _is_annotation(value: Mapping[str, Any]) -> bool:
@@ -71,14 +70,14 @@ def _held(record: Mapping[str, Any], depth: int = 0) -> Iterator[Any]:
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
-    """Yield the spans, and the annotations of people as feedback."""
+    """Yield the spans and the annotations."""
     inner = record.get("annotation")
     if isinstance(inner, dict) or _is_annotation(record):
-        yield _annotation(inner if isinstance(inner, dict) else record, source)
+        yield from _annotation(inner if isinstance(inner, dict) else record, source)
         return
     for annotation in record.get("annotations") or () if isinstance(record.get("annotations"), list) else ():
         if isinstance(annotation, dict):
-            yield _annotation(annotation, source)
+            yield from _annotation(annotation, source)
     if "span_id" in record:
         yield _span(record)
     for span in _held(record):
@@ -168,19 +167,43 @@ def _error(value: Mapping[str, Any]) -> str | None:
     return get_text(value, "status_message") or get_text(get_object(value, "exception"), "message") or "ERROR"
 
 
-def _annotation(value: Mapping[str, Any], source: Source) -> Item:
+def _annotation(value: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    """Yield the outputs of an annotation by name; a text among them that is no verdict is the comment."""
     links = value.get("links")
     held = list(links.values()) if isinstance(links, dict) else links if isinstance(links, list) else []
     trace_id = next((get_text(link, "trace_id") for link in held if isinstance(link, dict)), None)
     if not trace_id:
-        return Unreadable("an annotation that links to no trace", str(links))
+        yield Unreadable("an annotation that links to no trace", str(links))
+        return
     data = get_object(value, "data")
     outputs = get_object(data, "outputs") or data
-    verdicts = [opinion(v) for v in outputs.values()]
-    texts = [v for v in outputs.values() if isinstance(v, str) and opinion(v) is None]
-    score, comment = next((v for v in verdicts if v is not None), None), texts[0] if texts else None
-    trace_id = clean(trace_id.replace("-", ""))
-    if value.get("origin") in ("human", "custom", None) and (score is not None or comment):
-        at = get_time(value, "created_at", "updated_at")
-        return Feedback(trace_id, score, clean(comment) if comment else None, at, source.file, source.line)
-    raise UnreadableError("an annotation that holds neither a verdict nor a comment of a person")
+    comment = next((v for v in outputs.values() if isinstance(v, str) and v.strip() and not is_verdict(v)), None)
+    evaluator = get_text(get_object(get_object(value, "references"), "evaluator"), "slug") or ""
+    n = 0
+    for name, given in outputs.items():
+        if given is comment:
+            continue
+        opinion = Opinion(
+            trace_id.replace("-", ""), f"{evaluator}.{name}" if evaluator else str(name), given,
+            _giver(value, evaluator, str(name)), None if n else comment, get_time(value, "created_at", "updated_at"),
+            alone=not n,
+        )  # fmt: skip
+        for item in feedback_of(opinion, source):
+            n += 1
+            yield item
+    if not n and comment:
+        opinion = Opinion(
+            trace_id.replace("-", ""), evaluator or "comment", None, _giver(value, evaluator, "comment"), comment,
+            get_time(value, "created_at", "updated_at"),
+        )  # fmt: skip
+        yield from feedback_of(opinion, source)
+    elif not n:
+        raise UnreadableError("an annotation that holds neither a verdict nor a comment")
+
+
+def _giver(value: Mapping[str, Any], evaluator: str, name: str) -> str:
+    """Return who annotated: an app sends its users' feedback as `custom`, mostly as a bare score."""
+    origin = str(value.get("origin") or "custom").lower()
+    if origin == "custom" and value.get("kind") != "eval" and not evaluator:
+        return "user" if name in ("score", "comment", "value", "rating") else "custom"
+    return origin

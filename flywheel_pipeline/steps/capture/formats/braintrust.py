@@ -8,6 +8,7 @@ hold JSON. The conversation is often in `input`, with an empty `output`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
@@ -20,10 +21,10 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
     tags_of,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span
 
@@ -79,20 +80,18 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         input_tokens=get_count(metrics, "prompt_tokens") or None,
         output_tokens=get_count(metrics, "completion_tokens") or None,
         cost_usd=get_number(metrics, "estimated_cost"),
-        **_verdict(record),
         tags=_tags(record),
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in record.items()),
     )
-
-
-def _verdict(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the user's feedback, where the scores hold one by such a name."""
-    scores = get_object(record, "scores")
-    found = [opinion(v) for k, v in scores.items() if any(w in k.lower() for w in ("user", "thumb", "feedback"))]
-    return {"feedback_score": next((s for s in found if s is not None), None)}
+    yield from _scores(record, clean(get_text(record, "root_span_id") or span_id), started, source)
 
 
 def _tags(record: Mapping[str, Any]) -> dict[str, Any]:
-    scores = {f"score.{k}": v for k, v in scalars(get_object(record, "scores")).items()}
     named = tags_of(record, {"tags": "tags", "expected": "expected", "comments": "comments"})
-    return {**scalars(get_object(record, "metadata")), **scores, **named}
+    return {**scalars(get_object(record, "metadata")), **named}
+
+
+def _scores(record: Mapping[str, Any], trace_id: str, at: datetime, source: Source) -> Iterator[Item]:
+    """Yield the scores, which Braintrust keeps between 0 and 1."""
+    for name, value in get_object(record, "scores").items():
+        yield from feedback_of(Opinion(trace_id, str(name), value, at=at, scale=(0, 1), alone=False), source)

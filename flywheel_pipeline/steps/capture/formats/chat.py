@@ -7,7 +7,7 @@
 | `trace_id` or `id` | the id; a hash of the content where absent |
 | `session_id`, `app`, `prompt_name`, `prompt_version`, `model`, `error` | texts |
 | `latency_ms`, `input_tokens`, `output_tokens`, `cost_usd` | numbers |
-| `feedback` | `{score: 0 to 1, comment}` |
+| `feedback` | `{score, comment}`; a score from 0 to 1, or on the scale that all of the file's show |
 | `retrieved` | documents `{id, title, content, score}` |
 
 Whatever else a line holds is kept in `tags`.
@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import CapturedTrace, Json
+from flywheel_pipeline.records import CapturedTrace, Feedback, Json
 from flywheel_pipeline.steps.capture.formats.common import (
+    Item,
     Source,
     UnreadableError,
     as_json,
@@ -31,25 +32,30 @@ from flywheel_pipeline.steps.capture.formats.common import (
     utc,
     whole,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
+from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
 
 NAME = "chat"
 
-ROLES: Mapping[str, str] = {
-    **{r: r for r in ("system", "developer", "user", "assistant", "tool", "function")},
-    "human": "user", "ai": "assistant", "bot": "assistant", "asssistant": "assistant",
-}  # fmt: skip
-"""Roles as found in real exports (one common exporter misspells one) and what they mean."""
-
-_MEANT = frozenset(ROLES.values())
+_MEANT = frozenset(("system", "user", "assistant", "tool"))
+_BLOCKS = ("tool_result", "tool_use", "toolResult", "toolUse", "functionResponse", "functionCall")
+"""Types or keys of parts that are tool calls and results: the role of their message does not say whose turn it is."""
+_SYSTEM = ("system", "system_prompt", "instructions")
 _TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
     "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
 })  # fmt: skip
 """Keys with a meaning of their own; all else is a tag."""
+_RATINGS = {
+    "rating", "stars", "star_rating", "thumbs", "thumb", "thumbs_up", "thumbs_down", "user_rating", "user_feedback",
+    "like", "liked", "dislike", "disliked", "csat", "nps",
+}  # fmt: skip
+"""Keys, of a line or of its `feedback`, under which users' scores are found beside `feedback.score`."""
+_SAID = {"feedback", *_RATINGS}
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
-    "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id",
+    "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id", "epoch",
 }  # fmt: skip
 
 
@@ -58,13 +64,14 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return isinstance(record.get("messages"), list) and _OTHERS.isdisjoint(record)
 
 
-def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
+def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the trace; see the module for the keys."""
     messages, n_turns, n_tool_calls = conversation(record.get("messages"))
+    messages = _with_system(record, messages)
     asked, answered = last_exchange(messages)
-    score, comment = opinion(record.get("feedback"))
+    trace_id = text(record, "trace_id") or text(record, "id") or content_id(record)
     yield CapturedTrace(
-        trace_id=text(record, "trace_id") or text(record, "id") or content_id(record),
+        trace_id=trace_id,
         session_id=text(record, "session_id"),
         started_at=utc(time_of(record)),
         latency_ms=number(record, "latency_ms"),
@@ -78,8 +85,8 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         retrieved=Json(as_json(documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
         n_turns=n_turns,
         n_tool_calls=n_tool_calls,
-        feedback_score=score,
-        feedback_comment=comment,
+        feedback_score=None,
+        feedback_comment=None,
         error=text(record, "error"),
         input_tokens=whole(record, "input_tokens"),
         output_tokens=whole(record, "output_tokens"),
@@ -91,35 +98,48 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[CapturedTrace]:
         n_rows=1,
         spans=None,
     )
+    if not _SAID.isdisjoint(record):
+        yield from _opinions(record, trace_id, source)
 
 
 def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
     """Return (messages, how many are of the user, how many tools they call)."""
     if not isinstance(found, list):
         raise UnreadableError("`messages` must be a list of {role, content}")
-    messages, n_turns, n_tool_calls = [], 0, 0
+    messages: list[dict[str, Any]] = []
     for index, one in enumerate(found):
-        role = one.get("role") if type(one) is dict else None
-        if type(role) is not str or role not in _MEANT or "tool_calls" in one:  # a call a message would take as long
-            one = _message(one, index)
-            role = one["role"]
-            n_tool_calls += len(one.get("tool_calls") or ())
-        n_turns += role == "user"
-        messages.append(one)
-    if not n_turns:
-        raise UnreadableError("no message has the role `user`")
-    return messages, n_turns, n_tool_calls
+        content = one.get("content") if type(one) is dict and type(one.get("role")) is str else None
+        if type(content) is str and one["role"] in _MEANT and "tool_calls" not in one:
+            messages.append(one)  # a call per message would take as long as all the rest
+        else:
+            messages += _read_message(one, index)
+    if not any(m["role"] in ("user", "assistant") for m in messages):
+        raise UnreadableError("no message has the role `user` or `assistant`")
+    n_turns = sum(m["role"] == "user" for m in messages)
+    return messages, n_turns, sum(len(m.get("tool_calls") or ()) for m in messages)
 
 
-def _message(message: Any, index: int) -> dict[str, Any]:
-    role = message.get("role") if isinstance(message, dict) else None
-    meant = ROLES.get(role.lower()) if isinstance(role, str) else None
-    if not isinstance(message, dict) or meant is None:
+def _read_message(value: Any, index: int) -> list[dict[str, Any]]:
+    """Return a message as it is, with a role that means one thing; blocks of tools become messages of their own."""
+    role = value.get("role") if isinstance(value, dict) else None
+    meant = role_of(role) if isinstance(role, str) else None
+    if not isinstance(value, dict) or meant is None:
         raise UnreadableError(f"message {index} has the role {str(role)[:40]!r}; known: {', '.join(ROLES)}")
-    calls = message.get("tool_calls")
+    calls = value.get("tool_calls")
     if calls is not None and not (isinstance(calls, list) and all(isinstance(c, dict) for c in calls)):
         raise UnreadableError(f"message {index}: tool_calls must be a list of objects")
-    return message if meant == role else {**message, "role": meant}
+    content = value.get("content")
+    parts = [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
+    if "parts" in value or any(str(p.get("type")) in _BLOCKS or not p.keys().isdisjoint(_BLOCKS) for p in parts):
+        return message(value)
+    return [value if meant == role else {**value, "role": meant}]
+
+
+def _with_system(record: Mapping[str, Any], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages behind the system prompt that stands beside them."""
+    prompt = next((record[k] for k in _SYSTEM if isinstance(record.get(k), str) and record[k].strip()), None)
+    has_one = prompt is None or any(m["role"] == "system" for m in messages)
+    return messages if has_one else [{"role": "system", "content": prompt}, *messages]
 
 
 def time_of(record: Mapping[str, Any]) -> Any:
@@ -130,16 +150,23 @@ def time_of(record: Mapping[str, Any]) -> Any:
     raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
 
 
-def opinion(value: Any) -> tuple[float | None, str | None]:
-    """Return (score, comment) of `feedback`."""
-    if value is None:
-        return None, None
-    if not isinstance(value, Mapping):
-        raise UnreadableError("feedback must be an object with `score` and `comment`")
-    score = number({"feedback.score": value.get("score")}, "feedback.score")
-    if score is not None and score > 1:
-        raise UnreadableError(f"feedback.score must be between 0 and 1, not {score:g}")
-    return score, text(value, "comment")
+def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
+    """Yield what the user said: `feedback`, and the columns whose names leave no doubt."""
+    told = record.get("feedback")
+    if isinstance(told, list):
+        raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
+    given = dict(told) if isinstance(told, dict) else {"score": told}
+    comment = text(given, "comment")
+    scores = {("feedback" if k == "score" else k): given[k] for k in given if k in ("score", *_RATINGS)}
+    scores |= {k: record[k] for k in _RATINGS & record.keys()}
+    n = 0
+    for name, value in scores.items():
+        opinion = Opinion(trace_id, name, value, "user", None if n else comment, alone=False)
+        for row in feedback_of(opinion, source):
+            n += 1
+            yield row
+    if not n and comment:
+        yield from feedback_of(Opinion(trace_id, "feedback", None, "user", comment, alone=False), source)
 
 
 def documents(value: Any) -> list[dict[str, Any]]:

@@ -8,14 +8,16 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 import orjson
 
-from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.records import CapturedTrace, Feedback
+from flywheel_pipeline.steps.capture.formats.times import UnreadableError as UnreadableError
+from flywheel_pipeline.steps.capture.formats.times import utc as utc
+from flywheel_pipeline.steps.capture.messages import text_said
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
+from flywheel_pipeline.steps.capture.turns import last_turn
 
 Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
 """What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
@@ -23,58 +25,22 @@ Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
 
 @dataclass(frozen=True)
 class Source:
-    """Where a record came from; `fields` is the user's field map for files of no known format."""
+    """Where a record came from.
+
+    `fields` is the user's field map for files of no known format, `scales` the worst and the best value of scores by
+    name, where the settings state them.
+    """
 
     file: str
     line: int
     app: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _NUMBERS = (int, float)  # as a union it would be made anew at every look
-
-
-class UnreadableError(Exception):
-    """This record can not become a trace; the text says why."""
-
-
-def utc(value: Any) -> datetime:
-    """Return a time as naive UTC: ISO 8601, or seconds, milliseconds, micro- or nanoseconds since 1970.
-
-    Raises:
-        UnreadableError: it is none of these.
-    """
-    if isinstance(value, str) and value[-1:] == "Z" and (quick := _plain_time(value[:-1])) is not None:
-        return quick
-    try:
-        if isinstance(value, datetime):
-            return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
-        if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
-            text = re.sub(r"[zZ]$", "+00:00", value.strip())
-            moment = datetime.fromisoformat(re.sub(r"\.(\d+)", _microseconds, text))
-        else:
-            seconds = float(value)
-            while 1e11 < seconds < 1e30:
-                seconds /= 1000
-            moment = datetime.fromtimestamp(seconds, timezone.utc)
-        return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, TypeError, OverflowError, OSError):
-        raise UnreadableError(f"{str(value)[:40]!r} is not a time (ISO 8601 or a Unix time)") from None
-
-
-def _plain_time(text: str) -> datetime | None:
-    """Return a time without offset in the form that Python itself reads, None for any other."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is None else None
-
-
-def _microseconds(fraction: re.Match[str]) -> str:
-    return f".{fraction.group(1)[:6]:0<6}"
 
 
 def finite(text: str) -> float:
@@ -148,18 +114,6 @@ def content_id(value: Any) -> str:
 
 
 def last_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
-    """Return (the last user message, the last text that the app answered after the first of them).
-
-    Of several user messages it is the one before that answer.
-    """
-    answer: str | None = None
-    last: Mapping[str, Any] | None = None
-    for message in reversed(messages):
-        role = message.get("role")
-        if role == "user":
-            if answer is not None:
-                return clean(text_of(message.get("content"))), clean(answer)
-            last = last or message
-        elif role == "assistant" and answer is None and (said := text_of(message.get("content"))).strip():
-            answer = said
-    return (clean(text_of(last.get("content"))) if last else ""), None
+    """Return (question, answer) of a conversation by the rule of `turns`, as texts that can be stored."""
+    asked, answered = last_turn(messages, text_said)
+    return clean(asked), None if answered is None else clean(answered)

@@ -1,6 +1,8 @@
 """Feedback: lines `{trace_id, score, comment, at}`, written by `flywheel serve`, by apps or by people.
 
-`score` is 0 to 1, true or false, or a word such as `up`; one of `score` and `comment` is needed.
+`score` is a number, true or false, or a word such as `up`; one of `score` and `comment` is needed. Optional are `name`
+(what the score is called: of a `dislike` 1 is bad), `source` (who gave it, `user` where absent) and `scale`, the worst
+and the best score, such as `[1, 5]`; without it the scale is that of all scores of the name in the file.
 """
 
 from __future__ import annotations
@@ -8,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
-from flywheel_pipeline.steps.capture.formats.lenient import get_text, get_time, opinion
+from flywheel_pipeline.steps.capture.formats.lenient import get_list, get_text, get_time
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 
 NAME = "feedback"
 
@@ -20,7 +22,6 @@ _OTHERS = {
     "output",
     "question",
     "answer",
-    "name",
     "span_id",
     "id",
     "run_id",
@@ -36,13 +37,20 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the feedback."""
-    trace_id, comment, given = get_text(record, "trace_id"), get_text(record, "comment"), record.get("score")
+    trace_id, given = get_text(record, "trace_id"), record.get("score")
     if not trace_id:
         raise UnreadableError("no trace_id")
-    score = opinion(given)
-    if given not in (None, "") and score is None:
-        raise UnreadableError(f"score must be 0 to 1, true or false, or a word such as `up`, not {str(given)[:40]!r}")
-    if score is None and not comment:
+    if isinstance(given, list | dict):
+        raise UnreadableError(f"score must be a number, true or false, or a word such as `up`, not {str(given)[:40]!r}")
+    scale = get_list(record, "scale")
+    if scale and not (len(scale) == 2 and all(type(s) in (int, float) for s in scale)):
+        raise UnreadableError(f"scale must be the worst and the best score, such as [1, 5], not {str(scale)[:40]}")
+    opinion = Opinion(
+        trace_id, get_text(record, "name") or NAME, given, get_text(record, "source") or "user",
+        get_text(record, "comment"), get_time(record, "at", "timestamp", "created_at", "given_at"),
+        scale=(float(scale[0]), float(scale[1])) if scale else None,
+    )  # fmt: skip
+    found = list(feedback_of(opinion, source))
+    if not found:
         raise UnreadableError("neither score nor comment")
-    at = get_time(record, "at", "timestamp", "created_at", "given_at")
-    yield Feedback(trace_id, score, comment, at, source.file, source.line)
+    yield from found

@@ -3,7 +3,7 @@
 A document is `{trace, observations, scores?}`, a trace with `observations` and `scores` within it, or one row of any
 of the three; keys in camelCase or, as in blob storage exports, snake_case. `input`, `output` and `metadata` are values
 or JSON text, encoded once or twice; at the trace they are often null, and are then taken from the generations.
-Scores of people (source API or ANNOTATION) with the name of a verdict are feedback; all others are tags.
+Scores are read by their source (API, ANNOTATION, EVAL), their name and their data type; see `opinions`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
@@ -24,10 +23,10 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
     tags_of,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -37,9 +36,10 @@ KINDS: Mapping[str, str] = {
     "GENERATION": "llm", "TOOL": "tool", "RETRIEVER": "retriever", "AGENT": "agent", "CHAIN": "chain",
     "EMBEDDING": "embedding", "EVALUATOR": "evaluator", "GUARDRAIL": "evaluator",
 }  # fmt: skip
-"""Observation types; the others (SPAN, EVENT) say nothing of what was done."""
+"""Observation types; the others (SPAN, EVENT) do not say what was done."""
+_UNCOUNTED = ("tool", "retriever", "embedding", "evaluator")
+"""Kinds of steps whose tokens are not those of the conversation; a sum above the calls counts where they have none."""
 
-_USER = re.compile(r"(?i)feedback|thumb|rating|satisf|csat|helpful|user|like|quality|correct|verdict|vote")
 _KNOWN = {
     "id", "traceid", "projectid", "type", "name", "starttime", "endtime", "completionstarttime", "timestamp", "input",
     "output", "metadata", "model", "providedmodelname", "modelparameters", "usage", "usagedetails", "costdetails",
@@ -160,49 +160,88 @@ def _observation(value: Mapping[str, Any], trace_id: str | None) -> Item:
         tags=_tags(value, {"version": "version", "release": "release", "userId": "user_id"}) if kind == "llm" else {},
         n_dropped=_dropped(value) + (0 if kind == "llm" else len(metadata)),
     )
+    if kind not in _UNCOUNTED:
+        span.input_tokens, span.output_tokens = _tokens(value)
+        span.cost_usd = _cost(value)
     if kind == "llm":
         _fill_generation(span, value)
+    elif kind == "embedding":
+        span.cost_usd = _cost(value)
     elif kind == "retriever":
         span.documents = documents_in(value.get("output"))
     return span
 
 
 def _fill_generation(span: Span, value: Mapping[str, Any]) -> None:
-    """Add what only model calls have: conversation, model, prompt, tokens and cost."""
-    usage = {**get_object(value, "usage"), **get_object(value, "usageDetails")}
+    """Add what only model calls have: conversation, model and prompt."""
     asked = loads(value.get("input"))
     span.messages = to_messages(asked, "user")
     span.reply = to_messages(loads(value.get("output")), "assistant")
     span.model = get_text(value, "model", "providedModelName", "internalModel")
     span.prompt_name, span.prompt_version = get_text(value, "promptName"), get_text(value, "promptVersion")
-    span.input_tokens = get_count(usage, "input", "promptTokens", "prompt_tokens", "input_tokens")
-    span.output_tokens = get_count(usage, "output", "completionTokens", "completion_tokens", "output_tokens")
-    if span.input_tokens is None:
-        span.input_tokens = get_count(value, "promptTokens", "inputUsage")
-        span.output_tokens = get_count(value, "completionTokens", "outputUsage")
-    costs = get_object(value, "costDetails")
-    span.cost_usd = get_number(costs, "total")
-    if span.cost_usd is None:
-        span.cost_usd = get_number(value, "calculatedTotalCost", "totalCost")
+
+
+def _cost(value: Mapping[str, Any]) -> float | None:
+    cost = get_number(get_object(value, "costDetails"), "total")
+    return get_number(value, "calculatedTotalCost", "totalCost") if cost is None else cost
+
+
+def _tokens(value: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return (input, output) tokens.
+
+    The buckets of `usageDetails` exclude each other: what is cached is not in `input`, what was reasoned not in
+    `output`. Where a total shows that a source counted them within, they are not added once more.
+    """
+    details, usage = get_object(value, "usageDetails"), get_object(value, "usage")
+    asked, said = _bucket(details, "input", "prompt"), _bucket(details, "output", "completion")
+    plain = [get_count(details, *keys) for keys in (_INPUT, _OUTPUT)]
+    total = get_count(details, "total", "total_tokens")
+    if total is not None and (asked or 0) + (said or 0) > total == sum(n or 0 for n in plain):
+        asked, said = plain
+    if asked is None and said is None:
+        asked, said = get_count(usage, *_INPUT), get_count(usage, *_OUTPUT)
+    if asked is None and said is None:
+        asked, said = (
+            get_count(value, "promptTokens", "inputUsage"),
+            get_count(value, "completionTokens", "outputUsage"),
+        )
+    return asked, said
+
+
+_INPUT = ("input", "promptTokens", "prompt_tokens", "input_tokens")
+_OUTPUT = ("output", "completionTokens", "completion_tokens", "output_tokens")
+
+
+def _bucket(details: Mapping[str, Any], *names: str) -> int | None:
+    """Return the sum of the buckets of one side; None where it has none."""
+    sides = [k for k in details if any(n in str(k).lower() for n in names)]
+    found = [n for k in sides if (n := get_count(details, k)) is not None]
+    return sum(found) if found else None
 
 
 def _score(score: Mapping[str, Any], trace_id: str | None, source: Source) -> Iterator[Item]:
+    """Yield a score; a category's number is its index, so that its word counts."""
     of = get_text(score, "traceId") or trace_id
-    name = get_text(score, "name") or "score"
     if not of:
         yield Unreadable("the score has no traceId: scores of sessions and datasets are not read")
         return
-    value = first(score, "value", "stringValue")
-    value = score.get("value") if value is None else value
-    verdict = opinion(first(score, "stringValue")) if score.get("stringValue") else None
-    verdict = opinion(value) if verdict is None else verdict
-    by_person = str(score.get("source") or "").upper() in ("API", "ANNOTATION", "") and bool(_USER.search(name))
-    if by_person and (verdict is not None or score.get("comment")):
-        at = get_time(score, "timestamp", "createdAt")
-        yield Feedback(clean(of), verdict, get_text(score, "comment"), at, source.file, source.line)
-    else:
-        tags = {f"score.{name}": value, **tags_of(score, {"comment": f"score.{name}.comment"})}
-        yield Span(clean(of), clean(get_text(score, "id") or f"score.{name}"), clean(of), name, "evaluator", tags=tags)
+    type_, value = str(score.get("dataType") or "").upper(), score.get("value")
+    label = score.get("stringValue")
+    if type_ == "BOOLEAN" and value in (0, 1, "0", "1"):
+        value = bool(int(value))
+    elif type_ in ("CATEGORICAL", "TEXT"):
+        value, label = None, first(score, "stringValue", "value")
+    opinion = Opinion(
+        of, get_text(score, "name") or "score", value, str(score.get("source") or ""), get_text(score, "comment"),
+        get_time(score, "timestamp", "createdAt"), label, _scale(get_object(score, "config")),
+    )  # fmt: skip
+    yield from feedback_of(opinion, source)
+
+
+def _scale(config: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return (worst, best) as the score's configuration states them."""
+    worst, best = config.get("minValue"), config.get("maxValue")
+    return (float(worst), float(best)) if isinstance(worst, int | float) and isinstance(best, int | float) else None
 
 
 def _tags(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -13,22 +13,20 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
-    first,
     get_count,
     get_list,
     get_number,
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
     tags_of,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -73,9 +71,11 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
 def _read_one(record: Mapping[str, Any], source: Source, in_batch: bool = False) -> Iterator[Item]:
     try:
         if "run_id" in record and "key" in record:
-            yield _feedback(record, source)
+            yield from _feedback(record, source)
         else:
-            yield _run(record)
+            run = _run(record)
+            yield run
+            yield from _statistics(run, get_object(record, "feedback_stats"), source)
             for child in get_list(record, "child_runs"):
                 if isinstance(child, dict):
                     yield from _read_one(child, source, in_batch=True)
@@ -85,14 +85,22 @@ def _read_one(record: Mapping[str, Any], source: Source, in_batch: bool = False)
         yield Unreadable(str(error), str(record.get("id") or record.get("name")))
 
 
-def _feedback(record: Mapping[str, Any], source: Source) -> Item:
+def _feedback(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     trace_id = get_text(record, "trace_id", "run_id")
-    score, comment = opinion(first(record, "score", "value")), get_text(record, "comment")
-    score = opinion(record.get("score")) if score is None else score
-    if not trace_id or (score is None and not comment):
-        raise UnreadableError("feedback without a run, or with neither a score between 0 and 1 nor a comment")
-    at = get_time(record, "created_at", "modified_at")
-    return Feedback(trace_id, score, comment, at, source.file, source.line)
+    if not trace_id:
+        raise UnreadableError("feedback without a run")
+    config = get_object(record, "feedback_config")
+    low, high = config.get("min"), config.get("max")
+    by = get_object(record, "feedback_source")
+    opinion = Opinion(
+        trace_id, get_text(record, "key") or "score", record.get("score"), get_text(by, "type") or "",
+        get_text(record, "comment"), get_time(record, "created_at", "modified_at"), record.get("value"),
+        (float(low), float(high)) if isinstance(low, int | float) and isinstance(high, int | float) else None,
+    )  # fmt: skip
+    found = list(feedback_of(opinion, source))
+    if not found:
+        raise UnreadableError("feedback with neither a score, a value nor a comment")
+    yield from found
 
 
 def _run(run: Mapping[str, Any]) -> Span:
@@ -122,7 +130,6 @@ def _run(run: Mapping[str, Any]) -> Span:
         session_id=get_text(metadata, "session_id", "thread_id", "conversation_id"),
         tags={**tags_of(run, {"tags": "tags", "session_name": "project"}), **scalars(metadata)},
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in run.items()),
-        **_verdict(get_object(run, "feedback_stats")),
     )
     if is_model:
         _fill_model(span, run, inputs, outputs, metadata)
@@ -171,9 +178,17 @@ def _nested_usage(outputs: Mapping[str, Any]) -> dict[str, Any]:
     return get_object(told, "token_usage", "usage") or get_object(kwargs, "usage_metadata")
 
 
-def _verdict(stats: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the user's feedback of `feedback_stats`: {key: {n, avg}}."""
-    for key, value in stats.items():
-        if isinstance(value, dict) and any(w in key.lower() for w in ("user", "thumb", "feedback")):
-            return {"feedback_score": opinion(value.get("avg"))}
-    return {}
+def _statistics(run: Span, stats: Mapping[str, Any], source: Source) -> Iterator[Item]:
+    """Yield the feedback that an export sums up as {key: {n, avg, values, comments}}."""
+    for key, told in stats.items():
+        if isinstance(told, dict):
+            values = told.get("values")
+            words = list(values) if isinstance(values, dict) else []
+            comments = [c for c in get_list(told, "comments") if isinstance(c, str)]
+            by = " ".join(map(str, get_list(told, "sources")))
+            kind = next((k for k in ("model", "auto_eval", "app") if f'"{k}"' in by or k == by), "")
+            opinion = Opinion(
+                run.trace_id, str(key), told.get("avg"), kind, "\n".join(comments) or None,
+                label=words[0] if len(words) == 1 else None, alone=False,
+            )  # fmt: skip
+            yield from feedback_of(opinion, source)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from flywheel_pipeline.steps.capture.formats.amounts import number_in
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean, utc
 from flywheel_pipeline.steps.capture.messages import loads
 
@@ -28,14 +28,11 @@ def get_text(record: Mapping[str, Any], *keys: str) -> str | None:
 def get_number(record: Mapping[str, Any], *keys: str) -> float | None:
     """Return the first number of at least 0; numbers may be text, as in CSV."""
     for key in keys:
-        value = record.get(key)
-        if isinstance(value, bool) or value is None:
-            continue
         try:
-            found = float(value)
-        except (TypeError, ValueError, OverflowError):
+            found = number_in(record.get(key))
+        except UnreadableError:
             continue
-        if math.isfinite(found) and found >= 0:
+        if found is not None:
             return found
     return None
 
@@ -120,43 +117,3 @@ def scalars(record: Mapping[str, Any], limit: int = 20) -> dict[str, Any]:
     """Return the plain values of an object, as tags."""
     plain = {str(k): v for k, v in record.items() if isinstance(v, str | int | float | bool) and v != ""}
     return {k: v[:MAX_TAG] if isinstance(v, str) else v for k, v in list(plain.items())[:limit]}
-
-
-def opinion(value: Any) -> float | None:
-    """Return a verdict of a user as 0 to 1, where it is unambiguous: true, 1, -1, a share, thumbs up, positive."""
-    if isinstance(value, bool):
-        return float(value)
-    if isinstance(value, int | float):
-        return 0.0 if value == -1 else float(value) if 0 <= value <= 1 else None
-    if isinstance(value, str):
-        word = value.strip().lower().replace("_", " ").replace("-", " ")
-        if word in _GOOD:
-            return 1.0
-        if word in _BAD:
-            return 0.0
-        try:
-            return opinion(float(value))
-        except ValueError:
-            return None
-    return None
-
-
-_GOOD = {
-    "up",
-    "thumbs up",
-    "thumbsup",
-    "good",
-    "positive",
-    "yes",
-    "true",
-    "pass",
-    "correct",
-    "like",
-    "liked",
-    "helpful",
-    "👍",
-}
-_BAD = {
-    "down", "thumbs down", "thumbsdown", "bad", "negative", "no", "false", "fail", "incorrect", "dislike", "disliked",
-    "unhelpful", "👎",
-}  # fmt: skip

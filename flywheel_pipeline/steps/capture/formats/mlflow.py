@@ -3,6 +3,7 @@
 `info` has `trace_id` or `request_id`, `timestamp_ms` or `request_time`, `execution_time_ms`, `status` or `state`,
 `tags`, `trace_metadata` or `request_metadata`, `assessments`. Spans have their ids under `context` (version 2) or
 base64 ids as in OpenTelemetry (version 3); the values of their attributes (`mlflow.spanInputs`, …) are JSON text.
+Previews of request and response are cut off: they count only where neither the data nor the root span has the whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
@@ -26,9 +26,9 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_object,
     get_text,
     get_time,
-    opinion,
     scalars,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -43,6 +43,8 @@ _SECONDS = re.compile(r"([\d.]+)s")
 
 def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the record is a trace of MLflow, or a row of its table of traces."""
+    if isinstance(record.get("trace_info"), dict) or (isinstance(i := record.get("trace"), dict) and "trace_info" in i):
+        return True
     info = record.get("info")
     if isinstance(info, dict) and isinstance(record.get("data"), dict | str):
         return bool({"request_id", "trace_id"} & info.keys())
@@ -55,27 +57,60 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
-    """Yield the trace as a span, its spans and the assessments of people."""
-    info = get_object(record, "info") or dict(record)
-    data = get_object(record, "data")
+    """Yield the trace as a span, its spans and its assessments."""
+    inner = get_object(record, "trace")
+    record = inner if "trace_info" in inner else record
+    info = get_object(record, "info", "trace_info") or dict(record)
+    data = get_object(record, "data", "trace_data")
     trace_id = get_text(info, "trace_id", "request_id")
     if not trace_id:
         raise UnreadableError("the trace has neither trace_id nor request_id")
-    spans = get_list(data, "spans") or get_list(record, "spans")
-    yield _whole(info, data or record, clean(trace_id))
-    for span in spans:
-        if isinstance(loads(span), dict):
-            yield _span(loads(span), clean(trace_id))
-        else:
-            yield Unreadable("a span is no object", str(span)[:200])
+    spans = [loads(s) for s in get_list(data, "spans") or get_list(record, "spans")]
+    made = [
+        _span(s, clean(trace_id)) if isinstance(s, dict) else Unreadable("a span is no object", str(s)[:200])
+        for s in spans
+    ]
+    whole = _whole(info, data or record, clean(trace_id))
+    yield from _previewed(whole, made, info)
+    yield from made
     for assessment in [*get_list(info, "assessments"), *get_list(record, "assessments" if "info" in record else "")]:
         if isinstance(assessment, dict):
             yield from _assessment(assessment, clean(trace_id), source)
 
 
+def _previewed(whole: Span, made: list[Item], info: Mapping[str, Any]) -> Iterator[Item]:
+    """Yield the trace with the input and output of its root span, else with the previews, of which it is reported
+    where they are cut."""
+    root = next((s for s in made if isinstance(s, Span) and s.parent_id == whole.trace_id), None)
+    cut: list[str] = []
+    for side, names in _PREVIEWS.items():
+        if getattr(whole, side) is None and (root is None or getattr(root, side) is None):
+            metadata = {**get_object(info, "request_metadata"), **get_object(info, "trace_metadata")}
+            preview = first({**metadata, **info}, *names)
+            setattr(whole, side, content(preview))
+            cut += [side] if isinstance(preview, str) and _is_cut(preview) else []
+        elif getattr(whole, side) is None and root is not None:
+            setattr(whole, side, getattr(root, side))
+    yield whole
+    if cut:
+        yield Unreadable(f"the trace has only a preview of its {' and '.join(cut)}, cut off: export it with its spans")
+
+
+_PREVIEWS: Mapping[str, tuple[str, ...]] = {
+    "input": ("request_preview", "mlflow.traceInputs"), "output": ("response_preview", "mlflow.traceOutputs"),
+}  # fmt: skip
+_CUTS = (250, 1_000, 10_000)
+"""The lengths at which versions of MLflow cut their previews."""
+
+
+def _is_cut(preview: str) -> bool:
+    return preview.endswith("...") or len(preview) in _CUTS
+
+
 def _whole(info: Mapping[str, Any], data: Mapping[str, Any], trace_id: str) -> Span:
     metadata = {**get_object(info, "request_metadata"), **get_object(info, "trace_metadata")}
     tags = get_object(info, "tags")
+    usage = get_object(metadata, "mlflow.trace.tokenUsage")
     started = get_time(info, "request_time", "timestamp_ms", "timestamp")
     milliseconds = _milliseconds(info)
     has_error = str(info.get("state") or info.get("status") or "").upper() in ("ERROR", "STATUS_CODE_ERROR")
@@ -87,11 +122,12 @@ def _whole(info: Mapping[str, Any], data: Mapping[str, Any], trace_id: str) -> S
         started_at=started,
         ended_at=_after(started, milliseconds),
         error="ERROR" if has_error else None,
-        input=content(first(data, "request") or first(metadata, "mlflow.traceInputs") or info.get("request_preview")),
-        output=content(
-            first(data, "response") or first(metadata, "mlflow.traceOutputs") or info.get("response_preview")
-        ),
+        input=content(first(data, "request")),
+        output=content(first(data, "response")),
         session_id=get_text(metadata, "mlflow.trace.session", "session_id"),
+        input_tokens=get_count(usage, "input_tokens"),
+        output_tokens=get_count(usage, "output_tokens"),
+        cost_usd=get_number(get_object(metadata, "mlflow.trace.cost"), "total_cost"),
         tags={
             **scalars({k: v for k, v in {**metadata, **tags}.items() if not str(k).startswith("mlflow.")}),
             **_user(metadata),
@@ -186,12 +222,13 @@ def _error(span: Mapping[str, Any]) -> str | None:
 
 
 def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Item]:
-    name = get_text(value, "assessment_name", "name") or "assessment"
-    given = get_object(value, "feedback").get("value", value.get("value"))
-    by = str(get_object(value, "source").get("source_type") or "").upper()
-    verdict, comment = opinion(given), get_text(value, "rationale")
-    if by == "HUMAN" and "expectation" not in value and (verdict is not None or comment):
-        at = get_time(value, "create_time", "create_time_ms", "last_update_time")
-        yield Feedback(trace_id, verdict, comment, at, source.file, source.line)
-    elif given is not None:
-        yield Span(trace_id, f"assessment.{name}", trace_id, name, "evaluator", tags=scalars({f"score.{name}": given}))
+    """Yield what was said of the trace; an expectation is an expert's, whatever it is called."""
+    expected = get_object(value, "expectation")
+    by = "annotator" if expected else get_text(get_object(value, "source"), "source_type") or ""
+    given = expected.get("value") if expected else get_object(value, "feedback").get("value", value.get("value"))
+    opinion = Opinion(
+        trace_id, get_text(value, "assessment_name", "name") or "assessment", given, by, get_text(value, "rationale"),
+        get_time(value, "create_time", "create_time_ms", "last_update_time"),
+    )  # fmt: skip
+    if value.get("valid") is not False:
+        yield from feedback_of(opinion, source)

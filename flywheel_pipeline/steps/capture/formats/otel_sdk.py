@@ -4,12 +4,15 @@ Python's `ReadableSpan.to_json`, and with it the console and file exporters, wri
 span_id}, parent_id, start_time, end_time, status: {status_code, description}, attributes, events, links,
 resource: {attributes}}`, ids with `0x`; Monocle and MLflow write the same with small differences, or
 `{trace_id, spans: […]}`. JavaScript's exporter writes `{traceId, id, parentId, timestamp, duration}` (in
-microseconds), its span objects `startTime: [seconds, nanoseconds]`. Tables of spans (Phoenix) name the columns
-`context.trace_id`, `attributes.llm.model_name`.
+microseconds), its span objects `startTime: [seconds, nanoseconds]`. Phoenix answers with such spans, and its tables
+name the columns `context.trace_id`, `attributes.llm.model_name`; their lists have items with dots in the keys, as in
+`attributes.llm.input_messages: [{message.role, message.content}]`, and in CSV are Python text.
 """
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +20,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.otel.attributes import RawSpan, items_of, resource_of
 from flywheel_pipeline.steps.capture.formats.otel.decode import TRACE_BYTES, failed, moment, required, span_id
 from flywheel_pipeline.steps.capture.messages import loads
+from flywheel_pipeline.steps.capture.semconv import INDEXED, slot_of
 from flywheel_pipeline.steps.capture.spans import Unreadable
 
 NAME = "otel_sdk"
@@ -26,6 +30,9 @@ _PARENT = ("parent_id", "parent_span_id", "parentSpanId", "parentId")
 _CONTEXTS = ("context", "_spanContext", "spanContext")
 _STARTS = ("start_time", "startTime", "timestamp")
 _ENDS = ("end_time", "endTime")
+MAX_DEPTH = 20
+_PYTHON = re.compile(r"\s*(?:\[\s*[{'\"\[]|\{\s*['\"]|\[\s*\]|array\()")
+_MAX_LITERAL = 1_000_000
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
@@ -95,25 +102,61 @@ def _decode(span: Any, trace: Any = None) -> RawSpan:
 
 
 def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of a table of spans as a span."""
+    """Return a row of a table of spans as a span.
+
+    Raises:
+        UnreadableError: a column holds the text of a Python list that cannot be read.
+    """
     made: dict[str, Any] = {"context": {}, "attributes": {}}
     for column, value in row.items():
         head, _, rest = str(column).partition(".")
-        if rest and head in made:
-            _fill(made[head], rest, value, flat=head == "attributes")
+        if value is None or value == "" or value != value:  # an empty cell, in Parquet also as NaN
+            continue
+        slot = slot_of(rest) if head == "attributes" else None
+        if slot is not None and slot.field in INDEXED:
+            made[head][rest] = without_dots(_listed(column, value))
+        elif rest and head in made:
+            made[head][rest] = value
         elif column not in made:
-            made[column] = loads(value) if column in ("events", "links") else value
+            made[column] = _listed(column, value) if column in ("events", "links") else value
     kind = row.get("span_kind")
     if kind is not None:
         made["attributes"].setdefault("openinference.span.kind", kind)
     return made
 
 
-def _fill(made: dict[str, Any], name: str, value: Any, flat: bool) -> None:
-    made[name] = value
-    # Phoenix keeps the indexed attributes of OpenInference as lists, already put together.
-    if flat and value is None:
-        del made[name]
+def _listed(column: str, value: Any) -> Any:
+    """Return the list or object in a cell that holds it as JSON or as Python text."""
+    found = loads(value)
+    if not isinstance(found, str) or not _PYTHON.match(found):
+        return found
+    try:
+        return ast.literal_eval(value) if len(value) <= _MAX_LITERAL else _no_literal(column)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return _no_literal(column)
+
+
+def _no_literal(column: str) -> Any:
+    raise UnreadableError(f"the column {column} holds Python text that cannot be read: export Parquet or JSON")
+
+
+def without_dots(value: Any, depth: int = 0) -> Any:
+    """Return a value in which keys with dots are objects in objects: `message.role` is `role` of `message`."""
+    if depth > MAX_DEPTH:
+        return value
+    if isinstance(value, list):
+        return [without_dots(item, depth + 1) for item in value]
+    if not isinstance(value, dict) or not any("." in str(key) for key in value):
+        return value
+    made: dict[str, Any] = {}
+    for name, inner in value.items():
+        *path, last = str(name).split(".")
+        at = made
+        for key in path[:MAX_DEPTH]:
+            branch = at.setdefault(key, {})
+            at = branch if isinstance(branch, dict) else {}
+        at[last] = without_dots(inner, depth + 1)
+    return made
 
 
 def _parent(span: Mapping[str, Any]) -> Any:

@@ -22,18 +22,18 @@ def make_trace(
     """Return the trace of a conversation; `values` are its columns, Python values where they hold JSON.
 
     Raises:
-        UnreadableError: there is no time, or nobody asked anything.
+        UnreadableError: there is no time, or neither question nor answer.
     """
     if values.get("started_at") is None:
         raise UnreadableError("no time: each trace needs the time at which it began")
-    if not any(m.get("role") == "user" for m in messages):
-        raise UnreadableError("no message of a user")
+    if not any(m.get("role") in ("user", "assistant") for m in messages):
+        raise UnreadableError("no message of a user and none of the app")
     asked, answered = last_exchange(messages)
     optional: dict[str, Any] = {
         key: clean(v) if isinstance(v := values.get(key), str) else v
         for key in (
-            "session_id", "latency_ms", "prompt_name", "prompt_version", "model", "feedback_score", "feedback_comment",
-            "error", "input_tokens", "output_tokens", "cost_usd",
+            "session_id", "latency_ms", "prompt_name", "prompt_version", "model", "error", "input_tokens",
+            "output_tokens", "cost_usd",
         )
     }  # fmt: skip
     return CapturedTrace(
@@ -46,6 +46,8 @@ def make_trace(
         retrieved=Json(as_json(values.get("retrieved") or [])),
         n_turns=sum(m.get("role") == "user" for m in messages),
         n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),
+        feedback_score=None,
+        feedback_comment=None,
         tags=Json(as_json(values.get("tags") or {})),
         source_format=name,
         source_file=source.file,

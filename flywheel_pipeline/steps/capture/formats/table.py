@@ -3,26 +3,27 @@
 The field map says under which of their columns ours are found, with dots into nested objects: `{input: question,
 output: payload.reply, started_at: ts}`. Ours are `trace_id, session_id, started_at, latency_ms, app, prompt_name,
 prompt_version, model, input, output, messages, retrieved, feedback_score, feedback_comment, error, input_tokens,
-output_tokens, cost_usd`. Needed are a time, and `input` or `messages`; what is not mapped is kept in `tags`.
+output_tokens, cost_usd`. Needed are a time, and `input` or `messages`; what is not mapped is kept in `tags`. Numbers
+may be text (`$0.0012`, `1,234`, `350 ms`); a cell that holds no such number is reported, and its trace kept without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from flywheel_pipeline.steps.capture.formats.amounts import UnknownUnitError, cost_in, count_in, milliseconds_in
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, utc
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
-    get_count,
-    get_number,
     get_text,
-    opinion,
     scalars,
 )
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of, is_verdict
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import to_messages
+from flywheel_pipeline.steps.capture.spans import Unreadable
 
 NAME = "table"
 
@@ -30,7 +31,10 @@ OBVIOUS: Mapping[str, tuple[str, ...]] = {
     "trace_id": ("trace_id", "id", "request_id", "uuid"),
     "session_id": ("session_id", "conversation_id", "thread_id", "chat_id"),
     "started_at": ("started_at", "start_time", "timestamp", "created_at", "time", "datetime", "date", "ts", "created"),
-    "latency_ms": ("latency_ms", "duration_ms", "latency"),
+    "latency_ms": (
+        "latency_ms", "duration_ms", "response_time_ms", "latency_s", "latency_seconds", "duration_s",
+        "duration_seconds", "latency", "duration", "response_time",
+    ),
     "app": ("app", "application", "service"),
     "prompt_name": ("prompt_name",),
     "prompt_version": ("prompt_version",),
@@ -39,20 +43,25 @@ OBVIOUS: Mapping[str, tuple[str, ...]] = {
     "input": ("input", "question", "query", "prompt", "user_input", "user_query", "user_message", "request"),
     "output": ("output", "answer", "response", "completion", "reply", "assistant_message", "bot_response"),
     "retrieved": ("retrieved", "documents", "docs", "contexts", "context", "retrieved_contexts", "sources"),
-    "feedback_score": ("feedback_score", "feedback", "thumbs", "thumb", "rating", "score"),
+    "feedback_score": (
+        "feedback_score", "user_feedback", "feedback", "thumbs", "thumb", "thumbs_up", "thumbs_down", "rating",
+        "user_rating", "star_rating", "stars", "csat", "nps", "like", "liked", "dislike", "disliked", "score",
+    ),
     "feedback_comment": ("feedback_comment", "comment", "user_comment"),
     "error": ("error", "error_message"),
     "input_tokens": ("input_tokens", "prompt_tokens", "tokens_in"),
     "output_tokens": ("output_tokens", "completion_tokens", "tokens_out"),
     "cost_usd": ("cost_usd", "cost", "total_cost"),
-}
+}  # fmt: skip
 """Our fields and the columns, whatever their case, in which they are found without a field map."""
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the columns have names that leave no doubt: a question, an answer and a time."""
     columns = obvious_fields(record)
-    return "started_at" in columns and ("messages" in columns or {"input", "output"} <= columns.keys())
+    if "started_at" not in columns or isinstance(record[columns["started_at"]], dict | list):
+        return False
+    return "messages" in columns or {"input", "output"} <= columns.keys()
 
 
 def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
@@ -76,7 +85,8 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         _require(values, fields, "input")
     mapped = {theirs.split(".")[0] for theirs in fields.values()}
     rest = scalars({str(k): v for k, v in record.items() if k and k not in mapped}, limit=50)
-    yield make_trace(
+    numbers, cells, problems = _amounts(values, fields)
+    trace = make_trace(
         NAME,
         source,
         _conversation(values),
@@ -86,17 +96,51 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
                 for k in ("trace_id", "session_id", "app", "prompt_name", "prompt_version", "model")
             },
             "started_at": utc(values["started_at"]),
-            "latency_ms": get_number(values, "latency_ms"),
             "retrieved": documents_in(values.get("retrieved")),
-            "feedback_score": opinion(values.get("feedback_score")),
-            "feedback_comment": get_text(values, "feedback_comment"),
             "error": get_text(values, "error"),
-            "input_tokens": get_count(values, "input_tokens"),
-            "output_tokens": get_count(values, "output_tokens"),
-            "cost_usd": get_number(values, "cost_usd"),
-            "tags": rest,
+            **numbers,
+            "tags": {**rest, **scalars(cells)},
         },
     )
+    yield trace
+    score, comment = values.get("feedback_score"), get_text(values, "feedback_comment")
+    if isinstance(score, str) and score.strip() and not comment and not is_verdict(score):
+        score, comment = None, score  # what users write, in a column called feedback
+    name = fields.get("feedback_score", "feedback").rpartition(".")[2]
+    yield from feedback_of(Opinion(trace.trace_id, name, score, "user", comment, alone=False), source)
+    yield from (Unreadable(reason, str(record)[:200]) for reason in problems)
+
+
+def _amounts(values: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Return (numbers by field, cells by column that hold none, why they do not).
+
+    A duration is in the unit that the cell or the column's name states; a number without one is kept as a tag.
+    """
+    found: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    problems: list[str] = []
+    for ours, read_ in _NUMBERS.items():
+        column, value = fields.get(ours, ours), values.get(ours)
+        try:
+            found[ours] = read_(value) if ours != "latency_ms" else milliseconds_in(value, _unit(column))
+        except UnknownUnitError:
+            kept[column] = value
+        except UnreadableError as error:
+            kept[column] = value
+            problems.append(f"column {column!r}: {error}; the trace is kept without it, the text is among its tags")
+    return found, kept, problems
+
+
+_NUMBERS: Mapping[str, Callable[[Any], float | None]] = {
+    "latency_ms": milliseconds_in, "input_tokens": count_in, "output_tokens": count_in, "cost_usd": cost_in,
+}  # fmt: skip
+_NO_UNIT = ("latency", "duration", "response_time")
+
+
+def _unit(column: str) -> float | None:
+    """Return the milliseconds that a number in a column of durations means; None where its name says nothing."""
+    name = column.lower().replace(" ", "_")
+    return None if name in _NO_UNIT else 1000 if name.endswith(("_s", "_sec", "_seconds")) else 1
 
 
 def _require(values: Mapping[str, Any], fields: Mapping[str, str], name: str) -> None:
@@ -116,11 +160,16 @@ def _at(record: Mapping[str, Any], path: str) -> Any:
 
 
 def _conversation(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages, and question and answer behind them where they are not among them: a history ends before."""
     messages = to_messages(values.get("messages"))
-    if messages and any(m["role"] == "user" for m in messages):
-        return messages
-    asked, said = content(values.get("input")), content(values.get("output"))
-    first = to_messages(asked) if asked else []
-    if first and not any(m["role"] == "user" for m in first):
-        first = [{"role": "user", "content": asked}]
-    return [*messages, *first, *to_messages(said, "assistant")]
+    asked, answered = content(values.get("input")), content(values.get("output"))
+    question = to_messages(asked) if asked else []
+    if question and not any(m["role"] == "user" for m in question):
+        question = [{"role": "user", "content": asked}]
+    answer = to_messages(answered, "assistant")
+    if not any(m["role"] == "user" for m in messages):
+        return [*messages, *question, *answer]
+    said = {str(m.get("content")).strip() for m in messages}
+    is_new = bool(question) and str(question[-1].get("content")).strip() not in said
+    answer = [m for m in answer if is_new or str(m.get("content")).strip() not in said]
+    return [*messages, *(question if is_new else []), *answer]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -28,7 +29,7 @@ __all__ = ["KINDS", "Redactor"]
 KINDS = ("secret", "email", "iban", "card", "ip", "phone")
 """What is looked for, in this order: where two overlap, the first counts."""
 
-_TEXTS = ("input", "output", "messages", "retrieved", "feedback_comment", "error", "tags", "spans")
+_TEXTS = ("input", "output", "messages", "retrieved", "error", "tags", "spans")
 """The columns that are looked through, in the order that numbers the placeholders."""
 N_DERIVED = 2
 """The first of them are parts of `messages`: they hold nothing where it holds nothing."""
@@ -65,38 +66,28 @@ class Redactor:
 
     def redact(self, trace: CapturedTrace) -> tuple[CapturedTrace, dict[str, int]]:
         """Return the trace without them, and how many different values of each kind it held."""
-        changed, counts = self.changes(vars(trace))
-        return (replace(trace, **changed) if changed else trace), counts
-
-    def changes(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
-        """Return the columns of a row of `CapturedTrace` that hold some, without them, and how many of each kind."""
-        values = [row[name] or "" for name in _TEXTS]
-        held = "\n".join([*values[N_DERIVED:], row["session_id"] or ""])
-        kinds = self.suspects(_looked_through(held, row["spans"] is not None), self.kinds)
+        values = [getattr(trace, name) or "" for name in _TEXTS]
+        kinds = self.suspects(_looked_through(trace), self.kinds)
         if not kinds:
-            return {}, {}
+            return trace, {}
         pass_ = _Pass(self, kinds)
         changed: dict[str, Any] = {}
         for name, value in zip(_TEXTS, values, strict=True):
             if value:
                 changed[name] = pass_.json(value) if name in _JSON else pass_.text(value)
-        if row["session_id"]:
-            changed["session_id"] = pass_.id(row["session_id"])
-        return (changed if pass_.seen else {}), dict(pass_.counts)
+        if trace.session_id:
+            changed["session_id"] = pass_.id(trace.session_id)
+        return (replace(trace, **changed) if pass_.seen else trace), dict(pass_.counts)
 
-    def screen(self, table: Mapping[str, Sequence[Any]], match: Match) -> list[int]:
-        """Return the places of those rows of a table of `CapturedTrace` that may hold something; most hold nothing."""
-        rows = zip(*([v or "" for v in table[name]] for name in (*_TEXTS[N_DERIVED:], "session_id")), strict=True)
-        spanned = (spans is not None for spans in table["spans"])
-        texts = [_looked_through("\n".join(row), has) for row, has in zip(rows, spanned, strict=True)]
-        return match.find(self.screening, texts)
+    def screen(self, traces: Sequence[CapturedTrace], match: Match) -> list[int]:
+        """Return the places of those traces that may hold something; most hold nothing."""
+        return match.find(self.screening, list(map(_looked_through, traces)))
 
     def redact_feedback(self, feedback: Feedback) -> tuple[Feedback, dict[str, int]]:
-        """Return the feedback without them, and how many different values of each kind its comment held."""
-        if not feedback.comment:
-            return feedback, {}
+        """Return the feedback without them, and how many different values of each kind its words held."""
         pass_ = _Pass(self, self.kinds)
-        return replace(feedback, comment=pass_.text(feedback.comment)), dict(pass_.counts)
+        comment, label = (pass_.text(t) if t else None for t in (feedback.comment, feedback.label))
+        return replace(feedback, comment=comment, label=label, name=pass_.text(feedback.name)), dict(pass_.counts)
 
     def redact_text(self, text: str) -> str:
         """Return a text without them."""
@@ -114,8 +105,12 @@ class Redactor:
         return [k for k in kinds if k in found] if found else []
 
 
-def _looked_through(text: str, of_spans: bool) -> str:
-    return _ROUTINE.sub("", text) if of_spans else text
+_SCREENED = attrgetter(*_TEXTS[N_DERIVED:], "session_id")
+
+
+def _looked_through(trace: CapturedTrace) -> str:
+    text = "\n".join([value or "" for value in _SCREENED(trace)])
+    return _ROUTINE.sub("", text) if trace.spans is not None else text
 
 
 def _has_address(raw: bytes) -> bool:

@@ -28,7 +28,7 @@ def version(model: str) -> str:
     return hashlib.sha256(json.dumps([load_prompt(__package__, NAME), model]).encode()).hexdigest()[:10]
 
 
-def criteria_ask(case: GoldenCase, output: str, app: str) -> Ask:
+def criteria_ask(case: GoldenCase, output: str, app: str, repeat: int = 0) -> Ask:
     """Ask whether `output`, an answer to `case`, satisfies the case's criteria."""
     data = {
         "criteria": case.criteria,
@@ -36,7 +36,7 @@ def criteria_ask(case: GoldenCase, output: str, app: str) -> Ask:
         "conversation": plain_messages(json.loads(case.messages)),
         "documents": json.loads(case.context),
         "answer": output,
+        **references(case, output),
     }
-    return ask_about(
-        ROLE, load_prompt(__package__, NAME).format(app=app), {**data, **references(case, output)}, Verdict
-    )
+    ask = ask_about(ROLE, load_prompt(__package__, NAME).format(app=app), data, Verdict)
+    return Ask(ask.role, ask.messages, ask.schema, repeat)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -25,35 +27,59 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class ModeToJudge:
-    """A failure mode as its judge sees it."""
+    """A failure mode as its judge sees it; `belongs` and `does_not_belong` draw its borders, if somebody drew them."""
 
     mode_id: str
     name: str
     definition: str
     examples: tuple[str, ...]
+    belongs: str = ""
+    does_not_belong: str = ""
 
     @property
     def evaluator(self) -> str:
         """The evaluator's name."""
         return f"judge:{self.mode_id}"
 
+    def shown(self) -> dict[str, Any]:
+        """Return what the judge is shown of the mode; borders that nobody drew are left out."""
+        borders = {"belongs": self.belongs, "does_not_belong": self.does_not_belong}
+        known = {k: v for k, v in borders.items() if v}
+        return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}
+
     def version(self, model: str) -> str:
         """Return a hash of all that decides the verdict beside the case: instructions, mode and model."""
-        content = json.dumps([load_prompt(__package__, "judge"), self.name, self.definition, self.examples, model])
-        return hashlib.sha256(content.encode()).hexdigest()[:10]
+        return _version(self, model)
 
 
-def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str) -> Ask:
+@cache
+def _version(mode: ModeToJudge, model: str) -> str:
+    content = json.dumps([load_prompt(__package__, "judge"), mode.shown(), model])
+    return hashlib.sha256(content.encode()).hexdigest()[:10]
+
+
+def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat: int = 0) -> Ask:
     """Ask whether `output`, an answer to `case`, shows the failure mode."""
     data = {
-        "failure_mode": {"name": mode.name, "definition": mode.definition, "examples": list(mode.examples)},
+        "failure_mode": mode.shown(),
         "conversation": plain_messages(json.loads(case.messages)),
         "documents": json.loads(case.context),
         "answer": output,
+        **hints_of(mode, case, output),
     }
-    criticised = case.mode_id == mode.mode_id and case.criteria_kind == "criticism" and case.criteria
-    known = {**references(case, output), **({"criteria": case.criteria} if criticised else {})}
-    return ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), {**data, **known}, Verdict)
+    ask = ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), data, Verdict)
+    return Ask(ask.role, ask.messages, ask.schema, repeat)
+
+
+def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, Any]:
+    """Return what the case knows of a right answer, as far as it concerns this mode and is not the answer itself.
+
+    Criteria go under a name that says their sense: `criteria` are what an expert found wrong with an earlier answer,
+    a `requirement` is what a right answer does, a `prohibition` what it must not do.
+    """
+    name = "criteria" if case.criteria_kind == "criticism" else case.criteria_kind
+    known = case.criteria if case.mode_id == mode.mode_id and case.criteria != output else None
+    return {**references(case, output), **({name: known} if known else {})}
 
 
 def references(case: GoldenCase, output: str) -> dict[str, Any]:
@@ -61,6 +87,12 @@ def references(case: GoldenCase, output: str) -> dict[str, Any]:
     others = [r for r in json.loads(case.reference_alternatives or "[]") if r != output]
     first = case.reference if case.reference and case.reference != output else None
     return {**({"reference": first} if first else {}), **({"other_references": others} if others else {})}
+
+
+def variables_of(case: GoldenCase) -> Mapping[str, Any]:
+    """Return the values of the prompt's variables in a case, by name."""
+    found = json.loads(case.variables or "{}")
+    return found if isinstance(found, dict) else {}
 
 
 def read_verdict(reply: Reply) -> tuple[str | None, str]:

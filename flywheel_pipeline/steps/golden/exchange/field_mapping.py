@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel_pipeline.prompting import text_of
 from flywheel_pipeline.steps.golden.exchange.format import Convert, Parsed
-from flywheel_pipeline.steps.golden.exchange.messages import openai_parts, with_attachments
+from flywheel_pipeline.steps.golden.exchange.messages import held_elsewhere, openai_parts, with_attachments
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -55,6 +55,7 @@ def conversation(inputs: Any, convert: Convert) -> Parsed:
             key = next(iter(inputs))
         if key is not None:
             value, dropped = inputs[key], tuple(k for k in inputs if k != key)
+    dropped = (*dropped, *held_elsewhere(value))
     if is_conversation(value):
         return Parsed(conversation_row(value), dropped)
     if _is_words(value):

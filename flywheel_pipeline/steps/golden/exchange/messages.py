@@ -27,7 +27,7 @@ def with_attachments(value: Any, convert: Convert) -> tuple[list[dict[str, Any]]
     """Return the messages of a conversation with their attachments, and the names of what was not kept."""
     listed = value if isinstance(value, list) else [value]
     if not any(_attachments(m) for m in listed):
-        return convert(value), _media(value)
+        return convert(value), ()
     messages: list[dict[str, Any]] = []
     dropped: list[str] = []
     for message in listed:
@@ -44,7 +44,8 @@ def with_attachments(value: Any, convert: Convert) -> tuple[list[dict[str, Any]]
     return messages, tuple(dropped)
 
 
-def _media(value: Any) -> tuple[str, ...]:
+def held_elsewhere(value: Any) -> tuple[str, ...]:
+    """Return a note of the media that a conversation only names, and that are with the tool it comes from."""
     return ("media of a message (held by Langfuse)",) if LANGFUSE_MEDIA in str(value) else ()
 
 

@@ -32,14 +32,15 @@ _SHORT = {
 }  # fmt: skip
 """Contractions without their apostrophe, and short forms, written out."""
 _SILENT = frozenset(
-    "a about advance after again all also am an and any anybody are as at be because been before best but by can could "
-    "cheers dear did do does doing done everybody everyone evening few find folks for from further get give go good got "
-    "greetings had has have hello help her here hey hi him his hope how i if in into is it just kind know let like lot "
-    "make many may me might mine morning must my need no nobody not now of ok okay on one or our out please possible "
-    "quite question really regards respectfully say see shall she should sincerely sir so some somebody someone team "
-    "tell than thank thanks that the their them then there these they thing this those time to too try up us very want "
-    "was way we well were what when where whether which while who whose why will wish with without wonder would yes "
-    "yet you your yours afternoon afraid day days every friend guys having madam mr mrs quick sorry".split()
+    "a about advance afraid after afternoon again all also am an and any anybody are as at be because been before "
+    "best but by can cheers could day days dear did do does doing done evening every everybody everyone few find "
+    "folks for friend from further get give go good got greetings guys had has have having hello help her here "
+    "hey hi him his hope how i if in into is it just kind know let like lot madam make many may me might mine "
+    "morning mr mrs must my need no nobody not now of ok okay on one or our out please possible question quick "
+    "quite really regards respectfully say see shall she should sincerely sir so some somebody someone sorry team "
+    "tell than thank thanks that the their them then there these they thing this those time to too try up us very "
+    "want was way we well were what when where whether which while who whose why will wish with without wonder "
+    "would yes yet you your yours".split()
 )
 """Words that every question may have; greetings and thanks among them."""
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from flywheel_pipeline.records import RawTrace, columns
+from flywheel_pipeline.records import CapturedTrace, Feedback, RawTrace, columns
 from flywheel_pipeline.steps.capture.formats import chat
 from flywheel_pipeline.steps.capture.formats.common import Source, UnreadableError
 from flywheel_pipeline_tests.builders import NOON, a_chat_record, a_conversation
@@ -15,8 +15,15 @@ SOURCE = Source("exports/a.jsonl", 7, "fernwater")
 
 
 def one(record) -> RawTrace:
-    (trace,) = chat.read(record, SOURCE)
+    trace, *_ = chat.read(record, SOURCE)
+    assert isinstance(trace, CapturedTrace)
     return trace
+
+
+def opinions(**changes) -> list[tuple]:
+    rows = [i for i in chat.read(a_chat_record(**changes), SOURCE) if isinstance(i, Feedback)]
+    assert all((r.trace_id, r.given_by, r.n_rows) == ("t1", "user", 0) for r in rows)
+    return [(r.name, r.value, r.label, r.score, r.comment) for r in rows]
 
 
 def read(**changes) -> RawTrace:
@@ -29,14 +36,13 @@ def test_a_whole_record_fills_every_column():
     trace = read(
         messages=[*a_conversation("Hi", "Hello", "Pair the hub?", system="Be kind."), answer],
         session_id="s9", app="other", prompt_name="fern", prompt_version="v3", model="m", error="timeout",
-        latency_ms=12, input_tokens=3, output_tokens=4.0, cost_usd=0.5, feedback={"score": 0, "comment": "no"},
+        latency_ms=12, input_tokens=3, output_tokens=4.0, cost_usd=0.5,
         retrieved=[{"id": "d1", "title": "Hub"}, "loose text"], channel="web", nested={"a": [1]},
     )  # fmt: skip
     assert (trace.trace_id, trace.session_id, trace.started_at) == ("t1", "s9", NOON)
     assert (trace.app, trace.prompt_name, trace.prompt_version, trace.model) == ("other", "fern", "v3", "m")
     assert (trace.input, trace.output, trace.error) == ("Pair the hub?", "Hold the button.", "timeout")
     assert (trace.latency_ms, trace.input_tokens, trace.output_tokens, trace.cost_usd) == (12.0, 3, 4, 0.5)
-    assert (trace.feedback_score, trace.feedback_comment) == (0.0, "no")
     assert (trace.n_turns, trace.n_tool_calls) == (2, 2)
     assert json.loads(trace.messages)[-1] == answer
     assert json.loads(trace.messages)[0] == {"role": "system", "content": "Be kind."}
@@ -90,8 +96,8 @@ def test_a_message_without_a_known_role_is_refused_with_its_place(message):
         read(messages=[{"role": "user", "content": "Q"}, message])
 
 
-@pytest.mark.parametrize("messages", [[], a_conversation("x", system="s")[:1], [{"role": "assistant", "content": "A"}]])
-def test_a_conversation_without_a_user_is_refused(messages):
+@pytest.mark.parametrize("messages", [[], a_conversation("x", system="s")[:1]])
+def test_a_conversation_in_which_nobody_speaks_is_refused(messages):
     with pytest.raises(UnreadableError, match="`user`"):
         read(messages=messages)
 
@@ -112,9 +118,7 @@ def test_tool_calls_that_are_no_list_of_objects_are_refused(calls):
         ({"input_tokens": True}, "input_tokens must be a number"),
         ({"output_tokens": 1e30}, "output_tokens is too large"),
         ({"cost_usd": "1 USD"}, "cost_usd must be a number"),
-        ({"feedback": "up"}, "feedback must be an object"),
-        ({"feedback": {"score": 5}}, "feedback.score must be between 0 and 1, not 5"),
-        ({"feedback": {"score": "up"}}, "feedback.score must be a number"),
+        ({"feedback": ["up"]}, "feedback must be an object"),
         ({"retrieved": {"id": "d1"}}, "retrieved must be a list"),
     ],
 )
@@ -126,14 +130,34 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(changes, problem):
 def test_hostile_text_is_made_storable_wherever_it_lies():
     bad = "a\x00b\ud800c"
     trace = read(
-        trace_id=bad, model=bad, error=bad, feedback={"comment": bad}, retrieved=[{"content": bad}, bad],
+        trace_id=bad, model=bad, error=bad, retrieved=[{"content": bad}, bad],
         messages=[{"role": "user", "content": bad}, {"role": "assistant", "content": bad}], **{bad: bad},
     )  # fmt: skip
     for value in vars(trace).values():
         if isinstance(value, str):
             assert "\x00" not in value
             assert value.encode("utf-8").decode("utf-8") == value
-    assert trace.trace_id == trace.input == trace.output == trace.feedback_comment == "a�b?c"
+    assert trace.trace_id == trace.input == trace.output == "a�b?c"
+    assert opinions(feedback={"comment": bad}) == [("feedback", None, None, None, "a�b?c")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"feedback": {"score": 0, "comment": "no"}}, [("feedback", 0.0, None, None, "no")]),
+        ({"feedback": {"score": 4}}, [("feedback", 4.0, None, None, None)]),
+        ({"feedback": "up"}, [("feedback", None, "up", 1.0, None)]),
+        ({"feedback": False}, [("feedback", 0.0, "false", 0.0, None)]),
+        ({"feedback": {"thumbs_down": True}}, [("thumbs_down", 1.0, "true", 0.0, None)]),
+        ({"feedback": {"comment": "hm"}}, [("feedback", None, None, None, "hm")]),
+        ({"rating": 1}, [("rating", 1.0, None, None, None)]),
+        ({"dislike": True}, [("dislike", 1.0, "true", 0.0, None)]),
+        ({"feedback": None}, []),
+        ({"feedback": {}}, []),
+    ],
+)
+def test_what_the_user_thought_is_kept_as_it_was_given(changes, expected):
+    assert opinions(**changes) == expected
 
 
 @pytest.mark.parametrize("messages", [None, "text", {"role": "user"}, 3])

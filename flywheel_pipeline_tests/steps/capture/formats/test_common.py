@@ -166,14 +166,14 @@ def test_an_id_from_content_is_the_same_in_every_version():
     [
         (["Q"], ("Q", None)),
         (["Q", "A"], ("Q", "A")),
-        (["Q", "A", "Q2"], ("Q", "A")),
+        (["Q", "A", "Q2"], ("Q2", None)),
         (["Q", "A", "Q2", "A2"], ("Q2", "A2")),
         (["Q", " "], ("Q", None)),
-        (["Q", "A", "Q2", ""], ("Q", "A")),
+        (["Q", "A", "Q2", ""], ("Q2", None)),
         ([], ("", None)),
     ],
 )
-def test_the_last_exchange_is_the_last_answer_and_the_question_it_answers(texts, expected):
+def test_the_last_turn_of_the_user_is_the_question_and_what_came_after_it_the_answer(texts, expected):
     assert last_exchange(a_conversation(*texts)) == expected
 
 

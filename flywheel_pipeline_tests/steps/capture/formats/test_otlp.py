@@ -193,7 +193,9 @@ def test_a_linked_carrier_is_feedback_on_the_other_trace() -> None:
         ],
     }
     items = list(read({"resourceSpans": [{"scopeSpans": [{"spans": [carrier]}]}]}, SOURCE))
-    assert items[0] == Feedback(TRACE, 1.0, None, datetime(2026, 1, 1), "traces.json", 1)
+    (row,) = items
+    assert isinstance(row, Feedback)
+    assert (row.trace_id, row.score, row.given_by, row.given_at) == (TRACE, 1.0, "user", datetime(2026, 1, 1))
 
 
 def wire(record: dict[str, Any] | None = None) -> bytes:

@@ -74,6 +74,7 @@ def golden_cases(draw: st.DrawFn) -> GoldenCase:
         expected_doc_ids=draw(st.none() | st.lists(texts, max_size=2).map(as_json)),
         criteria_kind=draw(st.sampled_from(CRITERIA_KINDS)),
         reference_alternatives=draw(st.none() | st.lists(texts, min_size=1, max_size=2).map(as_json)),
+        variables=draw(st.none() | st.dictionaries(asked, texts, min_size=1, max_size=2).map(as_json)),
         observed_output=draw(st.none() | texts), family=draw(st.sampled_from(["f-1", "f-2", "f-3", "f-4"])),
         source_trace_id=draw(st.none() | asked), added_in=draw(texts),
     )  # fmt: skip

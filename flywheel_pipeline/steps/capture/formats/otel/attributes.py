@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture import semconv
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, as_json, clean
-from flywheel_pipeline.steps.capture.formats.otel.annotations import Judgement, judge, listed
+from flywheel_pipeline.steps.capture.formats.opinions import feedback_of
+from flywheel_pipeline.steps.capture.formats.otel.annotations import listed, opinion_of
 from flywheel_pipeline.steps.capture.formats.otel.documents import documents_of
 from flywheel_pipeline.steps.capture.formats.otel.role_keyed import by_role
 from flywheel_pipeline.steps.capture.formats.otel.span_events import Told, exchange_of, told_by
@@ -26,6 +26,8 @@ MAX_OWN_TAG = 200
 MAX_OWN_TAGS = 20
 """How much is kept of attributes that the app itself set, under names that no convention knows."""
 
+_UNCOUNTED = ("embedding", "tool", "retriever", "evaluator")
+"""Steps whose tokens are not those of the conversation."""
 _LAST = 1_000
 _EMPTY = ("{}", "[]", "null")
 
@@ -62,27 +64,23 @@ class Found:
 
 
 def items_of(raw: RawSpan, source: Source) -> Iterator[Item]:
-    """Yield what a span stands for: itself, or feedback on the trace that it links to."""
+    """Yield what a span stands for: itself, and the scores that it carries, which may be about another trace."""
     try:
-        span, judgement, target = _judged_span(raw)
+        span, judgements, target = _judged_span(raw)
     except (RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         yield Unreadable(f"span {raw.span_id}: {reason}", raw.name)
         return
-    if target is None:
+    is_step = target is None or bool(span.input or span.output or span.messages)
+    if is_step:
         yield span
-        return
-    if span.input or span.output or span.messages:
-        yield span
-    if judgement.is_human:
-        yield Feedback(target[0], judgement.score, judgement.comment, raw.started_at, source.file, source.line)
-    if judgement.tags:
-        yield Span(target[0], raw.span_id, target[1] or None, span.name, "evaluator", tags=judgement.tags)
-
-
-def span_of(raw: RawSpan) -> Span:
-    """Return the span with all that its attributes and events tell."""
-    return _judged_span(raw)[0]
+    about, n = target or raw.trace_id, int(is_step)
+    for judgement in judgements:
+        for row in feedback_of(opinion_of(judgement, about, raw.started_at, alone=not n), source):
+            n += 1
+            yield row
+    if not n:
+        yield Unreadable(f"span {raw.span_id} links to another trace, but holds neither score nor comment", raw.name)
 
 
 def resource_of(attributes: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
@@ -187,22 +185,18 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _judged_span(raw: RawSpan) -> tuple[Span, Judgement, tuple[str, str] | None]:
-    """Return (the span, what judgements it carries, the span that they are about if it is another one)."""
+def _judged_span(raw: RawSpan) -> tuple[Span, list[Mapping[str, Any]], str | None]:
+    """Return (the span, the judgements that it carries, the trace that they are about if it is another one)."""
     told = told_by(raw.events) if raw.events else Told()
     found = collect({**told.attributes, **raw.attributes} if told.attributes else raw.attributes)
     values = found.values
     span = _make(raw, found, told)
     if not (told.judgements or "annotations" in values or "evaluations" in values):
-        return span, Judgement(), None
+        return span, [], None
     items = [i for key in ("annotations", "evaluations") if key in values for i in listed(values[key])]
-    judgement = judge([*items, *told.judgements])
     bare = not (span.input or span.output or span.messages or span.reply)
-    if len(raw.links) == 1 and ("evaluations" in values or bare):
-        return span, judgement, raw.links[0]
-    span.feedback_score, span.feedback_comment = judgement.score, judgement.comment
-    span.tags.update(judgement.tags)
-    return span, judgement, None
+    linked = len(raw.links) == 1 and ("evaluations" in values or bare)
+    return span, [*items, *told.judgements], raw.links[0][0] if linked else None
 
 
 def _make(raw: RawSpan, found: Found, told: Told) -> Span:
@@ -215,7 +209,7 @@ def _make(raw: RawSpan, found: Found, told: Told) -> Span:
     output = _text(values.get("output"))
     if error and output and output.strip() and output.strip() in error:  # some put the error's text there (Monocle)
         output, reply = None, []
-    counts = kind == "llm"
+    counts = kind not in _UNCOUNTED  # a sum above the calls counts only where they say nothing, see `assemble`
     prompt = loads(values.get("prompt"))
     prompt = prompt if isinstance(prompt, dict) else {}
     return Span(

@@ -32,7 +32,7 @@ def _refuse(row: Row) -> str:
 def _parse(item: Item, convert: Convert) -> Parsed:
     """Return the conversation; its last answer becomes the reference in `last_turn`."""
     asked = conversation({"messages": item.get("messages")}, convert)
-    return parsed(asked.row, (), item, ("messages",))
+    return parsed(asked.row, asked.dropped, item, ("messages",))
 
 
 FORMAT = Format(

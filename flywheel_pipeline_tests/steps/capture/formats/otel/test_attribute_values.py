@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Source
-from flywheel_pipeline.steps.capture.formats.otel.attributes import RawSpan, items_of, resource_of, span_of
+from flywheel_pipeline.steps.capture.formats.otel.attributes import RawSpan, items_of, resource_of
 from flywheel_pipeline.steps.capture.formats.otel.span_events import HANDLERS, MESSAGE_EVENTS
 from flywheel_pipeline.steps.capture.semconv import NAMES, TAGS
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
@@ -23,7 +23,9 @@ VERTEX = REPO.parent / "shared" / "data" / "formats" / "litellm" / "langfuse_ote
 
 
 def of(attributes: dict[str, Any], **more: Any) -> Span:
-    return span_of(RawSpan(TRACE, SPAN, attributes=attributes, **more))
+    span = next(items_of(RawSpan(TRACE, SPAN, attributes=attributes, **more), SOURCE))
+    assert isinstance(span, Span)
+    return span
 
 
 def user(content: str) -> dict[str, Any]:
@@ -110,26 +112,32 @@ def test_a_conversation_in_events_is_found(events: list[tuple[str, dict[str, Any
     assert span.n_dropped == 0
 
 
-def test_what_a_person_said_of_a_span_is_feedback_and_the_rest_tags() -> None:
-    span = of(
-        {
-            "input.value": "q",
-            "annotations.0.annotation.name": "user_feedback",
-            "annotations.0.annotation.label": "thumbs-down",
-            "annotations.0.annotation.explanation": "Wrong city",
-            "annotations.0.annotation.annotator_kind": "HUMAN",
-            "annotations.1.annotation.name": "relevance",
-            "annotations.1.annotation.score": 0.9,
-            "annotations.1.annotation.annotator_kind": "LLM",
-        },
-        events=[("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "f1", "gen_ai.evaluation.score.value": 0.5})],
-    )
-    assert (span.feedback_score, span.feedback_comment) == (0.0, "Wrong city")
-    assert span.tags == {
-        "annotation.user_feedback.label": "thumbs-down",
-        "annotation.relevance": 0.9,
-        "annotation.f1": 0.5,
+def scores_of(raw: RawSpan) -> list[tuple[Any, ...]]:
+    rows = [i for i in items_of(raw, SOURCE) if isinstance(i, Feedback)]
+    return [(r.trace_id, r.name, r.given_by, r.value, r.label, r.score, r.comment, r.n_rows) for r in rows]
+
+
+def test_only_what_a_user_said_of_a_span_is_the_user_s() -> None:
+    attributes = {
+        "input.value": "q",
+        "annotations.0.annotation.name": "user_feedback",
+        "annotations.0.annotation.label": "thumbs-down",
+        "annotations.0.annotation.explanation": "Wrong city",
+        "annotations.0.annotation.annotator_kind": "HUMAN",
+        "annotations.1.annotation.name": "relevance",
+        "annotations.1.annotation.score": 0.9,
+        "annotations.1.annotation.annotator_kind": "LLM",
+        "annotations.2.annotation.name": "correctness",
+        "annotations.2.annotation.label": "incorrect",
+        "annotations.2.annotation.annotator_kind": "HUMAN",
     }
+    event = ("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "f1", "gen_ai.evaluation.score.value": 0.5})
+    assert scores_of(RawSpan(TRACE, SPAN, attributes=attributes, events=[event])) == [
+        (TRACE, "user_feedback", "user", None, "thumbs-down", 0.0, "Wrong city", 0),
+        (TRACE, "relevance", "model", 0.9, None, None, None, 0),
+        (TRACE, "correctness", "annotator", None, "incorrect", 0.0, None, 0),
+        (TRACE, "f1", "script", 0.5, None, None, None, 0),
+    ]
 
 
 CARRIER = RawSpan(
@@ -140,7 +148,7 @@ CARRIER = RawSpan(
     links=[(TRACE, SPAN)],
     attributes={
         "openinference.span.kind": "EVALUATOR",
-        "evaluations.0.evaluation.name": "helpfulness",
+        "evaluations.0.evaluation.name": "user_rating",
         "evaluations.0.evaluation.score": 1,
         "evaluations.0.evaluation.explanation": "Just right",
         "evaluations.0.evaluation.annotator_kind": "HUMAN",
@@ -148,18 +156,20 @@ CARRIER = RawSpan(
 )
 
 
-def test_a_carrier_of_feedback_speaks_of_the_trace_that_it_links_to() -> None:
-    assert list(items_of(CARRIER, SOURCE)) == [
-        Feedback(TRACE, 1.0, "Just right", datetime(2026, 11, 1, 12), "spans.jsonl", 3)
-    ]
+def test_a_carrier_of_feedback_is_about_the_trace_that_it_links_to() -> None:
+    assert scores_of(CARRIER) == [(TRACE, "user_rating", "user", 1.0, None, None, "Just right", 1)]
 
 
-def test_a_judge_s_verdict_joins_the_judged_trace_as_tags() -> None:
+def test_a_judge_s_verdict_is_never_the_user_s() -> None:
     judged = {**CARRIER.attributes, "evaluations.0.evaluation.annotator_kind": "LLM"}
-    (item,) = items_of(RawSpan("c" * 32, "d" * 16, links=[(TRACE, SPAN)], attributes=judged), SOURCE)
-    assert isinstance(item, Span)
-    assert (item.trace_id, item.parent_id, item.kind, item.started_at) == (TRACE, SPAN, "evaluator", None)
-    assert item.tags == {"annotation.helpfulness": 1, "annotation.helpfulness.explanation": "Just right"}
+    raw = RawSpan("c" * 32, "d" * 16, links=[(TRACE, SPAN)], attributes=judged)
+    assert scores_of(raw) == [(TRACE, "user_rating", "model", 1.0, None, None, "Just right", 1)]
+
+
+def test_a_carrier_that_says_nothing_is_reported() -> None:
+    raw = RawSpan("c" * 32, "d" * 16, links=[(TRACE, SPAN)], attributes={"evaluations.0.evaluation.name": "x"})
+    (item,) = items_of(raw, SOURCE)
+    assert isinstance(item, Unreadable) and "neither score nor comment" in item.reason
 
 
 def test_the_process_tells_app_and_environment() -> None:

@@ -17,7 +17,7 @@ from flywheel_pipeline.steps.golden.exchange.field_mapping import (
     documents,
     first_of,
 )
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed, one_by_one
 from flywheel_pipeline.steps.golden.exchange.formats.agenta import quoted
 from flywheel_pipeline.steps.golden.exchange.formats.common import mapping, of_texts, parsed, present, texts
 from flywheel_pipeline.steps.golden.exchange.formats.promptfoo.assertions import (
@@ -70,7 +70,9 @@ def _parse(item: Item, convert: Convert) -> Parsed:
         **asked.row, **{k: v for k, v in held.items() if k == "input"}, **expected.row(),
         "context": documents(held.get("context")),
     }  # fmt: skip
-    dropped = [f"vars.{k}" for k in asked.dropped if k not in _OURS]
+    others = {k: held[k] for k in asked.dropped if k in held and k not in _OURS}
+    row |= {"variables": others} if others else {}
+    dropped = [f"vars.{k}" for k in asked.dropped if k not in _OURS and k not in others]
     options = [name for place in _OPTIONS for name in _options(item.get(place), place)]
     own = {k: v for k, v in item.items() if k not in _OPTIONS}
     return parsed(row, [*dropped, *expected.dropped, *filler.failed, *options, *test.dropped], own, _KNOWN)
@@ -199,5 +201,5 @@ CSV = replace(
     recognises=lambda i: any(k.startswith(("__expected", "__description", _METADATA)) for k in i),
     metadata="__metadata:… columns", carried=lambda item: _carried(_test(item)),
     changes=lambda row: {**_changes(row), **quoted(row)},
-    expand=Format.__dataclass_fields__["expand"].default,
+    expand=one_by_one,
 )  # fmt: skip

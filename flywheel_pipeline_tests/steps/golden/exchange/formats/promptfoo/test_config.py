@@ -47,7 +47,7 @@ def test_every_test_inherits_the_variables_and_the_assertions_of_the_default_tes
         ("Open on Sunday?", "names Rosen\nis short", None),
         ("Open at Nelken?", "names Nelken", None),
     ]
-    assert read(document).dropped == {"vars.shop": 2}
+    assert [r.row["variables"] for r in read(document).rows] == [{"shop": "Rosen"}, {"shop": "Nelken"}]
 
 
 def test_a_test_may_decline_the_default_assertions() -> None:
@@ -162,9 +162,10 @@ def test_options_of_the_default_test_are_named() -> None:
     assert read(document).dropped == {"defaultTest.threshold": 1, "defaultTest.options.transform (not run)": 1}
 
 
-def test_the_question_is_the_variable_with_a_usual_name_and_the_others_are_named() -> None:
+def test_the_question_is_the_variable_with_a_usual_name_and_the_others_are_variables() -> None:
     found = read([{"vars": {"language": "French", "text": "Good day"}}])
-    assert [r.row["input"] for r in found.rows] == ["Good day"] and found.dropped == {"vars.language": 1}
+    (row,) = found.rows
+    assert (row.row["input"], row.row["variables"], found.dropped) == ("Good day", {"language": "French"}, {})
 
 
 def test_of_several_variables_without_a_usual_name_the_prompt_says_what_is_asked() -> None:

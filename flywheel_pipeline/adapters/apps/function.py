@@ -1,0 +1,89 @@
+"""A Python callable as the app under test: `module:function`, sync or async."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.adapters.apps.common import answer_of, question_of, version_of
+from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.ports import Answer
+from flywheel_pipeline.records import GoldenCase
+
+
+class FunctionApp:
+    """Calls `function(question)` with a mapping of `prompt`, `input`, `messages`, `documents` and `variables`.
+
+    It returns a text, or a mapping of `common.FIELDS`. A sync function runs in one of `workers` threads, an async one
+    at most `workers` times at once. `folder` is put before the paths that modules are looked for on. A call that takes
+    longer than `timeout_seconds` is an error; a thread cannot be stopped and runs on.
+    """
+
+    def __init__(self, name: str, folder: Path, workers: int = 8, timeout_seconds: float = 60) -> None:
+        self.name = name
+        self.folder = folder
+        self.workers = workers
+        self.timeout_seconds = timeout_seconds
+        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of the function's name and of the file that it stands in; what that file imports is not seen."""
+        source = inspect.getsourcefile(inspect.unwrap(self._function))
+        return version_of(self.name, Path(source).read_text("utf-8") if source else "")
+
+    async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
+        """Answer one case; an exception of the function is an error of the answer."""
+        question, function = question_of(prompt, case), self._function
+        async with self._slot():
+            started = time.perf_counter()
+            try:
+                if inspect.iscoroutinefunction(function):
+                    work: Any = function(question)
+                else:
+                    work = asyncio.get_running_loop().run_in_executor(self._pool, function, question)
+                value = await asyncio.wait_for(work, self.timeout_seconds)
+            except (asyncio.TimeoutError, TimeoutError):
+                return Answer(None, f"{self.name}: no answer in {self.timeout_seconds:.0f} s", _ms(started))
+            except Exception as error:  # whatever the app raises
+                return Answer(None, f"{self.name}: {type(error).__name__}: {error}"[:500], _ms(started))
+            return answer_of(value, _ms(started))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.workers, thread_name_prefix="flywheel-app")
+
+    @cached_property
+    def _function(self) -> Callable[[dict[str, Any]], Any]:
+        module, _, attribute = self.name.partition(":")
+        if (self.folder / f"{module.replace('.', '/')}.py").exists():
+            sys.modules.pop(module, None)  # so that the code that runs is the one that `version` is of
+        sys.path.insert(0, str(self.folder))
+        importlib.invalidate_caches()
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise SettingsError(f"app.function `{self.name}` cannot be imported: {error}") from error
+        finally:
+            sys.path.remove(str(self.folder))
+        if not callable(found):
+            raise SettingsError(f"app.function `{self.name}` is not callable")
+        return found  # type: ignore[no-any-return]
+
+    def _slot(self) -> asyncio.Semaphore:
+        loop = asyncio.get_running_loop()
+        if self._slots is None or self._slots[0] is not loop:
+            self._slots = (loop, asyncio.Semaphore(self.workers))
+        return self._slots[1]
+
+
+def _ms(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

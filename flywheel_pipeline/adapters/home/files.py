@@ -1,0 +1,51 @@
+"""The files of a home: what each is for, who writes it, and how it may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SETTINGS_FILE = "flywheel.yaml"
+TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
+PROPOSALS_FILE = "taxonomy/proposals.yaml"
+GOLDEN_FILE = "golden/golden_set.jsonl"
+PENDING_FILE = "golden/pending.jsonl"
+TEST_READS_FILE = "golden/test_reads.jsonl"
+DIMENSIONS_FILE = "golden/dimensions.yaml"
+
+
+@dataclass(frozen=True)
+class HomePart:
+    """A file or folder of a home.
+
+    `kind` says how it changes: ``landing`` (put there by people and apps, never changed by us), ``reviewed`` (edited by
+    people and runs, each refusing to overwrite what it has not seen), ``append-only``, ``versions`` (new files beside
+    old ones), ``computed`` (may be deleted at any time).
+    """
+
+    path: str
+    kind: str
+    doc: str
+
+
+PARTS = (
+    HomePart(SETTINGS_FILE, "reviewed", "The settings; `flywheel settings` prints all of them"),
+    HomePart("traces/", "landing", "Exported traces, as they come"),
+    HomePart("samples/", "append-only", "Batches drawn for labelling, with their inclusion probabilities"),
+    HomePart("labels/", "landing", "Label files, one per batch; `.history/` keeps every version that was read"),
+    HomePart(TAXONOMY_FILE, "reviewed", "The failure modes with their failures and history"),
+    HomePart(PROPOSALS_FILE, "reviewed", "Changes to the failure modes that the last run proposes, or people rejected"),
+    HomePart(GOLDEN_FILE, "append-only", "The golden set: cases, retirements, graduations, versions"),
+    HomePart(PENDING_FILE, "append-only", "Generated cases and the decisions on them"),
+    HomePart(TEST_READS_FILE, "append-only", "Every read of the test split"),
+    HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
+    HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
+    HomePart("lake/", "computed", "The tables, as Parquet"),
+    HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),
+    HomePart("dagster/", "computed", "Dagster's own storage"),
+)
+"""Everything in a home, in flywheel order."""
+
+FOLDERS = tuple(dict.fromkeys(p.path.split("/")[0] for p in PARTS if "/" in p.path and p.kind != "computed"))
+"""Folders that a new home has."""
+COMPUTED = tuple(p.path.rstrip("/") for p in PARTS if p.kind == "computed")
+"""Folders that git ignores."""

@@ -1,0 +1,54 @@
+"""`flywheel label` and `flywheel labels`: label in the browser, in a spreadsheet, or in Label Studio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flywheel_pipeline.commands.options import ADDRESS, HOME
+
+
+@click.command()
+@HOME
+@ADDRESS
+@click.option(
+    "--browser/--no-browser", default=True, show_default=True, help="Open the page in this machine's browser."
+)
+def label(home: Path | None, host: str, port: int, browser: bool) -> None:
+    """Open the page on which a domain expert labels the sampled traces; it is part of `flywheel serve`."""
+    from flywheel_pipeline.commands.serve import serve_home
+
+    serve_home(home, host, port, click.echo, click.launch if browser else None)
+
+
+@click.group()
+def labels() -> None:
+    """Label in a spreadsheet or in Label Studio: export a batch, and put the labelled file into `labels/`."""
+
+
+@labels.command()
+@HOME
+@click.option("--batch", help="A batch of sampled_traces. Default: the newest.")
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx", "jsonl", "label-studio"]), default="csv")
+@click.option("--annotator", help="Who will fill it in. Default: annotate.arbiter.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+def export(home: Path | None, file: Path | None, **asked: Any) -> None:
+    """Write a batch to FILE, one row per trace, with the verdicts that count filled in."""
+    from flywheel_pipeline.flows.annotate import export_labels
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    path, n, labelled = export_labels(Workbench.of(home), file, **asked)
+    click.echo(f"{path}: {n} traces to label, {labelled} of them labelled. Put it into labels/ when you are done.")
+
+
+@labels.command()
+def config() -> None:
+    """Print the labelling interface to paste into a project of Label Studio."""
+    from flywheel_pipeline.steps.annotate.write import LABEL_STUDIO_CONFIG
+
+    click.echo(LABEL_STUDIO_CONFIG)
+
+
+ANNOTATE = (label, labels)

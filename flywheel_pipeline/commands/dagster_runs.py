@@ -1,0 +1,175 @@
+"""The one place where a command starts Dagster: a turn, a batch on demand, the web server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import dagster as dg
+
+from flywheel_pipeline.commands.summary import count_calls, summarize
+from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.instance import (
+    end_dead_runs_twice,
+    is_alive,
+    open_instance,
+    prepare_instance,
+    runs_on_this_machine,
+)
+from flywheel_pipeline.defs.partitions import range_tags
+from flywheel_pipeline.errors import FlywheelError, HomeError
+from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.settings import load_settings
+
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+Say = Callable[[str], None]
+GRACE_SECONDS = 3
+"""How long a killed process may take to be gone: its memory is released first."""
+
+
+@dataclass(frozen=True)
+class TurnResult:
+    """What a turn came to: whether every step and every blocking check passed, and what stopped it if not."""
+
+    success: bool
+    stopped_by: tuple[str, ...]
+
+
+def run_turn(bench: Workbench, say: Say) -> TurnResult:
+    """Read new files, write the days that they touch, and run everything that follows, in one Dagster run.
+
+    Raises:
+        HomeError: the landing folder holds no trace.
+    """
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    say, lake, home = _once(say), bench.lake, bench.settings.home
+    defs = build_definitions(bench.settings)
+    with open_instance(home) as instance:
+        read = _run(defs, instance, "read_trace_files", {}, say)
+        groups = group_days(due_days(lake)) or group_days(sorted(due_inputs(lake))[-1:])
+        if not groups:
+            raise HomeError(f"No traces: put export files into {home / 'traces'} and run again. {_why(bench)}".strip())
+        earlier = [_run(defs, instance, "capture", range_tags(days), say) for days in groups[:-1]]
+        last = _run(defs, instance, "flywheel_turn", range_tags(groups[-1]), say)
+    results = [read, *earlier, last]
+    return TurnResult(all(r.success for r in results), tuple(s for r in results for s in r.stopped_by))
+
+
+def _once(say: Say) -> Say:
+    """Return `say` without repetitions: a check that runs in two jobs of a turn is reported once."""
+    said: set[str] = set()
+
+    def tell(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return tell
+
+
+def _why(bench: Workbench) -> str:
+    reasons = bench.lake.frame(
+        "select file, line, reason from rejects where source = 'traces' order by all limit 3"
+    ).values.tolist()
+    return " ".join(f"{f}, line {n}: {why}." for f, n, why in reasons)
+
+
+def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tags: dict[str, str], say: Say) -> TurnResult:
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance, tags=tags, run_config=QUIET, raise_on_error=False
+    )
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            level = "error" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"
+            say(f"{level}: check {check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}")
+    return TurnResult(result.success, tuple(cause_of(e) for e in result.all_events if e.is_step_failure))
+
+
+def cause_of(event: dg.DagsterEvent) -> str:
+    """Return what stopped a step: our own error in full, else the step and the exception's text."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return f"{event.step_key} failed"
+    if error.cls_name == "DagsterAssetCheckFailedError":
+        return f"a blocking check ({event.step_key}): what follows would rest on wrong data, so it was not run"
+    text = error.message.strip()
+    ours = {c.__name__ for c in FlywheelError.__subclasses__()}
+    return text.split(": ", 1)[-1] if error.cls_name in ours else f"{event.step_key}: {text}"
+
+
+def turn_home(home: Path | None, say: Say) -> bool:
+    """Run one turn in a home and report what it found; return whether nothing stopped it.
+
+    Raises:
+        HomeError: there is no home, or it has no traces.
+    """
+    bench = Workbench.of(home)
+    logging.getLogger("flywheel_pipeline").addHandler(logging.StreamHandler())
+    before, started = count_calls(bench), time.monotonic()
+    result = run_turn(bench, say)
+    for line in summarize(bench, before):
+        say(line)
+    took = time.monotonic() - started
+    say(f"{'done' if result.success else 'stopped'} in {took:.0f} s; tables in {bench.settings.home / 'lake'}")
+    for cause in result.stopped_by:
+        say(f"stopped by {cause}")
+    return result.success
+
+
+def draw_home(home: Path | None, asked: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    """Draw a batch; `asked` holds what is other than in `flywheel.yaml` (the fields of `BatchConfig`).
+
+    Raises:
+        HomeError: there is no home, or it has no traces yet.
+        FlywheelError: the draw failed; the text says why.
+    """
+    settings = Workbench.of(home).settings
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    config = {**QUIET, "ops": {"sampled_traces": {"config": {k: v for k, v in asked.items() if v is not None}}}}
+    job = build_definitions(settings).resolve_job_def("sample")
+    with open_instance(settings.home) as instance:
+        result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+    if not result.success:
+        raise FlywheelError("; ".join(cause_of(e) for e in result.all_events if e.is_step_failure))
+    (made,) = result.asset_materializations_for_node("sampled_traces")
+    shown = {name: value.value for name, value in made.metadata.items()}
+    if not shown["n_frame"]:
+        raise HomeError("No traces in these days: put export files into traces/ and run `flywheel run` first.")
+    for line in _batch_lines(shown, made.metadata["allocation"]):
+        say(line)
+
+
+def _batch_lines(shown: Mapping[str, Any], allocation: Any) -> list[str]:
+    known = f", beside {shown['n_known']} judged before" if shown["n_known"] else ""
+    assert isinstance(allocation, dg.TableMetadataValue)
+    rows = [list(map(str, record.data.values())) for record in allocation.records]
+    names = [c.name for c in allocation.schema.columns]
+    widths = [max(len(row[k]) for row in [names, *rows]) for k in range(len(names))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in [names, *rows]]
+    return [
+        f"{shown['n_sampled']} of {shown['n_frame']} traces to label{known}: samples/{shown['batch']}.jsonl",
+        *lines,
+        *([f"strata below their minimum: {shown['strata_below_minimum']}"] if "strata_below_minimum" in shown else []),
+        f"labelling  {shown['saturation']}",
+    ]
+
+
+def serve_dagster(home: Path | None, host: str, port: int) -> NoReturn:
+    """Replace this process by `dagster dev` on the home; schedules and sensors run as long as it does."""
+    root = load_settings(home).home
+    folder = prepare_instance(root)
+    if runs_on_this_machine(root):
+        with open_instance(root) as instance:
+            end_dead_runs_twice(instance, is_alive, lambda: time.sleep(GRACE_SECONDS))
+    environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
+    where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]
+    os.execve(sys.executable, [sys.executable, "-m", "dagster", "dev", *where], environment)

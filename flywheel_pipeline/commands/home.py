@@ -1,0 +1,63 @@
+"""Create a flywheel home: an empty one, or the demo's."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from flywheel_pipeline.adapters.home.files import COMPUTED, FOLDERS
+from flywheel_pipeline.demo.record import APP
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.settings import SETTINGS_FILE, load_settings
+
+DEMO_PARTS = (SETTINGS_FILE, "traces", "samples", "labels", "prompts")
+
+
+def init_home(home: Path) -> None:
+    """Create the folders of a home, and its `flywheel.yaml` if there is none; nothing is overwritten."""
+    for folder in FOLDERS:
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    if not (home / SETTINGS_FILE).exists():
+        template = files(__package__).joinpath("flywheel.yaml").read_text(encoding="utf-8")
+        (home / SETTINGS_FILE).write_text(template, encoding="utf-8")
+    if not (home / ".gitignore").exists() and not (home.parent / ".gitignore").exists():
+        (home / ".gitignore").write_text("".join(f"/{name}/\n" for name in COMPUTED), encoding="utf-8")
+
+
+def demo_home(home: Path | None) -> Path:
+    """Return the demo's home, copied to `home` (default: that of the settings) where it is not there yet.
+
+    Raises:
+        HomeError: the home holds something else, or the demo's files are not part of this installation.
+    """
+    settings = load_settings(home)
+    target = settings.home
+    if (target / SETTINGS_FILE).exists():
+        if settings.app.name != APP:
+            raise HomeError(
+                f"{target} is the home of {settings.app.name!r}; run `flywheel demo --home DIR` in another one."
+            )
+        return target
+    if target.exists() and any(target.iterdir()):
+        raise HomeError(
+            f"{target} is not empty and not a flywheel home; run `flywheel demo --home DIR` in another one."
+        )
+    _copy_demo(target)
+    return target
+
+
+def _copy_demo(target: Path) -> None:
+    package = Path(str(files("flywheel_pipeline")))
+    source = next(
+        (p for p in (package / "demo" / "home", package.parent / "data") if (p / SETTINGS_FILE).exists()),
+        None,
+    )
+    if source is None:
+        raise HomeError("This installation has no demo files: clone the repository and run `flywheel demo` there.")
+    init_home(target)
+    for name in DEMO_PARTS:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, dirs_exist_ok=True)
+        else:
+            shutil.copy(source / name, target / name)

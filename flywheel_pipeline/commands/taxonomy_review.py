@@ -1,0 +1,140 @@
+"""`flywheel taxonomy review`: turn groups of failures into failure modes, one key at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from flywheel_pipeline.errors import EditError
+from flywheel_pipeline.flows.cluster.review import Review
+from flywheel_pipeline.steps.cluster import Mode, Reviewed
+from flywheel_pipeline.steps.cluster.modes import SHOWN
+
+KEYS = "[a]ccept  [r]ename  [m]erge  [s]plit  [l]ist all  [u]ndo  [n]ext  [q]uit"
+
+
+def describe_group(mode: Mode, most: int | None = SHOWN) -> list[str]:
+    """Return the different comments of a group, numbered, with how many failures each of them describes."""
+    counts = Counter(x.text for x in mode.members)
+    texts = list(dict.fromkeys(x.text for x in mode.members))
+    lines = [f"  {k}. {t}" + (f" ({counts[t]})" if counts[t] > 1 else "") for k, t in enumerate(texts[:most], 1)]
+    left = len(texts) - len(lines)
+    return [*lines, f"  … and {left} more comments (l)"] if left else lines
+
+
+@dataclass
+class GroupReview:
+    """One person's review of the groups: what was skipped, and the states before each edit, for undo."""
+
+    review: Review
+    by: str | None
+    skipped: set[str] = field(default_factory=set)
+    before: list[tuple[Reviewed, frozenset[str]]] = field(default_factory=list)
+
+    def waiting(self) -> list[Mode]:
+        """Return the groups that are still to be reviewed, the largest first."""
+        groups = [m for m in self.review.look().known.modes if m.is_group and m.mode_id not in self.skipped]
+        return sorted(groups, key=lambda m: -len(m.members))
+
+    def edit(self, **sent: Any) -> None:
+        """Make one edit, which `undo` takes back.
+
+        Raises:
+            EditError: it cannot be made.
+        """
+        look = self.review.look()
+        self.review.edit(self.by, sent, look.version)
+        self.before.append((look.known, frozenset(self.skipped)))
+
+    def undo(self) -> str:
+        """Take the last decision of this review back."""
+        if not self.before:
+            return "Nothing to undo."
+        known, skipped = self.before.pop()
+        self.review.restore(known, self.review.look().version)
+        self.skipped = set(skipped)
+        return "Undone."
+
+
+def review_groups(session: GroupReview) -> bool:
+    """Ask about every group until none is left; return False if the person quits."""
+    while waiting := session.waiting():
+        group = waiting[0]
+        click.echo(f"\n{group.name}  ({len(group.members)} failures; {len(waiting)} groups to review)")
+        click.echo("\n".join(describe_group(group)))
+        click.echo(KEYS)
+        key = click.getchar()
+        if key == "q":
+            return False
+        try:
+            click.echo(_decide(session, group, key))
+        except EditError as error:
+            click.echo(f"{error}.")
+    return True
+
+
+def _decide(session: GroupReview, group: Mode, key: str) -> str:
+    """Do what a key asks for; return what was done.
+
+    Raises:
+        EditError: it cannot be done.
+    """
+    actions: Mapping[str, Any] = {"a": _accept, "r": _rename, "m": _merge, "s": _split, "l": _list, "n": _skip}
+    if key == "u":
+        return session.undo()
+    return str(actions[key](session, group)) if key in actions else f"{key!r} is none of the keys."
+
+
+def _accept(session: GroupReview, group: Mode) -> str:
+    session.edit(action="accept", mode=group.mode_id)
+    return f"Accepted: {group.name}."
+
+
+def _rename(session: GroupReview, group: Mode) -> str:
+    name = click.prompt("Name (verb and object, at most six words)", default="", show_default=False).strip()
+    if not name:
+        return "Not renamed."
+    session.edit(action="name", mode=group.mode_id, value=name)
+    return f"Accepted as: {name}."
+
+
+def _merge(session: GroupReview, group: Mode) -> str:
+    others = [m for m in session.review.look().known.modes if m.is_live and m.mode_id != group.mode_id]
+    click.echo("\n".join(f"  {k}. {m.name} ({len(m.members)} failures)" for k, m in enumerate(others, 1)))
+    (number,) = _numbers("Into which", len(others), 1) or (0,)
+    if not number:
+        return "Not merged."
+    session.edit(action="merge", mode=group.mode_id, into=others[number - 1].mode_id)
+    return f"Merged into: {others[number - 1].name}."
+
+
+def _split(session: GroupReview, group: Mode) -> str:
+    click.echo("\n".join(describe_group(group, None)))
+    texts = list(dict.fromkeys(x.text for x in group.members))
+    chosen = {texts[n - 1] for n in _numbers("Numbers of the comments to split off", len(texts), len(texts))}
+    if not chosen:
+        return "Not split."
+    name = click.prompt("Name of the new mode").strip()
+    traces = [x.trace_id for x in group.members if x.text in chosen]
+    session.edit(action="split", mode=group.mode_id, traces=traces, name=name)
+    return f"Split off: {name}."
+
+
+def _list(session: GroupReview, group: Mode) -> str:
+    return "\n".join(describe_group(group, None))
+
+
+def _skip(session: GroupReview, group: Mode) -> str:
+    session.skipped.add(group.mode_id)
+    return "Left for later."
+
+
+def _numbers(question: str, highest: int, most: int) -> list[int]:
+    """Ask for numbers from 1 to `highest`; none if the answer is empty or anything else."""
+    words = str(click.prompt(question, default="", show_default=False)).replace(",", " ").split()
+    numbers = [int(w) for w in words if w.isascii() and w.isdigit()]
+    return numbers if len(numbers) == len(words) <= most and all(1 <= n <= highest for n in numbers) else []

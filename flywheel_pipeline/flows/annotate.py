@@ -1,0 +1,168 @@
+"""Label files -> `annotations`, and a batch -> a file to label in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.atomic_write import replacing
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.workbench import Workbench, utc_now
+from flywheel_pipeline.records import Annotation, Json, LabelLog, SampledTrace
+from flywheel_pipeline.steps.annotate import FIELDS, LabelFile, LabelRules, Labels, read_versions, resolve_labels
+from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
+from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
+
+SHOWN_SQL = """\
+select trace_id, input, coalesce(output, '') as output, messages from raw_traces
+where trace_id in (select unnest(?))
+"""
+
+
+def collect_labels(bench: Workbench) -> tuple[Labels, list[LabelLog]]:
+    """Read all label files and write `annotations`, `evaluator_scores`, `label_log` and the labels' `rejects`.
+
+    Every version of a file that is read is kept in `labels/.history/`. Verdicts from a file that is gone still count:
+    only another verdict overrules a verdict. One that was corrected in its file, or removed from it, is kept as
+    superseded and does not count. Scores of models, programs and APIs are never annotations.
+    """
+    contents = {f.name: f.path.read_bytes() for f in bench.home.settled_files("labels", bench.settle_seconds)}
+    bench.home.history("labels").keep(contents, utc_now())
+    labels, log = read_all_labels(bench, contents)
+    bench.lake.write("annotations", labels.annotations)
+    bench.lake.write("evaluator_scores", labels.scores)
+    bench.lake.write("rejects", labels.rejects, part="labels")
+    bench.lake.write("label_log", log)
+    return labels, log
+
+
+def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[Labels, list[LabelLog]]:
+    """Read all label files together, against the traces that are known now; of files that are gone, the last version.
+
+    Unusable rows of a file that is gone are counted and not reported again: nobody can correct them.
+    """
+    versions = bench.home.history("labels").versions()
+    rules = label_rules(bench)
+    files = [_read(name, versions, contents, rules) for name in sorted(versions)]
+    wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
+    wanted |= {s.trace_id for f in files for s in f.scores}
+    with bench.lake.connect() as con:
+        rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
+        known = {row[0] for row in rows.fetchall()}
+    labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
+    log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
+    return replace(labels, rejects=tuple(r for r in labels.rejects if r.file in contents)), log
+
+
+def label_rules(bench: Workbench) -> LabelRules:
+    """Return the settings that decide how label files are read."""
+    settings = bench.settings
+    columns: dict[str, str | None] = {ours: theirs for ours, theirs in settings.labels.columns.items()}
+    return LabelRules(columns, frozenset((settings.annotate.arbiter, *settings.annotate.annotators)))
+
+
+def _read(
+    name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes], rules: LabelRules
+) -> LabelFile:
+    """Read one file; its verdicts are superseded where it has another name now."""
+    return read_versions(name, [*versions[name], *([b""] if _renamed(name, versions, contents) else [])], rules)
+
+
+def _renamed(name: str, versions: Mapping[str, Sequence[bytes]], contents: Mapping[str, bytes]) -> bool:
+    return name not in contents and any(versions[name][-1] in versions[other] for other in contents)
+
+
+def _log(contents: Mapping[str, bytes], labels: Labels) -> list[LabelLog]:
+    used = Counter(a.source_file for a in labels.annotations if not a.is_superseded)
+    scored = Counter(s.source_file for s in labels.scores)
+    rejected = Counter(r.file for r in labels.rejects)
+    return [
+        LabelLog(
+            source_file=name, fingerprint=hashlib.sha256(data).hexdigest(), n_rows=file.n_rows,
+            n_annotations=used[name], n_rejects=rejected[name], n_unlabelled=file.n_unlabelled,
+            n_scores=scored[name], n_joined=file.n_joined, columns=_json(dict(file.columns)),
+            unused=_json(file.unused), notes=_json(file.notes),
+        )
+        for name, data in contents.items()
+        for file in [labels.files[name]]
+    ]  # fmt: skip
+
+
+def _json(value: object) -> Json:
+    return Json(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
+
+
+def current_annotations(bench: Workbench) -> list[Annotation]:
+    """Return the verdicts that count, pass and fail."""
+    return bench.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
+
+
+def sampled_to_label(bench: Workbench) -> list[tuple[str, str, str]]:
+    """Return (trace id, batch, reason) of the captured traces that were drawn to be labelled, newest batch first."""
+    rows = bench.lake.frame(
+        "select trace_id, batch, reason from sampled_traces semi join raw_traces using (trace_id) where to_label"
+        " order by batch desc, trace_id"
+    )
+    return list(rows.itertuples(index=False, name=None))
+
+
+def labels_of(bench: Workbench, annotator: str) -> dict[str, dict[str, Any]]:
+    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts."""
+    where = "annotator = ? and not is_repeat and not is_superseded"
+    rows = bench.lake.read("annotations", Annotation, where, [annotator])
+    rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
+    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
+
+
+def export_labels(
+    bench: Workbench, file: Path | None, batch: str | None, form: str, annotator: str | None
+) -> tuple[Path, int, int]:
+    """Write the batch (default: the newest) to `file` (default: `BATCH.ENDING` in the current folder).
+
+    Returns the file, its rows, and how many of them have a verdict already.
+
+    Raises:
+        HomeError: there is no such batch, or a text does not fit into the format.
+    """
+    sampled = _batch(bench, batch)
+    rows = _rows(bench, sampled)
+    target = file or Path(f"{sampled[0].batch}{FORMATS[form]}")
+    if target.suffix.lower() != FORMATS[form]:
+        raise HomeError(f"{target}: a {form} file must end in {FORMATS[form]}, by which it is recognised in labels/.")
+    try:
+        data = write_labels(rows, form, utc_now(), annotator or bench.settings.annotate.arbiter)
+    except WorkbookError as error:
+        raise HomeError(f"{target}: {error}") from None
+    with replacing(target) as temporary:
+        temporary.write_bytes(data)
+    return target, len(rows), sum(r.label is not None for r in rows)
+
+
+def _batch(bench: Workbench, wanted: str | None) -> list[SampledTrace]:
+    """Return the rows of a batch; the newest is the one whose traces end last."""
+    sampled = bench.lake.read("sampled_traces", SampledTrace, "to_label")
+    newest = bench.lake.frame(
+        "select batch from sampled_traces join raw_traces using (trace_id) group by batch"
+        " order by max(started_at) desc, batch desc limit 1"
+    )["batch"]
+    name = wanted or (str(newest.iat[0]) if len(newest) else "")
+    found = [s for s in sampled if s.batch == name]
+    if not found:
+        names = ", ".join(sorted({s.batch for s in sampled})) or "none yet: `flywheel run` draws one"
+        raise HomeError(f"There is no batch {name!r}; there are: {names}" if wanted else f"There is no batch: {names}.")
+    return found
+
+
+def _rows(bench: Workbench, sampled: list[SampledTrace]) -> list[ToLabel]:
+    why = {s.trace_id: s.reason for s in sampled}
+    traces = {row[0]: row for row in bench.lake.frame(SHOWN_SQL, [list(why)]).itertuples(index=False, name=None)}
+    labels = {a.trace_id: a for a in bench.lake.read("annotations", Annotation, "is_current")}
+    return [
+        ToLabel(i, question, answer, tuple(json.loads(messages)), why[i], labels.get(i))
+        for i, question, answer, messages in (traces[i] for i in why if i in traces)
+    ]

@@ -1,0 +1,55 @@
+"""Landing files -> `raw_traces`: read what is new, account for every row, write the event days that changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+from flywheel_pipeline.flows.capture.event_days import SQL, due_days, due_inputs, group_days, judge_feedback, write_days
+from flywheel_pipeline.flows.capture.landing_files import expire_originals, read_new_files
+from flywheel_pipeline.flows.workbench import Workbench, utc_now
+from flywheel_pipeline.steps.capture import Rules
+
+__all__ = ["capture_files", "capture_traces", "due_days", "due_inputs", "group_days", "remove_originals", "write_days"]
+
+
+def capture_traces(bench: Workbench) -> dict[str, int]:
+    """Read new and changed landing files and write the event days that they touch; return {day: traces}."""
+    capture_files(bench)
+    remove_originals(bench)
+    return write_days(bench.lake, due_days(bench.lake))
+
+
+def capture_files(bench: Workbench) -> list[str]:
+    """Read the landing files that are new or changed and settled, and account for them; return their names."""
+    settled = bench.home.settled_files("traces", bench.settle_seconds)
+    fresh = read_new_files(bench.lake, settled, bench.settings.capture, rules_of(bench))
+    _write_log(bench)
+    return fresh
+
+
+def remove_originals(bench: Workbench) -> list[str]:
+    """Remove landing files that were read and are older than `capture.retention_days`; return their names."""
+    days = bench.settings.capture.retention_days
+    return expire_originals(bench.home.files("traces"), bench.lake, time.time(), days) if days else []
+
+
+def rules_of(bench: Workbench) -> Rules:
+    """Return the rules by which the settings have traces read."""
+    capture = bench.settings.capture
+    salt = capture.redact_salt.get_secret_value()
+    app, first_day = bench.settings.app.name, capture.start_date
+    return Rules(app, first_day, utc_now(), redact=capture.redact, scales=capture.scales, salt=salt)
+
+
+def _write_log(bench: Workbench) -> None:
+    """Write `capture_log` again if a file was read since: files share traces, so that one changes another's counts."""
+    lake = bench.lake
+    marks = lake.inputs("captured_files")
+    inputs = hashlib.sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()[:16]
+    if marks and lake.inputs("capture_log").get("all") != inputs:
+        with lake.connect() as con:
+            con.execute(SQL["superseded"])
+            judge_feedback(con)
+            lake.write_from(con, (SQL["log"], []), "capture_log", "all", inputs)

@@ -1,0 +1,87 @@
+"""What the next evaluation would call, why, and about how much it would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flywheel_pipeline.adapters.llm import ModelClient, Usage
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
+
+    `cost_usd` is None where there is no call on record, or no price.
+    """
+
+    n_cases: int
+    n_answers: int
+    n_verdicts: int
+    tokens: float | None
+    cost_usd: float | None
+
+    def __str__(self) -> str:
+        if not self.n_answers + self.n_verdicts:
+            return f"{self.n_cases} cases: nothing to call, everything is in the cache"
+        tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
+        cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
+        calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
+        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
+
+
+def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
+    """Return the id of the golden case that begins with `name`, and why the next run would ask for which of its cells.
+
+    Raises:
+        HomeError: no case, or several, begin with `name`.
+    """
+    cases = [c for c in active_cases(bench) if c.case_id.startswith(name)]
+    if len(cases) != 1:
+        found = "No golden case begins" if not cases else f"{len(cases)} golden cases begin"
+        raise HomeError(f"{found} with {name!r}")
+    (due,) = _due(bench, bench.llm(), cases)
+    return cases[0].case_id, due.lines()
+
+
+def estimate_evals(bench: Workbench) -> Estimate:
+    """Return what an evaluation of the production prompt on the golden set as it is now would call."""
+    client, cases = bench.llm(), active_cases(bench)
+    due = _due(bench, client, cases)
+    n_answers, n_verdicts = sum(len(d.answers) for d in due), sum(len(d.verdicts) for d in due)
+    used = [
+        (n, client.store.usage(role, bench.model_name(role)))
+        for role, n in (("app", n_answers), ("judge", n_verdicts))
+        if n
+    ]
+    client.store.close()
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used))
+
+
+def _tokens(used: Sequence[tuple[int, Usage | None]]) -> float | None:
+    known = [n * (u.input_tokens + u.output_tokens) for n, u in used if u]
+    return sum(known) if len(known) == len(used) else None
+
+
+def _cost(used: Sequence[tuple[int, Usage | None]]) -> float | None:
+    known = [n * u.cost_usd for n, u in used if u and u.cost_usd is not None]
+    return sum(known) if len(known) == len(used) else None
+
+
+def _due(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> list[Due]:
+    prompts = bench.lake.read("production_prompt", PromptVersion)
+    if not prompts:
+        raise HomeError("There is no production prompt yet: run `flywheel run` once")
+    app_version, plan, version = bench.app(client).version, Evaluator(bench, client).plan(), prompts[0].version
+    answers: dict[str, list[CaseAnswer]] = {c.case_id: [] for c in cases}
+    results: dict[str, list[EvalResult]] = {c.case_id: [] for c in cases}
+    for answer in bench.lake.read("answers", CaseAnswer):
+        answers.get(answer.case_id, []).append(answer)
+    for row in bench.lake.read("eval_results", EvalResult):
+        results.get(row.case_id, []).append(row)
+    return [due_cells(c, version, app_version, plan, Stored(answers[c.case_id], results[c.case_id])) for c in cases]

@@ -1,0 +1,1 @@
+"""Failure modes on a home: built by a run (`build`), reviewed by people (`review`)."""

@@ -1,0 +1,164 @@
+"""Labelled failures -> failure modes, on top of the reviewed file: people's edits first, then what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.reviewed import HEAD
+from flywheel_pipeline.errors import ConflictError
+from flywheel_pipeline.flows.annotate import current_annotations
+from flywheel_pipeline.flows.workbench import MODEL_FREE, Workbench, timestamp
+from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode, SampledTrace
+from flywheel_pipeline.steps.cluster import (
+    BY_HAND,
+    PIPELINE,
+    Failure,
+    Mode,
+    Proposal,
+    Recorded,
+    Reviewed,
+    Said,
+    Taxonomy,
+    apply_all,
+    build_taxonomy,
+    confirm_proposals,
+    current_ids,
+    dump_proposals,
+    dump_taxonomy,
+    load_proposals,
+    load_taxonomy,
+    note_hand_edits,
+    propose_changes,
+    rank_labelled,
+    renew_proposals,
+    settle_people,
+    take_in,
+)
+
+TRIES = 5
+Build = Callable[[Sequence[Failure], Sequence[Mode]], Taxonomy]
+"""Builds on the modes that take failures: (failures, live modes) -> taxonomy."""
+
+
+@dataclass(frozen=True)
+class Reviewing:
+    """What a run made of the reviewed taxonomy: the file as it is now, what was built, what is proposed."""
+
+    known: Reviewed
+    built: Taxonomy
+    proposals: tuple[Proposal, ...]
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The failure modes after a run: both tables, what was made of the reviewed file, and by what."""
+
+    rows: list[FailureMode]
+    assigned: list[FailureAssignment]
+    review: Reviewing
+    analyst: str
+
+
+def build_modes(bench: Workbench) -> Modes:
+    """Group, name and assign the expert's comments on failures; write `failure_taxonomy` and `failure_assignments`.
+
+    Raises:
+        ConflictError: the reviewed file keeps changing while the run works on it.
+    """
+    labels, samples = current_annotations(bench), bench.lake.read("sampled_traces", SampledTrace)
+    analyst, described = bench.analyst()
+
+    def build(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
+        return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
+
+    review = review_modes(bench, labels, build)
+    rows, assigned = rank_labelled(review.known.modes, labels, samples), _assignments(review, labels)
+    bench.lake.write("failure_taxonomy", rows)
+    bench.lake.write("failure_assignments", assigned)
+    return Modes(rows, assigned, review, described)
+
+
+def _assignments(review: Reviewing, labels: Sequence[Annotation]) -> list[FailureAssignment]:
+    failed = {a.trace_id for a in labels if a.verdict == "fail"}
+    placed = [(m.mode_id, x) for m in review.known.modes for x in m.members if x.trace_id in failed]
+    return [
+        FailureAssignment(x.trace_id, mode_id, x.assigned_by, x.confidence, x.text, x.quote)
+        for mode_id, x in [*placed, *((None, x) for x in review.built.unassigned)]
+    ]
+
+
+def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
+    """Build on the reviewed file and write it back if something was added.
+
+    Where a person edits it meanwhile, their edit comes first and the work is done again, mostly from the cache.
+
+    Raises:
+        ConflictError: the file changes faster than that.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return _review(bench, labels, build)
+        except ConflictError:
+            continue
+    return _review(bench, labels, build)
+
+
+def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
+    file = bench.home.reviewed(TAXONOMY_FILE)
+    seen, said = file.read(), Said(PIPELINE, timestamp())
+    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench), replace(said, by=BY_HAND))
+    settled = settle_people(edited, [Failure.of(a) for a in labels if a.verdict == "fail"], said)
+    built = build(settled.failures, settled.live)
+    known = take_in(settled, built.modes, said)
+    known, proposals = _propose(bench, labels, known, said)
+    if dump_taxonomy(known) != seen.value:
+        file.replace(dump_taxonomy(known), seen.version, HEAD)
+    return Reviewing(known, built, tuple(proposals))
+
+
+def _propose(
+    bench: Workbench, labels: Sequence[Annotation], known: Reviewed, said: Said
+) -> tuple[Reviewed, list[Proposal]]:
+    file = bench.home.reviewed(PROPOSALS_FILE)
+    seen = file.read()
+    found = renew_proposals(
+        load_proposals(seen.value), propose_changes(known, label_batches(labels), bench.failure_embed[1])
+    )
+    fresh = [p for p in found if p.status == "open"]
+    if fresh and bench.model_name("taxonomy") not in MODEL_FREE:
+        confirmed = confirm_proposals(fresh, known, bench.llm(), bench.settings.app.name)
+        found = [*confirmed, *(p for p in found if p.status != "open")]
+    if bench.settings.cluster.apply == "all":
+        known, found = apply_all(known, said, found)
+    if dump_proposals(found) != (seen.value or dump_proposals([])):
+        file.replace(dump_proposals(found), seen.version)
+    return known, found
+
+
+def recorded(bench: Workbench) -> Recorded:
+    """Return the modes and places of failures as the last run wrote them."""
+    modes = {
+        r.mode_id: Mode(r.mode_id, r.name, r.definition, r.status, r.belongs, r.does_not_belong)
+        for r in bench.lake.read("failure_taxonomy", FailureMode)
+    }
+    places = {a.trace_id: a.mode_id for a in bench.lake.read("failure_assignments", FailureAssignment) if a.mode_id}
+    return Recorded(modes, places)
+
+
+def known_modes(bench: Workbench, modes: Sequence[FailureMode]) -> dict[str, str]:
+    """Return {every id there ever was: the mode of the table that it now stands for}."""
+    known = load_taxonomy(bench.home.reviewed(TAXONOMY_FILE).read().value)
+    present = {m.mode_id: m.mode_id for m in modes}
+    return {**{i: now for i, now in current_ids(known.modes).items() if now in present}, **present}
+
+
+def label_batches(labels: Sequence[Annotation]) -> list[list[str]]:
+    """Return the failed traces of every label batch, the oldest first."""
+    batches: dict[str, list[Annotation]] = {}
+    for a in labels:
+        if a.verdict == "fail":
+            batches.setdefault(a.batch, []).append(a)
+    newest = {b: max(str(a.labelled_at or "") for a in rows) for b, rows in batches.items()}
+    return [sorted(a.trace_id for a in batches[b]) for b in sorted(batches, key=lambda b: (newest[b], b))]

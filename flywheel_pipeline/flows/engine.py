@@ -1,0 +1,73 @@
+"""The evaluation engine of a home: its models and its app, built from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from flywheel_pipeline.adapters.apps import (
+    Endpoint,
+    FunctionApp,
+    HttpApp,
+    PromptApp,
+    RecordedApp,
+    RememberedApp,
+    read_answers,
+)
+from flywheel_pipeline.adapters.apps.common import version_of
+from flywheel_pipeline.adapters.llm import Budget, Limits, ModelClient, Price, ReplyStore, RoleModel
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.ports import App
+from flywheel_pipeline.records import ROLES, LLMCall
+from flywheel_pipeline.settings import ModelSettings, Settings
+
+STORE = "llm_cache/replies.sqlite"
+
+
+def build_client(
+    settings: Settings, clock: Callable[[], datetime], on_calls: Callable[[str, list[LLMCall]], None]
+) -> ModelClient:
+    """Return the models of a home; `on_calls` receives every batch of calls, for the table `llm_calls`."""
+    store, llm = ReplyStore(settings.home / STORE), settings.llm
+    spent, calls = store.spent(clock() - timedelta(days=1)) if llm.daily_budget_usd or llm.daily_max_calls else (0.0, 0)
+    budget = Budget(llm.budget_usd, llm.max_calls, llm.daily_budget_usd, llm.daily_max_calls, spent, calls)
+    models = {role: role_model(getattr(settings.models, role)) for role in ROLES}
+    limits = Limits(llm.concurrency, llm.retries, llm.timeout_seconds)
+    return ModelClient(models, store, limits, clock, on_calls, budget)
+
+
+def role_model(model: ModelSettings) -> RoleModel:
+    """Return the model of a role as it is called."""
+    price = Price.per_million(model.price.input, model.price.output) if model.price else None
+    return RoleModel(
+        model.model, model.api_base, model.temperature, model.max_tokens, model.parameters, model.api_key_env, price
+    )
+
+
+def build_app(settings: Settings, client: ModelClient) -> App:
+    """Return the app under improvement, run as `app` says.
+
+    Raises:
+        HomeError: the file of recorded answers does not exist.
+    """
+    app, seconds = settings.app, settings.llm.timeout_seconds
+    if app.function:
+        return RememberedApp(FunctionApp(app.function, settings.home, app.workers, seconds), client.store)
+    if app.http:
+        headers, h = app.http.resolved_headers(), app.http
+        endpoint = Endpoint(h.url, h.body, h.response, headers, h.version, app.workers, seconds)
+        return RememberedApp(HttpApp(endpoint), client.store)
+    if app.recorded:
+        return _recorded(settings.home / app.recorded)
+    model = settings.models.app
+    return PromptApp(client, version_of(model.model_dump(exclude={"price", "api_key_env"}), app.tools), app.tools)
+
+
+def _recorded(path: Path) -> RecordedApp:
+    if not path.is_file():
+        raise HomeError(f"app.recorded: there is no file {path}")
+    lines = path.read_bytes().splitlines()
+    return read_answers(((i, orjson.loads(line)) for i, line in enumerate(lines, 1) if line.strip()), path.name)

@@ -1,0 +1,130 @@
+"""Run the app on the golden cases, judge its answers, and measure the judges against the expert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
+from flywheel_pipeline.adapters.llm import ModelClient
+from flywheel_pipeline.flows.workbench import Workbench, timestamp
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion
+from flywheel_pipeline.steps.cluster import load_modes
+from flywheel_pipeline.steps.evaluate import ModeToJudge, Plan, align_judges, majority, run_evals
+from flywheel_pipeline.steps.golden import version_of
+
+EXAMPLES = 4
+
+
+def active_cases(bench: Workbench) -> list[GoldenCase]:
+    """Return the golden cases that are evaluated."""
+    return bench.lake.read("golden_set", GoldenCase, "status = 'active'")
+
+
+def read_verdicts(bench: Workbench, prompt_version: str) -> list[EvalResult]:
+    """Return the stored verdicts on the answers under a prompt: one per answer and evaluator."""
+    return majority(bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [prompt_version]))
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation of the production prompt found."""
+
+    prompt: PromptVersion
+    answers: list[CaseAnswer]
+    results: list[EvalResult]
+    alignment: list[JudgeAlignment]
+
+
+def evaluate_production(bench: Workbench) -> Evaluated:
+    """Measure the judges and evaluate the production prompt on the golden set as it is now."""
+    evaluator, cases = Evaluator(bench, bench.llm()), active_cases(bench)
+    prompt = bench.lake.read("production_prompt", PromptVersion)[0]
+    alignment = evaluator.align(cases)
+    results = evaluator.evaluate(prompt, cases)
+    answers = bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [prompt.version])
+    return Evaluated(prompt, answers, results, alignment)
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """The `Evaluate` port of a home: runs the app, judges, and keeps the rows by prompt version.
+
+    `reader` is who asks, for the log of reads of the test split.
+    """
+
+    bench: Workbench
+    llm: ModelClient
+    reader: str = "eval_results"
+
+    def judges(self) -> list[ModeToJudge]:
+        """Return one judge per failure mode of the reviewed taxonomy.
+
+        Its examples are failures from which no held-out case was made: a judge that has seen the expert's remark on a
+        case cannot judge it.
+        """
+        modes = load_modes(self.bench.home.reviewed(TAXONOMY_FILE).read().value)
+        held_out = {c.source_trace_id for c in active_cases(self.bench) if c.split != "train"}
+        shown = [replace(m, members=tuple(x for x in m.members if x.trace_id not in held_out)) for m in modes]
+        return [
+            ModeToJudge(
+                m.mode_id, s.title, s.described, tuple(s.examples(EXAMPLES)), m.belongs, m.does_not_belong
+            )
+            for m, s in zip(modes, shown, strict=True)
+            if m.members
+        ]  # fmt: skip
+
+    def plan(self, golden_version: str | None = None) -> Plan:
+        """Return how this home evaluates."""
+        settings = self.bench.settings
+        repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
+        return Plan(self.judges(), settings.app.name, self.bench.model_name("judge"), *repeats, golden_version)
+
+    def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
+        """Evaluate `prompt` on `cases` and return one verdict per answer and evaluator.
+
+        In `answers` and `eval_results`, rows of the same cases are replaced and those of others stay.
+
+        Raises:
+            ModelError: the app answered no case, or a model cannot be called; what was found is kept.
+        """
+        version = version_of(active_cases(self.bench))
+        self._log_read(prompt.version, version, sum(c.split == "test" for c in cases))
+        found = run_evals(prompt, cases, self.plan(version), self.bench.app(self.llm), self.llm)
+        self._keep("answers", CaseAnswer, prompt.version, found.answers)
+        self._keep("eval_results", EvalResult, prompt.version, found.results)
+        found.check()
+        return majority(found.results)
+
+    def _keep(self, table: str, record: type[Any], prompt_version: str, rows: Sequence[Any]) -> None:
+        replaced, lake = {r.case_id for r in rows}, self.bench.lake
+        stored = lake.read(table, record, "prompt_version = ?", [prompt_version])
+        lake.write(table, [*(r for r in stored if r.case_id not in replaced), *rows], part=prompt_version)
+
+    def _log_read(self, prompt: str, version: str, n_cases: int) -> None:
+        """Log a read of the test split; the same read again is answered from the cache and reveals nothing new."""
+        seen = {"prompt_version": prompt, "golden_version": version}
+        row = {"at": timestamp(), "by": self.reader, **seen, "n_cases": n_cases}
+
+        def add(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [] if any(seen.items() <= r.items() for r in rows) else [row]
+
+        if n_cases:
+            self.bench.home.append_only(TEST_READS_FILE).extend(add)
+
+    def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
+        """Compare the judges with the expert and keep the result."""
+        rows = align_judges(cases, self.judges(), self.llm, self.bench.settings.app.name)
+        self.bench.lake.write("judge_alignment", rows)
+        return rows
+
+
+def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:
+    """Return every read of the test split, oldest first."""
+    return bench.home.append_only(TEST_READS_FILE).read().rows
+
+
+def n_looks(bench: Workbench) -> int:
+    """Return how many candidates the test split was read for: the more, the likelier one looks better by chance."""
+    return len({r.get("prompt_version") for r in reads_of_test(bench) if r.get("by") == "prompt_candidate"})

@@ -1,0 +1,91 @@
+"""The flywheel in Python, for notebooks and scripts.
+
+    from flywheel_pipeline.flywheel import Flywheel
+
+    fw = Flywheel("my-data")
+    fw.run("capture")
+    fw.table("failure_taxonomy")
+
+A step runs without Dagster, and without the checks that stop a Dagster run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.annotate import collect_labels
+from flywheel_pipeline.flows.capture import capture_traces
+from flywheel_pipeline.flows.cluster.build import build_modes
+from flywheel_pipeline.flows.deploy import record_production_prompt
+from flywheel_pipeline.flows.evaluate import evaluate_production
+from flywheel_pipeline.flows.golden.grow import grow_home
+from flywheel_pipeline.flows.improve import find_candidate
+from flywheel_pipeline.flows.sample import draw_batch
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import TABLES
+
+STEPS: Mapping[str, Callable[[Workbench], Any]] = {
+    "capture": capture_traces,
+    "sample": draw_batch,
+    "annotate": collect_labels,
+    "cluster": build_modes,
+    "golden": grow_home,
+    "deploy": record_production_prompt,
+    "evaluate": evaluate_production,
+    "improve": find_candidate,
+}
+"""The steps in the order of a turn; `deploy` records which prompt is in production."""
+
+
+class Flywheel:
+    """A flywheel home.
+
+    Args:
+        home: the folder; by default the one that `FLYWHEEL_HOME` names, else `data`.
+
+    Raises:
+        HomeError: there is no such folder; create one with `flywheel init`.
+    """
+
+    def __init__(self, home: Path | str | None = None) -> None:
+        self._bench = Workbench.of(Path(home) if home is not None else None)
+
+    @property
+    def home(self) -> Path:
+        """The folder."""
+        return self._bench.settings.home
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the lake, with the columns that its record declares.
+
+        Raises:
+            HomeError: there is no table of that name.
+        """
+        if name not in TABLES:
+            raise HomeError(f"There is no table {name!r}; there are: {', '.join(TABLES)}")
+        return self.sql(f"select * from {name}")
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Return the result of a DuckDB query over the tables.
+
+        Raises:
+            QueryError: DuckDB rejects the query.
+        """
+        return self._bench.lake.frame(query)
+
+    def run(self, step: str | None = None) -> None:
+        """Run one step, or all in the order of a turn; the results are in the tables.
+
+        Raises:
+            HomeError: there is no such step, or it lacks what an earlier one makes.
+        """
+        if step is not None and step not in STEPS:
+            raise HomeError(f"There is no step {step!r}; there are: {', '.join(STEPS)}")
+        for name, flow in STEPS.items():
+            if step in (None, name):
+                flow(self._bench)

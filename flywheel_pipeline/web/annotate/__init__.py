@@ -1,0 +1,101 @@
+"""The labelling page: one trace at a time for a domain expert who never opens a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from flywheel_pipeline.errors import FlywheelError
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.web.annotate.labels import InvalidLabelError
+from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
+from flywheel_pipeline.web.annotate.source import people_of, source_of
+from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
+
+__all__ = ["labelling_page"]
+
+MAX_BODY = 200_000
+SCRIPTS = ("annotate/label.js", "annotate/conversation.js", "annotate/drafts.js")
+
+
+class _Endpoints:
+    """The requests of the page."""
+
+    def __init__(self, service: LabellingService) -> None:
+        self.service = service
+        self._actions: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+            "label": service.label,
+            "draft": service.draft,
+            "undo": lambda annotator, _: service.undo(annotator),
+            "submit": lambda annotator, _: service.submit(annotator),
+        }
+
+    async def queue(self, request: Request) -> Response:
+        """Answer `GET /label/api/queue?annotator=`."""
+        return JSONResponse(await asyncio.to_thread(self.service.queue, self._annotator(request)))
+
+    async def item(self, request: Request) -> Response:
+        """Answer `GET /label/api/item?annotator=&key=`."""
+        key = request.query_params.get("key", "")
+        return JSONResponse(await asyncio.to_thread(self.service.item, self._annotator(request), key))
+
+    async def messages(self, request: Request) -> Response:
+        """Answer `GET /label/api/messages?key=&start=&end=`."""
+        key, start, end = request.query_params.get("key", ""), _number(request, "start"), _number(request, "end")
+        return JSONResponse(await asyncio.to_thread(self.service.messages, key, start or 0, end))
+
+    async def text(self, request: Request) -> Response:
+        """Answer `GET /label/api/text?key=&address=&start=`."""
+        key, address = request.query_params.get("key", ""), request.query_params.get("address", "")
+        return JSONResponse(await asyncio.to_thread(self.service.text, key, address, _number(request, "start") or 0))
+
+    async def act(self, request: Request) -> Response:
+        """Answer `POST /label/api/{label, draft, undo, submit}`: what a 200 answers is on the disk."""
+        action = self._actions.get(request.path_params["action"])
+        if action is None:
+            return JSONResponse({"error": f"the action must be one of {', '.join(self._actions)}"}, 404)
+        sent = await read_object(request, MAX_BODY)
+        if sent is None:
+            return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
+        return JSONResponse(await asyncio.to_thread(action, self._annotator(request), sent))
+
+    def _annotator(self, request: Request) -> str:
+        name = request.query_params.get("annotator", "").strip()
+        return name if name in self.service.annotators else self.service.annotators[0]
+
+
+def _number(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def labelling_page(bench: Workbench) -> Page:
+    """Return the page of a home."""
+    settings = bench.settings
+    service = LabellingService(settings.home / "labels", source_of(bench), people_of(settings))
+    endpoints = _Endpoints(service)
+    return Page(
+        name="label",
+        title="Labelling",
+        template="annotate/label.html",
+        scripts=SCRIPTS,
+        routes=[
+            Route("/api/queue", endpoints.queue),
+            Route("/api/item", endpoints.item),
+            Route("/api/messages", endpoints.messages),
+            Route("/api/text", endpoints.text),
+            Route("/api/{action:str}", endpoints.act, methods=["POST"]),
+        ],
+        errors={
+            InvalidLabelError: respond(422),
+            NotThereError: respond(404),
+            FlywheelError: respond(500),
+            OSError: respond_not_saved,
+        },
+        prepare=lambda: service.queue(service.annotators[0]),
+    )

@@ -1,0 +1,195 @@
+// The server holds the state: every action is sent, and what it answers is shown.
+import { $, ask, attempt, count, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
+import * as drafts from "./drafts.js";
+import { currentStep, goToFirstFailure, goToLast, markNext, onMark, setStep, showConversation } from "./conversation.js";
+
+const FIELDS = ["comment", "code", "severity", "category"];
+// `current` is the key of the item that is shown, or, while not `ready`, about to be: a verdict is always on the item
+// on the screen, never on a place in the queue, which may have changed meanwhile.
+let items = [], at = 0, current = null, ready = false, pending = 0, nLabels = 0, loads = 0;
+
+const who = () => $("annotator").value || stored.get("annotator") || "";
+const asked = () => "annotator=" + encodeURIComponent(who());
+
+async function loadQueue() {
+  const reply = await ask("api/queue?" + asked());
+  const withDraft = new Set(reply.drafts);
+  const batches = reply.batches.flatMap(([name, n]) => Array(n).fill(name));
+  items = reply.keys.map((key, n) => ({ key, batch: batches[n], verdict: reply.verdicts[key] ?? null, draft: withDraft.has(key) }));
+  at = Math.max(0, items.findIndex((i) => i.key === current));
+  [pending, nLabels] = [reply.n_pending, reply.n_labels];
+  $("annotator").replaceChildren(...reply.annotators.map((n) => new Option(n, n, false, n === reply.annotator)));
+  $("annotator").closest("label").hidden = reply.annotators.length < 2;
+  fillBatches(reply.batches.map(([name]) => name));
+  fill($("codes"), reply.codes);
+  offer(reply.modes);
+  showProgress();
+}
+
+const fill = (list, values) => list.replaceChildren(...values.map((value) => make("option", { value })));
+
+// The newest batch that has something open is shown until another one is chosen; any item is found by its id.
+function fillBatches(names) {
+  const chosen = $("batch").value;
+  $("batch").replaceChildren(...names.map((n) => new Option(n, n)), new Option("all batches", ""));
+  const open = names.find((n) => items.some((i) => i.batch === n && !i.verdict));
+  $("batch").value = $("batch").dataset.chosen ? chosen : open ?? names[0] ?? "";
+  if (names.length) $("batch").dataset.chosen = "yes";
+  $("batch").closest("label").hidden = names.length < 2;
+}
+
+const inBatch = (i) => !$("batch").value || i.batch === $("batch").value;
+const openOnly = (i) => !i.verdict && inBatch(i);
+function wanted(i) {
+  const f = $("filter").value;
+  return inBatch(i) && (!f || (f === "open" ? !i.verdict : f === "draft" ? i.draft : i.verdict === f));
+}
+
+function offer(modes) {
+  fill($("modes"), modes);
+  $("chips").replaceChildren(...modes.slice(0, 12).map((mode) => make("button", { type: "button", dir: "auto", onclick: () => {
+    $("category").value = $("category").value === mode ? "" : mode;
+    press();
+    keepDraft();
+  } }, mode)));
+  press();
+}
+
+function press() {
+  for (const chip of $("chips").children) chip.setAttribute("aria-pressed", String(chip.textContent === $("category").value));
+}
+
+function showProgress() {
+  const own = items.filter(inBatch), done = own.filter((i) => i.verdict && i.verdict !== "defer").length;
+  $("progress").textContent = items.length ? `${done} of ${own.length} labelled` : "Nothing to label yet: draw a batch with `flywheel sample`.";
+  $("bar").max = own.length || 1;
+  $("bar").value = done;
+  $("submit").textContent = pending ? `Submit ${count(pending, "label")}` : "Submit labels";
+  $("submit").disabled = !pending;
+}
+
+async function show(place) {
+  if (!items.length) return;
+  drafts.flush();
+  at = Math.max(0, Math.min(place, items.length - 1));
+  const load = ++loads, key = items[at].key;
+  current = key;
+  ready = false;
+  const item = await ask(`api/item?${asked()}&key=${encodeURIComponent(key)}`);
+  if (load !== loads) return;
+  ready = true;
+  const draft = drafts.draftOf(key, item.draft), label = item.label || {}, fields = draft ?? label;
+  $("title").textContent = item.trace_id;
+  $("reason").textContent = "Why it is here: " + item.reason;
+  $("badges").replaceChildren(...item.badges.map((b) => make("li", { dir: "auto" }, b)));
+  setVerdict(label.verdict || null);
+  for (const name of FIELDS) $(name).value = fields[name] || "";
+  showConversation(item, fields.first_failure_step ?? null);
+  press();
+  $("draft").textContent = draft ? "Your draft: not saved as a label yet." : "";
+  scrollTo(0, 0);
+}
+
+function setVerdict(value) {
+  for (const name of ["pass", "fail", "defer"]) $(name).setAttribute("aria-pressed", String(value === name));
+}
+
+const written = () => ({ ...Object.fromEntries(FIELDS.map((name) => [name, $(name).value])), first_failure_step: currentStep() });
+function keepDraft() { if (ready) { $("draft").textContent = ""; drafts.keep(current, written()); } }
+function noteDraft(key, exists) { const item = items.find((i) => i.key === key); if (item) item.draft = exists; }
+
+async function give(verdict) {
+  if (!ready) return;
+  const key = current, fields = written();
+  ready = false;
+  let reply;
+  try { await drafts.settle(key); reply = await ask("api/label?" + asked(), { key, verdict, ...fields }); } finally { ready = current === key; }
+  drafts.discard(key);
+  const item = items.find((i) => i.key === key), isNew = item && !item.verdict;
+  if (item) item.verdict = verdict;
+  pending = reply.n_pending;
+  if (verdict === "fail") remember(fields);
+  showProgress();
+  await show(nextIn(1, openOnly));
+  $("main").focus({ preventScroll: true });
+  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : "That was the last one. Submit your labels when you are ready.");
+  // Another tab has labelled, too, or there are labels enough for earlier codes to be offered.
+  if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === 20) loadQueue().catch(() => {});
+  nLabels = reply.n_labels;
+}
+
+function remember({ code, category }) {
+  if (category && ![...$("modes").options].some((o) => o.value === category)) offer([...[...$("modes").options].map((o) => o.value), category]);
+  const codes = [...$("codes").options].map((o) => o.value);
+  if (codes.length && code) fill($("codes"), [code, ...codes.filter((c) => c !== code)]);
+}
+
+function nextIn(by, test) {
+  for (let place = at + by; place >= 0 && place < items.length; place += by) if (test(items[place])) return place;
+  if (test === openOnly) { const first = items.findIndex(openOnly); if (first >= 0) return first; }
+  return at;
+}
+
+async function undo() {
+  const reply = await ask("api/undo?" + asked(), {});
+  if (!reply.key) { succeed("Nothing to undo."); return; }
+  drafts.restore(reply.key);
+  await loadQueue();
+  const place = items.findIndex((i) => i.key === reply.key);
+  if (place >= 0 && !inBatch(items[place])) chooseBatch(items[place].batch);
+  await show(place < 0 ? at : place);
+  succeed("Undone. What you wrote is back as a draft.");
+}
+
+async function submit() {
+  const reply = await ask("api/submit?" + asked(), {});
+  await loadQueue();
+  const left = items.filter((i) => i.draft).length;
+  succeed(reply.n ? thanks(reply.n) + (left ? ` ${count(left, "draft is", "drafts are")} not among them.` : "") : "Nothing new to submit.");
+}
+
+const thanks = (n) => `Thank you: ${count(n, "label")} submitted.`;
+function startFail() { setVerdict("fail"); $("comment").focus(); }
+
+const KEYS = {
+  p: () => give("pass"), f: startFail, d: () => give("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
+  ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: markNext,
+  g: () => { if (!$("outline").hidden) $("message-number").select(); }, m: goToFirstFailure, e: goToLast, "/": () => $("jump").focus(), S: submit,
+};
+listen(KEYS);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(() => give("fail")); }
+});
+for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["submit", "S"]])
+  $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));
+$("save").addEventListener("click", () => attempt(() => give("fail")));
+$("form").addEventListener("submit", (event) => event.preventDefault());
+$("form").addEventListener("input", (event) => { if (FIELDS.includes(event.target.id)) { press(); keepDraft(); } });
+$("jump").addEventListener("change", () => attempt(async () => {
+  const start = $("jump").value.trim(), place = items.findIndex((i) => i.key.startsWith(start));
+  if (!start) return;
+  if (place < 0) throw new Error("No trace of your queue has an id that begins so.");
+  $("jump").value = "";
+  $("jump").blur();
+  if (!inBatch(items[place])) chooseBatch(items[place].batch);
+  await show(place);
+}));
+$("filter").addEventListener("change", () => attempt(async () => {
+  $("filter").blur();
+  if (!items.some(wanted)) throw new Error("No trace of this batch is like that.");
+  if (!wanted(items[at])) await show(items.findIndex(wanted));
+}));
+function chooseBatch(name) { $("batch").value = name; showProgress(); }
+$("batch").addEventListener("change", () => attempt(async () => {
+  $("batch").blur();
+  chooseBatch($("batch").value);
+  at = -1;
+  await show(Math.max(items.findIndex(inBatch), nextIn(1, openOnly)));
+}));
+$("annotator").addEventListener("change", () => { drafts.flush(); stored.set("annotator", $("annotator").value); attempt(start); });
+addEventListener("focus", () => { if (!isTyping(document.activeElement)) attempt(loadQueue); });
+
+async function start() { await loadQueue(); at = -1; await show(Math.max(0, nextIn(1, openOnly))); }
+drafts.start(who, noteDraft);
+onMark(keepDraft);
+attempt(start);

@@ -1,0 +1,205 @@
+"""What the labelling page asks for and does: queues, traces, labels, drafts, submissions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from flywheel_pipeline.steps.annotate import Session, Sharing, trace_of
+from flywheel_pipeline.web.annotate.badges import badges_of
+from flywheel_pipeline.web.annotate.drafts import Drafts
+from flywheel_pipeline.web.annotate.journal import Journal
+from flywheel_pipeline.web.annotate.labels import InvalidLabelError, read_draft, read_label
+from flywheel_pipeline.web.annotate.render import read_piece, render_piece
+from flywheel_pipeline.web.annotate.tables import Conversations, Source, Tables
+
+CODES_AFTER = 20
+"""Labels after which earlier codes are offered: before that they would lead the eye."""
+OUTLINE = 1_000
+"""Messages that the list to jump from holds."""
+MAX_CODES = 200
+DRAFTED = ("code", "comment", "category", "severity", "first_failure_step")
+GONE = "this trace is not in your queue: reload the page"
+
+
+class NotThereError(LookupError):
+    """An item that is in no batch, or a message that is in no trace."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Who labels, the arbiter first, how batches are shared, and after how many new labels they are submitted."""
+
+    sharing: Sharing
+    submit_after: int | None = None
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The files of one annotator."""
+
+    journal: Journal
+    drafts: Drafts
+
+
+class LabellingService:
+    """The state behind the page: nothing but files, and what was read of them before."""
+
+    def __init__(self, labels: Path, source: Source, people: People) -> None:
+        self.annotators = list(people.sharing.annotators)
+        self.conversations = Conversations(source.traces)
+        self._submit_after = people.submit_after
+        self._tables = Tables(source, people.sharing)
+        self._own = {name: _Own(Journal(labels, name), Drafts(labels, name)) for name in self.annotators}
+
+    def queue(self, annotator: str) -> dict[str, Any]:
+        """Return an annotator's items in order, batch by batch, their verdicts, and what the form offers.
+
+        `batches` is a list of [name, number of items], `keys` the items of all of them in the same order.
+        """
+        if self._tables.refresh():
+            self.conversations.forget()
+        own, queue, filed = self._own[annotator], self._tables.queue(annotator), self._tables.filed(annotator)
+        sizes: dict[str, int] = {}
+        for batch in queue.values():
+            sizes[batch] = sizes.get(batch, 0) + 1
+        with own.journal.session() as session:
+            labels = {key: label for key in queue if (label := _label(session, filed, key))}
+            categories = [str(e["category"]) for e in labels.values() if e.get("category")]
+            return {
+                "annotator": annotator,
+                "annotators": self.annotators,
+                "batches": list(sizes.items()),
+                "keys": list(queue),
+                "verdicts": {key: label["verdict"] for key, label in labels.items()},
+                "drafts": list(own.drafts.all()),
+                "n_pending": len(session.pending),
+                "n_labels": session.n_labels,
+                "codes": session.codes[:MAX_CODES] if session.n_labels >= CODES_AFTER else [],
+                "modes": list(dict.fromkeys([*self._tables.modes(), *categories])),
+            }
+
+    def item(self, annotator: str, key: str) -> dict[str, Any]:
+        """Return one trace as HTML, what is known of it, and the annotator's label and draft.
+
+        Raises:
+            NotThereError: it is not in the annotator's queue.
+        """
+        trace_id, own = self._trace_id(key), self._own[annotator]
+        keys = list(self._tables.queue(annotator))
+        at = keys.index(key) if key in keys else len(keys)
+        try:
+            trace = self.conversations.trace(trace_id, [trace_of(k) for k in keys[at : at + 30]])
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+        conversation = self.conversations.conversation(trace_id)
+        with own.journal.session() as session:
+            label = _label(session, self._tables.filed(annotator), key)
+        return {
+            "key": key,
+            "trace_id": trace_id,
+            "reason": self._tables.sampled()[trace_id].reason,
+            "badges": badges_of(trace),
+            "n_messages": len(conversation.messages),
+            "outline": conversation.outline(OUTLINE),
+            "label": label,
+            "draft": own.drafts.all().get(key),
+            **render_piece(conversation),
+        }
+
+    def messages(self, key: str, start: int, end: int | None) -> dict[str, Any]:
+        """Return the messages of an item from a step on (see `render_piece`); raises like `item`."""
+        return render_piece(self.conversations.conversation(self._trace_id(key)), start, end)
+
+    def text(self, key: str, address: str, start: int) -> dict[str, Any]:
+        """Return a piece of a text of an item (see `read_piece`).
+
+        Raises:
+            NotThereError: there is no such item, or no such text.
+        """
+        try:
+            return read_piece(self.conversations.conversation(self._trace_id(key)), address, start)
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+
+    def label(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a label; return how many labels there are, are pending, and were submitted with it.
+
+        Raises:
+            InvalidLabelError: it is not one.
+            OSError: it cannot be written.
+        """
+        label, own = read_label(sent), self._own[annotator]
+        self._check_key(annotator, label["key"])
+        own.journal.append({**label, **_stamp("label", annotator)})
+        own.drafts.keep(label["key"], None)
+        with own.journal.session() as session:
+            n_labels, n_pending = session.n_labels, len(session.pending)
+        if self._submit_after is None or n_pending < self._submit_after:
+            return {"n_labels": n_labels, "n_pending": n_pending, "n_submitted": 0}
+        return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
+
+    def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.
+
+        Raises:
+            InvalidLabelError: a field holds what no label may hold.
+            OSError: it cannot be written.
+        """
+        draft = read_draft(sent)
+        key = draft.pop("key")
+        self._check_key(annotator, key)
+        own = self._own[annotator]
+        with own.journal.session() as session:
+            label = _label(session, self._tables.filed(annotator), key) or {}
+        is_new = bool(draft) and draft != {name: v for name in DRAFTED if (v := label.get(name)) is not None}
+        own.drafts.keep(key, draft if is_new else None)
+        return {"kept": is_new}
+
+    def undo(self, annotator: str) -> dict[str, Any]:
+        """Withdraw the latest label; return its item, the verdict from before, and how many labels are pending.
+
+        What was written with the label becomes the draft of its item.
+        """
+        own = self._own[annotator]
+        withdrawn = own.journal.undo(_stamp("undo", annotator))
+        if withdrawn is None:
+            return {"key": None}
+        key = withdrawn["key"]
+        if draft := {k: v for k, v in read_draft(withdrawn).items() if k != "key"}:
+            own.drafts.keep(key, draft)
+        with own.journal.session() as session:
+            label = _label(session, self._tables.filed(annotator), key)
+            return {"key": key, "verdict": label["verdict"] if label else None, "n_pending": len(session.pending)}
+
+    def submit(self, annotator: str) -> dict[str, Any]:
+        """Write the pending labels into a label file; return its name ("" if nothing is pending) and number of rows."""
+        event = _stamp("submit", annotator)
+        journal = self._own[annotator].journal
+        name = f"{re.sub('[^0-9T]', '', event['at'][:26])}Z-{journal.name}.jsonl"
+        n = journal.submit(name, {**event, "file": name})
+        return {"file": name if n else "", "n": n}
+
+    def _check_key(self, annotator: str, key: str) -> None:
+        if key not in self._tables.queue(annotator):
+            raise InvalidLabelError(GONE)
+
+    def _trace_id(self, key: str) -> str:
+        trace_id = trace_of(key)
+        if trace_id not in self._tables.sampled():
+            raise NotThereError(GONE)
+        return trace_id
+
+
+def _label(session: Session, filed: Mapping[str, Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
+    """Return the label of an item: the one given here or else, unless it was undone here, that of a label file."""
+    found = session.label_of(key)
+    return found if found or key in session.pending else filed.get(key)
+
+
+def _stamp(event: str, annotator: str) -> dict[str, Any]:
+    return {"event": event, "annotator": annotator, "at": datetime.now(timezone.utc).isoformat(timespec="microseconds")}

@@ -1,0 +1,33 @@
+"""Where the labelling page of a home has its traces from: the drawn batches and the tables."""
+
+from __future__ import annotations
+
+from flywheel_pipeline.flows.annotate import labels_of, sampled_to_label
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FailureMode, RawTrace
+from flywheel_pipeline.settings import Settings
+from flywheel_pipeline.steps.annotate import Sharing
+from flywheel_pipeline.web.annotate.service import People
+from flywheel_pipeline.web.annotate.tables import Sampled, Source
+
+TABLES = ("sampled_traces", "raw_traces", "annotations", "failure_taxonomy")
+"""What the page shows."""
+
+
+def people_of(settings: Settings) -> People:
+    """Return who labels on the page, and how they share the batches."""
+    known = settings.annotate
+    names = tuple(dict.fromkeys([known.arbiter, *known.annotators]))
+    return People(Sharing(names, known.overlap, known.repeated), known.submit_after)
+
+
+def source_of(bench: Workbench) -> Source:
+    """Return the tables of a home as the page reads them."""
+    lake = bench.lake
+    return Source(
+        stamp=lambda: lake.stamp(*TABLES),
+        sampled=lambda: [Sampled(*row) for row in sampled_to_label(bench)],
+        traces=lambda ids: lake.read("raw_traces", RawTrace, "trace_id in (select unnest(?))", [list(ids)]),
+        filed=lambda annotator: labels_of(bench, annotator),
+        modes=lambda: [m.name for m in sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)],
+    )

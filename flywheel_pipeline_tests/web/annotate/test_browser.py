@@ -1,0 +1,389 @@
+"""The labelling page in a real browser: by keyboard alone, with drafts that survive, and whatever a trace holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.sensors import look
+from flywheel_pipeline.records import Json, SampledTrace
+from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace
+from flywheel_pipeline_tests.homes import Place, a_home, an_instance
+from flywheel_pipeline_tests.web.browsing import (
+    EVIL,
+    WIDTHS,
+    check_axe,
+    needs_chromium,
+    open_page,
+    playwright,
+    serve_pages,
+)
+
+pytestmark = needs_chromium
+COVERS = ("web/annotate/__init__.py",)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = a_home(tmp_path / "home")
+    (made.root / "flywheel.yaml").write_text("annotate: {arbiter: mira, repeated: 0}\nautomation: {settle_seconds: 0}")
+    evil = [{"role": "system", "content": EVIL}, {"role": "user", "content": EVIL},
+            {"role": "tool", "content": EVIL + "x" * 5_000_000}, {"role": EVIL, "content": EVIL}]  # fmt: skip
+    traces = [replace(a_trace(), trace_id=f"t{i:02}", input=f"question {i}") for i in range(12)]
+    traces.append(replace(a_trace(), trace_id="evil", messages=Json(json.dumps(evil)), error=EVIL))
+    long = [{"role": ("user", "assistant")[n % 2], "content": f"message {n} " + "word " * 400} for n in range(200)]
+    traces.append(replace(a_trace(), trace_id="long", messages=Json(json.dumps(long))))
+    hebrew = Json(json.dumps([{"role": "user", "content": "שלום, מה שלומך?"}]))
+    traces.append(replace(a_trace(), trace_id="hebrew", messages=hebrew))
+    made.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
+    made.lake.write("sampled_traces", [a_sampled_trace(trace_id=t.trace_id, reason=EVIL) for t in traces])
+    return made
+
+
+@pytest.fixture
+def page(browser: Any, place: Place) -> Iterator[Any]:
+    with serve_pages(place.root) as url, open_page(browser, url, "label/", ".message") as page:
+        yield page
+
+
+def take_in(place: Place) -> None:
+    """Do what the sensor does, and what its run begins with."""
+    with an_instance() as instance:
+        result = look(dg.build_sensor_context(instance=instance), place.bench, "labels", "label_files", "label_batch")
+        assert isinstance(result, dg.SensorResult) and len(result.run_requests or []) == 1
+        job = build_definitions(load_settings(place.root, {})).resolve_job_def("label_batch")
+        job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("annotations")])
+
+
+def progress(page: Any, told: str) -> None:
+    playwright.expect(page.locator("#progress")).to_have_text(told + " labelled")
+
+
+def status(page: Any, told: str) -> None:
+    playwright.expect(page.locator("#status")).to_have_text(told)
+
+
+def error(page: Any, told: str) -> None:
+    playwright.expect(page.locator("#error")).to_have_text(told)
+
+
+def events(place: Place) -> list[dict[str, Any]]:
+    path = place.root / "labels" / ".drafts" / "mira.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def go_to(page: Any, trace_id: str) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type(trace_id)
+    page.keyboard.press("Enter")
+    playwright.expect(page.locator("#title")).to_have_text(trace_id)
+
+
+def turn(page: Any, *keys: str) -> None:
+    """Press keys that lead to another trace, and wait until it is there."""
+    before = page.text_content("#title")
+    for key in keys:
+        page.keyboard.press(key)
+    playwright.expect(page.locator("#title")).not_to_have_text(before or "")
+
+
+def test_ten_traces_by_keyboard_alone_reach_the_annotations(page: Any, place: Place) -> None:
+    first = page.text_content("#title")
+    for _ in range(6):
+        turn(page, "p")
+    progress(page, "6 of 15")
+    for n in range(3):
+        page.keyboard.press("s")
+        page.keyboard.press("f")
+        page.keyboard.type(f"p the {n}. thing that went wrong")
+        page.keyboard.press("Tab")
+        page.keyboard.type("Makes up a feature")
+        turn(page, "Control+Enter")
+    progress(page, "9 of 15")
+    turn(page, "d")
+    turn(page, "p")
+    turn(page, "u")
+    progress(page, "9 of 15")
+    page.reload()
+    page.wait_for_selector(".message")
+    progress(page, "9 of 15")
+    page.keyboard.press("f")
+    page.keyboard.press("Control+Enter")
+    error(page, "Say what went wrong first, in a few words.")
+    page.keyboard.press("Escape")
+    turn(page, "p")
+    assert not place.bench.home.files("labels")
+    page.keyboard.press("Shift+S")
+    status(page, "Thank you: 11 labels submitted.")
+    with ThreadPoolExecutor(1) as pool:  # the browser's driver has an event loop in this thread
+        pool.submit(take_in, place).result()
+    rows = place.lake.frame("select * from annotations where is_current order by labelled_at")
+    assert rows["verdict"].value_counts().to_dict() == {"pass": 7, "fail": 3, "defer": 1}
+    assert rows["trace_id"][0] == first and set(rows["annotator"]) == {"mira"}
+    fails = rows[rows["verdict"] == "fail"]
+    assert list(fails["comment"]) == [f"p the {n}. thing that went wrong" for n in range(3)]
+    assert set(fails["code"]) == {"Makes up a feature"} and fails["first_failure_step"].notna().all()
+
+
+def test_what_strangers_put_into_a_trace_is_shown_and_does_nothing(page: Any) -> None:
+    go_to(page, "evil")
+    for summary in page.locator("#trace summary").all():
+        summary.click()
+    playwright.expect(page.locator(".cut span")).to_have_text(re.compile("^4,[0-9,]+ more characters$"))
+    assert "<script>window.hacked = 1</script>" in page.inner_text("#trace")
+    assert page.locator("#trace script, #trace img, #trace [onerror], #trace a[href^='javascript' i]").count() == 0
+    assert page.evaluate("document.documentElement.outerHTML.length") < 400_000
+    page.click("button.all")
+    playwright.expect(page.locator("button.all")).to_have_count(0, timeout=20_000)
+    assert page.evaluate("document.getElementById('trace').textContent.length") > 5_000_000
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_passes_axe(page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    go_to(page, "long")
+    page.keyboard.press("s")
+    page.keyboard.press("f")
+    page.keyboard.press("Control+Enter")
+    for step in ("page", "help"):
+        assert check_axe(page) == [], step
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_the_screen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    for trace in ("evil", "long"):
+        go_to(page, trace)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    playwright.expect(page.locator("#fail")).to_be_in_viewport()
+    page.click("#fail")
+    playwright.expect(page.locator("#comment")).to_be_in_viewport()
+
+
+def draft(page: Any, told: str = "Draft kept.") -> None:
+    playwright.expect(page.locator("#draft")).to_have_text(told)
+
+
+def test_a_half_typed_comment_survives_escape_next_and_reload(page: Any) -> None:
+    first = page.text_content("#title") or ""
+    page.keyboard.press("f")
+    page.keyboard.type("Promises a refu")
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    turn(page, "j")
+    assert page.input_value("#comment") == ""
+    turn(page, "k")
+    assert page.input_value("#comment") == "Promises a refu" and page.locator(".marked").count() == 1
+    page.reload()
+    page.wait_for_selector(".message")
+    go_to(page, first)
+    draft(page, "Your draft: not saved as a label yet.")
+    assert page.input_value("#comment") == "Promises a refu" and page.locator(".marked").count() == 1
+    page.fill("#code", "Promises a refund")
+    turn(page, "Control+Enter")
+    go_to(page, first)
+    draft(page, "")
+    page.select_option("#filter", "draft")
+    error(page, "No trace of this batch is like that.")
+
+
+def test_a_comment_survives_a_crash_of_the_browser_in_the_middle_of_a_word(page: Any) -> None:
+    first = page.text_content("#title") or ""
+    page.keyboard.press("f")
+    page.route("**/api/draft*", lambda route: None)  # nothing reaches the server any more
+    page.keyboard.type("Promises a refu")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".message")
+    go_to(other, first)
+    assert other.input_value("#comment") == "Promises a refu"
+
+
+def test_a_comment_survives_a_server_that_is_gone(page: Any, place: Place) -> None:
+    first = page.text_content("#title") or ""
+    page.route("**/api/**", lambda route: route.abort())
+    page.keyboard.press("f")
+    page.keyboard.type("Promises a refu")
+    draft(page, "Draft kept in this browser only: the server did not take it.")
+    page.keyboard.press("Control+Enter")
+    error(page, "The server cannot be reached. Nothing is lost: try again.")
+    page.unroute("**/api/**")
+    page.reload()
+    page.wait_for_selector(".message")
+    go_to(page, first)
+    assert page.input_value("#comment") == "Promises a refu"
+    turn(page, "Control+Enter")
+    assert [e["comment"] for e in events(place)] == ["Promises a refu"]
+
+
+def test_what_was_undone_comes_back_as_a_draft(page: Any) -> None:
+    page.keyboard.press("u")
+    status(page, "Nothing to undo.")
+    page.keyboard.press("f")
+    page.keyboard.type("Rude")
+    turn(page, "Control+Enter")
+    turn(page, "u")
+    status(page, "Undone. What you wrote is back as a draft.")
+    assert page.input_value("#comment") == "Rude"
+    progress(page, "0 of 15")
+    page.keyboard.press("Shift+S")
+    status(page, "Nothing new to submit.")
+
+
+def test_drafts_are_not_among_the_labels_that_are_submitted(page: Any) -> None:
+    turn(page, "p")
+    page.fill("#comment", "Half a thou")
+    draft(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+S")
+    status(page, "Thank you: 1 label submitted. 1 draft is not among them.")
+
+
+def test_success_is_not_red(page: Any) -> None:
+    turn(page, "p")
+    page.keyboard.press("Shift+S")
+    status(page, "Thank you: 1 label submitted.")
+    colour = "e => getComputedStyle(e).color"
+    assert page.eval_on_selector("#status", colour) == page.eval_on_selector("body", colour)
+    assert page.eval_on_selector("#error", colour) != page.eval_on_selector("body", colour)
+
+
+def in_view(page: Any, step: int) -> None:
+    playwright.expect(page.locator(f"#trace .message[data-step='{step}'] > header")).to_be_in_viewport()
+
+
+def test_message_150_of_200_is_a_few_keys_away(page: Any, place: Place) -> None:
+    go_to(page, "long")
+    playwright.expect(page.locator("#n-messages")).to_have_text("of 200")
+    page.keyboard.press("g")
+    page.keyboard.type("150")
+    page.keyboard.press("Enter")
+    in_view(page, 149)
+    page.keyboard.press("s")
+    playwright.expect(page.locator("#first-step")).to_have_text("First failure at message 150.")
+    page.keyboard.press("e")
+    in_view(page, 199)
+    page.keyboard.press("m")
+    in_view(page, 149)
+    page.keyboard.press("g")
+    page.keyboard.type("201")
+    page.keyboard.press("Enter")
+    error(page, "This trace has messages 1 to 200.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    page.keyboard.type("Repeats itself")
+    turn(page, "Control+Enter")
+    assert events(place)[-1]["first_failure_step"] == 149
+
+
+def test_messages_that_were_not_sent_yet_are_a_click_away_and_each_is_there_once(page: Any) -> None:
+    go_to(page, "long")
+    assert page.locator("#trace .message").count() < 150
+    page.click("#all-messages summary")
+    page.click("#outline-list li:nth-child(150) button")
+    in_view(page, 149)
+    while page.locator("#trace .rest").count():
+        page.locator("#trace .rest button").first.click()
+        page.wait_for_timeout(50)
+    steps = page.eval_on_selector_all("#trace .message", "all => all.map(m => Number(m.dataset.step))")
+    assert steps == list(range(200))
+
+
+def test_texts_from_right_to_left_read_so(page: Any) -> None:
+    go_to(page, "hebrew")
+    direction = "e => [e.dir, getComputedStyle(e).direction]"
+    assert page.eval_on_selector(".message.user .text", direction) == ["auto", "rtl"]
+    page.keyboard.press("f")
+    page.keyboard.type("שגוי")
+    assert page.eval_on_selector("#comment", direction) == ["auto", "rtl"]
+
+
+def test_two_tabs_do_not_undo_each_other(page: Any) -> None:
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".message")
+    turn(page, "p")
+    turn(page, "p")
+    turn(other, "j")
+    turn(other, "j")
+    turn(other, "p")
+    progress(other, "3 of 15")
+    page.reload()
+    progress(page, "3 of 15")
+
+
+def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(page: Any, place: Place) -> None:
+    told = page.text_content("#title")
+    rows = place.lake.read("sampled_traces", SampledTrace)
+    more = [replace(a_trace(), trace_id=f"n{i:02}", input=f"new {i}") for i in range(30)]
+    place.lake.write("raw_traces", more, part="2025-06-09")
+    place.lake.write("sampled_traces", [*rows, *(a_sampled_trace(batch="c", trace_id=t.trace_id) for t in more)])
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    playwright.expect(page.locator("#batch option")).to_have_text(["c", "b", "all batches"])
+    progress(page, "0 of 15")
+    turn(page, "p")
+    said = events(place)
+    assert [(e["key"], e["verdict"]) for e in said] == [(told, "pass")]
+    page.select_option("#batch", "c")
+    progress(page, "0 of 30")
+    playwright.expect(page.locator("#title")).to_have_text(re.compile("n[0-9]+"))
+    page.select_option("#batch", "")
+    progress(page, "1 of 45")
+
+
+def test_the_message_that_is_clicked_is_the_first_failure_and_a_mode_is_chosen_or_added(
+    page: Any, place: Place
+) -> None:
+    place.lake.write("failure_taxonomy", [a_mode(name="Made up a feature", rank=2), a_mode(name="Too long", rank=1)])
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    playwright.expect(page.locator("#chips button")).to_have_text(["Too long", "Made up a feature"])
+    page.click(".message.assistant .text")
+    playwright.expect(page.locator("#first-step")).to_have_text("First failure at message 2.")
+    page.click(".message.assistant .step")
+    playwright.expect(page.locator("#first-step")).to_have_text("Click the message where it first went wrong.")
+    page.click(".message.user")
+    page.click("#chips button >> nth=1")
+    page.fill("#code", "Makes up a button")
+    turn(page, "Control+Enter")
+    page.fill("#category", "Rude to the user")
+    page.fill("#code", "Scolds the user")
+    turn(page, "Control+Enter")
+    playwright.expect(page.locator("#chips button >> nth=2")).to_have_text("Rude to the user")
+    said = events(place)
+    assert [(e["category"], e.get("first_failure_step")) for e in said] == [
+        ("Made up a feature", 0), ("Rude to the user", None),
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(page: Any, place: Place) -> None:
+    told = page.text_content("#title")
+    page.route("**/api/item*", lambda route: (time.sleep(0.3), route.continue_()))
+    for _ in range(5):
+        page.keyboard.press("p")
+    playwright.expect(page.locator("#title")).not_to_have_text(told or "")
+    said = events(place)
+    assert [e["key"] for e in said] == [told]
+
+
+def test_the_last_one_is_announced(page: Any) -> None:
+    for _ in range(14):
+        turn(page, "p")
+    page.keyboard.press("p")
+    status(page, "That was the last one. Submit your labels when you are ready.")
+    progress(page, "15 of 15")
+    page.select_option("#filter", "fail")
+    error(page, "No trace of this batch is like that.")
