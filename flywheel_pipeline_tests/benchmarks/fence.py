@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from flywheel_pipeline.adapters.embed import choose_embedder
-from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.leakage import asked
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import proportion
@@ -157,7 +156,8 @@ def customers() -> list[str]:
 
 def of_file(path: Path, home: Path, embed: Embed) -> list[tuple[str, str, str, str]]:
     """Return (reference, parent's split, split, verdict) of every variant of a file, in the golden set of a home."""
-    cases = load_cases(Home(home).read_jsonl("golden/golden_set.jsonl"))
+    lines = (home / "golden" / "golden_set.jsonl").read_text("utf-8").splitlines()
+    cases = load_cases([json.loads(line) for line in lines])
     questions, known = [asked(c.messages) for c in cases], [c.family for c in cases]
     table = []
     for line in path.read_text("utf-8").splitlines():

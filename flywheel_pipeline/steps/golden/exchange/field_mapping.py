@@ -48,7 +48,8 @@ def first_of(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
 
 def conversation(inputs: Any, convert: Convert) -> Parsed:
     """Return the conversation in the inputs of an item, in our fields `messages` and `input`."""
-    value, dropped = inputs, ()
+    value: Any = inputs
+    dropped: tuple[str, ...] = ()
     if isinstance(inputs, Mapping):
         key = first_of(inputs, QUESTION_NAMES)
         if key is None and len(inputs) == 1:
