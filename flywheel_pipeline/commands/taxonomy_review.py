@@ -41,7 +41,7 @@ class GroupReview:
         return sorted(groups, key=lambda m: -len(m.members))
 
     def edit(self, **sent: Any) -> None:
-        """Make one edit, which `undo` takes back.
+        """Make one edit, which `undo` reverts.
 
         Raises:
             EditError: it cannot be made.
@@ -50,19 +50,35 @@ class GroupReview:
         self.review.edit(self.by, sent, look.version)
         self.before.append((look.known, frozenset(self.skipped)))
 
+    def skip(self, mode_id: str) -> None:
+        """Leave a group for later."""
+        self.before.append((self.review.look().known, frozenset(self.skipped)))
+        self.skipped.add(mode_id)
+
     def undo(self) -> str:
-        """Take the last decision of this review back."""
+        """Revert the last decision of this review.
+
+        Raises:
+            ConflictError: somebody else has changed the taxonomy since.
+        """
         if not self.before:
             return "Nothing to undo."
         known, skipped = self.before.pop()
-        self.review.restore(known, self.review.look().version)
+        look = self.review.look()
+        if known != look.known:
+            self.review.undo(look.version)
         self.skipped = set(skipped)
         return "Undone."
 
 
 def review_groups(session: GroupReview) -> bool:
     """Ask about every group until none is left; return False if the person quits."""
-    while waiting := session.waiting():
+    while True:
+        waiting = session.waiting()
+        if not waiting:
+            if not session.before or not _undone(session):
+                return True
+            continue
         group = waiting[0]
         click.echo(f"\n{group.name}  ({len(group.members)} failures; {len(waiting)} groups to review)")
         click.echo("\n".join(describe_group(group)))
@@ -74,6 +90,14 @@ def review_groups(session: GroupReview) -> bool:
             click.echo(_decide(session, group, key))
         except EditError as error:
             click.echo(f"{error}.")
+
+
+def _undone(session: GroupReview) -> bool:
+    """Offer to undo the last decision when no group is left; return whether the person did."""
+    click.echo("\nNo group is left. [u]ndo the last decision; any other key goes on")
+    if click.getchar() != "u":
+        return False
+    click.echo(session.undo())
     return True
 
 
@@ -129,7 +153,7 @@ def _list(session: GroupReview, group: Mode) -> str:
 
 
 def _skip(session: GroupReview, group: Mode) -> str:
-    session.skipped.add(group.mode_id)
+    session.skip(group.mode_id)
     return "Left for later."
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 SETTINGS_FILE = "flywheel.yaml"
 TAXONOMY_FILE = "taxonomy/failure_modes.yaml"
 PROPOSALS_FILE = "taxonomy/proposals.yaml"
+WRITTEN_FILE = "lake/failure_modes_as_written.json"
+"""The failure modes as the last run wrote them: what differs from it in the reviewed file, a person has changed."""
 GOLDEN_FILE = "golden/golden_set.jsonl"
 PENDING_FILE = "golden/pending.jsonl"
 TEST_READS_FILE = "golden/test_reads.jsonl"

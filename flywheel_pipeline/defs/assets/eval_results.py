@@ -8,7 +8,14 @@ from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
 from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
-from flywheel_pipeline.steps.evaluate import deciding, overall_rate, pass_rates
+from flywheel_pipeline.steps.evaluate import (
+    coverage_of,
+    deciding,
+    outcomes_by_case,
+    overall_rate,
+    pass_rates,
+    report_repeats,
+)
 
 OWNERS = ["team:evals"]
 SHOWN = 25
@@ -61,6 +68,8 @@ def _shown(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue
     prompt, results, alignment = done.prompt, done.results, done.alignment
     outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
+    repeats = report_repeats(outcomes_by_case(results, trusted)) if any(r.repeat for r in results) else None
+    flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
     overall = overall_rate(results, alignment)
     plotted = {"pass_rate": dg.MetadataValue.float(round(overall.value, 4))} if overall else {}
     rates = pass_rates(results)
@@ -78,6 +87,8 @@ def _shown(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue
         "dagster/row_count": dg.MetadataValue.int(len(results)),
         "prompt_version": dg.MetadataValue.text(prompt.version),
         **plotted,
+        **flaky,
+        "coverage": dg.MetadataValue.text(str(coverage_of(results, trusted))),
         "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
         "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
         "pass_rate_per_mode": bars(

@@ -133,14 +133,6 @@ class Review:
         self._change(by, str(sent.get("why") or ""), seen, lambda k, said: edit_taxonomy(k, said, Request(sent, notes)))
         self._remember(before, str(sent.get("action")))
 
-    def restore(self, known: Reviewed, seen: str) -> None:
-        """Put the taxonomy back to what it was before an edit that is undone at once: the edit leaves no entry.
-
-        Raises:
-            ConflictError: the taxonomy has changed since `seen`; nothing was overwritten.
-        """
-        self._change(None, "", seen, lambda current, said: known)
-
     def accept(self, by: str | None, proposal_id: str, seen: str | None = None) -> Proposal:
         """Do what is proposed; raises like `edit`."""
         before = self.look()

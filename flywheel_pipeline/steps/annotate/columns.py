@@ -183,7 +183,7 @@ class _Table:
         return "exported" in names or names >= {"trace_id", "verdict", "annotator", "labelled_at"}
 
     def mostly_verdicts(self, name: str) -> bool:
-        """Return whether most values are verdicts in full words; `P` or `N` may be somebody's initials."""
+        """Return whether most values are verdicts in full words; `P` or `N` may be a person's initials."""
         values = self.values[name]
         words = [v for v in values if len(str(v).strip()) > 3 and verdict_of(v) and number_of(v) is None]
         return not self.is_ours and len(words) * 2 > len(values)

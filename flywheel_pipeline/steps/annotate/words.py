@@ -55,7 +55,7 @@ def _tidied(name: str) -> str:
 
 
 def plain_text(value: object) -> str:
-    """Return a value as text: NFKC, without characters that nobody sees, spaces collapsed, in lower case."""
+    """Return a value as text: NFKC, without invisible characters, spaces collapsed, in lower case."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return " ".join(_folded(str("" if value is None else value)).split())

@@ -143,7 +143,11 @@ def _assign(notes: Sequence[Note], state: _State, analyst: Analyst) -> list[Note
 
 
 def _record(notes: Sequence[Note], decisions: Sequence[Decision | None], state: _State, by: str) -> None:
-    """Move the failures of every note to where its decision says; without a decision they stay where they are."""
+    """Move the failures of every note to where its decision says; without a decision they stay where they are.
+
+    Of those that stay in their mode the order stays, too: the first are its representative comments.
+    """
+    order = {(m.mode_id, x.trace_id): k for m in state.modes for k, x in enumerate(m.members)}
     decided = [(f, d) for n, d in zip(notes, decisions, strict=True) if d is not None for f in n.failures]
     state.modes = _without({f.trace_id for f, _ in decided}, state.modes)
     joined: dict[str, list[Member]] = {m.mode_id: [] for m in state.modes}
@@ -154,6 +158,8 @@ def _record(notes: Sequence[Note], decisions: Sequence[Decision | None], state: 
         else:
             joined[d.mode_id].append(member)
             state.unassigned.pop(f.trace_id, None)
+    for mode_id, new in joined.items():
+        new.sort(key=lambda x: order.get((mode_id, x.trace_id), len(order)))
     state.modes = [replace(m, members=(*m.members, *joined[m.mode_id])) for m in state.modes]
     state.passes += [d.again == d.mode_id for _, d in decided if d.checked]
 

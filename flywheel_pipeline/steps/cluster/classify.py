@@ -23,7 +23,7 @@ SHARPNESS = 0.1
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 """By which probabilities are sharpened or flattened until they are right about the examples (Guo et al. 2017)."""
 
-FITS_LIKE, MIN_LEFT_OUT = 0.02, 10
+FITS_LIKE, MIN_LEFT_OUT = 0.02, 5
 """Part of the examples that may resemble their mode less than a note that fits it, and examples that this takes."""
 
 BY_CHANCE = 0.9
@@ -115,6 +115,8 @@ def _select(labelled: Views, known: Labels) -> tuple[str, float]:
     found: dict[str, Floats] = {}
     for k in range(FOLDS):
         inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        if not len(outside):
+            continue
         for name, p in _predict(labelled[inside], known[inside], labelled[outside]).items():
             found.setdefault(name, np.zeros((len(known), p.shape[1])))[outside] = p
     right = {name: p.argmax(axis=1)[tested] == known[tested] for name, p in found.items()}

@@ -76,7 +76,8 @@ def view_texts(texts: Sequence[str], embed: Embed) -> Views:
     own, phrase_vectors = vectors[: len(shown)], vectors[len(shown) :]
     with threadpool_limits(1):  # on so little data threads cost more than they save, far more on a busy machine
         plain = _unit(np.hstack([_word_vectors(shown), _unit(own)]))
-        by_embedding = _regression(10.0).fit(phrase_vectors, meant).predict_proba(own)
+        taught, asked = _in_span(phrase_vectors, own)
+        by_embedding = _regression(10.0).fit(taught, meant).predict_proba(asked)
         informed = _unit(np.hstack([plain, WEIGHT * (known_by_words(shown) + by_embedding) / 2]))
     wordless = [not re.search(r"\w", t) for t in shown]
     plain[wordless], informed[wordless] = 0.0, 0.0
@@ -111,6 +112,14 @@ def _regression(strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=strength, max_iter=3000, class_weight="balanced")
+
+
+def _in_span(taught: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Return both in coordinates of the span of `taught`: what a regression that is fitted to it sees, and no more."""
+    values, directions = np.linalg.eigh(taught @ taught.T)
+    kept = values > 1e-9 * max(1.0, float(values.max()))
+    basis = directions[:, kept] / np.sqrt(values[kept])
+    return taught @ (taught.T @ basis), asked @ (taught.T @ basis)
 
 
 def _word_vectors(texts: Sequence[str]) -> Floats:

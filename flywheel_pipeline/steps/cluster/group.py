@@ -144,8 +144,9 @@ def _try(labels: Labels, k: int, least: int, resamples: Sequence[tuple[Labels, A
 
     hits, draws, scores = np.zeros(len(labels)), np.zeros(len(labels)), []
     again = np.full(len(labels), -2)
+    within = int(labels.max()) + round(PART * (k - int(labels.max())))  # all large clusters, a part of the small ones
     for drawn, tree in resamples:
-        found = _cut(tree, max(2, round(0.95 * k)), least)  # a part of the failures has slightly fewer groups
+        found = _cut(tree, within, least)
         scores.append(float(adjusted_rand_score(labels[drawn], found)))
         named = _in_terms_of(labels[drawn], found)
         hits[drawn] += named == labels[drawn]

@@ -107,7 +107,7 @@ def _share(mode: Mode, verdicts: Sequence[Verdict], weighted: bool) -> Rate:
 
 
 def _reason(x: _Measured, after: _Measured | None, of: str) -> str:
-    """Say why a mode comes before the next one, and whether that is sure."""
+    """Return why a mode comes before the next one, and whether the intervals separate the two."""
     if not x.mode.is_live:
         return "retired: last, whatever its share"
     told = f"{x.share.value:.1%} of {of} ({x.share.low:.1%} to {x.share.high:.1%}), {x.severity.told}"
@@ -116,7 +116,7 @@ def _reason(x: _Measured, after: _Measured | None, of: str) -> str:
     if after is None or not after.mode.is_live:
         return told
     apart = x.share.low * x.severity.weight > after.share.high * after.severity.weight
-    return f"{told}; {'clearly before' if apart else 'not surely before'} the next"
+    return f"{told}; {'clearly before' if apart else 'may be tied with'} the next"
 
 
 def _row(x: _Measured, rank: int, reason: str, of: str, version: str, trend: Trend | None) -> FailureMode:

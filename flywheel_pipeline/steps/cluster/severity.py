@@ -35,7 +35,7 @@ def severity_of(mode: Mode, said: Mapping[str, str]) -> Severity:
     words = [WORDS.get(said.get(x.trace_id, "").strip().lower()) for x in mode.members]
     rated = [WEIGHTS[w] for w in words if w]
     if not rated:
-        return Severity(None, 1.0, "severity not said")
+        return Severity(None, 1.0, "severity not set")
     mean = sum(rated) / len(rated)
     level = "high" if mean >= 3**0.5 else "low" if mean < 3**-0.5 else "medium"
-    return Severity(level, mean, f"severity {level} (said of {len(rated)} of its {len(words)} failures)")
+    return Severity(level, mean, f"severity {level} (rated on {len(rated)} of its {len(words)} failures)")

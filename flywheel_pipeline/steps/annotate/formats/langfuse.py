@@ -1,6 +1,7 @@
 """Langfuse: a score is `traceId`, `name`, `value`, `stringValue`, `dataType`, `source`, `comment`, `authorUserId`.
 
-`source` is ANNOTATION for people, EVAL for models and API for programs. JSON pages of the API and CSV exports alike.
+`source` is ANNOTATION for people, EVAL for models and API for programs. Pages of the API (JSON)
+and CSV exports are read.
 """
 
 from __future__ import annotations

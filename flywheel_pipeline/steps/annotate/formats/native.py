@@ -56,17 +56,17 @@ def _kind(row: Row, columns: ColumnMap, rules: LabelRules) -> tuple[str | None, 
     Of several such columns, one that names an evaluator decides.
     """
     names = columns.names.get("annotator_kind", ())
-    told = {str(k): v for n in names for k, v in row.cells.items() if tidy(k) == n}
-    kinds = {name: kind_of(value, rules.people) for name, value in told.items()}
+    given = {str(k): v for n in names for k, v in row.cells.items() if tidy(k) == n}
+    kinds = {name: kind_of(value, rules.people) for name, value in given.items()}
     machine = next((k for k in kinds.values() if k not in (None, HUMAN)), None)
     if machine or not kinds:
         return machine, None
     unread = next((name for name, kind in kinds.items() if kind is None), None)
     if unread is None:
         return HUMAN, None
-    said = text_of(told[unread])[:60]
+    shown = text_of(given[unread])[:60]
     return None, (
-        f"who gave the verdict cannot be read from column {unread!r} ({said!r}): write human or model; if the column "
+        f"who gave the verdict cannot be read from column {unread!r} ({shown!r}): write human or model; if the column "
         "does not say who judged, set labels.columns.annotator_kind to null"
     )
 

@@ -15,6 +15,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
     get_list,
     get_number,
@@ -79,7 +80,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         session_id=get_text(get_object(record, "metadata"), "session_id", "thread_id", "conversation_id"),
         input_tokens=get_count(metrics, "prompt_tokens") or None,
         output_tokens=get_count(metrics, "completion_tokens") or None,
-        cost_usd=get_number(metrics, "estimated_cost"),
+        cost_usd=get_cost(metrics, "estimated_cost"),
         tags=_tags(record),
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in record.items()),
     )

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel_pipeline.records import CapturedTrace, Feedback, Json
+from flywheel_pipeline.steps.capture.formats.amounts import cost_in, milliseconds_in
 from flywheel_pipeline.steps.capture.formats.common import (
     Item,
     Source,
@@ -74,7 +75,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         trace_id=trace_id,
         session_id=text(record, "session_id"),
         started_at=utc(time_of(record)),
-        latency_ms=number(record, "latency_ms"),
+        latency_ms=number(record, "latency_ms", milliseconds_in),
         app=text(record, "app") or source.app,
         prompt_name=text(record, "prompt_name"),
         prompt_version=text(record, "prompt_version"),
@@ -90,7 +91,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         error=text(record, "error"),
         input_tokens=whole(record, "input_tokens"),
         output_tokens=whole(record, "output_tokens"),
-        cost_usd=number(record, "cost_usd"),
+        cost_usd=number(record, "cost_usd", cost_in),
         tags=Json(as_json({k: v for k, v in record.items() if k not in KNOWN})),
         source_format=NAME,
         source_file=source.file,

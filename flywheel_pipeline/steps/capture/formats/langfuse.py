@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
@@ -60,6 +61,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return _is_observation(keys) or _is_score(keys) or _is_trace(keys)
 
 
+@lru_cache(4096)
 def _plain(key: str) -> str:
     return key.replace("_", "").lower()
 
@@ -99,7 +101,12 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
 
 
 def _camel(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {re.sub(r"_([a-z])", lambda m: m.group(1).upper(), str(k)): v for k, v in record.items()}
+    return {_camel_key(k): v for k, v in record.items()}
+
+
+@lru_cache(4096)
+def _camel_key(key: str) -> str:
+    return re.sub(r"_([a-z])", lambda m: m.group(1).upper(), str(key))
 
 
 def _trace(trace: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -253,4 +260,11 @@ def _tags(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _dropped(value: Mapping[str, Any]) -> int:
-    return sum(_plain(k) not in _KNOWN and v not in (None, "", [], {}, False) for k, v in value.items())
+    unknown = _unknown(tuple(value))
+    return sum(value[k] not in (None, "", [], {}, False) for k in unknown) if unknown else 0
+
+
+@lru_cache(4096)
+def _unknown(keys: tuple[str, ...]) -> list[str]:
+    """Return the keys that are kept nowhere; exports have a few sets of keys, over and over."""
+    return [k for k in keys if _plain(k) not in _KNOWN]

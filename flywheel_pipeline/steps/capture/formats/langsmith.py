@@ -17,9 +17,9 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
     get_list,
-    get_number,
     get_object,
     get_text,
     get_time,
@@ -161,7 +161,7 @@ def _fill_model(span: Span, run: Mapping[str, Any], inputs: Any, outputs: Any, m
     )  # fmt: skip
     span.input_tokens = get_count(run, "prompt_tokens") or get_count(usage, "input_tokens", "prompt_tokens")
     span.output_tokens = get_count(run, "completion_tokens") or get_count(usage, "output_tokens", "completion_tokens")
-    span.cost_usd = get_number(run, "total_cost")
+    span.cost_usd = get_cost(run, "total_cost")
 
 
 def _last(generations: Any) -> Any:

@@ -13,8 +13,8 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
-    get_number,
     get_object,
     get_text,
     get_time,
@@ -64,7 +64,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     request = get_object(payload, "proxy_server_request")
     messages = to_messages(payload.get("messages")) or to_messages(request.get("messages") or request.get("input"))
     response = loads(payload.get("response"))
-    cost = get_number(payload, "response_cost", "spend")
+    cost = get_cost(payload, "response_cost", "spend")
     yield Span(
         trace_id=clean(get_text(payload, "trace_id") or get_text(metadata, "trace_id") or own),
         span_id=clean(own),

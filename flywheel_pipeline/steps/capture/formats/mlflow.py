@@ -45,6 +45,8 @@ def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the record is a trace of MLflow, or a row of its table of traces."""
     if isinstance(record.get("trace_info"), dict) or (isinstance(i := record.get("trace"), dict) and "trace_info" in i):
         return True
+    if _is_info(record):
+        return True
     info = record.get("info")
     if isinstance(info, dict) and isinstance(record.get("data"), dict | str):
         return bool({"request_id", "trace_id"} & info.keys())
@@ -54,6 +56,13 @@ def recognises(record: Mapping[str, Any]) -> bool:
         and ("request" in record or "response" in record)
     )
     return (bool(is_row) and "execution_time_ms" in record) or (bool(is_row) and "execution_duration" in record)
+
+
+def _is_info(record: Mapping[str, Any]) -> bool:
+    """Return whether the record is what `search_traces` of the REST API answers with: a trace without its data."""
+    metadata = record.get("trace_metadata", record.get("request_metadata"))
+    is_timed = "request_time" in record or "timestamp_ms" in record
+    return isinstance(metadata, dict | list) and is_timed and bool({"trace_id", "request_id"} & record.keys())
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:

@@ -37,7 +37,7 @@ _MAX_LITERAL = 1_000_000
 
 def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the record is a span with its attributes as an object, or a trace of such."""
-    if "context.trace_id" in record and "context.span_id" in record:
+    if isinstance(record.get("context.trace_id"), str) and isinstance(record.get("context.span_id"), str):
         return True
     spans = record.get("spans")
     if isinstance(spans, list) and "attributes" not in record:

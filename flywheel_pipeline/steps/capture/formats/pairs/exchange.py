@@ -16,6 +16,7 @@ from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean, utc
 from flywheel_pipeline.steps.capture.formats.lenient import (
+    get_cost,
     get_count,
     get_number,
     get_object,
@@ -37,6 +38,7 @@ _BODIES = ("body", "json", "data")
 _TIMES = (
     "timestamp", "started_at", "start_time", "created_at", "time", "datetime", "ts", "created", "startTime",
     "createdAt", "request_time", "requestTime", "logged_at", "logging_time", "processed_time",
+    "request_created_at", "requested_at", "request_timestamp", "created_on",
 )  # fmt: skip
 _NAMED = re.compile(
     r"(?<!\d)(20\d\d)[-_]?(0[1-9]|1[0-2])[-_]?(0[1-9]|[12]\d|3[01])(?!\d)"
@@ -145,7 +147,7 @@ def _values(call: Call, source: Source) -> dict[str, Any]:
         "session_id": get_text(record, "session_id", "conversation_id", "thread_id"),
         "app": get_text(record, "workload_id", "app"),
         "error": _error(record, response),
-        "cost_usd": get_number(record, "cost_usd", "cost"),
+        "cost_usd": get_cost(record, "cost_usd", "cost", "response_cost"),
         "tags": {**scalars(metadata), **({} if is_alone else _rest(record))},
     }
 

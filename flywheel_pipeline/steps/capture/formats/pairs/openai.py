@@ -58,8 +58,9 @@ def said_in(call: Call) -> Said:
     request, response = call.request, call.response
     asked = to_messages(next((request[k] for k in _ASKED if request.get(k)), None))
     choices = sorted(get_list(response, "choices"), key=_index)[:1]
-    answer = to_messages(choices or response.get("messages") or response.get("content"), "assistant")
-    if not choices and isinstance(response.get("output"), list):
+    said = [c.get("message") or c.get("text") for c in choices if isinstance(c, dict)]
+    answer = to_messages(said or response.get("messages") or response.get("content"), "assistant")
+    if not said and isinstance(response.get("output"), list):
         answer = to_messages(response["output"], "assistant")
     usage = get_object(response, "usage")
     return Said(
