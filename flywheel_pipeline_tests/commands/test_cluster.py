@@ -36,7 +36,7 @@ def test_show_prints_the_pareto_table_the_order_to_fix_in_and_how_complete_it_is
     lines = told.splitlines()
     assert lines[2].split()[:5] == ["RUDE", "rude", "3", "27.3%", "9.7%"] and lines[3].startswith("LATE")
     assert "75%" in lines[2] and "100%" in lines[3]  # the cumulative share, without retired modes
-    assert "  1. RUDE: 27.3% of labelled traces (9.7% to 56.6%), severity not said; not surely before the next" in lines
+    assert "  1. RUDE: 27.3% of labelled traces (9.7% to 56.6%), severity not set; may be tied with the next" in lines
     assert "coverage   83% (44% to 97%, n=6) of the failures belong to a mode" in lines
     assert "6 failures are too few to tell" in told and "proposals  2 open: `flywheel taxonomy review`" in lines
     assert "OLD" not in told
