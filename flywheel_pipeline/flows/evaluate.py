@@ -22,7 +22,7 @@ from flywheel_pipeline.steps.evaluate import (
     majority,
     run_evals,
 )
-from flywheel_pipeline.steps.golden import labelled_case, version_of
+from flywheel_pipeline.steps.golden import labelled_case, near_pairs, version_of
 from flywheel_pipeline.steps.improve import READER
 
 EXAMPLES = 4
