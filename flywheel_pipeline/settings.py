@@ -171,8 +171,8 @@ RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
 class CaptureSettings(Section):
     """What counts as a trace, how it is read, and what of it is not kept.
 
-    `scales` are the worst and the best value of scores by name, such as `rating: [1, 5]`, where files do not show
-    them.
+    `scales` are those of users' scores by name, where files do not show them: `rating: [1, 5]`, or `grade: [6, 1]`,
+    where low is good.
     """
 
     start_date: date = date(2023, 1, 1)
