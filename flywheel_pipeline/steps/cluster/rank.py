@@ -12,6 +12,7 @@ from flywheel_pipeline.stats import Rate, proportion, weighted_rate
 from flywheel_pipeline.steps.cluster.modes import SHOWN, Mode, taxonomy_version
 from flywheel_pipeline.steps.cluster.severity import Severity, severity_of
 from flywheel_pipeline.steps.cluster.trend import Trend, measure_trends
+from flywheel_pipeline.steps.cluster.weights import label_weights
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,21 @@ def weighted_verdicts(failed: Mapping[str, bool], samples: Sequence[SampledTrace
     """Return the verdicts {trace_id: failed} with their weights: those of the batch that holds most of them.
 
     Every batch is a probability sample of its own window; weights of several batches, which may overlap, do not
-    add up to one population. Traces outside that batch carry no weight.
+    add up to one population. Traces outside that batch carry no weight, nor do those of a batch that is labelled in
+    too small a part (`label_weights`).
     """
     counts = Counter(s.batch for s in samples if s.trace_id in failed)
     batch = max(counts, key=lambda b: (counts[b], b), default=None)
-    weights = {s.trace_id: s.weight for s in samples if s.batch == batch}
+    weights = label_weights([s for s in samples if s.batch == batch], failed)
     return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
+
+
+def traffic_pass_rate(verdicts: Sequence[Verdict]) -> Rate | None:
+    """Return the share of production traffic that passes; None where the verdicts are not weighted to it."""
+    sampled = [v for v in verdicts if v.weight is not None]
+    if not sampled or all(v.failed for v in sampled):
+        return None
+    return weighted_rate([not v.failed for v in sampled], [v.weight or 1.0 for v in sampled])
 
 
 def rank_labelled(
@@ -71,7 +81,7 @@ def rank_modes(
     """Return the table of modes, the one to fix first first: by share x severity, retired ones last.
 
     Where the labelled traces come from our own sample, and passes are among them, a mode's share is its
-    estimated share of production traffic (`stats.weighted_rate`). Otherwise a share of traffic can not
+    estimated share of production traffic (`stats.weighted_rate`). Otherwise a share of traffic cannot
     be known, and it is the share of the labelled traces, which says nothing about production. Modes that were merged
     into another are not in the table.
     """
@@ -107,16 +117,16 @@ def _share(mode: Mode, verdicts: Sequence[Verdict], weighted: bool) -> Rate:
 
 
 def _reason(x: _Measured, after: _Measured | None, of: str) -> str:
-    """Return why a mode comes before the next one, and whether the intervals separate the two."""
+    """Say why a mode comes before the next one, and whether the intervals support it."""
     if not x.mode.is_live:
         return "retired: last, whatever its share"
-    told = f"{x.share.value:.1%} of {of} ({x.share.low:.1%} to {x.share.high:.1%}), {x.severity.told}"
+    text = f"{x.share.value:.1%} of {of} ({x.share.low:.1%} to {x.share.high:.1%}), {x.severity.text}"
     if not x.n_failures:
-        return f"{told}; no failure of it is labelled"
+        return f"{text}; no failure of it is labelled"
     if after is None or not after.mode.is_live:
-        return told
+        return text
     apart = x.share.low * x.severity.weight > after.share.high * after.severity.weight
-    return f"{told}; {'clearly before' if apart else 'may be tied with'} the next"
+    return f"{text}; {'clearly before' if apart else 'may be tied with'} the next"
 
 
 def _row(x: _Measured, rank: int, reason: str, of: str, version: str, trend: Trend | None) -> FailureMode:

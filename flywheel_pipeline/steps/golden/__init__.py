@@ -1,6 +1,6 @@
 """Golden: the permanent test set, grown from labelled traces, one split a family of near-duplicates."""
 
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes, labelled_case
 from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
@@ -37,6 +37,7 @@ __all__ = [
     "grow_golden_set",
     "growth_table",
     "in_current_modes",
+    "labelled_case",
     "list_versions",
     "load_cases",
     "load_pending",

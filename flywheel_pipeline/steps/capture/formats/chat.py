@@ -33,7 +33,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     utc,
     whole,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of
 from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
 
 NAME = "chat"
@@ -152,16 +152,16 @@ def time_of(record: Mapping[str, Any]) -> Any:
 
 
 def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
-    """Yield what the user said: `feedback`, and the columns whose names leave no doubt."""
-    told = record.get("feedback")
-    if isinstance(told, list):
+    """Yield the opinion of the user: `feedback`, and the columns whose names leave no doubt."""
+    feedback = record.get("feedback")
+    if isinstance(feedback, list):
         raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
-    given = dict(told) if isinstance(told, dict) else {"score": told}
+    given = dict(feedback) if isinstance(feedback, dict) else {"score": feedback}
     comment = text(given, "comment")
     scores = {("feedback" if k == "score" else k): given[k] for k in given if k in ("score", *_RATINGS)}
     scores |= {k: record[k] for k in _RATINGS & record.keys()}
     n = 0
-    for name, value in scores.items():
+    for name, value in clicked(scores).items():
         opinion = Opinion(trace_id, name, value, "user", None if n else comment, alone=False)
         for row in feedback_of(opinion, source):
             n += 1

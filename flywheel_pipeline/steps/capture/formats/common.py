@@ -21,15 +21,15 @@ from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline.steps.capture.turns import last_turn
 
 Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
-"""What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
+"""What a record may hold: whole traces, steps of traces, feedback, and what cannot be used."""
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a record came from.
 
-    `fields` is the user's field map for files of no known format, `scales` the worst and the best value of scores by
-    name, where the settings state them.
+    `fields` is the user's field map for files of no known format, `scales` those of users' scores by name, where
+    the settings state them.
     """
 
     file: str
@@ -69,7 +69,7 @@ def number(record: Mapping[str, Any], key: str, in_text: Callable[[Any], float |
         try:
             return in_text(value)
         except UnreadableError as error:
-            raise UnreadableError(f"{key}: {error}") from None
+            raise UnreadableError(f"{key} must be a number of at least 0: {error}") from None
     if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not 0 <= value <= sys.float_info.max:
         raise UnreadableError(f"{key} must be a number of at least 0, not {str(value)[:40]!r}")
     return float(value)

@@ -91,8 +91,12 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
 def _error(payload: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
     if payload.get("status") != "failure":
         return None
-    told = get_object(payload, "error_information") or get_object(metadata, "error_information")
-    return get_text(payload, "error_str") or get_text(told, "error_message", "error_class", "error_code") or "failure"
+    information = get_object(payload, "error_information") or get_object(metadata, "error_information")
+    return (
+        get_text(payload, "error_str")
+        or get_text(information, "error_message", "error_class", "error_code")
+        or "failure"
+    )
 
 
 def _documents(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:

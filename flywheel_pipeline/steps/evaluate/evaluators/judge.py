@@ -71,15 +71,21 @@ def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat
     return Ask(ask.role, ask.messages, ask.schema, repeat)
 
 
-def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, Any]:
-    """Return what the case knows of a right answer, as far as it concerns this mode and is not the answer itself.
+def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, str]:
+    """Return what the case demands of an answer: a `requirement` or a `prohibition` that concerns this mode.
 
-    Criteria go under a name that says their sense: `criteria` are what an expert found wrong with an earlier answer,
-    a `requirement` is what a right answer does, a `prohibition` what it must not do.
+    Neither the expert's comment on production's answer nor a reference is shown. A judge is measured on the very
+    answers that those were written about, where they would give the verdict away, and it must decide by the question
+    that it was measured with.
     """
-    name = "criteria" if case.criteria_kind == "criticism" else case.criteria_kind
-    known = case.criteria if case.mode_id == mode.mode_id and case.criteria != output else None
-    return {**references(case, output), **({name: known} if known else {})}
+    if (
+        case.criteria_kind == "criticism"
+        or case.mode_id != mode.mode_id
+        or not case.criteria
+        or case.criteria == output
+    ):
+        return {}
+    return {case.criteria_kind: case.criteria}
 
 
 def references(case: GoldenCase, output: str) -> dict[str, Any]:
