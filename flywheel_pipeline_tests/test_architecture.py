@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from flywheel_pipeline_tests.conftest import REPO
 
-PACKAGE = REPO / "flywheel_pipeline"
+PACKAGE, TESTS = REPO / "flywheel_pipeline", REPO / "flywheel_pipeline_tests"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 MAX_FILE, MAX_FUNCTION, MAX_ASSET, MAX_COMMAND = 400, 60, 15, 12
 ASSET_DECORATORS = {"asset", "multi_asset"}
@@ -44,6 +45,46 @@ def test_the_code_is_formatted() -> None:
 def test_types_are_sound() -> None:
     done = run("mypy")
     assert done.returncode == 0, done.stdout
+
+
+def has_code(path: Path) -> bool:
+    tree = ast.parse(path.read_text("utf-8"))
+    return any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for n in tree.body)
+
+
+def test_every_module_has_a_test_file_that_its_path_finds() -> None:
+    """`a/b.py` is tested in `a/test_b.py`, `a/__init__.py` in `a/test_a.py`, or a test file lists them in `COVERS`."""
+    covered: set[str] = set()
+    for path in TESTS.rglob("test_*.py"):
+        listed = re.search(r"^COVERS = \((.*?)\)$", path.read_text("utf-8"), re.M | re.S)
+        covered |= set(re.findall(r'"([^"]+)"', listed.group(1))) if listed else set()
+    modules = {str(p.relative_to(PACKAGE)) for p in SOURCES if has_code(p)}
+    assert covered <= {str(p.relative_to(PACKAGE)) for p in SOURCES}, "COVERS names modules that are not there"
+    lost = []
+    for module in sorted(modules - covered):
+        path = Path(module)
+        name = path.parent.name if path.name == "__init__.py" else path.stem
+        if not (TESTS / path.parent / f"test_{name}.py").exists():
+            lost.append(module)
+    assert not lost
+
+
+BANNED = re.compile(r"\b(can not|told|likeness|runs of letters|hand(ed|s)? in|takes? back|looked through)\b", re.I)
+PROSE = {".py", ".md", ".html", ".js", ".yaml", ".sql"}
+NOT_OURS = ("known_failures.md", "demo/documents/", "demo/home/", "adapters/llm/offline/")
+"""Text of a made-up company and of its users."""
+
+
+def test_words_that_make_a_reader_stumble_do_not_come_back() -> None:
+    pages = [*REPO.glob("*.md"), *(REPO / ".github").rglob("*.md"), *PACKAGE.rglob("*")]
+    ours = [p for p in pages if p.suffix in PROSE and not any(part in str(p) for part in NOT_OURS)]
+    found = [
+        f"{p.relative_to(REPO)}:{n}: {line.strip()[:100]}"
+        for p in ours
+        for n, line in enumerate(p.read_text("utf-8").splitlines(), 1)
+        if BANNED.search(line)
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_files_stay_small() -> None:

@@ -18,7 +18,12 @@ from flywheel_pipeline_tests.conftest import REPO
 
 README = (REPO / "README.md").read_text("utf-8")
 CHAPTERS = sorted((REPO / "flywheel_pipeline" / "steps").glob("*/README.md"))
-PAGES = [REPO / "README.md", REPO / ".github" / "CONTRIBUTING.md", *CHAPTERS]
+PAGES = [
+    REPO / "README.md",
+    REPO / ".github" / "CONTRIBUTING.md",
+    *CHAPTERS,
+    REPO / "flywheel_pipeline" / "web" / "README.md",
+]
 
 
 def blocks(page: Path) -> list[str]:
@@ -105,7 +110,9 @@ def test_ci_runs_exactly_the_test_command() -> None:
     extract = re.search(r'^command="\$\((.*)\)"$', script, re.M)
     assert extract
     assert shell(extract.group(1), REPO).stdout.strip() == TEST
-    assert "pip install" not in script
+    newest, oldest = script.split("fresh oldest")
+    assert "pip install" not in newest, "nothing hides an installation step from the README's command"
+    assert "pytest" in oldest
 
 
 def test_every_table_is_in_the_readme() -> None:

@@ -121,6 +121,38 @@ def test_what_a_person_changed_in_the_file_is_in_the_history_after_the_next_run(
     assert path.read_text("utf-8").startswith("# Ours.\n")
 
 
+def test_a_run_that_was_killed_before_it_wrote_its_tables_has_made_no_edit_by_hand(place: Place) -> None:
+    materialize(place)
+    rows = place.lake.read("annotations", Annotation)
+    more = [an_annotation(trace_id=f"x{n}", code="was rude to the customer", comment=None) for n in range(4)]
+    place.lake.write("annotations", [*rows, *more])
+    tables = [place.root / "lake" / t / "all.parquet" for t in ("failure_taxonomy", "failure_assignments")]
+    before = [path.read_bytes() for path in tables]
+    materialize(place)
+    for path, data in zip(tables, before, strict=True):
+        path.write_bytes(data)  # as if the run had been killed after it had replaced the reviewed file
+    materialize(place)
+    assert "edited file" not in {by for by, _, _ in actions(taxonomy_of(place))}
+    assert {m.assigned_by for mode in taxonomy_of(place).modes for m in mode.members} == {"CODE"}
+
+
+def test_a_run_that_was_killed_before_it_replaced_the_file_has_made_no_edit_by_hand(place: Place) -> None:
+    materialize(place)
+    path = place.root / TAXONOMY_FILE
+    before = path.read_bytes()
+    rows = place.lake.read("annotations", Annotation)
+    more = [an_annotation(trace_id=f"x{n}", code="was rude to the customer", comment=None) for n in range(4)]
+    tables = [place.root / "lake" / t / "all.parquet" for t in ("failure_taxonomy", "failure_assignments")]
+    held = [table.read_bytes() for table in tables]
+    place.lake.write("annotations", [*rows, *more])
+    materialize(place)
+    path.write_bytes(before)
+    for table, data in zip(tables, held, strict=True):
+        table.write_bytes(data)
+    materialize(place)
+    assert "edited file" not in {by for by, _, _ in actions(taxonomy_of(place))}
+
+
 def test_data_versions_change_with_what_they_stand_for_and_only_then(place: Place) -> None:
     first, again = materialize(place), materialize(place)
     versions = {k: r.data_version for k, r in first.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,17 @@ class Home:
     def write_yaml(self, name: str, value: Any) -> None:
         """Replace a YAML file of the home in one step."""
         replace_text(self.root / name, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+
+    def read_json(self, name: str) -> Any:
+        """Return the content of a computed JSON file of the home, None when it is not there or not whole."""
+        try:
+            return json.loads((self.root / name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replace a computed JSON file of the home in one step."""
+        replace_text(self.root / name, json.dumps(value, ensure_ascii=False))
 
     def append_only(self, name: str) -> AppendOnlyFile:
         """Return a JSONL file of the home that only grows."""

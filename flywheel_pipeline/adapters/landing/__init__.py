@@ -40,7 +40,7 @@ class Limits:
 
 
 def read_blocks(path: Path, limits: Limits, watch: Watch = lambda _: None) -> Iterator[Block]:
-    """Yield the blocks of a landing file in order; what can not be read is a block with a problem.
+    """Yield the blocks of a landing file in order; what cannot be read is a block with a problem.
 
     `watch` is given every byte of the file in order, each before the block that holds it comes.
     """
@@ -76,7 +76,7 @@ def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
 
 
 def _json_blocks(stream: Stream, head: bytes, limits: Limits) -> Iterator[Block]:
-    """Lines where one of the first lines is a whole object, or is too long to tell; else the file is one document."""
+    """Lines where one of the first lines is a whole object, or is too long to see; else the file is one document."""
     if b"\n" not in head.strip() and len(head) >= HEAD:
         head = stream.peek(limits.line + 2)
     lines = head.removeprefix(BOM).strip().split(b"\n")

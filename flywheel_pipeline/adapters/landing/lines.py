@@ -16,7 +16,7 @@ _PIECE = 1 << 18
 def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
     """Yield blocks of about `size` bytes, each of whole lines; never more than that and one line in memory.
 
-    Where the stream breaks off, the last block tells why, and the whole lines before it are there.
+    Where the stream breaks off, the last block says why; the whole lines before it come first.
     """
     number, held, problem = 1, b"", ""
     while not problem:
@@ -91,8 +91,8 @@ def _long_line(data: bytes, start: int, max_line: int) -> tuple[int, int] | None
 
 
 def _too_long(number: int, data: bytes, max_line: int) -> Block:
-    told = f"longer than {max_line} bytes: raise capture.max_line_mb to take it"
-    return Block("lines", number, data[:KEPT], problem=told)
+    reason = f"longer than {max_line} bytes: raise capture.max_line_mb to take it"
+    return Block("lines", number, data[:KEPT], problem=reason)
 
 
 def _skip(stream: Stream, size: int) -> bytes:

@@ -275,8 +275,8 @@ def _source(file: IO[bytes], magic: bytes) -> Iterator[_Source]:
     elif magic[len(ZSTD) :] == ZSTD:
         yield _Framed(file)
     elif magic.startswith(GZIP):
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked
+        with gzip.GzipFile(fileobj=file) as decompressed:
+            yield decompressed
     else:
         yield file
 

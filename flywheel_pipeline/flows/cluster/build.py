@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE, WRITTEN_FILE
 from flywheel_pipeline.adapters.home.reviewed import HEAD
 from flywheel_pipeline.errors import ConflictError
 from flywheel_pipeline.flows.annotate import current_annotations
@@ -108,13 +108,16 @@ def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build) -
 def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
     file = bench.home.reviewed(TAXONOMY_FILE)
     seen, author = file.read(), Author(PIPELINE, timestamp())
-    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench), replace(author, by=BY_HAND))
+    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench, seen.version), replace(author, by=BY_HAND))
     decided = apply_human_decisions(edited, [Failure.of(a) for a in labels if a.verdict == "fail"], author)
     built = build(decided.failures, decided.live)
     known = add_built_modes(decided, built.modes, author)
     known, proposals = _propose(bench, labels, known, author)
-    if dump_taxonomy(known) != seen.value:
-        file.replace(dump_taxonomy(known), seen.version, HEAD)
+    content = dump_taxonomy(known)
+    is_changed = content != seen.value
+    bench.home.write_json(WRITTEN_FILE, {"unless": seen.version if is_changed else None, "taxonomy": content})
+    if is_changed:
+        file.replace(content, seen.version, HEAD)
     return Reviewing(known, built, tuple(proposals))
 
 
@@ -137,8 +140,16 @@ def _propose(
     return known, found
 
 
-def recorded(bench: Workbench) -> Recorded:
-    """Return the modes and places of failures as the last run wrote them."""
+def recorded(bench: Workbench, version: str) -> Recorded:
+    """Return the failure modes as the last run wrote them; `version` is that of the reviewed file now.
+
+    A run writes them down before it replaces the reviewed file, and the tables last: a run that was killed in between
+    has made no edit by hand. Where it was killed before the file was replaced, the tables still are what was written.
+    """
+    written = bench.home.read_json(WRITTEN_FILE)
+    if written and written["unless"] != version:
+        known = load_taxonomy(written["taxonomy"])
+        return Recorded({m.mode_id: m for m in known.modes if not m.merged_into}, known.place_of())
     modes = {
         r.mode_id: Mode(r.mode_id, r.name, r.definition, r.status, r.belongs, r.does_not_belong)
         for r in bench.lake.read("failure_taxonomy", FailureMode)

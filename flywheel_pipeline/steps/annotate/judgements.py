@@ -36,7 +36,7 @@ class Reading:
 
 
 def judge(entry: Entry, reading: Reading) -> Judged | None:
-    """Return what an entry is; None where nobody filled it in."""
+    """Return what an entry is; None for an unlabelled row."""
     try:
         if entry.row.problem or entry.problem:
             raise ValueError(entry.row.problem or entry.problem)
@@ -60,8 +60,8 @@ def storable(text: str) -> str:
 
 def digest(a: Annotation) -> str:
     """Return eight hex digits of what a person fills in, by which an import sees whether it was changed."""
-    said = (a.annotator, a.verdict, a.code, a.comment, a.category, a.first_failure_step, a.severity)
-    text = "\n".join(" ".join(str(v).split()) for v in said)
+    filled = (a.annotator, a.verdict, a.code, a.comment, a.category, a.first_failure_step, a.severity)
+    text = "\n".join(" ".join(str(v).split()) for v in filled)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
 
 
@@ -163,16 +163,16 @@ def _since_export(a: Annotation, exported: str | None) -> Annotation:
     return replace(a, labelled_at=newer, corrects=found[2])
 
 
-def _extra(told: Any, rest: Mapping[str, Any]) -> Json:
+def _extra(cell: Any, rest: Mapping[str, Any]) -> Json:
     """Return what the file holds beyond our columns; a cell `extra` with a JSON object, as we export it, is opened."""
-    inner: Any = told
-    if isinstance(told, str):
+    inner: Any = cell
+    if isinstance(cell, str):
         try:
-            inner = json.loads(told or "{}")
+            inner = json.loads(cell or "{}")
         except (ValueError, RecursionError):
             inner = None
-    if told and not isinstance(inner, dict):
-        inner = {"extra": told}
+    if cell and not isinstance(inner, dict):
+        inner = {"extra": cell}
     values = {storable(str(k))[:100]: _bounded(v) for k, v in {**(inner or {}), **rest}.items()}
     return Json(json.dumps({k: v for k, v in values.items() if v not in (None, "")}, ensure_ascii=False))
 

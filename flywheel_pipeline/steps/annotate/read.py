@@ -29,7 +29,7 @@ NO_RULES = LabelRules({})
 class LabelFile:
     """The content of one label file.
 
-    Its rows are annotations, scores, rejects, rows that nobody filled in, and rows that were joined to another.
+    Each of its rows is an annotation, a score or a reject, is unlabelled, or was joined to another row.
     """
 
     file: str
@@ -100,13 +100,13 @@ def _entries(rows: Sequence[Row], rules: LabelRules) -> Entries:
     for row in rows:
         name = "" if row.problem else next(f.NAME for f in FORMATS if f.recognises(row.cells))
         groups[name].append(row)
-    told = [f.read(groups[f.NAME], rules) for f in FORMATS if groups.get(f.NAME)]
+    parts = [f.read(groups[f.NAME], rules) for f in FORMATS if groups.get(f.NAME)]
     unread = [Entry(row, {}) for row in groups.get("", ())]
     return Entries(
-        [*unread, *(e for t in told for e in t.entries)],
-        [note for t in told for note in t.notes],
-        {ours: theirs for t in reversed(told) for ours, theirs in t.columns.items()},
-        list(dict.fromkeys(name for t in told for name in t.unused)),
+        [*unread, *(e for t in parts for e in t.entries)],
+        [note for t in parts for note in t.notes],
+        {ours: theirs for t in reversed(parts) for ours, theirs in t.columns.items()},
+        list(dict.fromkeys(name for t in parts for name in t.unused)),
     )
 
 

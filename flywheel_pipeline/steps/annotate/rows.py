@@ -108,10 +108,10 @@ def _workbook(sheets: Sequence[Sheet], columns: Mapping[str, str | None]) -> Row
     ]
     found: list[Row] = []
     for sheet in chosen:
-        told = _table(sheet.lines, " | ", columns, sheet.notes)
+        table = _table(sheet.lines, " | ", columns, sheet.notes)
         where = {"sheet": sheet.title} if len(chosen) > 1 else {}
-        found += [replace(r, cells={**where, **r.cells}) if not r.problem else r for r in told.rows]
-        notes += told.notes
+        found += [replace(r, cells={**where, **r.cells}) if not r.problem else r for r in table.rows]
+        notes += table.notes
     return Rows(found, notes)
 
 

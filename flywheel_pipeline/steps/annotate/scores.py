@@ -126,7 +126,7 @@ def _unsigned(
     verdicts: Mapping[tuple[str, str], list[Score]],
     parts: dict[tuple[str, str], list[tuple[str, Score]]],
 ) -> list[tuple[str, Score]]:
-    """Return the texts on a trace that name nobody, where only one person judged it."""
+    """Return the texts on a trace without an author, where only one person judged it."""
     trace = place[0]
     return parts.pop((trace, ""), []) if sum(t == trace for t, _ in verdicts) == 1 else []
 

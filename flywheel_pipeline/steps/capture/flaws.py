@@ -23,6 +23,7 @@ ROWS = frozenset((
 """Keys of lists, anywhere in a document, whose items are rows of their own: a flaw in one leaves the others."""
 _BAD_BYTES = re.compile("[\udc80-\udcff]")
 _TOKEN = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]')
+_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
 NOT_UTF8 = "not valid UTF-8: export the file as UTF-8"
 
 
@@ -123,24 +124,25 @@ def _without(value: Any, lost: list[Flaw]) -> Any:
 def pieces_of(raw: bytes) -> list[bytes]:
     """Return the rows of a document that does not parse as a whole, as bytes; none where there are none.
 
-    They are the items of an array, or of the lists under the keys of `PAGES` in an object. What is left of a document
-    that breaks off within a row is the last piece.
+    They are the items of an array, or of the lists in the objects of an answer (see `pages`). What is left of a
+    document that breaks off within a row is the last piece.
     """
-    start = raw.lstrip()[:1]
-    level = {b"[": 1, b"{": 2}.get(start, 0)
     pieces: list[bytes] = []
-    depth, begin, key = 0, -1, ""
-    for token in _TOKEN.finditer(raw) if level else ():
+    stack: list[tuple[bytes, bool]] = []  # the open brackets, each with whether it is of the answer, not of a row
+    begin, depth, key = -1, 0, ""
+    for token in _TOKEN.finditer(raw):
         mark = token[0]
-        if mark in (b"{", b"["):
-            if depth == level and (level == 1 or key in PAGES):
-                begin = token.start()
-            depth += 1
-        elif mark in (b"}", b"]"):
-            depth -= 1
-            if depth == level and begin >= 0:
+        if mark in _OPENING:
+            if begin < 0 and stack and stack[-1] == (b"[", True):
+                begin, depth = token.start(), len(stack)
+            stack.append((mark, begin < 0 and (not stack or (stack[-1] == (b"{", True) and key in PAGES))))
+        elif mark in _CLOSING:
+            if not stack:
+                break
+            stack.pop()
+            if begin >= 0 and len(stack) == depth:
                 pieces.append(raw[begin : token.end()])
                 begin = -1
-        elif depth == 1:
+        elif begin < 0:
             key = mark.strip(b'"').decode("utf-8", "replace")
     return pieces if begin < 0 else [*pieces, raw[begin:]]

@@ -66,7 +66,7 @@ class Captured:
 
 
 def read_block(file: str, block: Block, rules: Rules, match: Match) -> Captured:
-    """Read one block of the landing file `file`. A row that can not be read is a reject; nothing is raised for one."""
+    """Read one block of the landing file `file`. A row that cannot be read is a reject; nothing is raised for one."""
     reader = _Reader(file, rules, match, block.kind == "document")
     for line, raw, parse in rows_of(block):
         reader.take(line, raw, parse)
@@ -189,13 +189,13 @@ class _Reader:
     def _redact(self, redactor: Redactor) -> None:
         found, traces, feedback = self.captured.redacted, self.captured.traces, self.captured.feedback
         for at in redactor.screen(traces, self.match):
-            traces[at], told = redactor.redact(traces[at])
-            found.update(told)
+            traces[at], kinds = redactor.redact(traces[at])
+            found.update(kinds)
         for at in self.match.find(
             redactor.screening, ["\n".join((f.name, f.comment or "", f.label or "")) for f in feedback]
         ):
-            feedback[at], told = redactor.redact_feedback(feedback[at])
-            found.update(told)
+            feedback[at], kinds = redactor.redact_feedback(feedback[at])
+            found.update(kinds)
 
     def _assemble(self, held: list[tuple[Span, int, str]]) -> None:
         _, line, name = held[0]

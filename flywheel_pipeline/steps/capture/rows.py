@@ -103,7 +103,7 @@ def _salvaged(raw: bytes, error: UnreadableError) -> list[Any]:
 
 
 def _from_pieces(raw: bytes, whole: Flaw) -> list[Any]:
-    """Return the records of the rows that can be told apart in JSON that is malformed."""
+    """Return the records of the rows that can be found in malformed JSON."""
     pieces = pieces_of(raw)
     records: list[Any] = []
     for piece in pieces if len(pieces) > 1 else ():

@@ -22,8 +22,9 @@ def sort_by_id(traces: Sequence[CapturedTrace]) -> Sorted:
     """Return which whole traces (not made of spans) stay.
 
     Of several with one id the fullest counts, as across files (`superseded.sql`). Another one stays as well, to be
-    counted there as a duplicate, if its conversation is a beginning of that one: an app logs a growing conversation
-    again and again. If it says something else, two traces share an id by mistake, and one would be lost unnoticed.
+    counted there as a duplicate, if the conversation of one is the beginning of the other's: an app logs a growing
+    conversation again and again. If it says something else, two traces share an id by mistake, and one would be lost
+    unnoticed.
     """
     ids = Counter(t.trace_id for t in traces if t.spans is None)
     found = Sorted()
@@ -39,7 +40,7 @@ def sort_by_id(traces: Sequence[CapturedTrace]) -> Sorted:
         for trace in group:
             if trace is best:
                 continue
-            if not _begins(best, trace):
+            if not (_begins(best, trace) or _begins(trace, best)):
                 found.confused.append((trace, best))
             elif trace.source_line == best.source_line:
                 found.repeated.append(trace)

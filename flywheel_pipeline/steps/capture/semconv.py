@@ -1,7 +1,7 @@
-"""The attribute names by which tracing libraries tell the same things: one table, with its version.
+"""The attribute names that tracing libraries use for the same concepts: one table, with its version.
 
 For each field the names under which it is found, the preferred one first. A name may also be spread over indexed
-attributes (`llm.input_messages.0.message.role`); `slot_of` tells for any attribute where it belongs. Covered are
+attributes (`llm.input_messages.0.message.role`); `slot_of` returns where any attribute belongs. Covered are
 OpenTelemetry GenAI (current and legacy), OpenInference, OpenLLMetry (Traceloop), Langfuse, Vercel AI SDK,
 pydantic-ai and Logfire, Google ADK, Monocle, MLflow, Laminar, Braintrust, LangSmith, litellm, Strands and CrewAI.
 """
@@ -110,7 +110,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "app": ("workflow.name", "openinference.project.name", "app.name"),
     "as_root": ("langfuse.internal.as_root",),
 }  # fmt: skip
-"""Field -> the names by which it is told, in order of preference."""
+"""Field -> the names under which it is found, in order of preference."""
 
 TAGS: Mapping[str, str] = {
     "user.id": "user_id", "langfuse.user.id": "user_id", "enduser.id": "user_id",
@@ -176,7 +176,7 @@ HINTS = (
     ("exchange", "agent"), ("documents", "retriever"), ("reply_text", "llm"), ("reply", "llm"), ("messages", "llm"),
     ("tool_name", "tool"), ("model", "llm"), ("evaluations", "evaluator"),
 )  # fmt: skip
-"""(field, kind): what a span is that names no kind but tells the field; the first counts."""
+"""(field, kind): what a span is that names no kind but has the field; the first counts."""
 
 MAX_PATH = 16
 INDEXED = ("messages", "reply", "system", "exchange", "documents", "annotations", "evaluations", "entity")

@@ -34,6 +34,8 @@ _QUESTION = re.compile(
 _GIVEN = "the |your |helpful |final |ai |assistant'?s? "
 _LABELLED = rf"{_BEGIN}(?:{_GIVEN})*(?:answer|response|reply|assistant|ai)\b[^\n]{{0,40}}[:>\]][ \t*]*"
 _ANSWER = re.compile(rf"(?im)\s*(?:{_LABELLED}|</?[\w ]{{1,20}}>)?\s*\Z")
+_NAMED = ("uestion", "QUESTION", "uery", "QUERY", "ser ", "ser:", "USER")
+"""Most texts hold none of these, and are passed over at once."""
 _MOST = 200_000
 """A prompt that is longer is left as it is."""
 
@@ -43,7 +45,7 @@ def question_in(text: str) -> str:
 
     It must name both, the question last: `Context: …`, then `Question: …`, then at most the label of the answer.
     """
-    if ":" not in text or len(text) > _MOST or "\n" not in text:
+    if "\n" not in text or len(text) > _MOST or not any(word in text for word in _NAMED):
         return text
     *_, last = [None, *_QUESTION.finditer(text)]
     if last is None or not _CONTEXT.search(text, 0, last.start()):

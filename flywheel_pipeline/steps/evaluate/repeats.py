@@ -7,12 +7,13 @@ are read from them, each over cases, since repeats of one case are not independe
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import comb
 
 from flywheel_pipeline.records import EvalResult
 from flywheel_pipeline.stats import Rate, proportion, wilson
+from flywheel_pipeline.steps.evaluate.report import case_outcomes
 
 
 def is_decided(labels: Sequence[str | None], n_planned: int) -> bool:
@@ -39,8 +40,8 @@ def _majority(rows: Sequence[EvalResult]) -> EvalResult:
         return rows[0]
     label, n = counts[0]
     if len(counts) > 1 and counts[1][1] == n:
-        told = ", ".join(f"{k} {v}" for k, v in counts)
-        return replace(rows[0], label="unsure", score=None, explanation=f"the judge's repeats disagree: {told}")
+        counted = ", ".join(f"{k} {v}" for k, v in counts)
+        return replace(rows[0], label="unsure", score=None, explanation=f"the judge's repeats disagree: {counted}")
     return next(r for r in rows if r.label == label)
 
 
@@ -62,6 +63,21 @@ class RepeatReport:
     pass_hat_k: float
     flaky: tuple[str, ...]
     flake_rate: Rate
+
+    def __str__(self) -> str:
+        return (
+            f"pass@1 {self.pass_at_1:.0%} ({self.low:.0%} to {self.high:.0%}), pass^{self.k} {self.pass_hat_k:.0%}, "
+            f"{len(self.flaky)} of {self.n_cases} cases flaky"
+        )
+
+
+def outcomes_by_case(results: Sequence[EvalResult], evaluators: Collection[str]) -> dict[str, list[bool]]:
+    """Return {case_id: the known outcomes of its repeats} by `evaluators`; repeats without one are left out."""
+    found: dict[str, list[bool]] = {r.case_id: [] for r in results}
+    for repeat in sorted({r.repeat for r in results}):
+        for case, passes in case_outcomes([r for r in results if r.repeat == repeat], evaluators).items():
+            found[case].append(passes)
+    return found
 
 
 def report_repeats(outcomes: Mapping[str, Sequence[bool]]) -> RepeatReport | None:

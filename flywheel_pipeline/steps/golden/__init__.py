@@ -1,6 +1,6 @@
 """Golden: the permanent test set, grown from labelled traces, one split a family of near-duplicates."""
 
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes, labelled_case
 from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
@@ -12,6 +12,7 @@ from flywheel_pipeline.steps.golden.ledger import (
     retirement,
     version_of,
 )
+from flywheel_pipeline.steps.golden.near_duplicates import near_pairs
 from flywheel_pipeline.steps.golden.proposals import decide_proposals, dump_proposal, load_pending
 from flywheel_pipeline.steps.golden.propose import Proposed, Wishes, propose_cases
 from flywheel_pipeline.steps.golden.report import Question, compose, find_gaps, tell_growth
@@ -35,9 +36,11 @@ __all__ = [
     "graduations",
     "grow_golden_set",
     "in_current_modes",
+    "labelled_case",
     "list_versions",
     "load_cases",
     "load_pending",
+    "near_pairs",
     "propose_cases",
     "retirement",
     "tell_growth",

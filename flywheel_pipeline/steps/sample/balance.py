@@ -21,16 +21,16 @@ Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _SURE = 1e-9
 EXACT = 2
-"""Columns of which every stratum is rounded to its expected number; of further ones only the minimum is kept to."""
+"""Columns whose strata are rounded to their expected number; for further columns only the minimum is guaranteed."""
 MAX_SUMS = 120
-"""Strata that are kept to, whole columns in their order; of others the expected number comes on average."""
+"""The most strata that are balanced, in whole columns in their order; the others are right on average."""
 SPARE = 1
-"""Traces more than the minimum that a stratum of a further column is given, so that a bound can be given up."""
+"""Traces beyond the minimum that a stratum of a further column gets, so that a bound can be dropped."""
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """What is to be kept to: the total first, then the strata of each column; `holds` has shape (sums, units)."""
+    """The sums to preserve: the total first, then the strata of each column; `holds` has shape (sums, units)."""
 
     holds: Floats
     low: Floats

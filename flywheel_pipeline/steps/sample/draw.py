@@ -16,12 +16,12 @@ from flywheel_pipeline.steps.sample.inclusion import Floats, inclusion_probabili
 from flywheel_pipeline.steps.sample.pivotal import local_pivotal
 
 MAX_TEXT = 2_000
-"""Characters of a question that its place among the others depends on."""
+"""Characters of a question that are embedded."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """What decides a batch, beside the traces themselves."""
+    """Everything that decides a batch, apart from the traces themselves."""
 
     since: str
     until: str
@@ -31,16 +31,16 @@ class Design:
     seed: int
     strata: tuple[str, ...] = field(default=(), repr=False)
     min_per_stratum: int = field(default=0, repr=False)
-    """Traces of every value of every stratum, as far as there are so many."""
+    """The least number of traces of every value of every stratum, where there are that many."""
 
     @property
     def digest(self) -> str:
         """The design's id: a hash of all that decides the draw."""
-        told = repr(
+        text = repr(
             replace(self, risk_multiplier=_plain(self.risk_multiplier), uniform_share=_plain(self.uniform_share))
         )
-        told += repr((self.strata, self.min_per_stratum)) if self.strata else ""
-        return hashlib.sha256(told.encode()).hexdigest()[:6]
+        text += repr((self.strata, self.min_per_stratum)) if self.strata else ""
+        return hashlib.sha256(text.encode()).hexdigest()[:6]
 
     @property
     def batch(self) -> str:
@@ -49,19 +49,19 @@ class Design:
 
 
 def _plain(value: float) -> float:
-    """Return 10 for 10.0: written out or by default, a setting is the same."""
+    """Return 10 for 10.0, so that a setting has one digest however it is written."""
     return int(value) if float(value).is_integer() else value
 
 
 def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed, n_frame: int) -> list[SampledTrace]:
     """Draw about `design.size` traces of `frame`; the same frame and design give the same batch.
 
-    `n_frame` is how many traces the frame stands for, near-duplicates and those that were not kept included.
+    `n_frame` is how many traces the frame stands for, including near-duplicates and traces that were not kept.
 
     Inclusion probabilities follow risk (`inclusion_probabilities`) and leave no stratum below its minimum
     (`raise_to_minimum`); the draw is spread over what the users asked (`local_pivotal` on embeddings), within the
     strata first. Traces that are `known` are not drawn: they come beside the batch, at probability 1, because they
-    tell of their own part of the population. Fewer traces than the size: all of them.
+    represent their own part of the population. If there are fewer traces than the size, all are drawn.
     """
     fresh = [f for f in frame if not f.known]
     p = _probabilities(fresh, design)
@@ -74,7 +74,7 @@ def sample_traces(frame: Sequence[Frame], design: Design, embed: Embed, n_frame:
 
 
 def _probabilities(fresh: Sequence[Frame], design: Design) -> Floats:
-    """Return with what probability each trace of the frame is drawn."""
+    """Return the probability with which each trace of the frame is drawn."""
     if not fresh:
         return np.zeros(0)
     risk = np.array([f.risk(design.risk_multiplier) for f in fresh])

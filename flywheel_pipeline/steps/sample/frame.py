@@ -1,4 +1,4 @@
-"""The traces that may be sampled, with what is known of them without a model."""
+"""The traces that may be sampled, with the signals that are known without a model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from flywheel_pipeline.records import RawTrace, columns
 NONE = "(none)"
 """The value of a stratum of a trace that does not have it."""
 MIN_POOL = 1_000
-"""Flagged traces, and ordinary ones, that are compared with each other at least: the draw is quadratic in them."""
+"""The least size of the pools of flagged and of ordinary traces; the draw takes time quadratic in them."""
 LEAST = 20
-"""Traces of every stratum that are compared, at least."""
+"""The least number of traces of every stratum in the pools."""
 TAGS_IN: tuple[tuple[str, ...], ...] = ((), ("tags",), ("metadata",))
-"""Where a tag is looked for: among all that the source says, and in what it calls so itself."""
+"""The places where a tag is searched: all tags of the source, and those that it groups under these names."""
 _SQL = files("flywheel_pipeline.steps.sample").joinpath("frame.sql").read_text(encoding="utf-8")
 
 
@@ -44,16 +44,16 @@ class Frame:
     known: bool = False
     """It, or a near-duplicate, was judged before."""
     kept: float = 1.0
-    """The probability with which the trace came into the frame, where there are too many to look at all."""
+    """The probability with which the trace came into the frame, where there are too many to compare all."""
 
     @property
     def outlier(self) -> bool:
-        """Return whether one of its measures is far above the others'."""
+        """Return whether one of its measures is far above those of other traces."""
         return self.many_turns or self.many_calls or self.slow or self.long or self.costly
 
     @property
     def flagged(self) -> bool:
-        """Return whether anything speaks for a failure."""
+        """Return whether any signal suggests a failure."""
         return self.thumbs_down or self.failed or self.silent or self.rephrased or self.doubted or self.outlier
 
     def risk(self, multiplier: float) -> float:
@@ -63,10 +63,10 @@ class Frame:
         return 1 + (multiplier - 1) * min(1.0, share)
 
     def reason(self) -> str:
-        """Return why the trace is there, for people."""
+        """Return why the trace was sampled, for people."""
         if self.known:
             return "judged before"
-        said = [
+        signals = [
             (self.thumbs_down, "thumbs down"),
             (self.failed, "ended in an error"),
             (self.silent, "no answer"),
@@ -78,12 +78,12 @@ class Frame:
             (self.long, "unusually long"),
             (self.costly, "unusually expensive"),
         ]
-        return "; ".join(text for holds, text in said if holds) or "ordinary trace, for coverage"
+        return "; ".join(text for holds, text in signals if holds) or "ordinary trace, for coverage"
 
     def stratum(self, names: Sequence[str]) -> str:
         """Return the part of the population that the trace is from, by the strata that the user named."""
-        told = [f"{n}: {v}" for n, v in zip(names, self.strata, strict=True)]
-        return ", ".join(told) or ("flagged" if self.flagged else "ordinary")
+        parts = [f"{n}: {v}" for n, v in zip(names, self.strata, strict=True)]
+        return ", ".join(parts) or ("flagged" if self.flagged else "ordinary")
 
 
 def frame_query(strata: Sequence[str]) -> str:

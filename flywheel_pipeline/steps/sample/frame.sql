@@ -1,6 +1,6 @@
--- The traces that may be sampled in a window of days, with their risk: what is known without a model.
--- One row stands for `n_like` near-duplicates: the same question, answer and signals but for case and punctuation.
--- `known`: one of them was judged before, so that nothing has to be drawn to know about them.
+-- The traces that may be sampled in a window of days, with the signals of their risk, known without a model.
+-- One row stands for `n_like` near-duplicates: the same question, answer and signals, ignoring case and punctuation.
+-- `known`: one of them was judged before, so none of them has to be drawn.
 -- `doubted`: a test case with the same question fails, or a judge is not sure of it, with the prompt that is in production.
 -- An outlier is more than 3 robust standard deviations (1.4826 * MAD) above the median.
 -- Of many traces an even share is kept (`kept`) of each part, by the hash of id and seed; a part is a stratum's flagged
@@ -23,20 +23,20 @@ followed as (
     from asked
     where session_id is not null
 ),
-told as (
+conversations as (
     select
         trace_id,
         [
             string_split(lower(left(m.content->>'$', 500)), ' ')
             for m in from_json(messages, '[{"role": "VARCHAR", "content": "JSON"}]') if m.role = 'user'
-        ] as said
+        ] as questions
     from raw_traces
     where n_turns > 1 and started_at >= $since::date and started_at < $until::date + interval 1 day
 ),
 repeated as (
     select trace_id, a, b from followed where b is not null
     union all
-    select trace_id, unnest(said[:-2]) as a, unnest(said[2:]) as b from told
+    select trace_id, unnest(questions[:-2]) as a, unnest(questions[2:]) as b from conversations
 ),
 rephrased as (
     select distinct trace_id
@@ -93,7 +93,7 @@ placed as (
     from grouped
     window part as (partition by known, flagged, strata)
 ),
--- The last rows of a part are not looked at; what is kept of it stands for the rest.
+-- The last rows of a part are dropped; those that are kept stand for them.
 bounded as (
     select
         *, greatest($least, ceil(if(flagged, $flagged, $ordinary) * n_part / n_all)) as room

@@ -26,11 +26,10 @@ export function draw(board, selected, work) {
   $("undo").title = board.undo ? `Undo ${board.undo}` : "Nothing to undo";
 }
 
-// A provisional mode without a definition is a group that only words hold together.
 function sectionOf(mode) {
   if (mode.status === "retired") return "retired";
-  if (mode.status === "accepted") return "modes";
-  return mode.definition ? "proposed" : "groups";
+  if (mode.kind === "group to review") return "groups";
+  return mode.status === "accepted" ? "modes" : "proposed";
 }
 
 function proposal(p, work) {
@@ -53,7 +52,9 @@ function card(mode, selected, work) {
     ...meaning(mode),
     make("p", { class: "hint" }, mode.reason, mode.severity ? `; severity set to ${mode.severity}` : ""),
     make("div", { class: "actions" },
-      button("Rename", "r", "rename"), button("Define", "d", "define"), button("Severity", "v", "rate"),
+      button("Rename", "r", "rename"), button("Define", "d", "define"),
+      ...(mode.definition ? [button("Belongs", "b", "include"), button("Does not belong", "o", "exclude")] : []),
+      button("Severity", "v", "rate"),
       isRetired ? null : button("Merge", "g", "merge"),
       mode.status === "accepted" ? null : button(isRetired ? "Reopen" : "Accept", "y", "accept"),
       isRetired ? null : button("Retire", "R", "retire")),
@@ -63,7 +64,8 @@ function card(mode, selected, work) {
 
 // A mode has a definition; a group has none, and is shown by comments of the expert.
 function meaning(mode) {
-  const definition = mode.definition ? [make("p", { class: "definition", dir: "auto" }, mode.definition)] : [];
+  const limit = (title, text) => (text ? make("p", { class: "hint", dir: "auto" }, make("strong", {}, title), " ", text) : null);
+  const definition = mode.definition ? [make("p", { class: "definition", dir: "auto" }, mode.definition), limit("Belongs:", mode.belongs), limit("Does not belong:", mode.does_not_belong)] : [];
   if (mode.status === "accepted" || !mode.examples.length) return definition;
   return [...definition, make("ul", { class: "examples", "aria-label": "Typical comments" }, ...mode.examples.map((e) => make("li", { dir: "auto" }, e)))];
 }

@@ -16,10 +16,11 @@ SHOWN, LATEST, EXAMPLES = 50, 30, 3
 LONGEST_TEXT, LONGEST_COMMENT = 500, 5_000
 """Characters that are sent of a failure."""
 UNDONE = {
-    "rename": "renaming a mode", "define": "changing a definition", "rate": "changing a severity",
-    "accept": "accepting a mode", "retire": "retiring a mode", "merge": "merging two modes", "move": "moving failures",
-    "split": "splitting a mode", "add": "making a mode", "accepted proposal": "accepting a proposal",
-    "rejected proposal": "rejecting a proposal",
+    "rename": "renaming a mode", "name": "naming a group", "define": "changing a definition",
+    "belongs": "changing what belongs", "does-not-belong": "changing what does not belong",
+    "rate": "changing a severity", "accept": "accepting a mode", "retire": "retiring a mode",
+    "merge": "merging two modes", "move": "moving failures", "split": "splitting a mode", "add": "making a mode",
+    "accepted proposal": "accepting a proposal", "rejected proposal": "rejecting a proposal",
 }  # fmt: skip
 """What an edit that can be undone did."""
 

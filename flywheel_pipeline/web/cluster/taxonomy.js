@@ -171,6 +171,14 @@ const work = {
     const text = await write(`Define “${mode.name}”`, "A failure belongs here when …", mode.definition, { longest: 2000, rows: 5 });
     if (text) await act({ action: "define", mode: mode.mode_id, value: text }, "The definition is saved.");
   },
+  async include(mode) {
+    const text = await write(`What belongs to “${mode.name}”`, "Belongs, although one might doubt it", mode.belongs, { longest: 2000, rows: 4 });
+    if (text !== null) await act({ action: "belongs", mode: mode.mode_id, value: text }, "Saved what belongs.");
+  },
+  async exclude(mode) {
+    const text = await write(`What does not belong to “${mode.name}”`, "Does not belong, although it is similar, and where it goes instead", mode.does_not_belong, { longest: 2000, rows: 4 });
+    if (text !== null) await act({ action: "does-not-belong", mode: mode.mode_id, value: text }, "Saved what does not belong.");
+  },
   async rate(mode) {
     const levels = [["high", "high"], ["medium", "medium"], ["low", "low"], ["", "from its failures"]].map(([value, name]) => ({ value, name }));
     const level = await pick(`Severity of “${mode.name}”`, levels);
@@ -221,7 +229,7 @@ const undo = () => act({ action: "undo" }, `Undone: ${board.undo}.`);
 listen({
   j: () => step(1), k: () => step(-1), ArrowDown: (event) => step(1, event.shiftKey), ArrowUp: (event) => step(-1, event.shiftKey),
   "]": () => stepCard(1), "[": () => stepCard(-1), x: () => focusedBox()?.click(), a: selectAll, m: moveSelected, n: newMode,
-  r: onMode("rename"), d: onMode("define"), v: onMode("rate"), g: onMode("merge"), y: onMode("accept"), R: onMode("retire"), u: undo, Escape: clear,
+  r: onMode("rename"), d: onMode("define"), b: onMode("include"), o: onMode("exclude"), v: onMode("rate"), g: onMode("merge"), y: onMode("accept"), R: onMode("retire"), u: undo, Escape: clear,
 });
 $("move").addEventListener("click", () => moveSelected().catch(fail));
 $("split").addEventListener("click", () => newMode().catch(fail));

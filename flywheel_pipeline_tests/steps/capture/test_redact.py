@@ -12,6 +12,7 @@ from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.steps.capture.formats.common import as_json
 from flywheel_pipeline.steps.capture.redact import KINDS, Redactor
+from flywheel_pipeline.steps.capture.redact.secrets import PREFIXES, TOKENS
 from flywheel_pipeline_tests.builders import a_captured_trace
 
 ALL = Redactor()
@@ -165,3 +166,15 @@ def test_a_tool_call_keeps_the_id_that_joins_it_to_its_result() -> None:
 )
 def test_no_text_makes_it_slow(piece: str) -> None:
     ALL.redact_text(piece * (200_000 // len(piece)))  # quadratic work would take minutes here
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_token_of_every_vendor_is_found_by_both_looks(prefix: str) -> None:
+    rest = next(rest for prefixes, rest in TOKENS if prefix in prefixes)
+    body = "live_" if "live" in rest else ""
+    letters = "0" * 64 if "a-f" in rest else "A1" * 30
+    size = {"AKIA": 16, "ASIA": 16, "AIza": 35, "npm_": 36, "shpat_": 32}.get(prefix, 60)
+    dots = {"eyJ": ".eyJ" + "A1" * 10 + "." + "A1" * 10, "SG.": "." + "A1" * 15}.get(prefix, "")
+    token = prefix + body + (letters[:64] if prefix == "dop_v1_" else letters[: 20 if prefix == "SG." else size]) + dots
+    assert ALL.redact_text(f"the key {token} is mine") == "the key <SECRET_1> is mine"
+    assert screened(a_captured_trace(messages=as_json([token])))

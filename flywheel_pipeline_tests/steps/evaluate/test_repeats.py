@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_pipeline.records import EvalResult
-from flywheel_pipeline.steps.evaluate.repeats import is_decided, majority, report_repeats
+from flywheel_pipeline.steps.evaluate.repeats import is_decided, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline_tests.builders import an_eval_result
 
 
@@ -64,6 +64,17 @@ def test_the_verdict_of_a_judge_is_what_most_of_its_repeats_say(
 def test_repeats_of_the_app_and_other_judges_are_not_merged() -> None:
     several = [an_eval_result(repeat=k, evaluator=e) for k in range(2) for e in ("answered", "judge:a")]
     assert majority(several) == several
+
+
+def test_outcomes_are_collected_per_case_over_its_repeats() -> None:
+    results = [
+        an_eval_result(case_id=c, repeat=k, label=label)
+        for c, labels in {"g-1": ["pass", "fail"], "g-2": ["pass", None], "g-3": [None, None]}.items()
+        for k, label in enumerate(labels)
+    ]
+    found = outcomes_by_case(results, {"judge:fm-1"})
+    assert found == {"g-1": [True, False], "g-2": [True], "g-3": []}
+    assert str(report_repeats(found)).startswith("pass@1 75% (") and "1 of 2 cases flaky" in str(report_repeats(found))
 
 
 def test_two_of_three_passes_are_two_thirds_and_flaky() -> None:

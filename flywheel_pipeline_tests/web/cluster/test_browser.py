@@ -162,11 +162,13 @@ def test_what_was_typed_into_a_dialog_survives_escape_but_not_cancel(page: Any) 
     to(page, "rude")
     press(page, "d")
     write(page, "It insu", "Escape")
+    playwright.expect(page.locator(".mode[data-mode=rude]")).to_be_focused()
     press(page, "d")
-    assert page.input_value("#write-text") == "It insu"
+    playwright.expect(page.locator("#write-text")).to_have_value("It insu")
     page.locator("#write").get_by_role("button", name="Cancel").click()
+    playwright.expect(page.locator(".mode[data-mode=rude]")).to_be_focused()
     press(page, "d")
-    assert page.input_value("#write-text") == "It belongs here."
+    playwright.expect(page.locator("#write-text")).to_have_value("It belongs here.")
 
 
 def test_a_dialog_that_is_left_changes_nothing(page: Any, place: Place) -> None:

@@ -147,6 +147,8 @@ EDITS: list[dict[str, Any]] = [
     {"action": "rename", "mode": "late", "value": "Is slow"},
     {"action": "define", "mode": "late", "value": "It takes long."},
     {"action": "rate", "mode": "late", "value": "high"},
+    {"action": "belongs", "mode": "late", "value": "Being slow to ask back."},
+    {"action": "name", "mode": "late", "value": "Is slow"},
     {"action": "move", "mode": "late", "traces": [*(f"r{i}" for i in range(30)), "x1"]},
     {"action": "split", "mode": "rude", "traces": ["r1", "r2"], "name": "Shouts"},
     {"action": "add", "traces": ["x1"], "name": "Strange"},
@@ -175,7 +177,7 @@ def test_edits_are_undone_one_after_the_other_and_then_there_is_nothing_to_undo(
     place: Place, client: TestClient
 ) -> None:
     states = [contents(place)]
-    for edit in (EDITS[0], EDITS[3], EDITS[6], EDITS[10]):
+    for edit in (EDITS[0], EDITS[5], EDITS[8], EDITS[-1]):
         act(client, **edit)
         states.append(contents(place))
     for state in states[-2::-1]:

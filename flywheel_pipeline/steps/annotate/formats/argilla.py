@@ -42,7 +42,7 @@ def recognises(cells: Cells) -> bool:
 
 
 def read(rows: Sequence[Row], rules: LabelRules) -> Entries:
-    """Return an entry for each user who answered, and one for a record that nobody answered."""
+    """Return an entry for each user who answered, and one for a record without answers."""
     used: dict[str, str] = {}
     return Entries([entry for row in rows for entry in _record(row, rules, used)], (), used)
 
@@ -97,17 +97,19 @@ def _classified(record: Cells) -> Responses:
     label = text_of(record.get("annotation"))
     if not label and status != "discarded":
         return {}
-    told = {"verdict": label, "comment": mapping(read_literal(record.get("metadata"))).get("comment")}
-    return {text_of(record.get("annotation_agent")): (told, status, record.get("event_timestamp"))}
+    given = {"verdict": label, "comment": mapping(read_literal(record.get("metadata"))).get("comment")}
+    return {text_of(record.get("annotation_agent")): (given, status, record.get("event_timestamp"))}
 
 
 def _by_user(value: Any) -> list[dict[str, Any]]:
     """Return the answers to a question with their users: as a list, or as the columns that Datasets makes of it."""
-    told = read_literal(value)
-    if isinstance(told, list):
-        answers = objects(told)
-        return answers if len(answers) == len(told) and all({"user_id", "value"} <= a.keys() for a in answers) else []
-    users, values, states = ((told.get(k) if isinstance(told, dict) else None) for k in ("user_id", "value", "status"))
+    parsed = read_literal(value)
+    if isinstance(parsed, list):
+        answers = objects(parsed)
+        return answers if len(answers) == len(parsed) and all({"user_id", "value"} <= a.keys() for a in answers) else []
+    users, values, states = (
+        (parsed.get(k) if isinstance(parsed, dict) else None) for k in ("user_id", "value", "status")
+    )
     if not (isinstance(users, list) and isinstance(values, list)):
         return []
     padded = [*(states if isinstance(states, list) else ()), *[None] * len(users)]

@@ -34,7 +34,7 @@ def recognises(cells: Cells) -> bool:
 
 
 def read(rows: Sequence[Row], rules: LabelRules) -> Entries:
-    """Return an entry for each annotation, and one for a task that nobody annotated."""
+    """Return an entry for each annotation, and one for a task without annotations."""
     used: dict[str, str] = {}
     entries = [e for row in rows for e in (_task if _is_task(row.cells) else _flat)(row, rules, used)]
     return Entries(entries, (), used)
@@ -53,11 +53,11 @@ def _task(row: Row, rules: LabelRules, used: dict[str, str]) -> Iterator[Entry]:
         named = _judged(_results(annotation), rules)
         used |= {**named.used, **used}
         is_skipped = bool(annotation.get("was_cancelled") or annotation.get("skipped"))
-        told = {f"label_studio_{k}": annotation[k] for k in ("id", "lead_time", "ground_truth") if annotation.get(k)}
+        ids = {f"label_studio_{k}": annotation[k] for k in ("id", "lead_time", "ground_truth") if annotation.get(k)}
         cells = {
             **base, **named.cells, "annotator": _person(annotation.get("completed_by")),
             "labelled_at": annotation.get("updated_at") or annotation.get("created_at"),
-            "extra": {**own, **named.cells["extra"], **told}, **({"verdict": "defer"} if is_skipped else {}),
+            "extra": {**own, **named.cells["extra"], **ids}, **({"verdict": "defer"} if is_skipped else {}),
         }  # fmt: skip
         yield Entry(row, cells, problem=None if is_skipped else named.problem)
     if not annotations:
@@ -122,8 +122,8 @@ def _judged(answers: Mapping[str, Sequence[Answer]], rules: LabelRules) -> Named
     named = name_answers(whole, rules)
     if not turns or not is_blank(named.cells["verdict"]):
         return named
-    told = {f"{name} by turn": [f"{t}: {v}" if t is not None else v for t, v in vs] for name, vs in turns.items()}
-    cells = {**named.cells, "verdict": verdict, "extra": {**named.cells["extra"], **told}}
+    by_turn = {f"{name} by turn": [f"{t}: {v}" if t is not None else v for t, v in vs] for name, vs in turns.items()}
+    cells = {**named.cells, "verdict": verdict, "extra": {**named.cells["extra"], **by_turn}}
     if step is not None and is_blank(cells.get("first_failure_step")):
         cells["first_failure_step"] = step
     return Named(cells, {"verdict": next(iter(turns)), **named.used})
@@ -135,6 +135,6 @@ def _of_turn(parts: Sequence[Answer], step: int | None) -> list[Any]:
 
 
 def _person(value: Any) -> str | None:
-    told = mapping(value)
-    who = next((told[k] for k in ("email", "username", "user_name", "name", "id") if told.get(k)), None)
-    return text_of(who if told else value) or None
+    named = mapping(value)
+    who = next((named[k] for k in ("email", "username", "user_name", "name", "id") if named.get(k)), None)
+    return text_of(who if named else value) or None

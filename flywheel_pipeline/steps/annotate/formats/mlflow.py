@@ -40,12 +40,12 @@ def recognises(cells: Cells) -> bool:
 
 
 def read(rows: Sequence[Row], rules: LabelRules) -> Entries:
-    """Return the verdicts and scores of the rows; a trace without assessments is one that nobody judged."""
+    """Return the verdicts and scores of the rows; a trace without assessments is unlabelled."""
     found = [(row, _listed(row.cells)) for row in rows]
     empty = [Entry(row, {"trace_id": _trace(row.cells), "verdict": ""}) for row, listed in found if listed == []]
     single = [(row, a, _trace(row.cells)) for row, listed in found for a in ([row.cells] if listed is None else listed)]
-    told = read_scores([s for row, a, trace in single for s in _score(row, a, trace)], rules)
-    return replace(told, entries=[*told.entries, *empty, *_expected(single)])
+    judged = read_scores([s for row, a, trace in single for s in _score(row, a, trace)], rules)
+    return replace(judged, entries=[*judged.entries, *empty, *_expected(single)])
 
 
 def _listed(cells: Cells) -> list[dict[str, Any]] | None:
@@ -60,8 +60,8 @@ def _listed(cells: Cells) -> list[dict[str, Any]] | None:
 def _trace(cells: Cells) -> Any:
     keys = keys_of(cells)
     info = keys_of(mapping(read_literal(keys.get("info"))))
-    told = (keys.get("traceid"), info.get("traceid"), keys.get("requestid"), info.get("requestid"))
-    return next((v for v in told if not is_blank(v)), None)
+    ids = (keys.get("traceid"), info.get("traceid"), keys.get("requestid"), info.get("requestid"))
+    return next((v for v in ids if not is_blank(v)), None)
 
 
 def _score(row: Row, assessment: Cells, trace: Any) -> Iterator[Score]:

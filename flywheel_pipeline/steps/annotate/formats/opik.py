@@ -33,7 +33,7 @@ def recognises(cells: Cells) -> bool:
 
 
 def read(rows: Sequence[Row], rules: LabelRules) -> Entries:
-    """Return the verdicts and scores of the rows; a trace without scores is one that nobody judged."""
+    """Return the verdicts and scores of the rows; a trace without scores is unlabelled."""
     scores: list[Score] = []
     empty: list[Entry] = []
     for row in rows:
@@ -43,8 +43,8 @@ def read(rows: Sequence[Row], rules: LabelRules) -> Entries:
         given = objects(listed) if isinstance(listed, list) else [row.cells]
         scores += [_score(row, keys_of(score), trace) for score in given]
         empty += [] if given else [Entry(row, {"trace_id": trace, "verdict": ""})]
-    told = read_scores(scores, rules)
-    return replace(told, entries=[*told.entries, *empty])
+    judged = read_scores(scores, rules)
+    return replace(judged, entries=[*judged.entries, *empty])
 
 
 def _score(row: Row, cells: Cells, trace: Any) -> Score:

@@ -144,8 +144,8 @@ def _asked(inputs: Any) -> Any:
 
 def _model(meta: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     configuration = get_object(meta, "configuration")
-    told = get_text(get_object(meta, "response"), "model") or get_text(get_object(meta, "request"), "model")
-    return told or get_text(configuration, "model") or get_text(get_object(data, "parameters"), "model")
+    model = get_text(get_object(meta, "response"), "model") or get_text(get_object(meta, "request"), "model")
+    return model or get_text(configuration, "model") or get_text(get_object(data, "parameters"), "model")
 
 
 def _references(value: Mapping[str, Any], ag: Mapping[str, Any]) -> dict[str, str]:

@@ -14,7 +14,7 @@ class UnknownUnitError(UnreadableError):
 
 
 ABSENT = frozenset(("", "-", "--", "n/a", "na", "nan", "none", "null", "nil", "<na>", "#n/a", "unknown"))
-"""Texts, in lower case, that stand for no value."""
+"""Texts, in lower case, that mean no value."""
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _GROUPED = re.compile(r"([1-9]\d{0,2})(?:([,.' ])\d{3})(?:\2\d{3})*(?:([.,])(\d+))?")
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)")

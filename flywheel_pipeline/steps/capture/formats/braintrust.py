@@ -15,6 +15,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
     get_list,
     get_number,
@@ -57,7 +58,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     started = started or get_time(record, "created")
     if started is None:
         raise UnreadableError("the row has no time: neither `created` nor `metrics.start`")
-    asked, said = loads(record.get("input")), loads(record.get("output"))
+    asked, answered = loads(record.get("input")), loads(record.get("output"))
     messages = to_messages(asked) if isinstance(asked, list | dict) else []
     kind = KINDS.get(str(attributes.get("type") or record.get("type") or "").lower(), "llm" if messages else "other")
     parents = get_list(record, "span_parents")
@@ -71,15 +72,15 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         ended_at=get_time(metrics, "end") if get_number(metrics, "end") else None,
         error=content(record.get("error")),
         input=content(asked),
-        output=content(said),
+        output=content(answered),
         messages=messages if kind != "tool" else [],
-        reply=to_messages(said, "assistant") if kind == "llm" else [],
-        documents=documents_in(said) if kind == "retriever" else [],
+        reply=to_messages(answered, "assistant") if kind == "llm" else [],
+        documents=documents_in(answered) if kind == "retriever" else [],
         model=get_text(get_object(record, "metadata"), "model"),
         session_id=get_text(get_object(record, "metadata"), "session_id", "thread_id", "conversation_id"),
         input_tokens=get_count(metrics, "prompt_tokens") or None,
         output_tokens=get_count(metrics, "completion_tokens") or None,
-        cost_usd=get_number(metrics, "estimated_cost"),
+        cost_usd=get_cost(metrics, "estimated_cost"),
         tags=_tags(record),
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in record.items()),
     )

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel_pipeline.records import CapturedTrace, Feedback, Json
+from flywheel_pipeline.steps.capture.formats.amounts import cost_in, milliseconds_in
 from flywheel_pipeline.steps.capture.formats.common import (
     Item,
     Source,
@@ -32,7 +33,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     utc,
     whole,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of
 from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
 
 NAME = "chat"
@@ -74,7 +75,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         trace_id=trace_id,
         session_id=text(record, "session_id"),
         started_at=utc(time_of(record)),
-        latency_ms=number(record, "latency_ms"),
+        latency_ms=number(record, "latency_ms", milliseconds_in),
         app=text(record, "app") or source.app,
         prompt_name=text(record, "prompt_name"),
         prompt_version=text(record, "prompt_version"),
@@ -90,7 +91,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         error=text(record, "error"),
         input_tokens=whole(record, "input_tokens"),
         output_tokens=whole(record, "output_tokens"),
-        cost_usd=number(record, "cost_usd"),
+        cost_usd=number(record, "cost_usd", cost_in),
         tags=Json(as_json({k: v for k, v in record.items() if k not in KNOWN})),
         source_format=NAME,
         source_file=source.file,
@@ -151,16 +152,16 @@ def time_of(record: Mapping[str, Any]) -> Any:
 
 
 def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
-    """Yield what the user said: `feedback`, and the columns whose names leave no doubt."""
-    told = record.get("feedback")
-    if isinstance(told, list):
+    """Yield the opinion of the user: `feedback`, and the columns whose names leave no doubt."""
+    feedback = record.get("feedback")
+    if isinstance(feedback, list):
         raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
-    given = dict(told) if isinstance(told, dict) else {"score": told}
+    given = dict(feedback) if isinstance(feedback, dict) else {"score": feedback}
     comment = text(given, "comment")
     scores = {("feedback" if k == "score" else k): given[k] for k in given if k in ("score", *_RATINGS)}
     scores |= {k: record[k] for k in _RATINGS & record.keys()}
     n = 0
-    for name, value in scores.items():
+    for name, value in clicked(scores).items():
         opinion = Opinion(trace_id, name, value, "user", None if n else comment, alone=False)
         for row in feedback_of(opinion, source):
             n += 1

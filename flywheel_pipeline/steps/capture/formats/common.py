@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
 
 from flywheel_pipeline.records import CapturedTrace, Feedback
+from flywheel_pipeline.steps.capture.formats.amounts import count_in, number_in
 from flywheel_pipeline.steps.capture.formats.times import UnreadableError as UnreadableError
 from flywheel_pipeline.steps.capture.formats.times import utc as utc
 from flywheel_pipeline.steps.capture.messages import text_said
@@ -20,15 +21,15 @@ from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline.steps.capture.turns import last_turn
 
 Item: TypeAlias = CapturedTrace | Span | Feedback | Unreadable
-"""What a record may hold: whole traces, steps of traces, feedback, and what can not be used of it."""
+"""What a record may hold: whole traces, steps of traces, feedback, and what cannot be used."""
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a record came from.
 
-    `fields` is the user's field map for files of no known format, `scales` the worst and the best value of scores by
-    name, where the settings state them.
+    `fields` is the user's field map for files of no known format, `scales` those of users' scores by name, where
+    the settings state them.
     """
 
     file: str
@@ -55,8 +56,8 @@ def finite(text: str) -> float:
     return value
 
 
-def number(record: Mapping[str, Any], key: str) -> float | None:
-    """Return a finite, non-negative number, None where it is absent.
+def number(record: Mapping[str, Any], key: str, in_text: Callable[[Any], float | None] = number_in) -> float | None:
+    """Return a finite, non-negative number, None where it is absent; `in_text` reads one that is text.
 
     Raises:
         UnreadableError: it is something else.
@@ -64,6 +65,11 @@ def number(record: Mapping[str, Any], key: str) -> float | None:
     value = record.get(key)
     if value is None:
         return None
+    if isinstance(value, str):
+        try:
+            return in_text(value)
+        except UnreadableError as error:
+            raise UnreadableError(f"{key} must be a number of at least 0: {error}") from None
     if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not 0 <= value <= sys.float_info.max:
         raise UnreadableError(f"{key} must be a number of at least 0, not {str(value)[:40]!r}")
     return float(value)
@@ -71,7 +77,7 @@ def number(record: Mapping[str, Any], key: str) -> float | None:
 
 def whole(record: Mapping[str, Any], key: str) -> int | None:
     """Return `number` as a whole number that fits 64 bits, None where it is absent."""
-    value = number(record, key)
+    value = number(record, key, count_in)
     if value is not None and value >= 2**63:
         raise UnreadableError(f"{key} is too large: {str(record[key])[:40]}")
     return None if value is None else int(value)

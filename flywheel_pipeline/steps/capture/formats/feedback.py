@@ -1,8 +1,8 @@
 """Feedback: lines `{trace_id, score, comment, at}`, written by `flywheel serve`, by apps or by people.
 
 `score` is a number, true or false, or a word such as `up`; one of `score` and `comment` is needed. Optional are `name`
-(what the score is called: of a `dislike` 1 is bad), `source` (who gave it, `user` where absent) and `scale`, the worst
-and the best score, such as `[1, 5]`; without it the scale is that of all scores of the name in the file.
+(what the score is called: of a `dislike` 1 is bad), `source` (who gave it, `user` where absent) and `scale`, such as
+`[1, 5]`, or `[5, 1]` where low is good; without it the scale is that of all scores of the name in the file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         raise UnreadableError(f"score must be a number, true or false, or a word such as `up`, not {str(given)[:40]!r}")
     scale = get_list(record, "scale")
     if scale and not (len(scale) == 2 and all(type(s) in (int, float) for s in scale)):
-        raise UnreadableError(f"scale must be the worst and the best score, such as [1, 5], not {str(scale)[:40]}")
+        raise UnreadableError(f"scale must be two numbers, such as [1, 5], not {str(scale)[:40]}")
     opinion = Opinion(
         trace_id, get_text(record, "name") or NAME, given, get_text(record, "source") or "user",
         get_text(record, "comment"), get_time(record, "at", "timestamp", "created_at", "given_at"),

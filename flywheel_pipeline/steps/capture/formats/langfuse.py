@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean
@@ -27,6 +28,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     tags_of,
 )
 from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
+from flywheel_pipeline.steps.capture.formats.usage import tokens_in_buckets, tokens_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -60,6 +62,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return _is_observation(keys) or _is_score(keys) or _is_trace(keys)
 
 
+@lru_cache(4096)
 def _plain(key: str) -> str:
     return key.replace("_", "").lower()
 
@@ -99,7 +102,12 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
 
 
 def _camel(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {re.sub(r"_([a-z])", lambda m: m.group(1).upper(), str(k)): v for k, v in record.items()}
+    return {_camel_key(k): v for k, v in record.items()}
+
+
+@lru_cache(4096)
+def _camel_key(key: str) -> str:
+    return re.sub(r"_([a-z])", lambda m: m.group(1).upper(), str(key))
 
 
 def _trace(trace: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -187,36 +195,13 @@ def _cost(value: Mapping[str, Any]) -> float | None:
 
 
 def _tokens(value: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Return (input, output) tokens.
-
-    The buckets of `usageDetails` exclude each other: what is cached is not in `input`, what was reasoned not in
-    `output`. Where a total shows that a source counted them within, they are not added once more.
-    """
-    details, usage = get_object(value, "usageDetails"), get_object(value, "usage")
-    asked, said = _bucket(details, "input", "prompt"), _bucket(details, "output", "completion")
-    plain = [get_count(details, *keys) for keys in (_INPUT, _OUTPUT)]
-    total = get_count(details, "total", "total_tokens")
-    if total is not None and (asked or 0) + (said or 0) > total == sum(n or 0 for n in plain):
-        asked, said = plain
-    if asked is None and said is None:
-        asked, said = get_count(usage, *_INPUT), get_count(usage, *_OUTPUT)
-    if asked is None and said is None:
-        asked, said = (
-            get_count(value, "promptTokens", "inputUsage"),
-            get_count(value, "completionTokens", "outputUsage"),
-        )
-    return asked, said
-
-
-_INPUT = ("input", "promptTokens", "prompt_tokens", "input_tokens")
-_OUTPUT = ("output", "completionTokens", "completion_tokens", "output_tokens")
-
-
-def _bucket(details: Mapping[str, Any], *names: str) -> int | None:
-    """Return the sum of the buckets of one side; None where it has none."""
-    sides = [k for k in details if any(n in str(k).lower() for n in names)]
-    found = [n for k in sides if (n := get_count(details, k)) is not None]
-    return sum(found) if found else None
+    """Return (input, output) tokens: the buckets of `usageDetails`, else the older `usage`, else flat columns."""
+    details = tokens_in_buckets(get_object(value, "usageDetails"))
+    if details == (None, None):
+        details = tokens_of(get_object(value, "usage"))
+    if details == (None, None):
+        return get_count(value, "promptTokens", "inputUsage"), get_count(value, "completionTokens", "outputUsage")
+    return details
 
 
 def _score(score: Mapping[str, Any], trace_id: str | None, source: Source) -> Iterator[Item]:
@@ -253,4 +238,11 @@ def _tags(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _dropped(value: Mapping[str, Any]) -> int:
-    return sum(_plain(k) not in _KNOWN and v not in (None, "", [], {}, False) for k, v in value.items())
+    unknown = _unknown(tuple(value))
+    return sum(value[k] not in (None, "", [], {}, False) for k in unknown) if unknown else 0
+
+
+@lru_cache(4096)
+def _unknown(keys: tuple[str, ...]) -> list[str]:
+    """Return the keys that are kept nowhere; exports have a few sets of keys, over and over."""
+    return [k for k in keys if _plain(k) not in _KNOWN]

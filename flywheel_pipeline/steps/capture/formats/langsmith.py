@@ -17,9 +17,9 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
     get_list,
-    get_number,
     get_object,
     get_text,
     get_time,
@@ -131,6 +131,9 @@ def _run(run: Mapping[str, Any]) -> Span:
         tags={**tags_of(run, {"tags": "tags", "session_name": "project"}), **scalars(metadata)},
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in run.items()),
     )
+    if kind in ("chain", "other"):  # a sum, which counts where the calls below report none
+        span.input_tokens, span.output_tokens = get_count(run, "prompt_tokens"), get_count(run, "completion_tokens")
+        span.cost_usd = get_cost(run, "total_cost")
     if is_model:
         _fill_model(span, run, inputs, outputs, metadata)
     elif kind == "retriever":
@@ -148,20 +151,20 @@ def _time_of(order: list[tuple[str, str, str]]) -> datetime | None:
 
 def _fill_model(span: Span, run: Mapping[str, Any], inputs: Any, outputs: Any, metadata: Mapping[str, Any]) -> None:
     """Add what only model calls have: conversation, model, tokens and cost."""
-    said = outputs if isinstance(outputs, dict) else {}
-    generations = said.get("generations")
+    answer = outputs if isinstance(outputs, dict) else {}
+    generations = answer.get("generations")
     span.messages = to_messages(inputs)
     span.reply = to_messages(_last(generations) if generations else outputs, "assistant")
-    usage = get_object(said, "usage_metadata", "usage") or _nested_usage(said)
+    usage = get_object(answer, "usage_metadata", "usage") or _nested_usage(answer)
     asked = inputs if isinstance(inputs, dict) else {}
     invocation = get_object(get_object(run, "extra"), "invocation_params")
     span.model = (
-        get_text(said, "model") or get_text(metadata, "ls_model_name") or get_text(invocation, "model", "model_name")
+        get_text(answer, "model") or get_text(metadata, "ls_model_name") or get_text(invocation, "model", "model_name")
         or get_text(asked, "model")
     )  # fmt: skip
     span.input_tokens = get_count(run, "prompt_tokens") or get_count(usage, "input_tokens", "prompt_tokens")
     span.output_tokens = get_count(run, "completion_tokens") or get_count(usage, "output_tokens", "completion_tokens")
-    span.cost_usd = get_number(run, "total_cost")
+    span.cost_usd = get_cost(run, "total_cost")
 
 
 def _last(generations: Any) -> Any:
@@ -172,23 +175,23 @@ def _last(generations: Any) -> Any:
 
 
 def _nested_usage(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    told = get_object(outputs, "llm_output")
+    llm_output = get_object(outputs, "llm_output")
     message = _last(outputs.get("generations"))
     kwargs = get_object(message, "kwargs") if isinstance(message, dict) else {}
-    return get_object(told, "token_usage", "usage") or get_object(kwargs, "usage_metadata")
+    return get_object(llm_output, "token_usage", "usage") or get_object(kwargs, "usage_metadata")
 
 
 def _statistics(run: Span, stats: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the feedback that an export sums up as {key: {n, avg, values, comments}}."""
-    for key, told in stats.items():
-        if isinstance(told, dict):
-            values = told.get("values")
+    for key, statistics in stats.items():
+        if isinstance(statistics, dict):
+            values = statistics.get("values")
             words = list(values) if isinstance(values, dict) else []
-            comments = [c for c in get_list(told, "comments") if isinstance(c, str)]
-            by = " ".join(map(str, get_list(told, "sources")))
+            comments = [c for c in get_list(statistics, "comments") if isinstance(c, str)]
+            by = " ".join(map(str, get_list(statistics, "sources")))
             kind = next((k for k in ("model", "auto_eval", "app") if f'"{k}"' in by or k == by), "")
             opinion = Opinion(
-                run.trace_id, str(key), told.get("avg"), kind, "\n".join(comments) or None,
+                run.trace_id, str(key), statistics.get("avg"), kind, "\n".join(comments) or None,
                 label=words[0] if len(words) == 1 else None, alone=False,
             )  # fmt: skip
             yield from feedback_of(opinion, source)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flywheel_pipeline.steps.capture.formats.amounts import number_in
+from flywheel_pipeline.steps.capture.formats.amounts import cost_in, number_in
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean, utc
 from flywheel_pipeline.steps.capture.messages import loads
 
@@ -16,12 +16,18 @@ _CONTENT = ("page_content", "content", "text", "pageContent", "body", "chunk", "
 
 def first(record: Mapping[str, Any], *keys: str) -> Any:
     """Return the first value that says something under any of `keys`."""
-    return next((record[k] for k in keys if record.get(k) not in (None, "", [], {})), None)
+    for key in keys:
+        value = record.get(key)
+        if value is not None and value != "" and value != [] and value != {}:
+            return value
+    return None
 
 
 def get_text(record: Mapping[str, Any], *keys: str) -> str | None:
     """Return the first text, or number as text."""
     value = first(record, *keys)
+    if type(value) is str:
+        return clean(value)
     return clean(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
@@ -30,6 +36,18 @@ def get_number(record: Mapping[str, Any], *keys: str) -> float | None:
     for key in keys:
         try:
             found = number_in(record.get(key))
+        except UnreadableError:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def get_cost(record: Mapping[str, Any], *keys: str) -> float | None:
+    """Return the first amount of US dollars, also from text such as `$0.0012`."""
+    for key in keys:
+        try:
+            found = cost_in(record.get(key))
         except UnreadableError:
             continue
         if found is not None:

@@ -13,8 +13,8 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
-    get_number,
     get_object,
     get_text,
     get_time,
@@ -64,7 +64,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     request = get_object(payload, "proxy_server_request")
     messages = to_messages(payload.get("messages")) or to_messages(request.get("messages") or request.get("input"))
     response = loads(payload.get("response"))
-    cost = get_number(payload, "response_cost", "spend")
+    cost = get_cost(payload, "response_cost", "spend")
     yield Span(
         trace_id=clean(get_text(payload, "trace_id") or get_text(metadata, "trace_id") or own),
         span_id=clean(own),
@@ -91,8 +91,12 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
 def _error(payload: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
     if payload.get("status") != "failure":
         return None
-    told = get_object(payload, "error_information") or get_object(metadata, "error_information")
-    return get_text(payload, "error_str") or get_text(told, "error_message", "error_class", "error_code") or "failure"
+    information = get_object(payload, "error_information") or get_object(metadata, "error_information")
+    return (
+        get_text(payload, "error_str")
+        or get_text(information, "error_message", "error_class", "error_code")
+        or "failure"
+    )
 
 
 def _documents(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Pydantic Logfire: records as its query API and its exports have them.
 
 A record is a span with `trace_id, span_id, parent_span_id, span_name, start_timestamp, end_timestamp, attributes`
-(an object or JSON text), `otel_status_code`, `otel_events`, `service_name` and `kind`. A pending span stands for one
-that had not ended, and says nothing more than that one.
+(an object or JSON text), `otel_status_code`, `otel_events`, `service_name` and `kind`. A pending span is the
+beginning of one that had not ended, and holds nothing more than that one.
 """
 
 from __future__ import annotations

@@ -45,6 +45,8 @@ def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the record is a trace of MLflow, or a row of its table of traces."""
     if isinstance(record.get("trace_info"), dict) or (isinstance(i := record.get("trace"), dict) and "trace_info" in i):
         return True
+    if _is_info(record):
+        return True
     info = record.get("info")
     if isinstance(info, dict) and isinstance(record.get("data"), dict | str):
         return bool({"request_id", "trace_id"} & info.keys())
@@ -54,6 +56,13 @@ def recognises(record: Mapping[str, Any]) -> bool:
         and ("request" in record or "response" in record)
     )
     return (bool(is_row) and "execution_time_ms" in record) or (bool(is_row) and "execution_duration" in record)
+
+
+def _is_info(record: Mapping[str, Any]) -> bool:
+    """Return whether the record is what `search_traces` of the REST API answers with: a trace without its data."""
+    metadata = record.get("trace_metadata", record.get("request_metadata"))
+    is_timed = "request_time" in record or "timestamp_ms" in record
+    return isinstance(metadata, dict | list) and is_timed and bool({"trace_id", "request_id"} & record.keys())
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -146,8 +155,8 @@ def _user(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _milliseconds(info: Mapping[str, Any]) -> float | None:
     """Return the duration: a number of milliseconds or, in version 3, text such as `1.5s`."""
-    told = _SECONDS.fullmatch(str(info.get("execution_duration") or ""))
-    seconds = get_number({"s": told.group(1)}, "s") if told else None
+    found = _SECONDS.fullmatch(str(info.get("execution_duration") or ""))
+    seconds = get_number({"s": found.group(1)}, "s") if found else None
     return (
         seconds * 1000
         if seconds is not None
@@ -186,14 +195,14 @@ def _span(span: Mapping[str, Any], trace_id: str) -> Item:
 def _fill_model(span: Span, attributes: Mapping[str, Any], inputs: Any, outputs: Any) -> None:
     """Add what only model calls have: conversation, model and tokens."""
     usage = get_object(attributes, "mlflow.chat.tokenUsage")
-    told = get_object({"o": outputs}, "o")
-    usage = usage or get_object(told, "usage", "usage_metadata")
+    found = get_object({"o": outputs}, "o")
+    usage = usage or get_object(found, "usage", "usage_metadata")
     asked = get_object({"i": inputs}, "i")
     span.messages, span.reply = to_messages(inputs), to_messages(outputs, "assistant")
     if not span.messages:
         span.messages = to_messages(attributes.get("mlflow.chat.messages"))
     span.model = (
-        get_text(attributes, "mlflow.llm.model", "model") or get_text(told, "model") or get_text(asked, "model")
+        get_text(attributes, "mlflow.llm.model", "model") or get_text(found, "model") or get_text(asked, "model")
     )
     span.input_tokens = get_count(usage, "input_tokens", "prompt_tokens")
     span.output_tokens = get_count(usage, "output_tokens", "completion_tokens")
@@ -214,15 +223,15 @@ def _id(value: Any) -> str | None:
 
 def _error(span: Mapping[str, Any]) -> str | None:
     status = span.get("status")
-    told = get_object(span, "status")
-    code = str(first(told, "code", "status_code") or span.get("status_code") or status or "").upper()
+    found = get_object(span, "status")
+    code = str(first(found, "code", "status_code") or span.get("status_code") or status or "").upper()
     if "ERROR" not in code:
         return None
-    return get_text(told, "message", "description") or get_text(span, "status_message") or "ERROR"
+    return get_text(found, "message", "description") or get_text(span, "status_message") or "ERROR"
 
 
 def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Item]:
-    """Yield what was said of the trace; an expectation is an expert's, whatever it is called."""
+    """Yield the judgement on the trace; an expectation is an expert's, whatever it is called."""
     expected = get_object(value, "expectation")
     by = "annotator" if expected else get_text(get_object(value, "source"), "source_type") or ""
     given = expected.get("value") if expected else get_object(value, "feedback").get("value", value.get("value"))

@@ -14,9 +14,9 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import (
     content,
     documents_in,
+    get_cost,
     get_count,
     get_list,
-    get_number,
     get_object,
     get_text,
     get_time,
@@ -112,7 +112,7 @@ def _span(value: Mapping[str, Any], trace_id: str, own: str | None) -> Span:
         session_id=get_text(value, "thread_id"),
         input_tokens=get_count(usage, "prompt_tokens", "original_usage.input_tokens", "input_tokens"),
         output_tokens=get_count(usage, "completion_tokens", "original_usage.output_tokens", "output_tokens"),
-        cost_usd=get_number(value, "total_estimated_cost"),
+        cost_usd=get_cost(value, "total_estimated_cost"),
         tags={**tags_of(value, {"tags": "tags", "provider": "provider"}), **scalars(get_object(value, "metadata"))},
         n_dropped=sum(k not in _KNOWN and v not in (None, "", [], {}) for k, v in value.items()),
     )

@@ -93,8 +93,8 @@ ENOUGH = 20
 class Opinion:
     """One score as its source has it.
 
-    `value` is a number, a boolean, a word or None; `source` is what the export calls the source, `scale` the worst and
-    the best value where the export states them; `alone` is whether it is a row of its own.
+    `value` is a number, a boolean, a word or None; `source` is what the export calls the source, `scale` the ends of
+    its scale where the export states them; `alone` is whether it is a row of its own.
     """
 
     trace_id: str
@@ -111,13 +111,14 @@ class Opinion:
 def feedback_of(opinion: Opinion, source: Source) -> Iterator[Feedback]:
     """Yield the row of `feedback` that a score is; none where it holds neither value, label nor comment."""
     name = clean(opinion.name.strip() or "score")[:200]
-    number, word = _number(opinion.value), _word(opinion.label) or _word(opinion.value)
+    number, read_from = _graded(opinion.value)
+    word = _word(opinion.label) or (_word(opinion.value) if number is None or isinstance(opinion.value, bool) else None)
     comment = clean(opinion.comment) if isinstance(opinion.comment, str) and opinion.comment.strip() else None
     if number is None and word is None and comment is None:
         return
     adverse = is_adverse(name)
     score = _verdict(word, adverse) if word else None
-    scale = opinion.scale or source.scales.get(name)
+    scale = opinion.scale or read_from or source.scales.get(name)
     if score is None and number is not None and scale is not None:
         score = scaled(number, scale, adverse)
     yield Feedback(
@@ -125,6 +126,39 @@ def feedback_of(opinion: Opinion, source: Source) -> Iterator[Feedback]:
         source_line=source.line, name=name, given_by=given_by(opinion.source, name), value=number, label=word,
         is_adverse=adverse, n_rows=int(opinion.alone),
     )  # fmt: skip
+
+
+_GRADE = re.compile(
+    r"\s*(\d+(?:[.,]\d+)?)\s*(?:/|of|out of)\s*(5|10|100)\s*(?:stars?)?\s*|\s*(\d+(?:[.,]\d+)?)\s*(%|stars?)\s*"
+)
+_STARS = re.compile(r"\s*([★⭐]{1,5})([☆✩]{0,4})\s*")
+
+
+def _graded(value: Any) -> tuple[float | None, tuple[float, float] | None]:
+    """Return (the number that a value is, the scale that it states): of `4/5`, `80 %`, `3 stars` and `★★★☆☆`."""
+    number = _number(value)
+    if number is not None or not isinstance(value, str):
+        return number, None
+    if stars := _STARS.fullmatch(value):
+        return float(len(stars[1])), (1, 5)
+    if not (found := _GRADE.fullmatch(value)):
+        return None, None
+    best = 100 if found[4] == "%" else 5 if found[4] else int(found[2])
+    return float((found[1] or found[3]).replace(",", ".")), (1 if best == 5 else 0, best)
+
+
+def clicked(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return scores by name without the buttons that were not clicked, where one for good and one for bad are there.
+
+    Of `thumbs_up` alone 0 is a thumb down; beside `thumbs_down` it says nothing.
+    """
+    buttons = [n for n, value in scores.items() if _BUTTON.search(n) and value not in (None, "")]
+    if len({is_adverse(n) for n in buttons}) < 2:
+        return dict(scores)
+    return {n: v for n, v in scores.items() if n not in buttons or (_word(v) not in NO and _number(v) != 0)}
+
+
+_BUTTON = re.compile(r"(?i)thumbs?_?(up|down)|likes?d?$|vote")
 
 
 def _number(value: Any) -> float | None:
@@ -148,7 +182,7 @@ def _word(value: Any) -> str | None:
 
 def is_verdict(word: str) -> bool:
     """Return whether a word, or the number that it is, is a verdict."""
-    return _number(word) is not None or _plain(word) in GOOD | BAD | YES | NO
+    return _graded(word)[0] is not None or _plain(word) in GOOD | BAD | YES | NO
 
 
 def _plain(word: str) -> str:
@@ -166,12 +200,15 @@ def _verdict(word: str, adverse: bool) -> float | None:
 
 
 def scaled(value: float, scale: tuple[float, float], adverse: bool) -> float | None:
-    """Return a value as 0 (bad) to 1 (good); None where it lies outside its scale."""
+    """Return a value as 0 (bad) to 1 (good); None where it lies outside its scale.
+
+    A scale that is written downwards, such as (10, 0), states itself that low is good, whatever the name.
+    """
     worst, best = scale
     if worst == best or not min(scale) <= value <= max(scale):
         return None
     share = (value - worst) / (best - worst)
-    return 1 - share if adverse else share
+    return 1 - share if adverse and worst < best else share
 
 
 @lru_cache(4096)

@@ -37,7 +37,7 @@ _MAX_LITERAL = 1_000_000
 
 def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the record is a span with its attributes as an object, or a trace of such."""
-    if "context.trace_id" in record and "context.span_id" in record:
+    if isinstance(record.get("context.trace_id"), str) and isinstance(record.get("context.span_id"), str):
         return True
     spans = record.get("spans")
     if isinstance(spans, list) and "attributes" not in record:
@@ -54,7 +54,7 @@ def _is_span(record: Mapping[str, Any]) -> bool:
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
-    """Yield the span, or the spans of the trace; raises `UnreadableError` if the only one can not be used."""
+    """Yield the span, or the spans of the trace; raises `UnreadableError` if the only one cannot be used."""
     spans = record.get("spans")
     if not isinstance(spans, list) or "attributes" in record:
         yield from items_of(_decode(record), source)
@@ -166,14 +166,14 @@ def _parent(span: Mapping[str, Any]) -> Any:
 
 def _status(span: Mapping[str, Any]) -> tuple[bool | None, str]:
     status = span.get("status")
-    told = _first(span, ("status_code", "statusCode")) if status is None else status
-    code, message = failed(told)
-    said = _first(span, ("status_message", "statusMessage"))
-    return code, message or (said if isinstance(said, str) else "")
+    held = _first(span, ("status_code", "statusCode")) if status is None else status
+    code, message = failed(held)
+    text = _first(span, ("status_message", "statusMessage"))
+    return code, message or (text if isinstance(text, str) else "")
 
 
 def _ended(span: Mapping[str, Any]) -> Any:
-    """Return when it ended; JavaScript's exporter tells the duration, in microseconds like the start."""
+    """Return when it ended; JavaScript's exporter gives the duration, in microseconds like the start."""
     end = _first(span, _ENDS)
     start, duration = span.get("timestamp"), span.get("duration")
     if end is None and type(start) in (int, float) and type(duration) in (int, float):

@@ -62,7 +62,7 @@ def _objects(value: Mapping[str, Any], names: tuple[str, ...]) -> list[dict[str,
 
 
 def _items(log: Mapping[str, Any], app: str | None, tags: Mapping[str, Any], source: Source) -> Iterator[Item]:
-    """Yield what a log record says of its span."""
+    """Yield what a log record adds to its span."""
     trace = span_id(_first(log, "traceId", "trace_id"), TRACE_BYTES)
     own = span_id(_first(log, "spanId", "span_id"))
     attributes = attributes_of(log.get("attributes"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.amounts import UnknownUnitError, cost_in, count_in, milliseconds_in
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, utc
 from flywheel_pipeline.steps.capture.formats.lenient import (
@@ -20,7 +21,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_text,
     scalars,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of, is_verdict
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_verdict
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import to_messages
 from flywheel_pipeline.steps.capture.spans import Unreadable
@@ -65,10 +66,14 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 
 def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return {our field: their column} as far as the names of the columns tell."""
-    named = {str(k).strip().lower().replace(" ", "_").replace("-", "_"): str(k) for k in record}
+    """Return {our field: their column} as far as the names of the columns show."""
+    named = {_plain(k): str(k) for k in record}
     found = {ours: next((named[n] for n in names if n in named), None) for ours, names in OBVIOUS.items()}
     return {ours: theirs for ours, theirs in found.items() if theirs is not None}
+
+
+def _plain(column: Any) -> str:
+    return str(column).strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -103,12 +108,23 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         },
     )
     yield trace
-    score, comment = values.get("feedback_score"), get_text(values, "feedback_comment")
-    if isinstance(score, str) and score.strip() and not comment and not is_verdict(score):
-        score, comment = None, score  # what users write, in a column called feedback
-    name = fields.get("feedback_score", "feedback").rpartition(".")[2]
-    yield from feedback_of(Opinion(trace.trace_id, name, score, "user", comment, alone=False), source)
+    yield from _opinions(record, fields, get_text(values, "feedback_comment"), trace.trace_id, source)
     yield from (Unreadable(reason, str(record)[:200]) for reason in problems)
+
+
+def _opinions(
+    record: Mapping[str, Any], fields: Mapping[str, str], comment: str | None, trace_id: str, source: Source
+) -> Iterator[Feedback]:
+    """Yield what the user thought: the mapped column or, without a map, all whose names are those of opinions."""
+    columns = [fields["feedback_score"]] if "feedback_score" in fields else []
+    if not source.fields:
+        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"]]
+    scores = {c.rpartition(".")[2]: _at(record, c) for c in columns}
+    for name, value in scores.items():
+        if isinstance(value, str) and value.strip() and not comment and not is_verdict(value):
+            comment, scores = value, {k: v for k, v in scores.items() if k != name}  # what users write
+    for name, value in (clicked(scores) or {"feedback": None}).items():
+        yield from feedback_of(Opinion(trace_id, name, value, "user", comment, alone=False), source)
 
 
 def _amounts(values: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -169,7 +185,7 @@ def _conversation(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     answer = to_messages(answered, "assistant")
     if not any(m["role"] == "user" for m in messages):
         return [*messages, *question, *answer]
-    said = {str(m.get("content")).strip() for m in messages}
-    is_new = bool(question) and str(question[-1].get("content")).strip() not in said
-    answer = [m for m in answer if is_new or str(m.get("content")).strip() not in said]
+    known = {str(m.get("content")).strip() for m in messages}
+    is_new = bool(question) and str(question[-1].get("content")).strip() not in known
+    answer = [m for m in answer if is_new or str(m.get("content")).strip() not in known]
     return [*messages, *(question if is_new else []), *answer]

@@ -17,9 +17,11 @@ def _is_weave(record: Mapping[str, Any]) -> bool:
 
 
 def _is_datadog(record: Mapping[str, Any]) -> bool:
+    held = record.get("data")
+    record = held if isinstance(held, dict) else record
     inner = record.get("attributes")
     if record.get("type") == "span" and isinstance(inner, dict):
-        return {"trace_id", "span_id"} <= inner.keys()
+        return {"trace_id", "span_id"} <= inner.keys() or "ml_app" in inner
     meta = record.get("meta")
     if isinstance(meta, dict) and {"trace_id", "span_id"} <= record.keys():
         return any(k in meta for k in ("kind", "span.kind")) and ("start_ns" in record or "ml_app" in record)
@@ -40,10 +42,17 @@ def _is_profiles(record: Mapping[str, Any]) -> bool:
     return "resourceProfiles" in record or "resource_profiles" in record
 
 
+def _is_zipkin(record: Mapping[str, Any]) -> bool:
+    return {"traceId", "id", "timestamp"} <= record.keys() and (
+        "localEndpoint" in record or "binaryAnnotations" in record
+    )
+
+
 _SYSTEMS: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
     (_is_weave, f"a W&B Weave call, which is not read: {_AS_CHAT}"),
     (_is_datadog, f"a Datadog LLM Observability span, which is not read: {_AS_CHAT}"),
     (_is_inspect, f"an Inspect evaluation log, which is not read: it holds no production traces; {_AS_CHAT}"),
+    (_is_zipkin, "a Zipkin span, which is not read: export the traces as OTLP, as the OpenTelemetry Collector does"),
     (_is_metrics, "OTLP metrics hold no traces: export the traces of the app (OTLP traces)"),
     (_is_profiles, "OTLP profiles hold no traces: export the traces of the app (OTLP traces)"),
 )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from flywheel_pipeline.steps.capture.redact.secrets import NAMES, PREFIXES, SCHEMES, any_of
+
 _GAP = r"""(?:[\\"'\s\x0b\x85\x{2028}\x{2029}]|\pZ|\\+[nrtfb]|\\+u[0-9a-fA-F]{4})"""
 _SECRET = (
-    r"(?:sk-|[srp]k_|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|ya29\.|eyJ|hf_|npm_|pypi-|SG\.|dop_v1_"
-    r"|shpat_|lin_api_|xai-|gsk_|AccountKey=|hooks\.slack\.com/services/)[A-Za-z0-9_\-.+/=]{10}",
+    rf"{any_of(PREFIXES)}[A-Za-z0-9_\-.+/=]{{10}}",
     r"-----BEGIN ",
-    r"(?i:bearer|basic)[ :]{1,3}[A-Za-z0-9_\-.=+/~]{16}",
-    r"(?i:password|passwd|passwort|passphrase|pwd|secret|api[ _\-]?key|access[ _\-]?key|token|credentials?)"
-    rf"""{_GAP}*(?:[:=]{{1,2}}|is{_GAP}+:?){_GAP}*[^\s"'<>,;]{{6}}""",
+    rf"(?i:{any_of(SCHEMES)})[ :]{{1,3}}[A-Za-z0-9_\-.=+/~]{{16}}",
+    rf"(?i:{any_of(NAMES)}){_GAP}*(?:[:=]{{1,2}}|is{_GAP}+:?){_GAP}*[^\s\"'<>,;]{{6}}",
     r"://[^\s/@]*@",
 )
 _NUMBER = r"[0-9](?:[ ().\-/+]*[0-9]){8}"

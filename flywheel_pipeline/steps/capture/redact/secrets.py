@@ -7,20 +7,46 @@ its last release (1.5.0, May 2024) knows neither today's OpenAI nor Anthropic ke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 NAMES = (
-    "password", "passwd", "passwort", "passphrase", "pwd", "secret", "token", "credential",
+    "password", "passwd", "passwort", "passphrase", "pwd", "secret", "token", "credential", "credentials",
     "apikey", "api key", "api_key", "api-key", "accesskey", "access key", "access_key", "access-key",
 )  # fmt: skip
 """What stands before a secret that is assigned, in lower case."""
 SCHEMES = ("bearer", "basic")
-PREFIXES = (
-    "sk-", "sk_", "rk_", "pk_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox",
-    "AIza", "ya29.", "eyJ", "hf_", "npm_", "pypi-", "SG.", "dop_v1_", "shpat_", "lin_api_", "xai-", "gsk_",
-    "AccountKey=", "hooks.slack.com/services/",
-)  # fmt: skip
-"""How the tokens of `_TOKENS` begin."""
+TOKENS: Sequence[tuple[tuple[str, ...], str]] = (
+    (("sk-",), r"(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?[A-Za-z0-9_\-]{20,250}"),  # OpenAI, Anthropic, Langfuse
+    (("sk_", "rk_", "pk_"), r"(?:live|test)_[A-Za-z0-9]{16,250}"),  # Stripe
+    (("AKIA", "ASIA"), r"[A-Z0-9]{16}(?![A-Za-z0-9])"),  # AWS
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"[A-Za-z0-9]{30,255}"),  # GitHub
+    (("github_pat_",), r"[A-Za-z0-9_]{22,255}"),
+    (("glpat-",), r"[A-Za-z0-9_\-]{20,64}"),  # GitLab
+    (("xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-"), r"[A-Za-z0-9\-]{10,250}"),  # Slack
+    (("hooks.slack.com/services/",), r"[A-Za-z0-9/]{20,100}"),
+    (("AIza",), r"[A-Za-z0-9_\-]{35}"),  # Google
+    (("ya29.",), r"[A-Za-z0-9_\-]{20,500}"),
+    (("eyJ",), r"[A-Za-z0-9_\-]{10,4000}\.eyJ[A-Za-z0-9_\-]{10,4000}\.[A-Za-z0-9_\-]{10,1000}"),  # JSON Web Token
+    (("hf_",), r"[A-Za-z0-9]{30,64}"),  # Hugging Face
+    (("npm_",), r"[A-Za-z0-9]{36}"),
+    (("pypi-",), r"[A-Za-z0-9_\-]{50,250}"),
+    (("SG.",), r"[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{16,64}"),  # SendGrid
+    (("dop_v1_",), r"[a-f0-9]{64}"),  # DigitalOcean
+    (("shpat_",), r"[a-fA-F0-9]{32}"),  # Shopify
+    (("lin_api_",), r"[A-Za-z0-9]{32,64}"),  # Linear
+    (("xai-",), r"[A-Za-z0-9]{40,120}"),
+    (("gsk_",), r"[A-Za-z0-9]{40,80}"),  # Groq
+    (("AccountKey=",), r"[A-Za-z0-9+/=]{40,100}"),  # Azure storage
+)
+"""(prefixes, what follows them) of the tokens that vendors mark; the screening expression is made of the prefixes."""
+PREFIXES = tuple(prefix for prefixes, _ in TOKENS for prefix in prefixes)
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return an expression for one of `words`, in the syntax that Python and RE2 share."""
+    return "(?:" + "|".join(word.replace(".", r"\.") for word in words) + ")"
+
+
 _KEY_BEGINS = "-----BEGIN "
 _NAMED = re.compile(rb"(?s).{0,40}?(?:[:=]|[\sntr]is[\s\\:])")
 """What follows the name of a secret that is assigned, with room for the backslashes of JSON within JSON."""
@@ -54,30 +80,13 @@ def may_hold_secret(raw: bytes) -> bool:
     return False
 
 
-_TOKENS = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?[A-Za-z0-9_\-]{20,250}"  # OpenAI, Anthropic, OpenRouter, Langfuse
-    r"|[srp]k_(?:live|test)_[A-Za-z0-9]{16,250}"  # Stripe
-    r"|(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"  # AWS
-    r"|gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}"  # GitHub
-    r"|glpat-[A-Za-z0-9_\-]{20,64}"  # GitLab
-    r"|xox[abeoprs]-[A-Za-z0-9\-]{10,250}"  # Slack
-    r"|AIza[A-Za-z0-9_\-]{35}|ya29\.[A-Za-z0-9_\-]{20,500}"  # Google
-    r"|eyJ[A-Za-z0-9_\-]{10,4000}\.eyJ[A-Za-z0-9_\-]{10,4000}\.[A-Za-z0-9_\-]{10,1000}"  # JSON Web Token
-    r"|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_\-]{50,250}"  # Hugging Face, npm, PyPI
-    r"|SG\.[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{16,64}"  # SendGrid
-    r"|dop_v1_[a-f0-9]{64}|shpat_[a-fA-F0-9]{32}|lin_api_[A-Za-z0-9]{32,64}"  # DigitalOcean, Shopify, Linear
-    r"|xai-[A-Za-z0-9]{40,120}|gsk_[A-Za-z0-9]{40,80}"  # xAI, Groq
-    r"|AccountKey=[A-Za-z0-9+/=]{40,100}"  # Azure storage
-    r"|hooks\.slack\.com/services/[A-Za-z0-9/]{20,100}"
-    r")"
-)
+_TOKENS = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(any_of(p) + rest for p, rest in TOKENS) + ")")
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{1,10000}(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
 )
-_BEARER = re.compile(r"(?i)(?<!\w)(?:bearer|basic)[ :]{1,3}([A-Za-z0-9_\-.=+/~]{16,2000})")
+_BEARER = re.compile(rf"(?i)(?<!\w){any_of(SCHEMES)}[ :]{{1,3}}([A-Za-z0-9_\-.=+/~]{{16,2000}})")
 _ASSIGNED = re.compile(
-    r"(?i)(?:password|passwd|passwort|passphrase|pwd|secret|api[ _\-]?key|access[ _\-]?key|token|credentials?)"
+    rf"(?i){any_of(NAMES)}"
     r"[\\\"']{0,8}(?:\s{0,3}(?:=|:=|:)\s{0,3}|\s{1,3}is\s{1,3}:?\s{0,2})[\\\"']{0,8}"  # backslashes: JSON in a text
     r"((?:[^\s\"'<>,;\\]|\\(?![\"'\\])){6,200})"
 )

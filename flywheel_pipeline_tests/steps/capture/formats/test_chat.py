@@ -117,7 +117,7 @@ def test_tool_calls_that_are_no_list_of_objects_are_refused(calls):
         ({"latency_ms": -1}, "latency_ms must be a number"),
         ({"input_tokens": True}, "input_tokens must be a number"),
         ({"output_tokens": 1e30}, "output_tokens is too large"),
-        ({"cost_usd": "1 USD"}, "cost_usd must be a number"),
+        ({"cost_usd": "1 EUR"}, "cost_usd must be a number"),
         ({"feedback": ["up"]}, "feedback must be an object"),
         ({"retrieved": {"id": "d1"}}, "retrieved must be a list"),
     ],

@@ -91,7 +91,9 @@ def test_an_endless_time_is_unreadable_and_does_not_hang():
     assert done.stdout.split() == ["unreadable"] * 2
 
 
-@pytest.mark.parametrize(("value", "expected"), [(None, None), (0, 0.0), (1.5, 1.5), (3, 3.0)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, None), (0, 0.0), (1.5, 1.5), (3, 3.0), ("12", 12.0), ("1,234", 1234.0)]
+)
 def test_a_number_is_taken_as_it_is(value, expected):
     assert number({"latency_ms": value}, "latency_ms") == expected
     assert number({}, "latency_ms") is None
@@ -99,7 +101,18 @@ def test_a_number_is_taken_as_it_is(value, expected):
 
 @pytest.mark.parametrize(
     "value",
-    ["12", True, -1, -0.5, float("inf"), float("nan"), [1], {}, pytest.param(10**400, id="an int of 400 digits")],
+    [
+        "twelve",
+        "-1",
+        True,
+        -1,
+        -0.5,
+        float("inf"),
+        float("nan"),
+        [1],
+        {},
+        pytest.param(10**400, id="an int of 400 digits"),
+    ],
 )
 def test_what_is_no_number_of_at_least_zero_is_unreadable_and_names_its_key(value):
     with pytest.raises(UnreadableError, match="latency_ms"):

@@ -319,3 +319,20 @@ ALL = {
 
 def test_every_format_has_an_export_here() -> None:
     assert set(ALL) == {f.NAME for f in FORMATS}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"rating": 3}, [("rating", 3.0, None, None)]),
+        ({"Thumbs Up": 0, "Thumbs Down": 1}, [("Thumbs Down", 1.0, None, None)]),
+        ({"Feedback": "Great, but slow"}, [("feedback", None, None, "Great, but slow")]),
+        ({"thumbs": "👍", "comment": "nice"}, [("thumbs", None, 1.0, "nice")]),
+        ({"dislike": True}, [("dislike", 1.0, 0.0, None)]),
+        ({"rating": ""}, []),
+    ],
+)
+def test_columns_of_opinions_in_a_table(columns: dict[str, Any], expected: list[tuple[Any, ...]]) -> None:
+    captured = read({"question": "Where?", "answer": "Kiel.", "timestamp": "2025-06-02 12:00:00", **columns})
+    assert [(f.name, f.value, f.score, f.comment) for f in captured.feedback] == expected
+    assert captured.n_rows_in == 1

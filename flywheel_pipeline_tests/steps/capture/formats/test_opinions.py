@@ -12,6 +12,7 @@ from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Source
 from flywheel_pipeline.steps.capture.formats.opinions import (
     Opinion,
+    clicked,
     feedback_of,
     given_by,
     is_adverse,
@@ -90,6 +91,8 @@ def test_a_stated_scale_makes_an_opinion_at_once() -> None:
     assert row("frustration", 4, scale=(1, 5)).score == 0.25
     assert row("mood", 7).score == 1.0  # the scale of the settings
     assert row("rating", 9, scale=(1, 5)).score is None
+    assert row("grade", 6, scale=(6, 1)).score == row("pain", 10, scale=(10, 0)).score == 0.0
+    assert row("frustration", 5, scale=(5, 1)).score == 0.0  # written downwards: the name does not turn it again
 
 
 def test_a_score_without_anything_is_none_and_a_comment_alone_is_one() -> None:
@@ -133,3 +136,19 @@ def test_scaled_values_keep_their_order_or_turn_it(one: float, other: float, adv
 
 def test_a_text_of_a_user_is_no_verdict() -> None:
     assert is_verdict("5") and is_verdict("Thumbs up") and not is_verdict("Great, but slow")
+
+
+@pytest.mark.parametrize(
+    ("value", "score"),
+    [("4/5", 0.75), ("1 of 5", 0.0), ("8/10", 0.8), ("80 %", 0.8), ("3 stars", 0.5), ("★☆☆☆☆", 0.0), ("★★★★★", 1.0),
+     ("4/7", None), ("six stars", None), ("7/5", None)],
+)  # fmt: skip
+def test_a_grade_may_state_its_scale(value: str, score: float | None) -> None:
+    assert row("rating", value).score == score
+
+
+def test_of_two_buttons_the_one_that_was_not_clicked_says_nothing() -> None:
+    assert clicked({"thumbs_up": 0, "thumbs_down": 1}) == {"thumbs_down": 1}
+    assert clicked({"like": False, "dislike": False, "rating": 0}) == {"rating": 0}
+    assert clicked({"thumbs_up": 0}) == {"thumbs_up": 0}
+    assert clicked({}) == {}

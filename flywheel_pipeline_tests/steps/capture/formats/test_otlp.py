@@ -9,13 +9,17 @@ import pytest
 from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from flywheel_pipeline.records import Feedback
+from flywheel_pipeline.steps.capture.formats import otlp_logs
 from flywheel_pipeline.steps.capture.formats.common import Source, UnreadableError
 from flywheel_pipeline.steps.capture.formats.otlp import read, recognises, records_of_protobuf
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline_tests.conftest import REPO
+from flywheel_pipeline_tests.steps.capture.formats import samples
 
 SOURCE = Source("traces.json", 1, "default")
 TRACE, ROOT, STEP = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
@@ -223,6 +227,46 @@ def test_protobuf_may_come_with_the_length_before_each_message(prefix: Any) -> N
 def test_bytes_that_are_no_export_are_refused(data: bytes) -> None:
     with pytest.raises(UnreadableError, match="not an OTLP protobuf export"):
         records_of_protobuf(data)
+
+
+def test_a_damaged_message_costs_itself_and_one_that_breaks_off_too() -> None:
+    whole = len(wire()).to_bytes(4, "big") + wire()
+    bad = (5).to_bytes(4, "big") + b"\xff\xff\xff\xff\xff"
+    first, damaged, last, cut = records_of_protobuf(whole + bad + whole + whole[:-9])
+    assert [spans(r) for r in (first, last)] == [spans(document())] * 2  # type: ignore[arg-type]
+    assert [isinstance(r, UnreadableError) for r in (damaged, cut)] == [True, True]
+    assert "message 2" in str(damaged) and "message 4" in str(cut)
+
+
+def test_a_span_without_ids_costs_itself_not_the_message() -> None:
+    record = document()
+    del record["resourceSpans"][0]["scopeSpans"][0]["spans"][1]["spanId"]
+    (found,) = records_of_protobuf(wire(record))
+    assert [type(i) for i in read(found, SOURCE)] == [Span, Unreadable]  # type: ignore[arg-type]
+
+
+def test_protobuf_of_logs_is_read_as_logs_and_metrics_are_named() -> None:
+    logs = json_format.ParseDict(with_base64_ids(samples.OTLP_LOGS), ExportLogsServiceRequest()).SerializeToString()
+    (found,) = records_of_protobuf(logs)
+    items = list(otlp_logs.read(found, SOURCE))  # type: ignore[arg-type]
+    assert [(i.trace_id, i.span_id) for i in items if isinstance(i, Span)] == [(samples.TRACE, samples.STEP)] * 3
+    point = {"name": "tokens", "gauge": {"dataPoints": [{"asInt": "1", "timeUnixNano": "5"}]}}
+    metrics = json_format.ParseDict(
+        {"resourceMetrics": [{"scopeMetrics": [{"metrics": [point]}]}]}, ExportMetricsServiceRequest()
+    )
+    with pytest.raises(UnreadableError, match="OTLP metrics hold no traces"):
+        records_of_protobuf(metrics.SerializeToString())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 400))
+def test_no_bytes_make_the_protobuf_reader_raise_anything_else(noise: bytes, at: int) -> None:
+    whole = len(wire()).to_bytes(4, "big") + wire()
+    for data in (noise, whole[:at] + noise + whole[at:], whole + noise):
+        try:
+            assert records_of_protobuf(data)
+        except UnreadableError as error:
+            assert str(error)
 
 
 hostile = st.recursive(

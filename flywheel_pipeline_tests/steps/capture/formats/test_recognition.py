@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from flywheel_pipeline.steps.capture import read_block
 from flywheel_pipeline.steps.capture.formats import FORMATS, ORDER, recognise
 from flywheel_pipeline.steps.capture.formats.unsupported import recognises as is_unsupported
 from flywheel_pipeline_tests.builders import a_chat_record
+from flywheel_pipeline_tests.conftest import REPO
 from flywheel_pipeline_tests.steps.capture.formats import samples, test_exports, test_otel_sdk, test_otlp
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import MATCH, RULES, read
 
@@ -36,6 +38,7 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("agenta", {"traces": {"t": {"spans": {"x": AGENTA_SPAN}}}}),
     ("otlp", test_otlp.document()),
     ("otlp", {"trace": test_otlp.document()}),
+    ("mlflow", {"trace_id": "t", "request_time": samples.AT, "state": "OK", "trace_metadata": {}, "request_preview": "Q"}),
     ("jaeger", samples.JAEGER_SPAN),
     ("opik", samples.OPIK_TRACE),
     ("opik", samples.OPIK_SPAN),
@@ -149,6 +152,7 @@ REFUSED = {
     "Datadog LLM Observability": [DATADOG, {"ml_app": "shop", "spans": []}, {"trace_id": "1", "span_id": "2", "meta": {"span.kind": "llm"}, "ml_app": "x"}],
     "Inspect": [INSPECT, {"id": 1, "epoch": 1, "target": "A", "messages": test_exports.ASKED, "scores": {}, "input": "Q"}],
     "OTLP metrics": [{"resourceMetrics": []}, {"resource_metrics": [{}]}],
+    "Zipkin": [{"traceId": "a", "id": "b", "name": "x", "timestamp": 1, "localEndpoint": {"serviceName": "s"}, "tags": {}}],
     "OTLP profiles": [{"resourceProfiles": []}],
 }  # fmt: skip
 
@@ -160,3 +164,24 @@ def test_exports_of_other_systems_are_refused_by_name_with_what_to_do(name: str,
         assert name in reject.reason and ("write each" in reject.reason or "export" in reject.reason)
     assert all(is_unsupported(r) is False for _, r in everything())
     assert "unsupported" not in {f.NAME for f in FORMATS}
+
+
+def test_the_chapter_has_one_line_for_every_format_in_the_order_in_which_they_are_tried() -> None:
+    chapter = (REPO / "flywheel_pipeline/steps/capture/README.md").read_text(encoding="utf-8")
+    table = chapter.partition("## Formats")[2].partition("\n## ")[0]
+    assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [f.NAME for f in FORMATS]
+
+
+CHAT = a_chat_record(messages=test_exports.ASKED)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"timestamp": 1, "message": json.dumps(CHAT)}, {"log": json.dumps(CHAT) + "\n", "stream": "stdout", "time": samples.AT},
+        {"jsonPayload": CHAT, "insertId": "x", "severity": "INFO"}, {"log": CHAT}, {"events": [{"timestamp": 1, "message": json.dumps(CHAT)}]},
+        {"result": CHAT}, {"data": CHAT, "next_cursor": None},
+    ],
+)  # fmt: skip
+def test_a_record_in_a_line_of_a_log_collector_or_alone_in_an_answer_is_read(line: dict[str, Any]) -> None:
+    assert [t.trace_id for t in read(line).traces] == [CHAT["trace_id"]]

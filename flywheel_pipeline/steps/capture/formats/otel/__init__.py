@@ -1,1 +1,1 @@
-"""What OpenTelemetry spans tell, whatever their encoding: attributes, events and judgements -> `Span`."""
+"""OpenTelemetry spans, whatever their encoding: attributes, events and judgements -> `Span`."""

@@ -17,7 +17,8 @@ from flywheel_pipeline.steps.capture.formats.opinions import feedback_of
 from flywheel_pipeline.steps.capture.formats.otel.annotations import listed, opinion_of
 from flywheel_pipeline.steps.capture.formats.otel.documents import documents_of
 from flywheel_pipeline.steps.capture.formats.otel.role_keyed import by_role
-from flywheel_pipeline.steps.capture.formats.otel.span_events import Told, exchange_of, told_by
+from flywheel_pipeline.steps.capture.formats.otel.span_events import EventContent, content_of_events, exchange_of
+from flywheel_pipeline.steps.capture.formats.usage import is_in_buckets, tokens_in_buckets, tokens_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -84,7 +85,7 @@ def items_of(raw: RawSpan, source: Source) -> Iterator[Item]:
 
 
 def resource_of(attributes: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """Return (app, tags) of what an OpenTelemetry resource says of the process."""
+    """Return (app, tags) of what an OpenTelemetry resource says about the process."""
     names = (attributes.get(k) for k in ("service.name", "openinference.project.name"))
     app = next((n for n in names if isinstance(n, str) and n and not n.startswith("unknown_service")), None)
     wanted = {k: semconv.TAGS.get(k) for k in attributes if k.startswith("deployment.") or k.startswith("langfuse.")}
@@ -96,7 +97,7 @@ def resource_of(attributes: Mapping[str, Any]) -> tuple[str | None, dict[str, An
 
 
 def collect(attributes: Mapping[str, Any]) -> Found:
-    """Sort attributes by the field that they tell; of several names of one field the preferred one counts."""
+    """Sort attributes by the field that they hold; of several names of one field the preferred one counts."""
     found, slot_of = Found(), semconv.slot_of
     for name, value in attributes.items():
         if not value and value is not False and value != 0:
@@ -187,25 +188,25 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 def _judged_span(raw: RawSpan) -> tuple[Span, list[Mapping[str, Any]], str | None]:
     """Return (the span, the judgements that it carries, the trace that they are about if it is another one)."""
-    told = told_by(raw.events) if raw.events else Told()
-    found = collect({**told.attributes, **raw.attributes} if told.attributes else raw.attributes)
+    content = content_of_events(raw.events) if raw.events else EventContent()
+    found = collect({**content.attributes, **raw.attributes} if content.attributes else raw.attributes)
     values = found.values
-    span = _make(raw, found, told)
-    if not (told.judgements or "annotations" in values or "evaluations" in values):
+    span = _make(raw, found, content)
+    if not (content.judgements or "annotations" in values or "evaluations" in values):
         return span, [], None
     items = [i for key in ("annotations", "evaluations") if key in values for i in listed(values[key])]
     bare = not (span.input or span.output or span.messages or span.reply)
     linked = len(raw.links) == 1 and ("evaluations" in values or bare)
-    return span, [*items, *told.judgements], raw.links[0][0] if linked else None
+    return span, [*items, *content.judgements], raw.links[0][0] if linked else None
 
 
-def _make(raw: RawSpan, found: Found, told: Told) -> Span:
+def _make(raw: RawSpan, found: Found, content: EventContent) -> Span:
     values = found.values
     if "entity" in values:
         _read_entities(values)
     kind = values.get("kind") or next((k for field_, k in semconv.HINTS if field_ in values), "other")
-    messages, reply = _conversation(values, told, kind)
-    error = _error(raw, values, told)
+    messages, reply = _conversation(values, content, kind)
+    error = _error(raw, values, content)
     output = _text(values.get("output"))
     if error and output and output.strip() and output.strip() in error:  # some put the error's text there (Monocle)
         output, reply = None, []
@@ -225,7 +226,7 @@ def _make(raw: RawSpan, found: Found, told: Told) -> Span:
         output=output,
         messages=_tidy(messages),
         reply=_tidy(reply),
-        documents=_documents(values, told, kind),
+        documents=_documents(values, content, kind),
         model=_text(values.get("model")),
         app=raw.app or _text(values.get("app")),
         session_id=_text(values.get("session_id")),
@@ -235,7 +236,7 @@ def _make(raw: RawSpan, found: Found, told: Told) -> Span:
         output_tokens=_tokens(values, "output") if counts else None,
         cost_usd=_cost(values) if counts or kind == "embedding" else None,
         tags={**raw.tags, **found.tags} if raw.tags else found.tags,
-        n_dropped=found.n_dropped + told.n_dropped,
+        n_dropped=found.n_dropped + content.n_dropped,
     )
 
 
@@ -261,11 +262,11 @@ def _read_entities(values: dict[str, Any]) -> None:
 
 
 def _conversation(
-    values: Mapping[str, Any], told: Told, kind: str
+    values: Mapping[str, Any], content: EventContent, kind: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (messages, reply) from attributes, else events, else (of a generation) input and output."""
-    asked = by_role(values["messages"], "user") if "messages" in values else told.messages
-    said = by_role(values["reply"], "assistant") if "reply" in values else told.reply
+    asked = by_role(values["messages"], "user") if "messages" in values else content.messages
+    said = by_role(values["reply"], "assistant") if "reply" in values else content.reply
     said = said or _spoken(values)
     if "exchange" in values and not (asked and said):
         before, after = exchange_of(values["exchange"])
@@ -278,7 +279,7 @@ def _conversation(
 
 
 def _spoken(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the answer where text and tool calls are told apart (Vercel AI SDK)."""
+    """Return the answer where text and tool calls are kept apart (Vercel AI SDK)."""
     if "reply_text" not in values and "reply_calls" not in values:
         return []
     return to_messages(
@@ -306,48 +307,43 @@ def _tidy_values(values: dict[str, Any]) -> None:
             values[key] = storable(value)
 
 
-def _documents(values: Mapping[str, Any], told: Told, kind: str) -> list[dict[str, Any]]:
+def _documents(values: Mapping[str, Any], content: EventContent, kind: str) -> list[dict[str, Any]]:
     if "documents" in values:
         return documents_of(values["documents"])
-    if told.documents or kind != "retriever":
-        return told.documents
+    if content.documents or kind != "retriever":
+        return content.documents
     output = loads(values.get("output"))
     return documents_of([output] if isinstance(output, str) else output)
 
 
-def _error(raw: RawSpan, values: Mapping[str, Any], told: Told) -> str | None:
+def _error(raw: RawSpan, values: Mapping[str, Any], content: EventContent) -> str | None:
     """Return why the step failed: its status decides, an exception that it got over is none."""
     failed = raw.failed or str(values.get("level") or "").upper() == "ERROR"
-    if not failed and (raw.failed is False or not (told.error or values.get("error_type"))):
+    if not failed and (raw.failed is False or not (content.error or values.get("error_type"))):
         return None
     named = [str(values[k]) for k in ("error_type", "error") if k in values]
-    return clean(told.error or raw.status_message or ": ".join(named) or "error")
-
-
-_USAGE: Mapping[str, Sequence[str]] = {
-    "input": ("input", "input_tokens", "prompt_tokens", "promptTokens", "inputTokens"),
-    "output": ("output", "output_tokens", "completion_tokens", "completionTokens", "outputTokens"),
-}
+    return clean(content.error or raw.status_message or ": ".join(named) or "error")
 
 
 def _tokens(values: Mapping[str, Any], side: str) -> int | None:
-    told = _number(values.get(f"{side}_tokens"))
-    usage = loads(values.get("usage")) if told is None else None
+    found = _number(values.get(f"{side}_tokens"))
+    usage = loads(values.get("usage")) if found is None else None
     if isinstance(usage, dict):
-        told = next((n for k in _USAGE[side] if (n := _number(usage.get(k))) is not None), None)
-    return None if told is None or told >= 2**63 else int(told)
+        counts = tokens_in_buckets(usage) if is_in_buckets(usage) else tokens_of(usage)
+        found = counts[side == "output"]
+    return None if found is None or found >= 2**63 else int(found)
 
 
 def _cost(values: Mapping[str, Any]) -> float | None:
-    told = loads(values.get("cost"))
-    if isinstance(told, dict):
+    found = loads(values.get("cost"))
+    if isinstance(found, dict):
         parts = (
-            told
-            if "total" not in told and "total_cost" not in told
-            else {"": told.get("total", told.get("total_cost"))}
+            found
+            if "total" not in found and "total_cost" not in found
+            else {"": found.get("total", found.get("total_cost"))}
         )
-        told = _sum(parts.values())
-    total = _number(told)
+        found = _sum(parts.values())
+    total = _number(found)
     return _sum([values.get("cost_input"), values.get("cost_output")]) if total is None else total
 
 

@@ -66,8 +66,8 @@ def failed(status: Any) -> tuple[bool | None, str]:
     """Return (whether it failed, None if unset; the message) of a status in any spelling."""
     fields: Mapping[str, Any] = status if isinstance(status, dict) else {"code": status}
     code = next((fields[k] for k in ("code", "status_code", "statusCode") if fields.get(k) is not None), None)
-    said = next((fields[k] for k in ("message", "description", "status_message") if fields.get(k)), "")
-    return _CODES.get(str(code).upper().rpartition(".")[2]), clean(said) if isinstance(said, str) else ""
+    message = next((fields[k] for k in ("message", "description", "status_message") if fields.get(k)), "")
+    return _CODES.get(str(code).upper().rpartition(".")[2]), clean(message) if isinstance(message, str) else ""
 
 
 _CODES = {"2": True, "ERROR": True, "STATUS_CODE_ERROR": True, "1": False, "OK": False, "STATUS_CODE_OK": False}
@@ -80,5 +80,5 @@ def required(value: str | None, what: str) -> str:
         UnreadableError: there is none.
     """
     if value is None:
-        raise UnreadableError(f"the span has no {what}: export it, spans can not be put together without")
+        raise UnreadableError(f"the span has no {what}: export it, spans cannot be put together without")
     return value

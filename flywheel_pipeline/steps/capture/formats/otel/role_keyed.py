@@ -59,8 +59,8 @@ def _simple(item: Any) -> dict[str, Any] | None:
         n += "finish_reason" in inner
     if type(content) is not str or len(inner) != n or content[:1] in "[ \n\t" or type(role) is not str:
         return None
-    said = ROLES.get(role)
-    return {"role": said, "content": content} if said and said != "tool" and content else None
+    meant = ROLES.get(role)
+    return {"role": meant, "content": content} if meant and meant != "tool" and content else None
 
 
 def _of_item(item: Any, role: str) -> list[dict[str, Any]]:
@@ -70,14 +70,14 @@ def _of_item(item: Any, role: str) -> list[dict[str, Any]]:
         return message({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
     if len(item) > 1:
         return _calls([item])
-    said, content = next(iter(item.items()))
+    named, content = next(iter(item.items()))
     if content in (None, "", [], {}):
         return []
     inner = loads(content)
     calls = [loads(c) for c in (inner if isinstance(inner, list) else [inner])]
     if all(_is_call(c) for c in calls):
         return _calls(calls)
-    return [] if said == "tools" else message({"role": said, "content": content}, role)
+    return [] if named == "tools" else message({"role": named, "content": content}, role)
 
 
 def _is_call(item: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Events of a span -> what they tell: the conversation, errors, documents, judgements, and further attributes.
+"""Events of a span -> their content: the conversation, errors, documents, judgements, and further attributes.
 
 Legacy OpenTelemetry GenAI (`gen_ai.user.message`, `gen_ai.choice`), its current
 `gen_ai.client.inference.operation.details`, OpenLLMetry (`gen_ai.content.prompt`, `db.query.result`), Monocle
@@ -19,8 +19,8 @@ from flywheel_pipeline.steps.capture.messages import loads, message, to_messages
 
 
 @dataclass(slots=True)
-class Told:
-    """What the events of a span tell."""
+class EventContent:
+    """What the events of a span hold."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     reply: list[dict[str, Any]] = field(default_factory=list)
@@ -31,18 +31,18 @@ class Told:
     n_dropped: int = 0
 
 
-def told_by(events: Iterable[tuple[str, Mapping[str, Any]]]) -> Told:
-    """Return what (name, attributes) of the events tell."""
-    told = Told()
+def content_of_events(events: Iterable[tuple[str, Mapping[str, Any]]]) -> EventContent:
+    """Return the content of events, each (name, attributes)."""
+    content = EventContent()
     for name, attributes in events:
         handle = HANDLERS.get(name)
         if handle:
-            handle(told, attributes)
+            handle(content, attributes)
         elif name in MESSAGE_EVENTS:
-            _converse(told, name, attributes)
+            _converse(content, name, attributes)
         elif attributes:
-            told.n_dropped += 1
-    return told
+            content.n_dropped += 1
+    return content
 
 
 MESSAGE_EVENTS: Mapping[str, str] = {
@@ -61,76 +61,78 @@ def exchange_of(value: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     items = loads(value)
     if not isinstance(items, list):
         return [], []
-    told = Told()
+    content = EventContent()
     for item in items:
         name = item.get("event.name") if isinstance(item, dict) else None
         if isinstance(name, str) and name in MESSAGE_EVENTS:
-            _converse(told, name, item)
+            _converse(content, name, item)
         elif isinstance(item, dict) and "role" in item:
-            told.messages += to_messages(item)
-    if not told.reply and told.messages and told.messages[-1]["role"] == "assistant":
-        told.reply = [told.messages.pop()]
-    return told.messages, told.reply
+            content.messages += to_messages(item)
+    if not content.reply and content.messages and content.messages[-1]["role"] == "assistant":
+        content.reply = [content.messages.pop()]
+    return content.messages, content.reply
 
 
-def _converse(told: Told, name: str, attributes: Mapping[str, Any]) -> None:
+def _converse(content: EventContent, name: str, attributes: Mapping[str, Any]) -> None:
     """Add the message of a message event; its body may be JSON in one attribute."""
     body = next((loads(attributes[k]) for k in ("gen_ai.event.content", "event_body", "body") if k in attributes), None)
     fields = {**attributes, **body} if isinstance(body, dict) else attributes
     if name == "gen_ai.choice":
         inner = loads(fields.get("message"))
         reply = to_messages(inner, "assistant") if inner not in (None, "", [], {}) else []
-        told.reply += reply or to_messages({**fields, "role": "assistant"}, "assistant")
+        content.reply += reply or to_messages({**fields, "role": "assistant"}, "assistant")
     elif any(fields.get(k) not in (None, "", [], {}) for k in ("content", "tool_calls", "parts")):
-        told.messages += message({**fields, "role": fields.get("role") or MESSAGE_EVENTS[name]})
+        content.messages += message({**fields, "role": fields.get("role") or MESSAGE_EVENTS[name]})
     elif isinstance(body, str) and body:
-        told.messages.append({"role": MESSAGE_EVENTS[name], "content": body})
+        content.messages.append({"role": MESSAGE_EVENTS[name], "content": body})
 
 
-def _fail(told: Told, attributes: Mapping[str, Any]) -> None:
+def _fail(content: EventContent, attributes: Mapping[str, Any]) -> None:
     parts = [str(attributes.get(k) or "") for k in ("exception.type", "exception.message")]
-    told.error = clean(": ".join(p for p in parts if p)) or "exception"
+    content.error = clean(": ".join(p for p in parts if p)) or "exception"
 
 
-def _add(told: Told, attributes: Mapping[str, Any]) -> None:
-    told.attributes.update(attributes)
+def _add(content: EventContent, attributes: Mapping[str, Any]) -> None:
+    content.attributes.update(attributes)
 
 
-def _ask(told: Told, attributes: Mapping[str, Any]) -> None:
-    _hear(told, "data.input", next((attributes[k] for k in ("input", "query", "question") if attributes.get(k)), None))
+def _ask(content: EventContent, attributes: Mapping[str, Any]) -> None:
+    _hear(
+        content, "data.input", next((attributes[k] for k in ("input", "query", "question") if attributes.get(k)), None)
+    )
 
 
-def _answer(told: Told, attributes: Mapping[str, Any]) -> None:
+def _answer(content: EventContent, attributes: Mapping[str, Any]) -> None:
     found = next((attributes[k] for k in ("response", "output", "answer") if attributes.get(k)), None)
-    _hear(told, "data.output", found)
-    told.attributes.update({k: v for k, v in attributes.items() if k == "finish_reason"})
+    _hear(content, "data.output", found)
+    content.attributes.update({k: v for k, v in attributes.items() if k == "finish_reason"})
 
 
-def _hear(told: Told, name: str, value: Any) -> None:
+def _hear(content: EventContent, name: str, value: Any) -> None:
     """Take what Monocle says went in or out: messages keyed by role, or text."""
     if value is None:
         return
     items = value if isinstance(value, list) else [value]
     if not any(is_keyed(i) for i in items):
-        told.attributes[name] = items[0] if len(items) == 1 else items
+        content.attributes[name] = items[0] if len(items) == 1 else items
         return
-    said = by_role(items, "user" if name == "data.input" else "assistant")
-    (told.messages if name == "data.input" else told.reply).extend(said)
-    text = [m["content"] for m in said if m["role"] in ("user", "assistant") and m.get("content")]
+    reply = by_role(items, "user" if name == "data.input" else "assistant")
+    (content.messages if name == "data.input" else content.reply).extend(reply)
+    text = [m["content"] for m in reply if m["role"] in ("user", "assistant") and m.get("content")]
     if text:
-        told.attributes[name] = text[-1]
+        content.attributes[name] = text[-1]
 
 
-def _retrieve(told: Told, attributes: Mapping[str, Any]) -> None:
+def _retrieve(content: EventContent, attributes: Mapping[str, Any]) -> None:
     names = {k.removeprefix("db.query.result."): v for k, v in attributes.items()}
-    told.documents += documents_of([names])
+    content.documents += documents_of([names])
 
 
-def _judge(told: Told, attributes: Mapping[str, Any]) -> None:
-    told.judgements.append(of_event(attributes))
+def _judge(content: EventContent, attributes: Mapping[str, Any]) -> None:
+    content.judgements.append(of_event(attributes))
 
 
-HANDLERS: Mapping[str, Callable[[Told, Mapping[str, Any]], None]] = {
+HANDLERS: Mapping[str, Callable[[EventContent, Mapping[str, Any]], None]] = {
     "exception": _fail,
     "gen_ai.client.inference.operation.details": _add,
     "gen_ai.content.prompt": _add,

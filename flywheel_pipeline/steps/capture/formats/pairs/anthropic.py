@@ -12,7 +12,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source
 from flywheel_pipeline.steps.capture.formats.lenient import get_count, get_object, get_text
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
-    Said,
+    Content,
     added,
     call_of,
     read_call,
@@ -50,15 +50,15 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names."""
     call = call_of(record) or response_alone(record)
     call = Call(call.record, {} if is_message(record) else call.request, answer_in(call.response), call.text)
-    yield from read_call(NAME, call, said_in(call), source)
+    yield from read_call(NAME, call, content_of(call), source)
 
 
-def said_in(call: Call) -> Said:
+def content_of(call: Call) -> Content:
     """Return the conversation, model and tokens of a call."""
     request, response = call.request, call.response
     usage = get_object(response, "usage")
     content = response.get("content")
-    return Said(
+    return Content(
         with_system(to_messages(request.get("messages")), request.get("system")),
         to_messages({"role": "assistant", "content": content}) if content else [],
         get_text(response, "model") or get_text(request, "model") or get_text(call.record, "model"),

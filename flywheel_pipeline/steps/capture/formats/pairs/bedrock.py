@@ -15,8 +15,8 @@ from flywheel_pipeline.steps.capture.formats.lenient import get_count, get_list,
 from flywheel_pipeline.steps.capture.formats.pairs import anthropic, cohere, openai
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
+    Content,
     Messages,
-    Said,
     added,
     call_of,
     read_call,
@@ -50,8 +50,8 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     call = _logged(record) if record.get("schemaType") == "ModelInvocationLog" else call_of(record)
     if call is None:
         raise UnreadableError("no request and no response")
-    said = said_in(call)
-    yield from read_call(NAME, call, said, source)
+    content = content_of(call)
+    yield from read_call(NAME, call, content, source)
 
 
 def _logged(record: Mapping[str, Any]) -> Call:
@@ -63,7 +63,7 @@ def _logged(record: Mapping[str, Any]) -> Call:
     return Call(record, get_object(sent, "inputBodyJson"), response if isinstance(response, dict) else {})
 
 
-def said_in(call: Call) -> Said:
+def content_of(call: Call) -> Content:
     """Return the conversation, model and tokens of a call.
 
     Raises:
@@ -72,46 +72,46 @@ def said_in(call: Call) -> Said:
     record, request, response = call.record, call.request, call.response
     if any(k in response for k in _EMBEDDED):
         raise UnreadableError("an embedding call: it holds no conversation")
-    said = next((say(call) for fits, say in _BODIES if fits(request, response)), None)
-    if said is None:
+    content = next((say(call) for fits, say in _BODIES if fits(request, response)), None)
+    if content is None:
         raise UnreadableError(f"a body of a vendor that is not known (keys {', '.join(sorted(request)[:8])})")
     n_in = get_count(get_object(record, "input"), "inputTokenCount")
     n_out = get_count(get_object(record, "output"), "outputTokenCount")
     error = get_text(record, "errorCode", "errorMessage")
-    return Said(
-        said.asked,
-        said.answer,
-        get_text(record, "modelId") or get_text(request, "modelId") or said.model,
-        n_in if said.input_tokens is None else said.input_tokens,
-        n_out if said.output_tokens is None else said.output_tokens,
+    return Content(
+        content.asked,
+        content.answer,
+        get_text(record, "modelId") or get_text(request, "modelId") or content.model,
+        n_in if content.input_tokens is None else content.input_tokens,
+        n_out if content.output_tokens is None else content.output_tokens,
         {"error": error} if error else {},
     )
 
 
-def _converse(call: Call) -> Said:
+def _converse(call: Call) -> Content:
     request, response = call.request, call.response
     usage = get_object(response, "usage")
     asked = with_system(to_messages(request.get("messages")), request.get("system"))
     answer = to_messages(get_object(response, "output").get("message"), "assistant")
-    return Said(asked, answer, None, added(usage, *_INPUT), get_count(usage, "outputTokens"))
+    return Content(asked, answer, None, added(usage, *_INPUT), get_count(usage, "outputTokens"))
 
 
-def _titan(call: Call) -> Said:
+def _titan(call: Call) -> Content:
     results = [r for r in get_list(call.response, "results") if isinstance(r, dict)]
     answer = to_messages(get_text(results[0], "outputText"), "assistant") if results else []
     n_out = get_count(results[0], "tokenCount") if results else None
-    return Said(messages_in_prompt(call.request.get("inputText")), answer, None,
+    return Content(messages_in_prompt(call.request.get("inputText")), answer, None,
                 get_count(call.response, "inputTextTokenCount"), n_out)  # fmt: skip
 
 
-def _completion(call: Call) -> Said:
+def _completion(call: Call) -> Content:
     """Return what a prompt and the text that completes it say, whatever vendor's."""
     response = call.response
     listed = next((v for k in ("outputs", "generations", "completions", "choices") if (v := get_list(response, k))), [])
     item = listed[0] if listed and isinstance(listed[0], dict) else {}
     text = get_text(response, "generation", "completion", "text") or get_text(item, "text")
     text = text or get_text(get_object(item, "data"), "text")
-    return Said(
+    return Content(
         messages_in_prompt(call.request.get("prompt")),
         to_messages(text, "assistant"),
         None,
@@ -120,8 +120,8 @@ def _completion(call: Call) -> Said:
     )
 
 
-def _of_anthropic(call: Call) -> Said:
-    return anthropic.said_in(Call(call.record, call.request, anthropic.answer_in(call.response)))
+def _of_anthropic(call: Call) -> Content:
+    return anthropic.content_of(Call(call.record, call.request, anthropic.answer_in(call.response)))
 
 
 def _blocks(messages: Any) -> Messages:
@@ -139,11 +139,11 @@ def _is_anthropic(request: Mapping[str, Any], response: Mapping[str, Any]) -> bo
     return "anthropic_version" in request or anthropic.is_message(response)
 
 
-_BODIES: tuple[tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], bool], Callable[[Call], Said]], ...] = (
+_BODIES: tuple[tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], bool], Callable[[Call], Content]], ...] = (
     (_is_converse, _converse),
     (_is_anthropic, _of_anthropic),
     (lambda request, _: "inputText" in request, _titan),
-    (cohere.is_v1, cohere.said_in),
-    (lambda request, _: "messages" in request, openai.said_in),
+    (cohere.is_v1, cohere.content_of),
+    (lambda request, _: "messages" in request, openai.content_of),
     (lambda request, _: "prompt" in request, _completion),
 )

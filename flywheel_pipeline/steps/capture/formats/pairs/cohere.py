@@ -9,8 +9,8 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source
 from flywheel_pipeline.steps.capture.formats.lenient import get_count, get_list, get_object, get_text
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
+    Content,
     Messages,
-    Said,
     call_of,
     read_call,
     with_system,
@@ -37,16 +37,16 @@ def is_v1(request: Mapping[str, Any], response: Mapping[str, Any]) -> bool:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names."""
     call = call_of(record) or Call(record, {}, record)
-    yield from read_call(NAME, call, said_in(call), source)
+    yield from read_call(NAME, call, content_of(call), source)
 
 
-def said_in(call: Call) -> Said:
+def content_of(call: Call) -> Content:
     """Return the conversation, model and tokens of a call."""
     request, response = call.request, call.response
     asked = _history(request) if "message" in request else to_messages(request.get("messages"))
     usage = get_object(response, "usage") or get_object(response, "meta")
     tokens = get_object(usage, "tokens") or get_object(usage, "billed_units")
-    return Said(
+    return Content(
         with_system(asked, request.get("preamble")),
         to_messages(response.get("message") or response.get("text"), "assistant"),
         get_text(response, "model") or get_text(request, "model") or get_text(call.record, "model"),

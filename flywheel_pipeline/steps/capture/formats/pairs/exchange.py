@@ -16,6 +16,7 @@ from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean, utc
 from flywheel_pipeline.steps.capture.formats.lenient import (
+    get_cost,
     get_count,
     get_number,
     get_object,
@@ -26,7 +27,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span
-from flywheel_pipeline.steps.capture.streams import joined
+from flywheel_pipeline.steps.capture.streams import is_stream, joined
 
 Messages = list[dict[str, Any]]
 _PAIRS = (
@@ -34,9 +35,12 @@ _PAIRS = (
     ("full_request", "full_response"), ("input", "output"), ("body", "response"), ("params", "result"),
 )  # fmt: skip
 _BODIES = ("body", "json", "data")
+_ANSWERED = {"choices", "output", "candidates", "content", "message", "messages", "response", "text"}
+"""Keys of responses, one of which stands beside `data` only in the response itself."""
 _TIMES = (
     "timestamp", "started_at", "start_time", "created_at", "time", "datetime", "ts", "created", "startTime",
     "createdAt", "request_time", "requestTime", "logged_at", "logging_time", "processed_time",
+    "request_created_at", "requested_at", "request_timestamp", "created_on",
 )  # fmt: skip
 _NAMED = re.compile(
     r"(?<!\d)(20\d\d)[-_]?(0[1-9]|1[0-2])[-_]?(0[1-9]|[12]\d|3[01])(?!\d)"
@@ -60,8 +64,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What an API's module makes of a call: the conversation, and what its response says of the model and tokens."""
+class Content:
+    """What an API's module makes of a call: the conversation, and the model and the tokens."""
 
     asked: Messages
     answer: Messages
@@ -99,31 +103,37 @@ def _response(value: Any) -> tuple[Mapping[str, Any], str | None]:
     """Return (the response, its text where it is no object); streams are joined."""
     value = loads(value)
     if isinstance(value, Mapping):
-        inner = next((value[k] for k in _BODIES if isinstance(value.get(k), str | list)), None)
-        whole = joined(inner) if inner is not None else None
-        return (whole if isinstance(whole, Mapping) else _body(value)), None
+        inner = next((v for k in _BODIES if isinstance(v := value.get(k), str) or is_stream(v)), None)
+        return (_body(value), None) if inner is None or _ANSWERED & value.keys() else _response(inner)
     value = joined(value)
     if isinstance(value, Mapping):
         return value, None
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        return value[0], None
     if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
         return {}, "".join(value)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return _of_list(value), None
     return {}, value if isinstance(value, str) and value else None
 
 
-def read_call(name: str, call: Call, said: Said, source: Source) -> Iterator[Item]:
+def _of_list(items: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """Return what a list as the response is: messages, the parts of one, or the response in a list of its own."""
+    if all("role" in item for item in items):
+        return {"messages": items}
+    return items[0] if len(items) == 1 and "text" not in items[0] else {"content": items}
+
+
+def read_call(name: str, call: Call, content: Content, source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names.
 
     Raises:
         UnreadableError: it has no time, or neither question nor answer.
     """
-    answer = said.answer or (to_messages(call.text, "assistant") if call.text else [])
-    if not said.asked and not answer:
+    answer = content.answer or (to_messages(call.text, "assistant") if call.text else [])
+    if not content.asked and not answer:
         raise UnreadableError("neither a request nor a response with text is there: export both")
-    messages = whole_conversation(said.asked, answer)
-    values = {**_values(call, source), "model": said.model, **said.values}
-    values["input_tokens"], values["output_tokens"] = said.input_tokens, said.output_tokens
+    messages = whole_conversation(content.asked, answer)
+    values = {**_values(call, source), "model": content.model, **content.values}
+    values["input_tokens"], values["output_tokens"] = content.input_tokens, content.output_tokens
     own = values.pop("span_id")
     if own and get_text(call.record, "trace_id"):
         yield _step(name, messages, answer, {**values, "span_id": own})
@@ -145,7 +155,7 @@ def _values(call: Call, source: Source) -> dict[str, Any]:
         "session_id": get_text(record, "session_id", "conversation_id", "thread_id"),
         "app": get_text(record, "workload_id", "app"),
         "error": _error(record, response),
-        "cost_usd": get_number(record, "cost_usd", "cost"),
+        "cost_usd": get_cost(record, "cost_usd", "cost", "response_cost"),
         "tags": {**scalars(metadata), **({} if is_alone else _rest(record))},
     }
 

@@ -13,7 +13,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source
 from flywheel_pipeline.steps.capture.formats.lenient import first, get_list, get_object, get_text
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
-    Said,
+    Content,
     added,
     call_of,
     read_call,
@@ -45,17 +45,17 @@ def _is_response(response: Mapping[str, Any]) -> bool:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names."""
     call = call_of(record) or response_alone(record)
-    yield from read_call(NAME, call, said_in(call), source)
+    yield from read_call(NAME, call, content_of(call), source)
 
 
-def said_in(call: Call) -> Said:
+def content_of(call: Call) -> Content:
     """Return the conversation, model and tokens of a call."""
     record, request, response = call.record, call.request, call.response
     candidates = [c for c in get_list(response, "candidates") if isinstance(c, dict)]
     usage = get_object(response, *_USAGE)
     system = first(request, *_SYSTEM) or first(get_object(request, "config"), *_SYSTEM)
     blocked = get_text(get_object(response, "promptFeedback", "prompt_feedback"), "blockReason", "block_reason")
-    return Said(
+    return Content(
         with_system(to_messages(request.get("contents")), system),
         to_messages(candidates[0].get("content"), "assistant") if candidates else [],
         get_text(response, "modelVersion", "model_version") or get_text(request, "model") or get_text(record, "model"),

@@ -9,7 +9,7 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source
 from flywheel_pipeline.steps.capture.formats.lenient import get_count, get_number, get_text
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
-    Said,
+    Content,
     call_of,
     read_call,
     response_alone,
@@ -34,10 +34,10 @@ def _is_response(response: Mapping[str, Any]) -> bool:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the call as a trace, or as a step of the trace that it names."""
     call = call_of(record) or response_alone(record)
-    yield from read_call(NAME, call, said_in(call), source)
+    yield from read_call(NAME, call, content_of(call), source)
 
 
-def said_in(call: Call) -> Said:
+def content_of(call: Call) -> Content:
     """Return the conversation, model and tokens of a call."""
     request, response = call.request, call.response
     asked = to_messages(request.get("messages")) or to_messages(request.get("prompt"))
@@ -45,7 +45,7 @@ def said_in(call: Call) -> Said:
     latency = get_number(call.record, "latency_ms", "duration_ms")
     if latency is None and nanoseconds is not None:
         latency = nanoseconds / 1e6
-    return Said(
+    return Content(
         with_system(asked, request.get("system")),
         to_messages(response.get("message") or response.get("response"), "assistant"),
         get_text(response, "model") or get_text(request, "model"),

@@ -219,3 +219,15 @@ def test_google_adk_is_understood() -> None:
     )
     assert (tool.kind, tool.name, tool.input, tool.output) == ("tool", "weather", '{"city": "Oslo"}', "rain")
     assert tool.messages == []
+
+
+def test_usage_in_buckets_is_added_and_usage_of_an_agent_counts() -> None:
+    details = '{"input": 10, "input_cached_tokens": 90, "output": 4}'
+    span = of({"langfuse.observation.type": "generation", "langfuse.observation.usage_details": details})
+    assert (span.input_tokens, span.output_tokens) == (100, 4)
+    agent = of(
+        {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2}
+    )
+    assert (agent.kind, agent.input_tokens, agent.output_tokens) == ("agent", 7, 2)
+    tool = of({"gen_ai.operation.name": "execute_tool", "gen_ai.usage.input_tokens": 7})
+    assert tool.input_tokens is None
