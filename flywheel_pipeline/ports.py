@@ -141,6 +141,23 @@ class App(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Counts calls to a model that another adapter makes, and stops them at the limits."""
+
+    def start(self) -> None:
+        """Count a request before it is made.
+
+        Raises:
+            BudgetError: a limit is reached.
+            SettingsError: the model has no known price while there is a limit in dollars.
+        """
+        ...
+
+    def end(self, attempt: int, latency_ms: float, tokens: int | None = None, error: str | None = None) -> None:
+        """Count what the request took: its tokens, None where they are not known, or the error that it ended in."""
+        ...
+
+
 class Cells(Protocol):
     """Results kept on disk by the hash of everything that decides them."""
 

@@ -275,16 +275,21 @@ class ImproveSettings(Section):
 
 
 class GateSettings(Section):
-    """When a candidate may ship (probabilities are posterior, differences are of pass rates)."""
+    """When a candidate may ship (probabilities are posterior, margins are differences of pass rates).
 
-    min_probability_better: float = Field(0.95, gt=0, lt=1)
-    margin: float = Field(0.03, ge=0, lt=1)
-    max_probability_worse: float = Field(0.05, gt=0, lt=1)
-    mode_margin: float = Field(0.10, ge=0, lt=1)
-    max_probability_mode_worse: float = Field(0.20, gt=0, lt=1)
+    `consent` names the failure modes that may ship although too few own test cases guard them; `judges_alone: true`
+    ships without the expert's labels of the flipped cases.
+    """
+
+    min_probability_better: float = Field(0.98, gt=0.5, lt=1)
+    margin: float = Field(0.10, gt=0, lt=1)
+    max_probability_worse: float = Field(0.005, gt=0, lt=1)
     min_cases_per_mode: int = Field(10, ge=1)
-    max_prompt_growth: float = Field(1.5, ge=1)
-    min_prompt_limit: int = Field(6_000, ge=1)
+    min_coverage: float = Field(0.95, ge=0, le=1)
+    max_growth: float = Field(1.2, ge=1)
+    max_prompt_characters: int = Field(20_000, ge=1)
+    consent: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    judges_alone: bool = False
 
 
 class AutomationSettings(Section):

@@ -130,8 +130,11 @@ def an_answer(**changes: Any) -> CaseAnswer:
 
 def an_alignment(**changes: Any) -> JudgeAlignment:
     values: dict[str, Any] = {
-        "evaluator": "judge:fm-1", "mode_id": "fm-1", "n_fail": 10, "n_pass": 20, "n_unsure": 0, "fail_recall": 1.0,
-        "fail_recall_low": 0.7, "pass_recall": 1.0, "pass_recall_low": 0.84, "status": "trusted",
+        "evaluator": "judge:fm-1", "mode_id": "fm-1", "evaluator_version": "e1", "n_fail": 10, "n_pass": 20,
+        "n_unsure": 0, "n_broken": 0, "fail_recall": 1.0, "fail_recall_low": 0.7, "pass_recall": 1.0,
+        "pass_recall_low": 0.84, "youden": 0.93, "youden_low": 0.7, "kappa": 1.0, "majority": 0.67,
+        "production_fail_recall": 1.0, "production_n_fail": 10.0, "production_pass_recall": 1.0,
+        "production_n_pass": 20.0, "need_fails": 0, "need_passes": 0, "status": "trusted",
     }  # fmt: skip
     return JudgeAlignment(**{**values, **changes})
 

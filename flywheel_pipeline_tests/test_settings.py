@@ -95,7 +95,7 @@ def test_automation_and_executor_come_from_the_environment_over_the_file(home: P
     ("text", "key", "allowed"),
     [
         ("aap: {name: x}", "aap", "app"),
-        ("gate: {margins: 0.1}", "gate.margins", "mode_margin"),
+        ("gate: {margins: 0.1}", "gate.margins", "max_probability_worse"),
         ("models: {juge: a/b}", "models.juge", "improver"),
         ("models: {judge: {model: a/b, api_bas: x}}", "models.judge.api_bas", "api_base"),
     ],

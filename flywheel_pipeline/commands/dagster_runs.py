@@ -36,10 +36,11 @@ GRACE_SECONDS = 3
 
 @dataclass(frozen=True)
 class TurnResult:
-    """What a turn came to: whether every step and every blocking check passed, and what stopped it if not."""
+    """Whether every step and every blocking check passed, what stopped it if not, and whether the gate decided."""
 
     success: bool
     stopped_by: tuple[str, ...]
+    decided: bool = False
 
 
 def run_turn(bench: Workbench, say: Say) -> TurnResult:
@@ -59,7 +60,7 @@ def run_turn(bench: Workbench, say: Say) -> TurnResult:
         earlier = [_run(defs, instance, "capture", range_tags(days), say) for days in groups[:-1]]
         last = _run(defs, instance, "flywheel_turn", range_tags(groups[-1]), say)
     results = [read, *earlier, last]
-    return TurnResult(all(r.success for r in results), tuple(s for r in results for s in r.stopped_by))
+    return TurnResult(all(r.success for r in results), tuple(s for r in results for s in r.stopped_by), last.decided)
 
 
 def _once(say: Say) -> Say:
@@ -89,7 +90,9 @@ def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tags: dic
         if not check.passed:
             level = "error" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"
             say(f"{level}: check {check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}")
-    return TurnResult(result.success, tuple(cause_of(e) for e in result.all_events if e.is_step_failure))
+    made = {e.asset_key for e in result.all_events if e.is_step_materialization}
+    causes = tuple(cause_of(e) for e in result.all_events if e.is_step_failure)
+    return TurnResult(result.success, causes, dg.AssetKey("prompt_candidate") in made)
 
 
 def cause_of(event: dg.DagsterEvent) -> str:
@@ -116,7 +119,7 @@ def turn_home(home: Path | None, say: Say) -> bool:
     logging.getLogger("flywheel_pipeline").addHandler(logging.StreamHandler())
     before, started = count_calls(bench), time.monotonic()
     result = run_turn(bench, say)
-    for line in summarize(bench, before):
+    for line in summarize(bench, before, result.decided):
         say(line)
     took = time.monotonic() - started
     say(f"{'done' if result.success else 'stopped'} in {took:.0f} s; tables in {bench.settings.home / 'lake'}")

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.flows.evaluate import production_rate
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.evaluate import majority, overall_rate
+from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
 
+WANTED = 4
+"""Judges for which the summary says what to label."""
 
-def summarize(bench: Workbench, calls_before: int = 0) -> list[str]:
-    """Return the lines; `calls_before` rows of `llm_calls` are from earlier turns and not counted."""
+
+def summarize(bench: Workbench, calls_before: int = 0, decided: bool = True) -> list[str]:
+    """Return the lines.
+
+    `calls_before` rows of `llm_calls` are from earlier turns and not counted; where this turn did not get as far as
+    the gate (`decided`), no earlier decision is shown as its own.
+    """
     lake = bench.lake
     return [
         *_traces(lake),
         *_modes(lake),
         *_golden(lake),
         *_proposed(bench),
-        *_evals(lake),
-        *_candidate(lake),
+        *_evals(bench),
+        *(_candidate(lake) if decided else ["candidate  none: the run did not get as far as the gate"]),
         _calls(lake, calls_before),
     ]
 
@@ -85,29 +94,38 @@ def _proposed(bench: Workbench) -> list[str]:
     return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
 
 
-def _evals(lake: Lake) -> list[str]:
-    prompts, alignment = (
-        lake.read("production_prompt", PromptVersion),
-        lake.read("judge_alignment", JudgeAlignment),
-    )
+def _evals(bench: Workbench) -> list[str]:
+    lake = bench.lake
+    prompts, alignment = lake.read("production_prompt", PromptVersion), lake.read("judge_alignment", JudgeAlignment)
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
     rows = majority(lake.read("eval_results", EvalResult, mine, [prompts[0].version]))
-    rate = overall_rate(rows, alignment)
-    trusted = sum(a.status == "trusted" for a in alignment)
-    found = f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"
+    rows = without_stale(rows, alignment)
+    rate, production = golden_rate(rows, alignment), production_rate(bench)
+    judges = [a for a in alignment if a.mode_id]
+    names = {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)}
+    wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in judges if a.status != "trusted"]
+    traffic = [f"           production passes {production} of its traffic, by labels"] if production else []
     return [
-        f"evals      production prompt {prompts[0].version} {found}",
-        f"           {trusted} of {len(alignment)} judges agree with the expert well enough to decide",
+        f"evals      production prompt {prompts[0].version} "
+        + (f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"),
+        *traffic,
+        f"           {len(judges) - len(wanted)} of {len(judges)} judges agree with the expert well enough to decide",
+        *(f"             {line}" for line in wanted[:WANTED]),
+        *([f"             and {len(wanted) - WANTED} more in `judge_alignment`"] if len(wanted) > WANTED else []),
     ]
 
 
 def _candidate(lake: Lake) -> list[str]:
     rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
     if not rows:
-        return ["candidate  none: no failure mode to improve on"]
-    return [f"candidate  {c.candidate_id}: {c.decision.upper() if c.decision else ''}, {c.reason}" for c in rows]
+        return ["candidate  none: no failure mode fails on the train or dev split"]
+    lines = []
+    for c in rows:
+        lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}, {c.reason}")
+        lines += [f"             to decide it: {need}" for need in json.loads(c.evidence).get("needs", [])]
+    return lines
 
 
 def _calls(lake: Lake, before: int) -> str:

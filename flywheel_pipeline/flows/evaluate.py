@@ -8,11 +8,22 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
+from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion
-from flywheel_pipeline.steps.cluster import load_modes
-from flywheel_pipeline.steps.evaluate import ModeToJudge, Plan, align_judges, majority, run_evals
-from flywheel_pipeline.steps.golden import version_of
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
+from flywheel_pipeline.stats import Rate
+from flywheel_pipeline.steps.cluster import load_modes, traffic_pass_rate, weighted_verdicts
+from flywheel_pipeline.steps.evaluate import (
+    LabelledAnswer,
+    ModeToJudge,
+    Plan,
+    align_judges,
+    held_out,
+    majority,
+    run_evals,
+)
+from flywheel_pipeline.steps.golden import labelled_case, version_of
+from flywheel_pipeline.steps.improve import READER
 
 EXAMPLES = 4
 
@@ -61,12 +72,12 @@ class Evaluator:
     def judges(self) -> list[ModeToJudge]:
         """Return one judge per failure mode of the reviewed taxonomy.
 
-        Its examples are failures from which no held-out case was made: a judge that has seen the expert's remark on a
-        case cannot judge it.
+        Its examples are failures from which train cases were made: a judge that has seen the expert's remark on a
+        trace can neither judge it nor be measured on it.
         """
         modes = load_modes(self.bench.home.reviewed(TAXONOMY_FILE).read().value)
-        held_out = {c.source_trace_id for c in active_cases(self.bench) if c.split != "train"}
-        shown = [replace(m, members=tuple(x for x in m.members if x.trace_id not in held_out)) for m in modes]
+        train = {c.source_trace_id for c in active_cases(self.bench) if c.split == "train"}
+        shown = [replace(m, members=tuple(x for x in m.members if x.trace_id in train)) for m in modes]
         return [
             ModeToJudge(
                 m.mode_id, s.title, s.described, tuple(s.examples(EXAMPLES)), m.belongs, m.does_not_belong
@@ -114,10 +125,26 @@ class Evaluator:
             self.bench.home.append_only(TEST_READS_FILE).extend(add)
 
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
-        """Compare the judges with the expert and keep the result."""
-        rows = align_judges(cases, self.judges(), self.llm, self.bench.settings.app.name)
+        """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
+        train = [c for c in cases if c.split == "train"]
+        answers, plan = held_out(labelled_answers(self.bench), train), self.plan()
+        rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats)
         self.bench.lake.write("judge_alignment", rows)
         return rows
+
+
+def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
+    """Return every labelled trace as a case, with its weight in production where our sampler drew it."""
+    traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples)
+    weights = {v.trace_id: v.weight for v in verdicts}
+    return [LabelledAnswer(case, weights.get(t.trace_id)) for t in traces if (case := labelled_case(t))]
+
+
+def production_rate(bench: Workbench) -> Rate | None:
+    """Return the pass rate of production, from labels weighted back to it; None where they are not of our sample."""
+    traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
+    return traffic_pass_rate(weighted_verdicts({t.trace_id: t.failed for t in traces}, samples))
 
 
 def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:
@@ -127,4 +154,4 @@ def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:
 
 def n_looks(bench: Workbench) -> int:
     """Return how many candidates the test split was read for: the more, the likelier one looks better by chance."""
-    return len({r.get("prompt_version") for r in reads_of_test(bench) if r.get("by") == "prompt_candidate"})
+    return len({r.get("prompt_version") for r in reads_of_test(bench) if r.get("by") == READER})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts
+from collections.abc import Mapping, Sequence
+
+from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
+from flywheel_pipeline.errors import CorruptFileError
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
+    CaseAnswer,
     EvalResult,
     FailureMode,
     GoldenCase,
@@ -12,9 +17,25 @@ from flywheel_pipeline.records import (
     PromptCandidate,
     PromptVersion,
 )
-from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, mode_outcomes
-from flywheel_pipeline.steps.evaluate.evaluators import resisted
-from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, ModeEvidence, improve_prompt, propose_prompts
+from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
+    case_scores,
+    deciding,
+    judge_errors,
+    mode_scores,
+    without_stale,
+)
+from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
+from flywheel_pipeline.steps.improve import (
+    OVERALL,
+    READER,
+    Bench,
+    Gate,
+    Judgement,
+    ModeEvidence,
+    improve_prompt,
+    propose_prompts,
+)
 
 
 def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
@@ -33,23 +54,64 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
+    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
     baseline = read_verdicts(bench, base.version)
-    trusted = deciding(bench.lake.read("judge_alignment", JudgeAlignment))
-    judgement = Judgement(
-        lambda rows: case_outcomes(rows, trusted),
-        mode_outcomes,
-        tuple(sorted(e for e in trusted if e.startswith("judge:"))),
-        (resisted.NAME,) if any(c.kind == "adversarial" for c in cases) else (),
-    )
     evidence = _evidence(bench, cases, baseline)
     if not evidence:
         return []
     settings, llm = bench.settings, bench.llm()
     good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.improve.few_shot_examples]
     proposals = propose_prompts(base.text, evidence, good, llm, settings.app.name)
-    gate = Gate(**settings.gate.model_dump())
-    evaluator = Evaluator(bench, llm, "prompt_candidate")
-    return improve_prompt(Bench(base, cases, baseline, evaluator, judgement, gate), proposals)
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
+    return improve_prompt(
+        Bench(
+            base, cases, baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
+            gate_of(bench), reads_of_test(bench), flip_labels(bench, base),
+            lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
+        ),
+        proposals,
+    )  # fmt: skip
+
+
+def gate_of(bench: Workbench) -> Gate:
+    """Return the gate as the settings have it; the modes that a person consents to are given by name or id."""
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    settings = bench.settings.gate
+    return Gate(**{**settings.model_dump(), "consent": tuple(names.get(m, m) for m in settings.consent)})
+
+
+def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:
+    """Return how rows are read: by the judges that agree with the expert, with their known errors."""
+    trusted = deciding(alignment)
+    errors = {e: error.youden for e, error in judge_errors(alignment).items()}
+    return Judgement(
+        lambda rows: case_scores(without_stale(rows, alignment), trusted),
+        lambda rows, evaluator: mode_scores(without_stale(rows, alignment), evaluator),
+        tuple(sorted(e for e in trusted if e.startswith("judge:"))),
+        (answered.NAME, resisted.NAME),
+        {OVERALL if e == COMPOSITE else e: j for e, j in errors.items()},
+        names,
+    )
+
+
+def flip_labels(bench: Workbench, base: PromptVersion) -> dict[str, dict[str, tuple[bool, bool]]]:
+    """Return the expert's verdicts on cases that flip between `base` and a candidate, by candidate; the last counts.
+
+    Raises:
+        CorruptFileError: a line of the file lacks a field, or has a verdict that is neither pass nor fail.
+    """
+    found: dict[str, dict[str, tuple[bool, bool]]] = {}
+    for number, row in enumerate(bench.home.append_only(FLIP_LABELS_FILE).read().rows, 1):
+        known = all(isinstance(row.get(k), str) for k in ("base", "candidate", "case_id"))
+        if not known or not {row.get("before"), row.get("after")} <= {"pass", "fail"}:
+            raise CorruptFileError(
+                f"{FLIP_LABELS_FILE}, line {number}: expected base, candidate, case_id, and `pass` or `fail` as before "
+                "and after"
+            )
+        if row["base"] == base.version:
+            verdicts = row["before"] == "pass", row["after"] == "pass"
+            found.setdefault(row["candidate"], {})[row["case_id"]] = verdicts
+    return found
 
 
 def _evidence(bench: Workbench, cases: list[GoldenCase], baseline: list[EvalResult]) -> list[ModeEvidence]:

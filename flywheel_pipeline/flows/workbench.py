@@ -10,7 +10,7 @@ from pathlib import Path
 from flywheel_pipeline.adapters.embed import TfidfEmbed, choose_embedder
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.llm import ModelClient
+from flywheel_pipeline.adapters.llm import CallMeter, ModelClient
 from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.engine import build_app, build_client
@@ -79,7 +79,8 @@ class Workbench:
     def failure_embed(self) -> tuple[str, Embed]:
         """The name and the embedder by which failures are compared."""
         cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
-        return choose_embedder(self.settings.cluster.embedder, cache)
+        name = self.settings.cluster.embedder
+        return choose_embedder(name, cache, meter=lambda model: CallMeter(self.llm(), "embedding", model))
 
     def analyst(self) -> tuple[Analyst, str]:
         """Return what builds the taxonomy (a model, or words alone) and its description."""

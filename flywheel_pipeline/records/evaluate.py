@@ -10,7 +10,7 @@ from flywheel_pipeline.records.schema import Column, Json
 NO_INPUTS = Json("{}")
 
 LABELS = ("pass", "fail", "unsure")
-"""An evaluator's judgement of an answer; `unsure` counts as no judgement and is shown."""
+"""An evaluator's judgement of an answer; `unsure` is an abstention: the outcome is unknown."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,37 @@ class EvalResult:
 
 @dataclass(frozen=True)
 class JudgeAlignment:
-    """How far an LLM judge agrees with the expert, on traces that the expert labelled."""
+    """How far an LLM judge, or all trusted ones together, agree with the expert on held-out labelled traces."""
 
-    evaluator: Annotated[str, Column("The judge", unique=True)]
-    mode_id: Annotated[str, Column("Its failure mode", references="failure_taxonomy.mode_id")]
+    evaluator: Annotated[str, Column("The judge, or `judges:all`", unique=True)]
+    mode_id: Annotated[
+        str | None, Column("Its failure mode; empty for all together", references="failure_taxonomy.mode_id")
+    ]
+    evaluator_version: Annotated[str, Column("Hash of all that decides its verdict, as in `eval_results`")]
     n_fail: Annotated[int, Column("Labelled failures of the mode that it judged", low=0)]
     n_pass: Annotated[int, Column("Labelled passes that it judged", low=0)]
-    n_unsure: Annotated[int, Column("Labelled traces on which it gave no verdict", low=0)]
+    n_unsure: Annotated[int, Column("Labelled traces on which it was unsure; counted as not recognised", low=0)]
+    n_broken: Annotated[int, Column("Labelled traces on which it gave no verdict, by an error; not counted", low=0)]
     fail_recall: Annotated[float | None, Column("Share of the expert's fails that it fails (TNR)", low=0, high=1)]
     fail_recall_low: Annotated[float | None, Column("Lower end of the 95 % Wilson interval", low=0, high=1)]
     pass_recall: Annotated[float | None, Column("Share of the expert's passes that it passes (TPR)", low=0, high=1)]
     pass_recall_low: Annotated[float | None, Column("Lower end of the 95 % Wilson interval", low=0, high=1)]
-    status: Annotated[str, Column("Whether it may decide", allowed=("trusted", "unproven", "unusable"))]
+    youden: Annotated[float, Column("TPR + TNR - 1: how much of a true difference it shows", low=-1, high=1)]
+    youden_low: Annotated[float, Column("Lower end of the 95 % interval", low=-1, high=1)]
+    kappa: Annotated[float | None, Column("Cohen's kappa; reported, decides nothing", low=-1, high=1)]
+    majority: Annotated[float | None, Column("Agreement of always saying the more frequent verdict", low=0, high=1)]
+    production_fail_recall: Annotated[float | None, Column("TNR weighted to production", low=0, high=1)]
+    production_n_fail: Annotated[float, Column("Effective number of fails behind it", low=0)]
+    production_pass_recall: Annotated[float | None, Column("TPR weighted to production", low=0, high=1)]
+    production_n_pass: Annotated[float, Column("Effective number of passes behind it", low=0)]
+    need_fails: Annotated[
+        int, Column("Fails to label before it may decide, if it goes on so; -1: more than 200", low=-1)
+    ]
+    need_passes: Annotated[int, Column("Passes to label before it may decide, likewise", low=-1)]
+    status: Annotated[
+        str,
+        Column(
+            "trusted: decides; advisory: too few labels, shown and not counted; unusable: disagrees",
+            allowed=("trusted", "advisory", "unusable"),
+        ),
+    ]

@@ -11,13 +11,16 @@ from flywheel_pipeline.records.schema import Column
 ROLES = ("app", "judge", "taxonomy", "improver", "generator")
 """What models are asked as."""
 
+CALL_ROLES = (*ROLES, "embedding")
+"""What calls are made for: the roles, and texts turned into vectors."""
+
 
 @dataclass(frozen=True)
 class LLMCall:
     """One request to a model, or one reply from the cache; a request that is made again has a row of its own."""
 
     called_at: Annotated[datetime, Column("When the answer arrived (UTC)")]
-    role: Annotated[str, Column("What the model was asked as", allowed=ROLES)]
+    role: Annotated[str, Column("What the model was asked as", allowed=CALL_ROLES)]
     model: Annotated[str, Column("The litellm model string")]
     input_tokens: Annotated[int, Column("Tokens read; 0 when cached", low=0)]
     output_tokens: Annotated[int, Column("Tokens written; 0 when cached", low=0)]

@@ -5,8 +5,19 @@ Every rate a user sees comes with its n and an interval from here.
 
 from __future__ import annotations
 
-from flywheel_pipeline.stats.judges import Cell, post_stratified_rate
-from flywheel_pipeline.stats.paired import PairedChange, mcnemar_mid_p, paired_change, smallest_detectable_change
+from flywheel_pipeline.stats.judges import Cell, JudgeError, Recall, corrected_rate, post_stratified_rate
+from flywheel_pipeline.stats.paired import (
+    PERFECT,
+    Counts,
+    PairedChange,
+    Youden,
+    change_of,
+    mcnemar_mid_p,
+    paired_change,
+    paired_counts,
+    probability_below,
+    smallest_detectable_change,
+)
 from flywheel_pipeline.stats.rates import (
     MAX_EFFECT,
     Z95,
@@ -20,13 +31,22 @@ from flywheel_pipeline.stats.rates import (
 
 __all__ = [
     "MAX_EFFECT",
+    "PERFECT",
     "Z95",
     "Cell",
+    "Counts",
+    "JudgeError",
     "PairedChange",
     "Rate",
+    "Recall",
+    "Youden",
+    "change_of",
+    "corrected_rate",
     "mcnemar_mid_p",
     "paired_change",
+    "paired_counts",
     "post_stratified_rate",
+    "probability_below",
     "proportion",
     "rate_difference",
     "smallest_detectable_change",

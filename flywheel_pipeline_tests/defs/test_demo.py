@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT
 from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
@@ -23,7 +24,7 @@ from flywheel_pipeline.records import (
     PromptVersion,
     SampledTrace,
 )
-from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, mode_outcomes
+from flywheel_pipeline.steps.evaluate import case_outcomes, case_scores, deciding, mode_scores
 from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, Proposal, improve_prompt
 from flywheel_pipeline_tests.homes import Place
 
@@ -33,7 +34,7 @@ def evaluator(place: Place) -> Evaluator:
 
 
 def candidate(place: Place) -> PromptCandidate:
-    return next(c for c in place.lake.read("prompt_candidate", PromptCandidate) if c.decision == "ship")
+    return next(c for c in place.lake.read("prompt_candidate", PromptCandidate) if c.decision)
 
 
 def trusted(place: Place) -> set[str]:
@@ -82,9 +83,22 @@ def test_the_candidate_wins_on_test_cases_that_nothing_was_chosen_by(demo: Place
     best = candidate(demo)
     evidence = json.loads(best.evidence)
     assert evidence["split"] == "test"
-    assert evidence["overall"]["fixed"] > evidence["overall"]["broken"]
+    assert evidence["overall"]["fixed"] > evidence["overall"]["broken"] == 0
     test_ids = {c.case_id for c in demo.lake.read("golden_set", GoldenCase) if c.split == "test"}
     assert evidence["overall"]["n"] == len(test_ids)
+
+
+def test_the_demo_holds_and_says_what_would_decide_it(demo: Place) -> None:
+    """Its candidate is better, but few cases guard its modes and nobody has labelled what flipped."""
+    best = candidate(demo)
+    evidence = json.loads(best.evidence)
+    assert best.decision == "hold"
+    assert "promising by the judges" in best.reason and "nothing guards" in best.reason
+    ids = {c.case_id for c in demo.lake.read("golden_set", GoldenCase)}
+    assert evidence["to_label"] and set(evidence["to_label"]) <= ids
+    said = "\n".join(summarize(demo.bench))
+    assert "of the golden set; as judged" in said and "of its traffic, by labels" in said
+    assert "to decide it: label" in said
 
 
 def test_the_candidate_wins_because_of_its_instructions(demo: Place) -> None:
@@ -97,7 +111,7 @@ def test_the_candidate_wins_because_of_its_instructions(demo: Place) -> None:
         without = PromptVersion.of("fern", best.text.replace(f"- {change}", ""), None, "")
         passes = case_outcomes(evaluate.evaluate(without, cases), judges)
         needed.append(sum(whole.values()) - sum(passes.values()))
-    assert sum(n > 0 for n in needed) >= 5, needed
+    assert sum(n > 0 for n in needed) >= len(judges) - 1, needed  # `answered` fails nothing here
     assert min(needed) >= 0
 
 
@@ -107,7 +121,7 @@ def test_the_gate_refuses_a_candidate_that_regresses(demo: Place) -> None:
     base = PromptVersion.of("fern", candidate(demo).text, None, "")
     judges = trusted(demo)
     judgement = Judgement(
-        lambda rows: case_outcomes(rows, judges), mode_outcomes, tuple(sorted(j for j in judges if ":" in j))
+        lambda rows: case_scores(rows, judges), mode_scores, tuple(sorted(j for j in judges if ":" in j))
     )
     bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, Gate())
     decided = improve_prompt(bench, [Proposal(FIRST_PROMPT, ("say nothing of documents",))])

@@ -144,7 +144,7 @@ def test_a_question_that_fails_as_a_test_case_is_a_risk(tmp_path: Path, result: 
     wrote(place, replace(base, trace_id="same", input="is there a STUDENT discount"), replace(base, trace_id="other"))
     place.lake.write("golden_set", [a_case(input="Is there a student discount?")])
     place.lake.write("production_prompt", [a_prompt(version="p1")])
-    place.lake.write("judge_alignment", [an_alignment(), an_alignment(evaluator="judge:fm-2", status="unproven")])
+    place.lake.write("judge_alignment", [an_alignment(), an_alignment(evaluator="judge:fm-2", status="advisory")])
     place.lake.write("eval_results", [an_eval_result(**result)])
     frame = frame_of(place)
     assert (frame["same"].doubted, frame["other"].doubted) == (doubted, False)

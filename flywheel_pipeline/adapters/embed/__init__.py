@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.embed.cached import CachedEmbed
 from flywheel_pipeline.adapters.embed.hosted import HostedEmbed
 from flywheel_pipeline.adapters.embed.minilm import INSTALL, MiniLMEmbed, minilm_folder
 from flywheel_pipeline.adapters.embed.tfidf import TfidfEmbed
-from flywheel_pipeline.ports import Embed
+from flywheel_pipeline.ports import Embed, Meter
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,14 @@ ABSENT = (
 
 
 def choose_embedder(
-    name: str, cache: Path, find_minilm: Callable[[], Path | None] = minilm_folder
+    name: str,
+    cache: Path,
+    find_minilm: Callable[[], Path | None] = minilm_folder,
+    meter: Callable[[str], Meter] | None = None,
 ) -> tuple[str, Embed]:
     """Return the embedder that `cluster.embedder` names and what it is called; `cache` is the file of its vectors.
+
+    `meter` returns what counts the calls to a hosted model, by its name.
 
     `auto` is MiniLM where its weights are installed, else TF-IDF; `minilm` without them is TF-IDF with a warning.
     """
@@ -34,7 +39,7 @@ def choose_embedder(
         return "minilm", CachedEmbed(MiniLMEmbed(folder), "minilm", cache)
     if name.startswith(HOSTED):
         model = name.removeprefix(HOSTED)
-        return name, CachedEmbed(HostedEmbed(model), model, cache)
+        return name, CachedEmbed(HostedEmbed(model, meter(model) if meter else None), model, cache)
     if name == "minilm":
         log.warning(ABSENT)
     return "tfidf", TfidfEmbed()

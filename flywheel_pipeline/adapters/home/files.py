@@ -12,6 +12,7 @@ WRITTEN_FILE = "lake/failure_modes_as_written.json"
 GOLDEN_FILE = "golden/golden_set.jsonl"
 PENDING_FILE = "golden/pending.jsonl"
 TEST_READS_FILE = "golden/test_reads.jsonl"
+FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
 
 
@@ -39,6 +40,9 @@ PARTS = (
     HomePart(GOLDEN_FILE, "append-only", "The golden set: cases, retirements, graduations, versions"),
     HomePart(PENDING_FILE, "append-only", "Generated cases and the decisions on them"),
     HomePart(TEST_READS_FILE, "append-only", "Every read of the test split"),
+    HomePart(
+        FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
+    ),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
     HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
     HomePart("lake/", "computed", "The tables, as Parquet"),

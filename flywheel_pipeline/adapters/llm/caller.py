@@ -41,6 +41,20 @@ class Attempt:
     error: str | None = None
 
 
+def check_price(model: str, price: Price | None, budget: Budget) -> None:
+    """Refuse a model of unknown price while there is a limit in dollars.
+
+    Raises:
+        SettingsError: the message says how to give the price.
+    """
+    if budget.needs_prices and price is None:
+        raise SettingsError(
+            f"No price is known for {model}, so that no budget can hold. Give it in flywheel.yaml, in dollars per "
+            "million tokens (models: <role>: {model: …, price: {input: 0.15, output: 0.6}}; 0 for a model of your "
+            "own), or switch the limit off: llm: {budget_usd: 0}."
+        )
+
+
 @dataclass
 class Health:
     """What is known of one model; kept for all the runs of a client."""
@@ -53,7 +67,7 @@ class Health:
 
 @dataclass
 class Caller:
-    """Asks one model. `log` receives every request; the objects but `gate` may be shared with other callers."""
+    """Asks one model. `log` receives every request; once `ended`, no further request is made."""
 
     model: RoleModel
     transport: Transport
@@ -63,6 +77,7 @@ class Caller:
     retries: int
     backoff_seconds: float
     log: Callable[[Attempt], None]
+    ended: Callable[[], bool]
     gate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def call(self, request: Mapping[str, Any], check: Check = lambda _: None) -> Called:
@@ -81,17 +96,9 @@ class Caller:
             return await self._ask(request, check)
         async with self.gate:
             if not self.health.proven:
-                self._check_price()
+                check_price(self.model.model, self._price(), self.budget)
                 return await self._ask(request, check)
         return await self._ask(request, check)
-
-    def _check_price(self) -> None:
-        if self.budget.needs_prices and self._price() is None:
-            raise SettingsError(
-                f"No price is known for {self.model.model}, so that no budget can hold. Give it in flywheel.yaml, in "
-                "dollars per million tokens (models: <role>: {model: …, price: {input: 0.15, output: 0.6}}; 0 for a "
-                "model of your own), or switch the limit off: llm: {budget_usd: 0}."
-            )
 
     def _price(self) -> Price | None:
         return self.model.price or listed_price(self.model.model)
@@ -132,7 +139,12 @@ class Caller:
                 hopeless = failure.kind in ("unusable", "refused") or n_failures > self._retries()
                 if hopeless or pause > MAX_PAUSE or waited > PATIENCE * self.health.latencies.most:
                     raise
-            await asyncio.sleep(pause)
+            await self._rest(pause)
+
+    async def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.ended():
+            await asyncio.sleep(min(left, LOOK_SECONDS))
 
     def _retries(self) -> int:
         return self.retries if self.health.proven else min(self.retries, 2)
@@ -149,6 +161,8 @@ class Caller:
         async with self.limiter:
             if self.health.unusable:
                 raise ModelError(self.health.unusable)
+            if self.ended():
+                raise CallFailed(f"{self.model.model}: not asked, since the run has ended", "refused", sent=False)
             self.budget.start()
             cost, started, mark = 0.0, time.perf_counter(), time.monotonic()
             try:

@@ -39,8 +39,12 @@ STAND_IN = (
     "Name a real model in flywheel.yaml (models:) or in FLYWHEEL_MODEL."
 )
 
-FINISHED = (None, "stop", "tool_calls", "function_call", "eos", "end_turn", "stop_sequence")
-"""Reasons to stop that mean that the reply is whole."""
+CUT_OFF = ("length", "max_tokens", "model_length")
+WITHHELD = (
+    "content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "refusal", "error", "abort",
+    "cancelled", "malformed_function_call", "insufficient_system_resource",
+)  # fmt: skip
+"""Reasons to stop, in lower case, with which a reply is not whole; servers have many words for a whole one."""
 
 _announced: set[str] = set()
 """Roles whose stand-in this process has announced."""
@@ -66,6 +70,7 @@ class Run:
     callers: dict[str, Caller] = field(default_factory=dict)
     flying: dict[str, asyncio.Task[Reply]] = field(default_factory=dict)
     cached_rows: list[LLMCall] = field(default_factory=list)
+    ended: bool = False
 
 
 @dataclass
@@ -114,7 +119,8 @@ class ModelClient:
         request = build_request(ask, model)
         key = cache_key(request, ask.repeat)
         if key in run.flying:  # paid for by whoever asked first
-            return replace(await asyncio.shield(run.flying[key]), cached=True)
+            reply = await asyncio.shield(run.flying[key])
+            return reply if reply.error else replace(reply, cached=True)
         if (kept := _kept(self.store.get(key), ask)) is not None:
             run.progress.n_cached += 1
             run.cached_rows.append(self._row(ask.role, Attempt(1, kept.latency_ms), cached=True))
@@ -122,6 +128,12 @@ class ModelClient:
         task = run.flying[key] = asyncio.ensure_future(self._make(run, ask, request, key))
         task.add_done_callback(lambda t: _landed(run, key, t))
         return await asyncio.shield(task)
+
+    def record(self, call: LLMCall) -> None:
+        """Add a call that was not made by this client to the log, and hand it on."""
+        run = Run(uuid.uuid4().hex, Progress(1))
+        self.store.log_call(run.batch, call)
+        self._hand_on(run)
 
     async def _work(self, run: Run, work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
         results: dict[int, R] = {}
@@ -141,7 +153,10 @@ class ModelClient:
             for call in run.flying.values():
                 call.cancel()
             raise
-        finally:  # after an error the calls in flight are finished and kept: they are paid for
+        finally:  # after an error the calls in flight are finished and kept: they are paid for; no other is made
+            run.ended = True
+            for limiter in self._limiters.values():
+                limiter.resume()
             for task in workers:
                 task.cancel()
             await asyncio.gather(*workers, *run.flying.values(), return_exceptions=True)
@@ -181,6 +196,7 @@ class ModelClient:
                 retries=self.limits.retries,
                 backoff_seconds=self.limits.backoff_seconds,
                 log=lambda attempt: self._log(run, role, attempt),
+                ended=lambda: run.ended,
             )
         return run.callers[role]
 
@@ -244,10 +260,10 @@ def _checked(ask: Ask, called: Called) -> Reply:
         called.text, None, None, False, called.latency_ms, called.cost_usd, called.finish_reason, called.tool_calls,
         called.input_tokens or 0, called.output_tokens or 0,
     )  # fmt: skip
-    reason = called.finish_reason
-    if reason in ("length", "max_tokens"):
+    reason = (called.finish_reason or "").lower()
+    if reason in CUT_OFF:
         return replace(reply, text=None, error=f"the reply was cut off at max_tokens (finish_reason {reason})")
-    if reason not in FINISHED:
+    if reason in WITHHELD:
         return replace(reply, text=None, error=f"the reply was not finished (finish_reason {reason})")
     if not called.text.strip() and not called.tool_calls:
         return replace(reply, text=None, error="the reply is empty")

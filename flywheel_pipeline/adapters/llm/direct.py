@@ -79,7 +79,9 @@ class DirectTransport:
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
         posted = self._session.post(url, data=body, headers=headers, timeout=limits, proxy=self._proxies[url])
         async with posted as response:
-            content = await response.content.read(MAX_REPLY_BYTES) if response.status != 200 else await response.read()
+            if (response.content_length or 0) > MAX_REPLY_BYTES:
+                raise CallFailed(f"{url}: a reply of {response.content_length} bytes is too large", "refused")
+            content = await response.read()
             return response.status, {k.lower(): v for k, v in response.headers.items()}, content
 
 

@@ -57,6 +57,11 @@ class Limiter:
             self._paused_until = now + wait
             asyncio.get_running_loop().call_later(wait + 0.005, self._wake)
 
+    def resume(self) -> None:
+        """End a pause."""
+        self._paused_until = 0.0
+        self._wake()
+
     def succeeded(self) -> None:
         """Note an answer."""
         self.limit = min(float(self.most), self.limit + 1 / self.limit)

@@ -168,6 +168,8 @@ class ReplyStore:
         return connection
 
     def _write(self, sql: str, values: Sequence[Any]) -> None:
+        if self._failure is not None:
+            raise OSError(f"model replies cannot be stored in {self.path}: {self._failure}")
         with self._writing:
             if self._writer is None:
                 self._writer = threading.Thread(target=self._work, args=(self._connect(),), daemon=True)

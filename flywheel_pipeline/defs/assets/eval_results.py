@@ -5,16 +5,18 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
-from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production
+from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
+from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
     coverage_of,
     deciding,
+    golden_rate,
     outcomes_by_case,
-    overall_rate,
     pass_rates,
     report_repeats,
+    what_to_label,
 )
 
 OWNERS = ["team:evals"]
@@ -49,7 +51,7 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
     done = evaluate_production(bench)
     names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     yield dg.MaterializeResult("answers", metadata=_answers_shown(done.answers))
-    yield dg.MaterializeResult("eval_results", metadata=_shown(done, names))
+    yield dg.MaterializeResult("eval_results", metadata=_shown(done, names, production_rate(bench)))
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(done.alignment, names))
 
 
@@ -64,14 +66,15 @@ def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _shown(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue]:
+def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> dict[str, dg.MetadataValue]:
     prompt, results, alignment = done.prompt, done.results, done.alignment
     outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
     repeats = report_repeats(outcomes_by_case(results, trusted)) if any(r.repeat for r in results) else None
     flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
-    overall = overall_rate(results, alignment)
-    plotted = {"pass_rate": dg.MetadataValue.float(round(overall.value, 4))} if overall else {}
+    overall = golden_rate(results, alignment)
+    best = overall and (overall.corrected or overall.judged)
+    plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(best.value, 4))} if best else {}
     rates = pass_rates(results)
     rows = [
         [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,
@@ -90,6 +93,7 @@ def _shown(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue
         **flaky,
         "coverage": dg.MetadataValue.text(str(coverage_of(results, trusted))),
         "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
+        "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
         "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
@@ -102,14 +106,19 @@ def _shown(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue
 
 def _alignment_shown(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
     rows = [
-        [names.get(a.evaluator, a.evaluator), a.status, a.n_fail, _rate(a.fail_recall, a.fail_recall_low),
-         a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure]
+        [names.get(a.evaluator, "all trusted judges together"), a.status if a.mode_id else "", a.n_fail,
+         _rate(a.fail_recall, a.fail_recall_low), a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure,
+         "" if a.kappa is None else round(a.kappa, 2), "" if a.majority is None else f"{a.majority:.0%}"]
         for a in alignment
     ]  # fmt: skip
+    judges = [a for a in alignment if a.mode_id]
+    wanted = [[what_to_label(a, names.get(a.evaluator, a.evaluator))] for a in judges if a.status != "trusted"]
+    titles = ("judge", "status", "fails", "caught", "passes", "recognised", "unsure", "kappa", "always the majority")
     return {
         "dagster/row_count": dg.MetadataValue.int(len(alignment)),
-        "n_trusted": dg.MetadataValue.int(sum(a.status == "trusted" for a in alignment)),
-        "judges": table(("judge", "status", "fails", "fails found", "passes", "passes kept", "unsure"), rows),
+        "n_trusted": dg.MetadataValue.int(sum(a.status == "trusted" for a in judges)),
+        "judges": table(titles, rows),
+        "what_to_label": table(("next",), wanted, cell=300),
     }
 
 

@@ -10,7 +10,7 @@ from flywheel_pipeline.defs.metadata import bars, definition_metadata, table, te
 from flywheel_pipeline.flows.evaluate import n_looks
 from flywheel_pipeline.flows.improve import find_candidate
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import FailureMode, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import PromptCandidate, PromptVersion
 
 DIFF_WIDTH = 84
 
@@ -25,14 +25,11 @@ DIFF_WIDTH = 84
 def prompt_candidate(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
     base, candidates = find_candidate(bench)
-    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
-    return dg.MaterializeResult(metadata={**_shown(base, candidates, names), **looks})
+    return dg.MaterializeResult(metadata={**_shown(base, candidates), **looks})
 
 
-def _shown(
-    base: PromptVersion, candidates: list[PromptCandidate], names: dict[str, str]
-) -> dict[str, dg.MetadataValue]:
+def _shown(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
     if not candidates:
         return {
             "dagster/row_count": dg.MetadataValue.int(0),
@@ -41,32 +38,39 @@ def _shown(
     best = candidates[0]
     evidence = json.loads(best.evidence)
     rows = [("all evaluators", evidence["overall"])] if "overall" in evidence else []
-    rows += [(names.get(name, name), numbers) for name, numbers in evidence.get("evaluators", {}).items()]
+    rows += list(evidence.get("guards", {}).items())
     on_test = [
-        [
-            n,
-            v["n"],
-            v["fixed"],
-            v["broken"],
-            f"{v['difference']:+.0%}",
-            f"{v['low']:+.0%} to {v['high']:+.0%}",
-        ]
+        [n, v["n"], v["fixed"], v["broken"], f"{v['difference']:+.0%}", f"{v['low']:+.0%} to {v['high']:+.0%}",
+         f"a loss of {v['loss']:.0%}: {v['status']}" if "loss" in v else ""]
         for n, v in rows
-    ]
+    ]  # fmt: skip
     return {
         "dagster/row_count": dg.MetadataValue.int(len(candidates)),
         "decision": dg.MetadataValue.text(best.decision or best.status),
         "reason": dg.MetadataValue.text(best.reason),
         "candidate": dg.MetadataValue.text(best.candidate_id),
+        "what_would_decide_it": table(("need",), [[n] for n in evidence.get("needs", [])], cell=300),
+        "flipped_cases_to_label": table(("case",), [[c] for c in evidence.get("to_label", [])]),
+        **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
         "cases_fixed_and_broken": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),
-        "on_test": table(("evaluator", "n", "fixed", "broken", "difference", "95 % interval"), on_test),
+        "on_test": table(
+            ("evaluator", "n", "fixed", "broken", "difference", "95 % interval", "guards against"), on_test
+        ),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(
             ("candidate", "decision", "reason"),
             [[c.candidate_id, c.decision or c.status, c.reason] for c in candidates],
         ),
     }
+
+
+def _power(evidence: dict) -> dict[str, dg.MetadataValue]:
+    """Return what the test cases could show, as numbers that Dagster plots over turns."""
+    named = {"coverage": "coverage", "smallest_detectable_change": "detectable", "bound_on_this_look": "bound",
+             "noise_floor": "noise_floor"}  # fmt: skip
+    known = {name: evidence.get(key) for name, key in named.items()}
+    return {name: dg.MetadataValue.float(float(value)) for name, value in known.items() if value is not None}
 
 
 def prompt_diff(before: str, after: str) -> str:

@@ -6,25 +6,27 @@ import dagster as dg
 
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
-from flywheel_pipeline.records import JudgeAlignment
+from flywheel_pipeline.records import FailureMode, JudgeAlignment
+from flywheel_pipeline.steps.evaluate import what_to_label
 
-ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+WARN = dg.AssetCheckSeverity.WARN
 
 
-@dg.asset_check(asset="judge_alignment", blocking=True)
+@dg.asset_check(asset="judge_alignment")
 def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
-    """A judge that contradicts the expert must not decide: with no judge left to trust, the run stops here."""
-    rows = lake.lake.read("judge_alignment", JudgeAlignment)
+    """Every judge agrees with the expert well enough to decide; one that does not is shown and counts for nothing."""
+    rows = [a for a in lake.lake.read("judge_alignment", JudgeAlignment) if a.mode_id]
+    names = {m.mode_id: m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
     status = Counter(a.status for a in rows)
-    stop = status["unusable"] > 0 and status["trusted"] == 0
-    told = [[a.evaluator, a.status, a.n_fail, a.n_pass, a.n_unsure] for a in rows if a.status != "trusted"]
+    wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in rows if a.status != "trusted"]
+    described = f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide"
     return dg.AssetCheckResult(
-        passed=status["trusted"] == len(rows),
-        severity=ERROR if stop else WARN,
-        description=f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide",
+        passed=not wanted,
+        severity=WARN,
+        description="; ".join([described, *wanted[:3]]),
         metadata={
-            **{f"n_{s}": status[s] for s in ("trusted", "unproven", "unusable")},
-            "not_trusted": table(("judge", "status", "labelled fails", "labelled passes", "unsure"), told),
+            **{f"n_{s}": status[s] for s in ("trusted", "advisory", "unusable")},
+            "what_to_label": table(("next",), [[line] for line in wanted], cell=300),
         },
     )
 

@@ -10,12 +10,12 @@ from flywheel_pipeline.adapters.home.files import DIMENSIONS_FILE, GOLDEN_FILE, 
 from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.flows.cluster.build import known_modes
 from flywheel_pipeline.flows.evaluate import read_verdicts
+from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, FailureMode, GoldenCase, JudgeAlignment
 from flywheel_pipeline.steps.evaluate import case_outcomes, deciding
 from flywheel_pipeline.steps.golden import (
     Growth,
-    LabelledTrace,
     Proposed,
     Question,
     Quotas,
@@ -32,13 +32,6 @@ from flywheel_pipeline.steps.golden import (
     version_of,
 )
 
-LABELLED_SQL = """
-select r.trace_id, r.session_id, r.messages, r.retrieved, r.output, a.verdict = 'fail' as failed,
-    coalesce(a.comment, a.code) as comment, a.first_failure_step, f.mode_id, coalesce(a.extra, '{}') as extra
-from annotations a join raw_traces r using (trace_id) left join failure_assignments f using (trace_id)
-where a.is_current and a.verdict in ('pass', 'fail')
-order by r.trace_id
-"""
 QUESTIONS_SQL = """
 select r.input, coalesce(a.verdict = 'fail', false)
 from raw_traces r left join (from annotations where is_current) a using (trace_id)
@@ -75,8 +68,7 @@ def grow(bench: Workbench) -> Grown:
     if pinned := bench.settings.golden.version:
         rows = file.read().rows
         return Grown(_in_modes(bench, pinned_cases(rows, pinned)), pinned=version_of(load_cases(rows, pinned)))
-    with bench.lake.connect() as con:
-        traces = [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
+    traces = labelled_traces(bench)
     settings, modes = bench.settings.golden, bench.lake.read("failure_taxonomy", FailureMode)
     quotas = Quotas(settings.max_per_mode, settings.synthetic_per_mode)
     added_in = modes[0].version if modes else "none"

@@ -28,7 +28,9 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "category": ("failure_mode", "axial_code", "failure_category", "category"),
     "annotator": (
         "annotator", "labeler", "labeller", "reviewer", "rater", "expert", "annotated_by", "labeled_by", "labelled_by",
-        "reviewed_by", "judged_by", "annotator_id", "annotator_name", "prüfer",
+        "reviewed_by", "judged_by", "annotator_id", "annotator_name", "prüfer", "scored_by", "rated_by", "graded_by",
+        "evaluated_by", "assessor", "evaluator", "judge", "grader", "scorer", "evaluator_name", "judge_name",
+        "evaluator_model", "judge_model", "grader_model",
     ),
     "annotator_kind": (
         "annotator_kind", "annotator_type", "feedback_source", "source_type", "label_source", "verdict_source",
@@ -60,6 +62,8 @@ DOUBTFUL = {"code": "code", "category": "category", "severity": "severity", "fir
 WEAK_VERDICTS = ("assessment", "quality", "grade", "rating", "score")
 """Names that are a verdict only where every value is one."""
 WEAK_SOURCES = ("origin", "source")
+AUTHORS = ("created_by", "author")
+"""Columns that name whoever wrote the row, or the conversation: they matter only where they name a model."""
 CHANNELS = frozenset("""
     web website app ios android mobile desktop phone voice chat email mail sms whatsapp slack teams widget prod
     production staging live dev demo
@@ -113,6 +117,8 @@ def matches(ours: str, theirs: object) -> int | None:
     name, known = tidy(theirs), SYNONYMS[ours]
     if name in known:
         return known.index(name)
+    if name in CONTEXT:
+        return None
     words = name.split("_")
     if ours == "comment" and (words[0] == "why" or name.startswith(("what_went_wrong", "what_is_wrong"))):
         return known.index("why")
@@ -156,8 +162,12 @@ def map_columns(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str | N
     for ours, weak in DOUBTFUL.items():
         if ours not in configured:
             names[ours] = tuple(n for n in names[ours] if n != weak or _describes(ours, n, table, notes))
+    if "comment" not in configured:
+        names["comment"] = tuple(n for n in names["comment"] if n != "feedback" or not table.only_verdicts(n))
     if "annotator" not in configured:
-        names["annotator"] = tuple(n for n in names["annotator"] if not table.mostly_verdicts(n))
+        names["annotator"] = tuple(
+            n for n in names["annotator"] if not table.mostly_verdicts(n) and not table.has_verdict_of(n)
+        )
     if "annotator_kind" not in configured:
         names["annotator_kind"] = tuple(n for n in names["annotator_kind"] if not table.is_channel(n))
     notes += _rivals(names, table)
@@ -187,6 +197,16 @@ class _Table:
         values = self.values[name]
         words = [v for v in values if len(str(v).strip()) > 3 and verdict_of(v) and number_of(v) is None]
         return not self.is_ours and len(words) * 2 > len(values)
+
+    def has_verdict_of(self, name: str) -> bool:
+        """Return whether another column holds the verdict of whoever this one names, such as `judge_verdict`."""
+        who = name.split("_")[0]
+        owned = [n for n in self.values if n.startswith(f"{who}_") and n not in SYNONYMS["annotator"]]
+        return who in ("judge", "evaluator", "grader", "scorer") and len(owned) > 0
+
+    def only_verdicts(self, name: str) -> bool:
+        """Return whether every value is a verdict, as in a column of the users' thumbs."""
+        return bool(self.values[name]) and all(verdict_of(v) for v in self.values[name])
 
     def is_channel(self, name: str) -> bool:
         return name in WEAK_SOURCES and all(tidy(v) in CHANNELS for v in self.values[name])
@@ -254,6 +274,8 @@ def _rivals(names: Mapping[str, tuple[str, ...]], table: _Table) -> Iterable[str
     """Report columns that may hold the same, with the one that is used."""
     for ours in ("verdict", "comment", "annotator", "code"):
         together = [n for n in names[ours] if table.values[n]]
-        if len(together) > 1 and any(sum(n in row for n in together) > 1 for row in table.rows):
+        beside = [row for row in table.rows if sum(n in row for n in together) > 1]
+        agreeing = ours == "verdict" and all(len({verdict_of(r[n]) for n in together if n in r}) == 1 for r in beside)
+        if beside and not agreeing:
             listed = " and ".join(repr(table.shown[n]) for n in together[:4])
             yield f"columns {listed} may hold the {ours}: {table.shown[names[ours][0]]!r} is used"

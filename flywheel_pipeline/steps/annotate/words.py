@@ -63,6 +63,8 @@ def plain_text(value: object) -> str:
 
 def _folded(text: str, keep_case: bool = False) -> str:
     """Return NFKC text without zero-width characters, variation selectors and the skin tones of emoji."""
+    if text.isascii() and text.isprintable():
+        return text if keep_case else text.casefold()
     kept = "".join(c for c in unicodedata.normalize("NFKC", text) if not _unseen(c))
     return kept if keep_case else kept.casefold()
 
@@ -89,7 +91,21 @@ VERDICT_WORDS: Mapping[str, str] = {**_words(_PASS, "pass"), **_words(_FAIL, "fa
 def verdict_of(value: object) -> str | None:
     """Return the verdict that a cell states, None where it states none that is understood."""
     text = plain_text(value)
-    return VERDICT_WORDS.get(text) or VERDICT_WORDS.get(_bare(text))
+    if len(text) > MAX_NAME:
+        return None
+    if re.fullmatch(r"[01][.,]0{1,6}", text):
+        return "pass" if text[0] == "1" else "fail"
+    return VERDICT_WORDS.get(text) or VERDICT_WORDS.get(_bare(text)) or _marked(text)
+
+
+def _marked(text: str) -> str | None:
+    """Return the verdict of a word with a mark of the same meaning beside it, such as `✅ pass`."""
+    marks = [part for part in text.split() if not any(c.isalnum() for c in part)]
+    if len(marks) != 1 or text == marks[0]:
+        return None
+    word = " ".join(part for part in text.split() if part not in marks)
+    verdict = VERDICT_WORDS.get(_bare(word))
+    return verdict if VERDICT_WORDS.get(marks[0]) == verdict else None
 
 
 def number_of(value: object) -> float | None:

@@ -82,15 +82,16 @@ def _rows_of_columns(value: Mapping[str, Any]) -> list[Any] | None:
     """
     columns, data = value.get("columns"), value.get("data")
     if isinstance(columns, list) and columns:
-        if isinstance(data, list) and all(isinstance(row, list) for row in data):
-            return [dict(zip(map(str, columns), row, strict=False)) for row in data]
-        if all(isinstance(c, dict) and isinstance(c.get("values"), list) for c in columns):
+        if isinstance(data, list) and all(isinstance(row, list) and len(row) == len(columns) for row in data):
+            return [dict(zip(map(str, columns), row, strict=True)) for row in data]
+        cells = [c["values"] for c in columns if isinstance(c, dict) and isinstance(c.get("values"), list)]
+        if len(cells) == len(columns) and len({len(c) for c in cells}) == 1:
             names = [str(c.get("name")) for c in columns]
-            return [dict(zip(names, row, strict=True)) for row in zip(*(c["values"] for c in columns), strict=False)]
+            return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
     held = list(value.values())
     if not held or not all(isinstance(v, dict) and v for v in held):
         return None
-    if all(key.isdecimal() for key in value):
+    if all(str(key).isdecimal() for key in value):
         return held
     rows = held[0].keys()
     if len(held) >= _COLUMNS and all(v.keys() == rows for v in held) and not any(map(_is_nested, held)):
@@ -100,7 +101,7 @@ def _rows_of_columns(value: Mapping[str, Any]) -> list[Any] | None:
 
 def _is_nested(cells: Mapping[str, Any]) -> bool:
     """Return whether rows have names other than numbers and ids, which cells of one column do not."""
-    return not all(key.isdecimal() or _ID.fullmatch(key) for key in cells)
+    return not all(str(key).isdecimal() or _ID.fullmatch(str(key)) for key in cells)
 
 
 def _holds_records(items: list[Any]) -> bool:

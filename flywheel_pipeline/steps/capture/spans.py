@@ -50,11 +50,11 @@ class Span:
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
         values = zip(_NAMES, _VALUES(self), _UNSAID, strict=True)
-        told = {name: value for name, value, unsaid in values if value is not None and value != "" and value != unsaid}
+        found = {name: value for name, value, unsaid in values if value is not None and value != "" and value != unsaid}
         for k in ("started_at", "ended_at"):
-            if k in told:
-                told[k] = told[k].isoformat()
-        return told
+            if k in found:
+                found[k] = found[k].isoformat()
+        return found
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Span:
@@ -100,7 +100,7 @@ _UNSAID = tuple(f.default_factory() if callable(f.default_factory) else f.defaul
 
 @dataclass(frozen=True)
 class Unreadable:
-    """One item of a record (a span, a score) that can not be used, while the rest of the record can."""
+    """One item of a record (a span, a score) that cannot be used, while the rest of the record can."""
 
     reason: str
     excerpt: str = ""

@@ -26,7 +26,7 @@ from flywheel_pipeline.steps.cluster.proposals import (
     renew_proposals,
 )
 from flywheel_pipeline.steps.cluster.propose import Proposal, propose_changes
-from flywheel_pipeline.steps.cluster.rank import rank_labelled
+from flywheel_pipeline.steps.cluster.rank import rank_labelled, traffic_pass_rate, weighted_verdicts
 
 __all__ = [
     "BY_HAND",
@@ -62,4 +62,6 @@ __all__ = [
     "renew_proposals",
     "settle_people",
     "take_in",
+    "traffic_pass_rate",
+    "weighted_verdicts",
 ]

@@ -12,6 +12,7 @@ from flywheel_pipeline.stats import Rate, proportion, weighted_rate
 from flywheel_pipeline.steps.cluster.modes import SHOWN, Mode, taxonomy_version
 from flywheel_pipeline.steps.cluster.severity import Severity, severity_of
 from flywheel_pipeline.steps.cluster.trend import Trend, measure_trends
+from flywheel_pipeline.steps.cluster.weights import label_weights
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,21 @@ def weighted_verdicts(failed: Mapping[str, bool], samples: Sequence[SampledTrace
     """Return the verdicts {trace_id: failed} with their weights: those of the batch that holds most of them.
 
     Every batch is a probability sample of its own window; weights of several batches, which may overlap, do not
-    add up to one population. Traces outside that batch carry no weight.
+    add up to one population. Traces outside that batch carry no weight, nor do those of a batch that is labelled in
+    too small a part (`label_weights`).
     """
     counts = Counter(s.batch for s in samples if s.trace_id in failed)
     batch = max(counts, key=lambda b: (counts[b], b), default=None)
-    weights = {s.trace_id: s.weight for s in samples if s.batch == batch}
+    weights = label_weights([s for s in samples if s.batch == batch], failed)
     return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
+
+
+def traffic_pass_rate(verdicts: Sequence[Verdict]) -> Rate | None:
+    """Return the share of production traffic that passes; None where the verdicts are not weighted to it."""
+    sampled = [v for v in verdicts if v.weight is not None]
+    if not sampled or all(v.failed for v in sampled):
+        return None
+    return weighted_rate([not v.failed for v in sampled], [v.weight or 1.0 for v in sampled])
 
 
 def rank_labelled(

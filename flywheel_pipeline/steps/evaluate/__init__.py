@@ -1,24 +1,37 @@
-"""Evaluate: run the app on golden cases and judge its answers, one targeted evaluator a failure mode."""
+"""Evaluate: run the app on golden cases and judge its answers, one targeted evaluator per failure mode."""
 
-from flywheel_pipeline.steps.evaluate.alignment import align_judges
+from flywheel_pipeline.steps.evaluate.alignment import (
+    COMPOSITE,
+    LabelledAnswer,
+    align_judges,
+    held_out,
+    judge_errors,
+    what_to_label,
+)
 from flywheel_pipeline.steps.evaluate.cells import Due, Plan, Stored, due_cells
 from flywheel_pipeline.steps.evaluate.coverage import Coverage, coverage_of
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
+    GoldenRate,
     ModePassRate,
     case_outcomes,
+    case_scores,
     deciding,
-    mode_outcomes,
-    overall_rate,
+    golden_rate,
+    mode_scores,
     pass_rates,
+    without_stale,
 )
 from flywheel_pipeline.steps.evaluate.run import Evaluation, run_evals
 
 __all__ = [
+    "COMPOSITE",
     "Coverage",
     "Due",
     "Evaluation",
+    "GoldenRate",
+    "LabelledAnswer",
     "ModePassRate",
     "ModeToJudge",
     "Plan",
@@ -26,14 +39,19 @@ __all__ = [
     "Stored",
     "align_judges",
     "case_outcomes",
+    "case_scores",
     "coverage_of",
     "deciding",
     "due_cells",
+    "golden_rate",
+    "held_out",
+    "judge_errors",
     "majority",
-    "mode_outcomes",
+    "mode_scores",
     "outcomes_by_case",
-    "overall_rate",
     "pass_rates",
     "report_repeats",
     "run_evals",
+    "what_to_label",
+    "without_stale",
 ]

@@ -40,8 +40,8 @@ def _majority(rows: Sequence[EvalResult]) -> EvalResult:
         return rows[0]
     label, n = counts[0]
     if len(counts) > 1 and counts[1][1] == n:
-        told = ", ".join(f"{k} {v}" for k, v in counts)
-        return replace(rows[0], label="unsure", score=None, explanation=f"the judge's repeats disagree: {told}")
+        counted = ", ".join(f"{k} {v}" for k, v in counts)
+        return replace(rows[0], label="unsure", score=None, explanation=f"the judge's repeats disagree: {counted}")
     return next(r for r in rows if r.label == label)
 
 

@@ -1,6 +1,6 @@
 """Golden: the permanent test set, grown from labelled traces, one split a family of near-duplicates."""
 
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes, labelled_case
 from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
@@ -35,6 +35,7 @@ __all__ = [
     "graduations",
     "grow_golden_set",
     "in_current_modes",
+    "labelled_case",
     "list_versions",
     "load_cases",
     "load_pending",

@@ -114,6 +114,12 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
     )  # fmt: skip
 
 
+def labelled_case(trace: LabelledTrace) -> GoldenCase | None:
+    """Return a labelled trace as a case of no family and no split, to ask a judge about; None as in `draft_case`."""
+    draft = draft_case(trace)
+    return golden_case(draft, "", "", "") if draft else None
+
+
 def draft_of(case: GoldenCase) -> Draft:
     """Return what a case was before it had a family and a split."""
     return Draft(

@@ -1,17 +1,23 @@
 """Improve: propose better prompts from the failures, choose on dev, let the gate decide on test."""
 
-from flywheel_pipeline.steps.improve.gate import Gate, GateReport, ModeChange, decide
+from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, GateReport, decide
+from flywheel_pipeline.steps.improve.looks import READER, count_looks
 from flywheel_pipeline.steps.improve.propose import ModeEvidence, Proposal, propose_prompts
-from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt
+from flywheel_pipeline.steps.improve.rule import Gate
+from flywheel_pipeline.steps.improve.search import OVERALL, Bench, Judgement, improve_prompt
 
 __all__ = [
+    "OVERALL",
+    "READER",
     "Bench",
+    "Comparison",
+    "Evidence",
     "Gate",
     "GateReport",
     "Judgement",
-    "ModeChange",
     "ModeEvidence",
     "Proposal",
+    "count_looks",
     "decide",
     "improve_prompt",
     "propose_prompts",

@@ -1,105 +1,320 @@
 """The gate: ship, hold or reject a candidate, from its outcomes on test cases that chose nothing.
 
-A higher score alone is not enough: among equal candidates the best of several looks better by luck.
+`ship` is shown better, and shown not worse anywhere that is guarded. `reject` is shown worse, or a hard rule broken.
+Everything else is `hold`: it cannot be told, and the report says what would decide it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flywheel_pipeline.stats import PairedChange, paired_change, smallest_detectable_change
+import numpy as np
 
-Outcomes = Mapping[str, bool]
-"""{case_id: passes}."""
+from flywheel_pipeline.stats import (
+    PERFECT,
+    Counts,
+    PairedChange,
+    Youden,
+    change_of,
+    paired_counts,
+    smallest_detectable_change,
+)
+from flywheel_pipeline.steps.improve import advice
+from flywheel_pipeline.steps.improve.flips import BATCH, LIMIT, Labels, flipped, next_batch
+from flywheel_pipeline.steps.improve.rule import (
+    ALL,
+    MODE,
+    WHOLE,
+    Gate,
+    GuardCounts,
+    cases_needed,
+    excluded_loss,
+    harmed,
+    is_guarded,
+    is_safe,
+    is_worse,
+)
+
+Outcomes = Mapping[str, float]
+"""{case_id: passes, as 0 or 1, or the mean over repeats}; a case whose outcome is not known is left out."""
+
+SAFE, UNPROVEN, UNGUARDED, WORSE = "not worse", "not shown safe", "unguarded", "worse"
 
 
 @dataclass(frozen=True)
-class Gate:
-    """The thresholds; probabilities are posterior, margins are differences of pass rates."""
+class Comparison:
+    """Outcomes of the same `cases` before and after, by one evaluator or by all that decide together."""
 
-    min_probability_better: float = 0.95
-    margin: float = 0.03
-    max_probability_worse: float = 0.05
-    mode_margin: float = 0.10
-    max_probability_mode_worse: float = 0.20
-    min_cases_per_mode: int = 10
-    max_prompt_growth: float = 1.5
-    min_prompt_limit: int = 6_000
-    """A prompt up to this many characters is never too long, however short its base."""
+    name: str
+    cases: tuple[str, ...]
+    before: Outcomes
+    after: Outcomes
+    kind: str = WHOLE
+    judge: Youden = PERFECT
+
+    def pairs(self) -> tuple[list[float], list[float]]:
+        """Return outcomes before and after where what is missing counts against the candidate.
+
+        Known before and missing after is a failure; missing before is taken for a pass, so that a pass after is no
+        gain; missing on both sides is no change.
+        """
+        after = [self.after.get(c, 0.0) for c in self.cases]
+        before = [self.before.get(c, 1.0 if c in self.after else 0.0) for c in self.cases]
+        return before, after
+
+    def checked(self, labels: Labels) -> Comparison:
+        """Return the comparison with the expert's verdicts on flipped cases in place of the evaluator's.
+
+        The expert's verdict counts for all that decide together and for a part of the cases. For one judge on all
+        cases, only a pass does: an answer that the expert fails may fail for another reason than the judge looks for.
+        """
+        sides = [
+            {
+                c: float(labels[c][i]) if c in labels and (self.kind != ALL or labels[c][i]) else p
+                for c, p in side.items()
+            }
+            for i, side in enumerate((self.before, self.after))
+        ]
+        return replace(self, before=sides[0], after=sides[1])
+
+    def known(self) -> Comparison:
+        """Return the comparison on the cases whose outcome is known on both sides."""
+        both = tuple(c for c in self.cases if c in self.before and c in self.after)
+        return replace(self, cases=both)
 
 
 @dataclass(frozen=True)
-class ModeChange:
-    """What changed by one evaluator."""
+class Size:
+    """What an answer takes, on average: latency, length, price; more than `floor` and growth together is too much."""
 
-    evaluator: str
+    name: str
+    unit: str
+    before: float
+    after: float
+    floor: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the gate decides from.
+
+    `overall` are the cases that may still be won; `guards` what must not get worse; `hard` the code checks of which
+    no pass may fall. `families` is {case_id: family}; `unguarded` names modes that no guard stands for; `labels` are
+    the expert's verdicts on flipped cases; `look` counts how often candidates met these test cases, this one included.
+    """
+
+    overall: Comparison
+    guards: tuple[Comparison, ...] = ()
+    hard: tuple[Comparison, ...] = ()
+    families: Mapping[str, str] = field(default_factory=dict)
+    unguarded: tuple[str, ...] = ()
+    labels: Labels = field(default_factory=dict)
+    look: int = 1
+    sizes: tuple[Size, ...] = ()
+
+
+@dataclass(frozen=True)
+class GuardReport:
+    """What changed by one guard, the loss that it had to exclude, and whether it did."""
+
+    name: str
+    kind: str
     change: PairedChange
+    loss: float
+    status: str
+    cases_needed: int | None = None
 
 
 @dataclass(frozen=True)
 class GateReport:
-    """The decision and the numbers it rests on."""
+    """The decision, the reason in a sentence, what would decide a hold, and the numbers it rests on."""
 
     decision: str
     reason: str
     overall: PairedChange
-    modes: tuple[ModeChange, ...]
-    n_unknown: int
+    guards: tuple[GuardReport, ...]
+    coverage: float
+    look: int
+    bound: float
+    detectable: float
+    needs: tuple[str, ...] = ()
+    to_label: tuple[str, ...] = ()
+    n_labelled: int = 0
 
     def evidence(self) -> dict[str, Any]:
         """Return the numbers as plain values, for the table."""
-        rows = {m.evaluator: _numbers(m.change) for m in self.modes}
-        return {"overall": _numbers(self.overall), "evaluators": rows, "n_unknown": self.n_unknown}
+        guards = {g.name: {**_numbers(g.change), "kind": g.kind, "loss": g.loss, "status": g.status}
+                  for g in self.guards}  # fmt: skip
+        return {
+            "overall": _numbers(self.overall), "guards": guards, "coverage": round(self.coverage, 4),
+            "look": self.look, "bound": round(self.bound, 5), "detectable": round(self.detectable, 4),
+            "needs": list(self.needs), "to_label": list(self.to_label), "n_labelled": self.n_labelled,
+        }  # fmt: skip
 
 
-def decide(gate: Gate, before: Outcomes, after: Outcomes, modes: Mapping[str, tuple[Outcomes, Outcomes]]) -> GateReport:
-    """Decide on a candidate from outcomes on the same test cases, overall and by evaluator.
+def decide(gate: Gate, evidence: Evidence) -> GateReport:
+    """Decide on a candidate from outcomes on the same test cases."""
+    flips = flipped(evidence.overall.before, evidence.overall.after, evidence.overall.cases)
+    labelled = [c for c in flips if c in evidence.labels]
+    overall = _change(evidence.overall, evidence)
+    guards = tuple(_guard_report(gate, c, evidence) for c in evidence.guards)
+    harm = _harm(gate, evidence)
+    guards = tuple(replace(g, status=WORSE) if g.name in harm.worse else g for g in guards)
+    obstacles = _obstacles(gate, evidence, overall, guards, (len(flips), len(labelled)))
+    decision = "reject" if harm.reason else "hold" if obstacles else "ship"
+    reason = harm.reason or "; ".join(o.problem for o in obstacles) or _shipped(gate, evidence, overall)
+    asks = decision == "hold" and any(o.labels_decide for o in obstacles)
+    bound = gate.bound_at(evidence.look)
+    moved = (overall.fixed + overall.broken) / max(overall.n, 1)
+    return GateReport(
+        decision, reason, overall, guards, coverage_of(evidence.overall), evidence.look, bound,
+        smallest_detectable_change(overall.n, max(moved, 0.1), bound),
+        tuple(o.need for o in obstacles if o.need) if decision == "hold" else (),
+        tuple(next_batch(flips, evidence.labels)) if asks else (), len(labelled),
+    )  # fmt: skip
 
-    `reject` when it is probably not better, or probably worse, overall or by one evaluator with enough
-    cases; `ship` when it is better beyond doubt and worse nowhere; `hold` when the cases are too few to
-    tell. Cases whose outcome is known on one side only do not count and are reported.
+
+def coverage_of(comparison: Comparison) -> float:
+    """Return the share of cases whose outcome is known on both sides; 0 without cases."""
+    return len(comparison.known().cases) / len(comparison.cases) if comparison.cases else 0.0
+
+
+def _difference(comparison: Comparison, families: Mapping[str, str]) -> tuple[Any, Any]:
+    """Return after - before per case, and the number of its family."""
+    before, after = comparison.pairs()
+    numbers: dict[str, int] = {}
+    ids = [numbers.setdefault(families.get(c, c), len(numbers)) for c in comparison.cases]
+    return np.asarray(after, float) - np.asarray(before, float), np.asarray(ids, int)
+
+
+def _thinned(comparison: Comparison, evidence: Evidence) -> tuple[Counts, Any, Youden]:
+    """Return the effective counts of a comparison, after - before per case, and the J that is left to correct.
+
+    Where flipped cases are labelled, those stand for all flipped cases, by a smaller effective n, and the judges'
+    verdicts on the others count for nothing: McNemar's test uses flipped cases only. Cases that flip by one judge and
+    not over all are not labelled: its verdict stays, and its errors are corrected for.
     """
-    overall, unknown = _change(before, after)
-    changes = tuple(ModeChange(name, _change(b, a)[0]) for name, (b, a) in sorted(modes.items()))
-    decision, reason = _verdict(gate, overall, changes)
-    return GateReport(decision, reason, overall, changes, unknown)
+    d, ids = _difference(comparison, evidence.families)
+    if not evidence.labels:
+        return paired_counts(d, ids), d, comparison.judge
+    whole = evidence.overall
+    open_to_labels = set(flipped(whole.before, whole.after, whole.cases))
+    changed = set(flipped(comparison.before, comparison.after, comparison.cases))
+    flips = changed & open_to_labels
+    kept = np.asarray([float(c not in flips or c in evidence.labels) for c in comparison.cases])
+    d = _difference(comparison.checked(evidence.labels), evidence.families)[0] * kept
+    counts = paired_counts(d, ids, kept)
+    share = len(flips & set(evidence.labels)) / len(flips) if flips else 1.0
+    n = counts.n / max(kept.sum(), 1.0) * len(kept) * share
+    return replace(counts, n=n), d, PERFECT if changed <= open_to_labels else comparison.judge
 
 
-def _change(before: Outcomes, after: Outcomes) -> tuple[PairedChange, int]:
-    shared = sorted(set(before) & set(after))
-    return paired_change([before[c] for c in shared], [after[c] for c in shared]), len(set(before) ^ set(after))
+def _change(comparison: Comparison, evidence: Evidence) -> PairedChange:
+    counts, d, judge = _thinned(comparison, evidence)
+    return change_of(counts, len(d), float(np.maximum(d, 0).sum()), float(np.maximum(-d, 0).sum()), judge)
 
 
-def _verdict(gate: Gate, overall: PairedChange, modes: Sequence[ModeChange]) -> tuple[str, str]:
-    for mode in modes:
-        worse = mode.change.p_worse_than(gate.mode_margin)
-        regressed = mode.change.broken > mode.change.fixed and worse > gate.max_probability_mode_worse
-        if mode.change.n >= gate.min_cases_per_mode and regressed:
-            return (
-                "reject",
-                f"{mode.evaluator} gets worse: {mode.change.broken} broken, {mode.change.fixed} fixed",
+def _guard_counts(comparison: Comparison, evidence: Evidence) -> GuardCounts:
+    counts, _, judge = _thinned(comparison, evidence)
+    return GuardCounts(counts, len(comparison.cases), comparison.kind, judge)
+
+
+def _guard_report(gate: Gate, comparison: Comparison, evidence: Evidence) -> GuardReport:
+    guard = _guard_counts(comparison, evidence)
+    change = _change(comparison, evidence)
+    status = SAFE if is_safe(gate, guard) else UNPROVEN
+    status = status if is_guarded(gate, guard) else UNGUARDED
+    needed = cases_needed(gate, guard) if status == UNPROVEN else None
+    return GuardReport(comparison.name, comparison.kind, change, float(excluded_loss(gate, guard)[0]), status, needed)
+
+
+@dataclass(frozen=True)
+class _Harm:
+    reason: str = ""
+    worse: tuple[str, ...] = ()
+
+
+def _harm(gate: Gate, evidence: Evidence) -> _Harm:
+    """Return what is shown to be worse; only outcomes that are known on both sides can show it."""
+    for rule in evidence.hard:
+        broken = [c for c in rule.cases if rule.before.get(c) == 1 and rule.after.get(c) == 0]
+        if broken:
+            return _Harm(
+                f"breaks a hard rule: {rule.name} passed before and fails now on {_listed(broken)}", (rule.name,)
             )
-    told = f"{overall.fixed} fixed and {overall.broken} broken of {overall.n} test cases"
-    worse = overall.p_worse_than(gate.margin)
-    if overall.broken > overall.fixed or (overall.broken and worse > 1 - gate.min_probability_better):
-        return "reject", f"not better: {told}"
-    if overall.p_better >= gate.min_probability_better and worse <= gate.max_probability_worse:
-        return "ship", f"better with probability {overall.p_better:.3f}: {told}"
-    return "hold", f"too few cases to tell: {told}; {_needed(overall)}"
+    known = replace(evidence, overall=evidence.overall.known(), guards=tuple(c.known() for c in evidence.guards))
+    found = harmed(gate, [_guard_counts(c, known) for c in known.guards])
+    worse = [c for c, shown in zip(known.guards, found, strict=True) if shown]
+    if worse:
+        names = tuple(c.name for c in worse)
+        return _Harm("shown worse: " + "; ".join(f"{c.name}, {_counted(_change(c, known))}" for c in worse), names)
+    change = _change(known.overall, known)
+    if is_worse(gate, change.counts):
+        return _Harm(f"shown worse: better with probability {change.p_better:.3f} only, {_counted(change)}")
+    return _Harm()
 
 
-def _needed(overall: PairedChange) -> str:
-    if not overall.n:
-        return "label more traces"
-    moved = max((overall.fixed + overall.broken) / overall.n, 0.1)
-    return f"{overall.n} cases can show a change of {smallest_detectable_change(overall.n, moved):.0%} or more"
+def _obstacles(
+    gate: Gate, evidence: Evidence, overall: PairedChange, guards: Sequence[GuardReport], labels: tuple[int, int]
+) -> list[advice.Obstacle]:
+    """Return what stands between the candidate and `ship`, the most important first."""
+    n_flips, n_labelled = labels
+    bound = gate.bound_at(evidence.look)
+    promising = not gate.judges_alone and _is_promising(gate, overall, bound)
+    left = min(n_flips, LIMIT) - n_labelled if promising else 0
+    found: list[advice.Obstacle | None] = [
+        advice.coverage(coverage_of(evidence.overall), gate.min_coverage, _least_known(evidence)),
+        advice.too_few(overall.n, gate.min_cases_per_mode),
+    ]
+    if promising and n_labelled < min(n_flips, BATCH):
+        found.append(advice.label_flips(n_flips, n_labelled, overall))
+    elif overall.p_better < bound:
+        found.append(advice.not_better(overall, bound, evidence.look, left))
+    found += [advice.not_safe(g.name, g.change, g.loss, g.cases_needed, left) for g in guards if g.status == UNPROVEN]
+    few = {g.name: gate.min_cases_per_mode - g.change.n for g in guards if g.status == UNGUARDED and g.kind == MODE}
+    missing = {**few, **dict.fromkeys(evidence.unguarded, gate.min_cases_per_mode)}
+    found.append(advice.unguarded({m: n for m, n in missing.items() if m not in gate.consent}))
+    found += [advice.too_much(s.name, s.unit, s.before, s.after) for s in evidence.sizes if _too_much(gate, s)]
+    return [o for o in found if o]
+
+
+def _least_known(evidence: Evidence) -> str:
+    """Return the judge by which most outcomes are unknown; empty where none is."""
+    shares = {c.name: coverage_of(c) for c in evidence.guards if c.kind == ALL}
+    worst = min(shares, key=lambda name: (shares[name], name), default="")
+    return f"{worst}, {shares[worst]:.0%} known" if worst and shares[worst] < 1 else ""
+
+
+def _is_promising(gate: Gate, overall: PairedChange, bound: float) -> bool:
+    """Return whether the expert's labels could show that the candidate is better: at best, every loss is an error."""
+    at_best = replace(overall.counts, broken=0.0 * overall.counts.broken)
+    return overall.p_better >= gate.min_probability_promising and float(at_best.p_better) >= bound
+
+
+def _too_much(gate: Gate, size: Size) -> bool:
+    return size.after > max(gate.max_growth * size.before, size.floor)
+
+
+def _shipped(gate: Gate, evidence: Evidence, overall: PairedChange) -> str:
+    agreed = [m for m in gate.consent if m in evidence.unguarded or any(c.name == m for c in evidence.guards)]
+    consent = f"; unguarded by consent: {_listed(agreed)}" if agreed else ""
+    return f"better with probability {overall.p_better:.3f}: {_counted(overall)}; no guard is worse{consent}"
+
+
+def _counted(change: PairedChange) -> str:
+    return f"{change.fixed:.3g} fixed and {change.broken:.3g} broken of {change.n} test cases"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _numbers(change: PairedChange) -> dict[str, float]:
     return {
-        "n": change.n, "fixed": change.fixed, "broken": change.broken,
+        "n": change.n, "fixed": round(change.fixed, 4), "broken": round(change.broken, 4),
         "difference": round(change.difference, 4), "low": round(change.low, 4), "high": round(change.high, 4),
         "p_better": round(change.p_better, 4), "mid_p": round(change.mid_p, 4),
+        "n_effective": round(float(change.counts.n), 2),
     }  # fmt: skip

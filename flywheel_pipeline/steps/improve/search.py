@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from flywheel_pipeline.leakage import leaks
 from flywheel_pipeline.ports import Evaluate
-from flywheel_pipeline.records import EvalResult, GoldenCase, Json, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.improve.gate import Gate, decide
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptCandidate, PromptVersion
+from flywheel_pipeline.stats import PERFECT, Youden
+from flywheel_pipeline.steps.improve.flips import Labels
+from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes, Size, decide
+from flywheel_pipeline.steps.improve.looks import count_looks
 from flywheel_pipeline.steps.improve.propose import Proposal
+from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE, Gate
 
 Results = Sequence[EvalResult]
 
-REGRESSION = "regression cases"
-"""The cases that always passed, which can not show that a candidate is better, only that it breaks something."""
+HAPPY, REGRESSION = "happy paths", "regression cases"
+"""Guards of their own. Regression cases always passed: they cannot show a gain, only that something broke."""
+
+OVERALL = "all evaluators"
+MEASURES: tuple[tuple[str, str, float, Callable[[CaseAnswer], float | None]], ...] = (
+    ("the latency of an answer", "ms", 1_000, lambda a: a.latency_ms),
+    ("the length of an answer", "characters", 800, lambda a: len(a.output or "")),
+    ("the price of a thousand answers", "USD", 1, lambda a: None if a.cost_usd is None else 1_000 * a.cost_usd),
+)
+"""(what, unit, floor up to which it is never too much, how it is read from an answer)."""
+
+
+def _no_answers(_: str) -> Sequence[CaseAnswer]:
+    return ()
 
 
 @dataclass(frozen=True)
 class Judgement:
     """How rows of `eval_results` are read: which cases pass, overall and by one evaluator.
 
-    `judges` are the judges that agree with the expert; without one nothing can be decided. `guards` are evaluators
-    that count in no overall rate, and by which a candidate must not get worse.
+    `judges` are the judges that agree with the expert; without one nothing can be decided. `checks` are code checks,
+    of which no pass may fall. `errors` is {judge: its J}, with `OVERALL` for all together. `modes` is {mode_id: name}
+    of the failure modes that are to be guarded.
     """
 
-    cases: Callable[[Results], dict[str, bool]]
-    mode: Callable[[Results, str], dict[str, bool]]
+    cases: Callable[[Results], Outcomes]
+    mode: Callable[[Results, str], Outcomes]
     judges: tuple[str, ...]
-    guards: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    errors: Mapping[str, Youden] = field(default_factory=dict)
+    modes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What a proposal is held against: the production prompt `base` with its rows `baseline` on all cases."""
+    """What a proposal is compared with: the production prompt `base` with its rows `baseline` on all cases.
+
+    `reads` are the earlier reads of the test split, oldest first; `labels` are the expert's verdicts on flipped cases,
+    {candidate's version: {case_id: (before, after)}}.
+    """
 
     base: PromptVersion
     cases: Sequence[GoldenCase]
@@ -42,6 +66,10 @@ class Bench:
     evaluate: Evaluate
     judgement: Judgement
     gate: Gate
+    reads: Sequence[Mapping[str, Any]] = ()
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    answers: Callable[[str], Sequence[CaseAnswer]] = _no_answers
+    """Returns the app's answers under a prompt version, for what they take."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -59,13 +87,13 @@ class Trial:
 
 
 def improve_prompt(bench: Bench, proposals: Sequence[Proposal]) -> list[PromptCandidate]:
-    """Return one candidate a proposal; the best on dev (the shorter of equals) carries the gate's decision.
+    """Return one candidate per proposal; the best on dev (the shorter of equals) carries the gate's decision.
 
-    A proposal that holds text of a dev or test case, or has grown beyond the gate's limit, is rejected
-    without being evaluated. Without a trusted judge the first is held: nobody could tell whether it is better.
+    A proposal that holds text of a dev or test case, or is longer than the gate allows, is rejected without being
+    evaluated. Without a trusted judge the first is held: it cannot be told whether it is better.
     """
     if not bench.judgement.judges:
-        why = "no judge agrees with the expert yet: label more passes and fails, then evaluate again"
+        why = "no judge agrees with the expert yet: `judge_alignment` says how many passes and fails to label"
         return [_row(_trial(p, bench), bench, "hold", why) for p in proposals[:1]]
     trials = [_tried(p, bench) for p in proposals]
     best = max((t for t in trials if not t.problem), key=lambda t: (t.dev_rate, -len(t.version.text)), default=None)
@@ -92,28 +120,94 @@ def _problem(text: str, bench: Bench) -> str | None:
     leaked = leaks(text, bench.cases, bench.base.text)
     if leaked:
         return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
-    limit = max(bench.gate.max_prompt_growth * len(bench.base.text), bench.gate.min_prompt_limit)
+    limit = max(bench.gate.max_growth * len(bench.base.text), bench.gate.max_prompt_characters)
     return f"it has {len(text)} characters, more than {limit:.0f}" if len(text) > limit else None
 
 
 def _decided(best: Trial, bench: Bench) -> PromptCandidate:
     test = bench.split("test")
-    reached = {c.case_id for c in test if c.stage == "regression"}
     before = [r for r in bench.baseline if r.case_id in {c.case_id for c in test}]
     after = bench.evaluate.evaluate(best.version, test)
-    read = bench.judgement
-    modes = {j: (read.mode(before, j), read.mode(after, j)) for j in (*read.judges, *read.guards)}
-    old, new = read.cases(before), read.cases(after)
-    if reached:
-        modes[REGRESSION] = (_among(old, reached), _among(new, reached))
-    open_cases = {c.case_id for c in test} - reached
-    report = decide(bench.gate, _among(old, open_cases), _among(new, open_cases), modes)
-    evidence = {**report.evidence(), "dev_pass_rate": round(best.dev_rate, 4), "split": "test"}
+    report = decide(bench.gate, gather_evidence(bench, best.version.version, before, after))
+    noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
+    evidence = {**report.evidence(), "dev_pass_rate": round(best.dev_rate, 4), "split": "test", "noise_floor": noise}
     return _row(best, bench, report.decision, report.reason, evidence)
 
 
-def _among(outcomes: dict[str, bool], ids: set[str]) -> dict[str, bool]:
-    return {c: passes for c, passes in outcomes.items() if c in ids}
+def noise_floor(outcomes: Outcomes, repeats: int) -> float | None:
+    """Return the share of cases that would flip between two runs of the same prompt; None without repeats.
+
+    From the share p of a case's repeats that pass: 2p(1 - p), times K/(K - 1), which makes it unbiased.
+    """
+    if repeats < 2 or not outcomes:
+        return None
+    return round(sum(2 * p * (1 - p) for p in outcomes.values()) / len(outcomes) * repeats / (repeats - 1), 4)
+
+
+def gather_evidence(bench: Bench, candidate: str, before: Results, after: Results) -> Evidence:
+    """Return all that the gate decides from: rows of the test cases before and after, read by the judgement."""
+    read, test = bench.judgement, bench.split("test")
+    plain = [c for c in test if c.kind != "adversarial"]
+    still_open = tuple(c.case_id for c in plain if c.stage != "regression")
+    old, new = read.cases(before), read.cases(after)
+    return Evidence(
+        Comparison(OVERALL, still_open, old, new, judge=read.errors.get(OVERALL, PERFECT)),
+        _guards(read, plain, (old, new), (before, after)),
+        tuple(_compared(read, c, [x.case_id for x in test], (before, after)) for c in read.checks),
+        {c.case_id: c.family for c in test},
+        tuple(name for m, name in read.modes.items() if f"judge:{m}" not in read.judges),
+        bench.labels.get(candidate, {}),
+        count_looks(bench.reads, candidate, len(test)),
+        _sizes(bench, candidate),
+    )  # fmt: skip
+
+
+def _guards(
+    read: Judgement, cases: Sequence[GoldenCase], outcomes: tuple[Outcomes, Outcomes], rows: tuple[Results, Results]
+) -> tuple[Comparison, ...]:
+    """Return a guard per trusted judge on all cases and on its mode's own, one of happy paths, one of regressions."""
+    guards = []
+    for judge in read.judges:
+        mode = judge.removeprefix("judge:")
+        name = read.modes.get(mode, judge)
+        own = [c.case_id for c in cases if c.mode_id == mode and c.kind in ("failure", "synthetic")]
+        by_judge = _compared(read, judge, [c.case_id for c in cases], rows)
+        error = read.errors.get(judge, PERFECT)
+        guards += [
+            Comparison(f"{name} (all cases)", by_judge.cases, by_judge.before, by_judge.after, ALL, error),
+            Comparison(name, tuple(own), by_judge.before, by_judge.after, MODE, error),
+        ]
+    groups = {
+        HAPPY: [c.case_id for c in cases if c.kind == "happy_path" and c.stage != "regression"],
+        REGRESSION: [c.case_id for c in cases if c.stage == "regression"],
+    }
+    overall = read.errors.get(OVERALL, PERFECT)
+    return (*guards, *(Comparison(n, tuple(ids), *outcomes, GROUP, overall) for n, ids in groups.items() if ids))
+
+
+def _compared(read: Judgement, evaluator: str, ids: Sequence[str], rows: tuple[Results, Results]) -> Comparison:
+    before, after = (read.mode(side, evaluator) for side in rows)
+    return Comparison(evaluator, tuple(ids), before, after, ALL)
+
+
+def _sizes(bench: Bench, candidate: str) -> tuple[Size, ...]:
+    """Return what an answer takes, on the mean over answers to test cases, where both sides know it."""
+    test = {c.case_id for c in bench.split("test")}
+    before, after = (
+        [a for a in bench.answers(version) if a.case_id in test and not a.error]
+        for version in (bench.base.version, candidate)
+    )
+    found = []
+    for name, unit, floor, of in MEASURES:
+        old, new = (_mean([of(a) for a in answers]) for answers in (before, after))
+        if old is not None and new is not None:
+            found.append(Size(name, unit, old, new, floor))
+    return tuple(found)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _set_aside(trial: Trial, bench: Bench) -> PromptCandidate:

@@ -62,6 +62,9 @@ class _Endpoints:
         sent = await read_object(request, MAX_BODY)
         if sent is None:
             return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
+        named = request.query_params.get("annotator", "").strip()
+        if named and named not in self.service.annotators:
+            return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
         return JSONResponse(await asyncio.to_thread(action, self._annotator(request), sent))
 
     def _annotator(self, request: Request) -> str:

@@ -195,7 +195,7 @@ def _split_placeholders(text: str) -> Iterator[tuple[str, str]]:
         if any(x.strip() for x in lines):
             yield "text", "\n".join(lines)
         lines = []
-        yield "media", describe_url(KINDS[found[1]], "")
+        yield "media", describe_url(KINDS[found[1]], "", found[2] or "")
     if any(x.strip() for x in lines):
         yield "text", "\n".join(lines)
 

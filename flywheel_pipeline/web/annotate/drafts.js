@@ -4,73 +4,79 @@ import { $, ask, stored } from "../assets/shared.js";
 
 const WAIT = 400;
 let who = () => "", changed = () => {};
-const latest = new Map();   // {key: fields, or null where there are none}, as far as this tab knows better than the server
-const timers = new Map(), sending = new Map();
+// All by annotator and item: the fields as far as this tab knows better than the server (null: there are none), what
+// waits to be sent, and what is on its way.
+const latest = new Map(), waiting = new Map(), sending = new Map();
 
-const place = (key) => `draft ${who()} ${key}`;
+const place = (annotator, key) => `draft ${annotator} ${key}`;
 const isEmpty = (fields) => !Object.values(fields).some((value) => value !== "" && value != null);
 
 export function start(annotator, onChange) { who = annotator; changed = onChange; }
 
 /** Return the draft of an item: this browser's, which the server has not seen yet, or else the server's. */
 export function draftOf(key, fromServer) {
-  const own = stored.get(place(key));
+  const id = place(who(), key), own = stored.get(id);
   if (own) {
     const fields = JSON.parse(own);
-    soon(key, fields);
+    later(id, who(), key, fields);
     return isEmpty(fields) ? null : fields;
   }
-  return latest.has(key) ? latest.get(key) : fromServer;
+  return latest.has(id) ? latest.get(id) : fromServer;
 }
 
 export function keep(key, fields) {
-  const draft = isEmpty(fields) ? null : fields;
-  latest.set(key, draft);
-  stored.set(place(key), JSON.stringify(fields));
+  const annotator = who(), id = place(annotator, key), draft = isEmpty(fields) ? null : fields;
+  latest.set(id, draft);
+  stored.set(id, JSON.stringify(fields));
   changed(key, Boolean(draft));
-  soon(key, fields);
+  later(id, annotator, key, fields);
 }
 
 /** Wait until nothing of an item's draft is on its way, so that its label comes after it. */
 export async function settle(key) {
-  clearTimeout(timers.get(key));
-  timers.delete(key);
-  await sending.get(key);
+  const id = place(who(), key);
+  clearTimeout(waiting.get(id)?.timer);
+  waiting.delete(id);
+  await sending.get(id);
 }
 
 /** Forget the draft of an item that has become a label; the server did so when it kept the label. */
 export function discard(key) {
-  latest.set(key, null);
-  stored.set(place(key), null);
+  const id = place(who(), key);
+  latest.set(id, null);
+  stored.set(id, null);
   changed(key, false);
   $("draft").textContent = "";
 }
 
 /** Take over what the server made a draft. */
-export function restore(key) { latest.delete(key); stored.set(place(key), null); changed(key, true); }
-
-function soon(key, fields) {
-  clearTimeout(timers.get(key));
-  timers.set(key, setTimeout(() => send(key, fields), WAIT));
+export function restore(key) {
+  latest.delete(place(who(), key));
+  stored.set(place(who(), key), null);
 }
 
-function send(key, fields, more) {
-  clearTimeout(timers.get(key));
-  timers.delete(key);
-  sending.set(key, (sending.get(key) ?? Promise.resolve()).then(() => deliver(key, fields, more)));
+function later(id, annotator, key, fields) {
+  clearTimeout(waiting.get(id)?.timer);
+  waiting.set(id, { annotator, key, fields, timer: setTimeout(() => send(id), WAIT) });
 }
 
-async function deliver(key, fields, more) {
-  const sent = JSON.stringify(fields);
+function send(id, more) {
+  const { annotator, key, fields, timer } = waiting.get(id);
+  clearTimeout(timer);
+  waiting.delete(id);
+  sending.set(id, (sending.get(id) ?? Promise.resolve()).then(() => deliver(id, annotator, { key, ...fields }, JSON.stringify(fields), more)));
+}
+
+async function deliver(id, annotator, sent, kept, more) {
   try {
-    const { kept } = await ask("api/draft?annotator=" + encodeURIComponent(who()), { key, ...fields }, more);
-    if (stored.get(place(key)) === sent) stored.set(place(key), null);
-    if (!timers.has(key)) $("draft").textContent = kept ? "Draft kept." : "";
+    const reply = await ask("api/draft?annotator=" + encodeURIComponent(annotator), sent, more);
+    if (stored.get(id) === kept) stored.set(id, null);
+    if (!waiting.has(id)) $("draft").textContent = reply.kept ? "Draft kept." : "";
   } catch { $("draft").textContent = "Draft kept in this browser only: the server did not take it."; }
 }
 
 /** Send everything that waits. */
-export function flush(more) {
-  for (const key of [...timers.keys()]) send(key, latest.get(key) ?? {}, more);
-}
+export function flush(more) { for (const id of [...waiting.keys()]) send(id, more); }
+
 addEventListener("pagehide", () => flush({ keepalive: true }));  // what is too long for it stays in this browser
+document.addEventListener("visibilitychange", () => { if (document.hidden) flush(); });

@@ -186,7 +186,7 @@ $("batch").addEventListener("change", () => attempt(async () => {
   at = -1;
   await show(Math.max(items.findIndex(inBatch), nextIn(1, openOnly)));
 }));
-$("annotator").addEventListener("change", () => { drafts.flush(); stored.set("annotator", $("annotator").value); attempt(start); });
+$("annotator").addEventListener("change", () => { $("annotator").blur(); stored.set("annotator", $("annotator").value); attempt(start); });
 addEventListener("focus", () => { if (!isTyping(document.activeElement)) attempt(loadQueue); });
 
 async function start() { await loadQueue(); at = -1; await show(Math.max(0, nextIn(1, openOnly))); }

@@ -17,8 +17,8 @@ KINDS = {
     **dict.fromkeys(("video", "video_url", "input_video"), "video"),
 }
 """Types of content parts, of whatever API, and what they hold."""
-PLACEHOLDER = re.compile(rf"\[({'|'.join(KINDS)})\]")
-"""What capture keeps of such a part."""
+PLACEHOLDER = re.compile(rf"\[({'|'.join(KINDS)})(?:: ([^\]\n]{{1,300}}))?\]")
+"""What capture keeps of such a part, with a description where it has one."""
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 _BASE64 = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/_-]{1000,}={0,2}")
 _IN_TEXT = re.compile(

@@ -94,3 +94,27 @@ def test_an_error_or_a_missing_vector_stops_the_run(
 ) -> None:
     with a_server(monkeypatch, answer), pytest.raises(ModelError, match=told):
         HostedEmbed("openai/m").embed(["a", "b"])
+
+
+class CountingMeter:
+    """A `Meter` that remembers what it counted."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[int, int | None, bool]] = []
+        self.n_started = 0
+
+    def start(self) -> None:
+        self.n_started += 1
+
+    def end(self, attempt: int, latency_ms: float, tokens: int | None = None, error: str | None = None) -> None:
+        self.ended.append((attempt, tokens, error is not None))
+
+
+def test_every_request_is_counted_with_its_tokens_or_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = CountingMeter()
+    with a_server(monkeypatch, backwards):
+        HostedEmbed("openai/m", meter).embed([f"text {i}" for i in range(BATCH + 1)])
+    assert (meter.n_started, meter.ended) == (2, [(1, 1, False), (1, 1, False)])
+    with a_server(monkeypatch, lambda _: None) as asked, pytest.raises(ModelError, match="bad key"):
+        HostedEmbed("openai/m", meter).embed(["a"])
+    assert (len(asked), meter.ended[2:]) == (1, [(1, None, True)])

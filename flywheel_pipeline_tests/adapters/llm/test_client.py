@@ -86,6 +86,7 @@ def test_a_second_reply_in_the_right_shape_counts_and_is_kept_for_the_question_a
         (Said("The hub needs", finish="length"), "cut off at max_tokens"),
         (Said("", finish="content_filter"), "not finished (finish_reason content_filter)"),
         (Said("Half of it", finish="content_filter"), "not finished (finish_reason content_filter)"),
+        (Said("Half of it", finish="MAX_TOKENS"), "cut off at max_tokens"),
         (Said(""), "the reply is empty"),
         (Said(None), "the reply is empty"),
         (Said(" \n"), "the reply is empty"),
@@ -103,6 +104,12 @@ def test_a_reply_that_is_no_answer_is_an_error_with_its_reason_and_is_asked_agai
         assert bench.client(server).ask([an_ask("Hi")])[0].text == "Hello"
     assert [c.error is None for c in bench.calls] == [False, False, True]
     assert bench.calls[0].finish_reason == said.finish
+
+
+@pytest.mark.parametrize("reason", [None, "stop", "eos_token", "STOP", "end_turn"])
+def test_servers_may_call_the_end_of_a_whole_reply_what_they_like(bench: Bench, reason: str | None) -> None:
+    with scripted_server(lambda _: Said("Hello", finish=reason)) as server:
+        assert bench.client(server).ask([an_ask("Hi")])[0].text == "Hello"
 
 
 def test_a_cut_off_verdict_is_not_read_although_it_is_json(bench: Bench) -> None:
@@ -247,6 +254,42 @@ def test_an_exception_of_the_work_ends_it_and_calls_in_flight_are_finished_and_k
         assert client.ask([an_ask("slow")])[0].cached
     assert server.questions == ["first", "slow"]
     assert [c.error for c in bench.calls if not c.cached] == [None, None]
+
+
+def test_after_an_error_no_question_that_waits_for_its_turn_is_asked(bench: Bench) -> None:
+    with scripted_server(lambda body: Said("Hello", seconds=0.1)) as server:
+        client = bench.client(server, concurrency=2)
+        client.ask([an_ask("first")])
+
+        async def work(i: int) -> None:
+            if i == 3:
+                while len(server.bodies) < 3:
+                    await asyncio.sleep(0.005)
+                raise ZeroDivisionError
+            await client.reply(an_ask(f"q{i}"))
+
+        with pytest.raises(ZeroDivisionError):
+            client.map(work, range(4))
+    assert len(server.bodies) == 3  # q0 and q1 were in flight, q2 was waiting
+
+
+def test_an_error_during_a_long_pause_ends_at_once(bench: Bench) -> None:
+    with scripted_server(lambda b: Said(status=429, after="90") if question_of(b) == "Hi" else echo(b)) as server:
+        client = bench.client(server)
+        client.ask([an_ask("first")])
+        started = time.monotonic()
+
+        async def work(question: str) -> None:
+            if question == "broken":
+                while len(server.bodies) < 2:
+                    await asyncio.sleep(0.005)
+                await asyncio.sleep(0.05)
+                raise ZeroDivisionError
+            await client.reply(an_ask(question))
+
+        with pytest.raises(ZeroDivisionError):
+            client.map(work, ["Hi", "broken", "other"])
+    assert time.monotonic() - started < 10
 
 
 def test_reply_outside_of_map_is_a_mistake_of_the_caller(bench: Bench) -> None:

@@ -104,6 +104,26 @@ def test_a_file_that_is_no_database_is_reported_and_left_as_it_is(tmp_path: Path
     assert path.read_bytes() == before
 
 
+def test_what_cannot_be_stored_stops_the_run_that_pays_for_it(tmp_path: Path) -> None:
+    store = ReplyStore(tmp_path / "r.sqlite")
+    store.put("a", {"text": "Hello"})
+    store.close()
+    with sqlite3.connect(tmp_path / "r.sqlite") as con:
+        con.execute("drop table replies")
+    con.close()
+    store.log_call("b", a_call())
+    with sqlite3.connect(tmp_path / "r.sqlite") as con:
+        con.execute("drop table if exists replies")
+    con.close()
+    store.put("b", {"text": "Hello"})
+    with pytest.raises(OSError, match="cannot be stored"):
+        for i in range(500):
+            time.sleep(0.01)
+            store.put(str(i), {"text": "Hello"})
+    with pytest.raises(OSError, match="could not be stored"):
+        store.close()
+
+
 def test_another_process_sees_a_reply_soon_without_anybody_closing_anything(tmp_path: Path) -> None:
     first, second = ReplyStore(tmp_path / "r.sqlite"), ReplyStore(tmp_path / "r.sqlite")
     first.put("k", {"text": "Hello"})

@@ -38,7 +38,7 @@ def test_no_two_expectations_of_a_table_share_a_name(table: str) -> None:
 
 
 def test_rows_as_declared_pass_every_expectation() -> None:
-    rows = [an_alignment(), an_alignment(evaluator="judge:fm-2", fail_recall=None, status="unproven")]
+    rows = [an_alignment(), an_alignment(evaluator="judge:fm-2", fail_recall=None, status="advisory")]
     outcomes = run_expectations(pd.DataFrame([asdict(r) for r in rows]), expectations("judge_alignment"), KNOWN)
     assert [o.name for o in outcomes] == [e.name for e in expectations("judge_alignment")]
     assert [o for o in outcomes if not o.passed or o.problem or o.n_rows != 2] == []

@@ -99,6 +99,18 @@ def test_a_label_may_be_a_topic_where_another_column_holds_verdicts() -> None:
     assert columns(row).split(row)[0]["verdict"] == "fail"
 
 
+def test_two_columns_that_hold_the_same_verdicts_are_no_doubt() -> None:
+    row = {"trace_id": "t1", "label": "fail", "score": 0, "explanation": "made up"}
+    assert columns(row).notes == ()
+    assert "'label' is used" in columns(row, {**row, "score": 1}).notes[0]
+
+
+def test_thumbs_of_users_are_no_comment() -> None:
+    rows = {"trace_id": "t1", "verdict": "fail", "feedback": "thumbs down"}, {"trace_id": "t2", "feedback": "👍"}
+    assert "comment" not in columns(*rows).names
+    assert "comment" in columns({**rows[0], "feedback": "made it up"}).names
+
+
 def test_a_rating_is_a_verdict_only_where_every_value_is_one() -> None:
     one, five = ({"trace_id": "t", "rating": n} for n in (1, 5))
     assert "verdict" not in columns(one, five).names

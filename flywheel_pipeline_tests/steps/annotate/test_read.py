@@ -17,6 +17,8 @@ from flywheel_pipeline.steps.annotate import LabelFile, read_labels
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
+COVERS = ("steps/annotate/judgements.py", "steps/annotate/read.py")
+
 
 def read(text: str, file: str = "b.csv") -> LabelFile:
     return read_labels(file, text.encode())

@@ -36,7 +36,15 @@ def test_another_word_is_no_verdict(value: object) -> None:
     assert verdict_of(value) is None
 
 
-@pytest.mark.parametrize(("value", "verdict"), [(True, "pass"), (False, "fail"), (1, "pass"), (0.0, "fail")])
+def test_a_mark_beside_a_word_must_agree_with_it() -> None:
+    assert [verdict_of(t) for t in ("✅ Pass", "Fail ❌", "nicht bestanden ✗")] == ["pass", "fail", "fail"]
+    assert [verdict_of(t) for t in ("✅ Fail", "no fail", "✅ ❌", "pass !")] == [None, None, None, "pass"]
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(True, "pass"), (False, "fail"), (1, "pass"), (0.0, "fail"), ("1,0", "pass"), ("0.00", "fail")],
+)
 def test_values_of_json_are_verdicts(value: object, verdict: str) -> None:
     assert verdict_of(value) == verdict
 

@@ -46,6 +46,7 @@ def back(form: str, *rows: ToLabel) -> LabelFile:
     data = write_labels(rows, form, NOW, "mira")
     found = read_labels(f"b{FORMATS[form]}", data)
     assert found.n_rows == count_rows(f"b{FORMATS[form]}", data) == len(rows)
+    assert found.notes == ()
     return found
 
 

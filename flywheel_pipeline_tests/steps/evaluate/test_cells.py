@@ -66,7 +66,6 @@ def test_what_the_app_never_sees_does_not_change_its_answer() -> None:
         (verdict_inputs(replace(MODE, does_not_belong="Jokes."), CASE, "Yes.", "m", 0), "failure mode"),
         (verdict_inputs(MODE, CASE, "No.", "m", 0), "answer"),
         (verdict_inputs(MODE, CASE, "Yes.", "m2", 0), "judge model"),
-        (verdict_inputs(MODE, replace(CASE, reference="No, there is none."), "Yes.", "m", 0), "hints"),
     ],
 )
 def test_a_verdict_is_asked_for_anew_when_the_judge_would_see_something_else(now: dict[str, str], name: str) -> None:

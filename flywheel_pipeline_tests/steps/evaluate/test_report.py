@@ -5,15 +5,27 @@ from __future__ import annotations
 import pytest
 
 from flywheel_pipeline.records import EvalResult
-from flywheel_pipeline.steps.evaluate.report import case_outcomes, deciding, mode_outcomes, pass_rates
+from flywheel_pipeline.stats import Rate
+from flywheel_pipeline.steps.evaluate.report import (
+    GoldenRate,
+    case_outcomes,
+    case_scores,
+    deciding,
+    golden_rate,
+    mode_scores,
+    pass_rates,
+    without_stale,
+)
 from flywheel_pipeline_tests.builders import an_alignment, an_eval_result
 
 EVALUATORS = {"answered", "judge:a", "judge:b"}
 
 
-def rows(case_id: str = "g-1", **labels: str | None) -> list[EvalResult]:
+def rows(case_id: str = "g-1", repeat: int = 0, **labels: str | None) -> list[EvalResult]:
     names = {"answered": "answered", "a": "judge:a", "b": "judge:b", "untrusted": "judge:untrusted"}
-    return [an_eval_result(case_id=case_id, evaluator=names[k], label=label) for k, label in labels.items()]
+    return [
+        an_eval_result(case_id=case_id, evaluator=names[k], label=label, repeat=repeat) for k, label in labels.items()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -21,7 +33,6 @@ def rows(case_id: str = "g-1", **labels: str | None) -> list[EvalResult]:
     [
         ({"answered": "pass", "a": "pass", "b": "pass"}, True),
         ({"answered": "pass", "a": "fail", "b": "pass"}, False),
-        ({"answered": "pass", "a": "unsure", "b": "pass"}, True),
         ({"answered": "pass", "a": "unsure", "b": "fail"}, False),
         ({"answered": "pass", "a": None, "b": "fail"}, False),
         ({"answered": "fail"}, False),
@@ -31,32 +42,48 @@ def test_a_case_fails_when_one_evaluator_fails_it(labels: dict[str, str | None],
     assert case_outcomes(rows(**labels), EVALUATORS) == {"g-1": passes}
 
 
-def test_a_case_on_which_an_evaluator_broke_and_none_failed_is_unknown() -> None:
-    results = [*rows(answered="pass", a=None, b="pass"), *rows("g-2", answered="pass", a="pass", b="pass")]
+@pytest.mark.parametrize("label", [None, "unsure"])
+def test_a_case_that_no_evaluator_failed_and_one_did_not_decide_is_unknown(label: str | None) -> None:
+    results = [*rows(answered="pass", a=label, b="pass"), *rows("g-2", answered="pass", a="pass", b="pass")]
     assert case_outcomes(results, EVALUATORS) == {"g-2": True}
+
+
+def test_a_case_that_one_trusted_evaluator_never_judged_is_unknown() -> None:
+    assert case_outcomes(rows(answered="pass", a="pass"), EVALUATORS) == {}
+    assert case_outcomes(rows(untrusted="pass"), EVALUATORS) == {}
 
 
 @pytest.mark.parametrize("label", ["fail", None])
 def test_an_evaluator_that_is_not_trusted_decides_nothing(label: str | None) -> None:
-    assert case_outcomes(rows(answered="pass", a="pass", untrusted=label), EVALUATORS) == {"g-1": True}
+    assert case_outcomes(rows(answered="pass", a="pass", b="pass", untrusted=label), EVALUATORS) == {"g-1": True}
 
 
-def test_a_case_that_no_trusted_evaluator_judged_is_unknown() -> None:
-    assert case_outcomes(rows(untrusted="pass"), EVALUATORS) == {}
+def test_repeats_of_a_case_are_a_share_and_it_passes_only_if_all_do() -> None:
+    twice = [*rows(a="pass"), *rows(repeat=1, a="fail"), *rows(repeat=2, a="pass")]
+    assert case_scores(twice, {"judge:a"}) == {"g-1": pytest.approx(2 / 3)}
+    assert case_outcomes(twice, {"judge:a"}) == {"g-1": False}
+    assert case_scores([*twice, *rows(repeat=3, a=None)], {"judge:a"}) == {}
 
 
 def test_only_trusted_judges_and_code_may_decide() -> None:
     alignment = [
         an_alignment(evaluator="judge:a"),
-        an_alignment(evaluator="judge:b", status="unproven"),
+        an_alignment(evaluator="judge:b", status="advisory"),
         an_alignment(evaluator="judge:c", status="unusable"),
+        an_alignment(evaluator="judges:all", mode_id=None),
     ]
     assert deciding(alignment) == {"answered", "judge:a"}
 
 
+def test_rows_of_a_judge_that_has_changed_since_it_was_measured_do_not_count() -> None:
+    alignment = [an_alignment(evaluator=f"judge:{j}", evaluator_version=v) for j, v in (("a", "e1"), ("b", "e2"))]
+    left = without_stale(rows(answered="pass", a="pass", b="pass"), alignment)
+    assert {r.evaluator for r in left} == {"answered", "judge:a"}
+
+
 def test_one_evaluator_decides_the_cases_to_which_it_gave_a_verdict() -> None:
     results = [*rows("g-1", a="pass", b="fail"), *rows("g-2", a="fail"), *rows("g-3", a="unsure"), *rows("g-4", a=None)]
-    assert mode_outcomes(results, "judge:a") == {"g-1": True, "g-2": False}
+    assert mode_scores(results, "judge:a") == {"g-1": 1.0, "g-2": 0.0}
 
 
 def test_pass_rates_are_of_the_decided_and_the_worst_comes_first() -> None:
@@ -73,3 +100,28 @@ def test_pass_rates_are_of_the_decided_and_the_worst_comes_first() -> None:
 def test_an_evaluator_that_decided_nothing_has_a_rate_that_could_be_anything() -> None:
     (found,) = pass_rates(rows(a=None))
     assert (found.rate.low, found.rate.high, found.rate.n, found.n_undecided) == (0.0, 1.0, 0, 1)
+
+
+def judged(n: int, n_pass: int) -> list[EvalResult]:
+    return [r for i in range(n) for r in rows(f"g-{i}", answered="pass", a="pass" if i < n_pass else "fail")]
+
+
+def test_the_rate_of_the_golden_set_is_corrected_for_the_errors_of_all_judges_together() -> None:
+    """A perfect app looks like 48 % under seven judges of which each recognises nine passes of ten."""
+    together = an_alignment(
+        evaluator="judges:all", mode_id=None, production_pass_recall=0.48, production_n_pass=50.0,
+        production_fail_recall=0.95, production_n_fail=40.0,
+    )  # fmt: skip
+    found = golden_rate(judged(100, 48), [an_alignment(evaluator="judge:a"), together])
+    assert found is not None and found.corrected is not None
+    assert found.judged.value == 0.48
+    assert found.corrected.high == 1.0 and found.corrected.value > 0.95
+    assert "of the golden set; as judged 48%" in str(found)
+
+
+def test_without_a_judge_that_may_decide_there_is_no_rate() -> None:
+    assert golden_rate(judged(4, 4), [an_alignment(evaluator="judge:a", status="advisory")]) is None
+
+
+def test_a_rate_that_cannot_be_corrected_says_so() -> None:
+    assert "not correctable" in str(GoldenRate(Rate(0.4, 0.3, 0.5, 50), None, 3))

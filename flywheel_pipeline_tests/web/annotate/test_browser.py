@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,89 +12,34 @@ import pytest
 
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.sensors import look
-from flywheel_pipeline.records import Json, SampledTrace
+from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.settings import load_settings
-from flywheel_pipeline_tests.builders import NOON, a_mode, a_sampled_trace, a_trace
-from flywheel_pipeline_tests.homes import Place, a_home, an_instance
+from flywheel_pipeline_tests.builders import a_mode, a_sampled_trace, a_trace
+from flywheel_pipeline_tests.homes import Place, an_instance
+from flywheel_pipeline_tests.web.annotate.labelling import error, events, go_to, progress, status, turn
 from flywheel_pipeline_tests.web.browsing import (
-    EVIL,
     WIDTHS,
     check_axe,
     needs_chromium,
-    open_page,
     playwright,
-    serve_pages,
 )
 
 pytestmark = needs_chromium
 COVERS = ("web/annotate/__init__.py",)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    made = a_home(tmp_path / "home")
-    (made.root / "flywheel.yaml").write_text("annotate: {arbiter: mira, repeated: 0}\nautomation: {settle_seconds: 0}")
-    evil = [{"role": "system", "content": EVIL}, {"role": "user", "content": EVIL},
-            {"role": "tool", "content": EVIL + "x" * 5_000_000}, {"role": EVIL, "content": EVIL}]  # fmt: skip
-    traces = [replace(a_trace(), trace_id=f"t{i:02}", input=f"question {i}") for i in range(12)]
-    traces.append(replace(a_trace(), trace_id="evil", messages=Json(json.dumps(evil)), error=EVIL))
-    long = [{"role": ("user", "assistant")[n % 2], "content": f"message {n} " + "word " * 400} for n in range(200)]
-    traces.append(replace(a_trace(), trace_id="long", messages=Json(json.dumps(long))))
-    hebrew = Json(json.dumps([{"role": "user", "content": "שלום, מה שלומך?"}]))
-    traces.append(replace(a_trace(), trace_id="hebrew", messages=hebrew))
-    made.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
-    made.lake.write("sampled_traces", [a_sampled_trace(trace_id=t.trace_id, reason=EVIL) for t in traces])
-    return made
-
-
-@pytest.fixture
-def page(browser: Any, place: Place) -> Iterator[Any]:
-    with serve_pages(place.root) as url, open_page(browser, url, "label/", ".message") as page:
-        yield page
-
-
-def take_in(place: Place) -> None:
+def take_in(labelling_home: Place) -> None:
     """Do what the sensor does, and what its run begins with."""
     with an_instance() as instance:
-        result = look(dg.build_sensor_context(instance=instance), place.bench, "labels", "label_files", "label_batch")
+        result = look(
+            dg.build_sensor_context(instance=instance), labelling_home.bench, "labels", "label_files", "label_batch"
+        )
         assert isinstance(result, dg.SensorResult) and len(result.run_requests or []) == 1
-        job = build_definitions(load_settings(place.root, {})).resolve_job_def("label_batch")
+        job = build_definitions(load_settings(labelling_home.root, {})).resolve_job_def("label_batch")
         job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("annotations")])
 
 
-def progress(page: Any, told: str) -> None:
-    playwright.expect(page.locator("#progress")).to_have_text(told + " labelled")
-
-
-def status(page: Any, told: str) -> None:
-    playwright.expect(page.locator("#status")).to_have_text(told)
-
-
-def error(page: Any, told: str) -> None:
-    playwright.expect(page.locator("#error")).to_have_text(told)
-
-
-def events(place: Place) -> list[dict[str, Any]]:
-    path = place.root / "labels" / ".drafts" / "mira.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def go_to(page: Any, trace_id: str) -> None:
-    page.keyboard.press("/")
-    page.keyboard.type(trace_id)
-    page.keyboard.press("Enter")
-    playwright.expect(page.locator("#title")).to_have_text(trace_id)
-
-
-def turn(page: Any, *keys: str) -> None:
-    """Press keys that lead to another trace, and wait until it is there."""
-    before = page.text_content("#title")
-    for key in keys:
-        page.keyboard.press(key)
-    playwright.expect(page.locator("#title")).not_to_have_text(before or "")
-
-
-def test_ten_traces_by_keyboard_alone_reach_the_annotations(page: Any, place: Place) -> None:
+def test_ten_traces_by_keyboard_alone_reach_the_annotations(page: Any, labelling_home: Place) -> None:
     first = page.text_content("#title")
     for _ in range(6):
         turn(page, "p")
@@ -123,12 +64,12 @@ def test_ten_traces_by_keyboard_alone_reach_the_annotations(page: Any, place: Pl
     error(page, "Say what went wrong first, in a few words.")
     page.keyboard.press("Escape")
     turn(page, "p")
-    assert not place.bench.home.files("labels")
+    assert not labelling_home.bench.home.files("labels")
     page.keyboard.press("Shift+S")
     status(page, "Thank you: 11 labels submitted.")
     with ThreadPoolExecutor(1) as pool:  # the browser's driver has an event loop in this thread
-        pool.submit(take_in, place).result()
-    rows = place.lake.frame("select * from annotations where is_current order by labelled_at")
+        pool.submit(take_in, labelling_home).result()
+    rows = labelling_home.lake.frame("select * from annotations where is_current order by labelled_at")
     assert rows["verdict"].value_counts().to_dict() == {"pass": 7, "fail": 3, "defer": 1}
     assert rows["trace_id"][0] == first and set(rows["annotator"]) == {"mira"}
     fails = rows[rows["verdict"] == "fail"]
@@ -174,85 +115,6 @@ def test_it_fits_the_screen(page: Any, width: int) -> None:
     playwright.expect(page.locator("#comment")).to_be_in_viewport()
 
 
-def draft(page: Any, told: str = "Draft kept.") -> None:
-    playwright.expect(page.locator("#draft")).to_have_text(told)
-
-
-def test_a_half_typed_comment_survives_escape_next_and_reload(page: Any) -> None:
-    first = page.text_content("#title") or ""
-    page.keyboard.press("f")
-    page.keyboard.type("Promises a refu")
-    page.keyboard.press("Escape")
-    page.keyboard.press("s")
-    turn(page, "j")
-    assert page.input_value("#comment") == ""
-    turn(page, "k")
-    assert page.input_value("#comment") == "Promises a refu" and page.locator(".marked").count() == 1
-    page.reload()
-    page.wait_for_selector(".message")
-    go_to(page, first)
-    draft(page, "Your draft: not saved as a label yet.")
-    assert page.input_value("#comment") == "Promises a refu" and page.locator(".marked").count() == 1
-    page.fill("#code", "Promises a refund")
-    turn(page, "Control+Enter")
-    go_to(page, first)
-    draft(page, "")
-    page.select_option("#filter", "draft")
-    error(page, "No trace of this batch is like that.")
-
-
-def test_a_comment_survives_a_crash_of_the_browser_in_the_middle_of_a_word(page: Any) -> None:
-    first = page.text_content("#title") or ""
-    page.keyboard.press("f")
-    page.route("**/api/draft*", lambda route: None)  # nothing reaches the server any more
-    page.keyboard.type("Promises a refu")
-    other = page.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector(".message")
-    go_to(other, first)
-    assert other.input_value("#comment") == "Promises a refu"
-
-
-def test_a_comment_survives_a_server_that_is_gone(page: Any, place: Place) -> None:
-    first = page.text_content("#title") or ""
-    page.route("**/api/**", lambda route: route.abort())
-    page.keyboard.press("f")
-    page.keyboard.type("Promises a refu")
-    draft(page, "Draft kept in this browser only: the server did not take it.")
-    page.keyboard.press("Control+Enter")
-    error(page, "The server cannot be reached. Nothing is lost: try again.")
-    page.unroute("**/api/**")
-    page.reload()
-    page.wait_for_selector(".message")
-    go_to(page, first)
-    assert page.input_value("#comment") == "Promises a refu"
-    turn(page, "Control+Enter")
-    assert [e["comment"] for e in events(place)] == ["Promises a refu"]
-
-
-def test_what_was_undone_comes_back_as_a_draft(page: Any) -> None:
-    page.keyboard.press("u")
-    status(page, "Nothing to undo.")
-    page.keyboard.press("f")
-    page.keyboard.type("Rude")
-    turn(page, "Control+Enter")
-    turn(page, "u")
-    status(page, "Undone. What you wrote is back as a draft.")
-    assert page.input_value("#comment") == "Rude"
-    progress(page, "0 of 15")
-    page.keyboard.press("Shift+S")
-    status(page, "Nothing new to submit.")
-
-
-def test_drafts_are_not_among_the_labels_that_are_submitted(page: Any) -> None:
-    turn(page, "p")
-    page.fill("#comment", "Half a thou")
-    draft(page)
-    page.keyboard.press("Escape")
-    page.keyboard.press("Shift+S")
-    status(page, "Thank you: 1 label submitted. 1 draft is not among them.")
-
-
 def test_success_is_not_red(page: Any) -> None:
     turn(page, "p")
     page.keyboard.press("Shift+S")
@@ -266,7 +128,7 @@ def in_view(page: Any, step: int) -> None:
     playwright.expect(page.locator(f"#trace .message[data-step='{step}'] > header")).to_be_in_viewport()
 
 
-def test_message_150_of_200_is_a_few_keys_away(page: Any, place: Place) -> None:
+def test_message_150_of_200_is_a_few_keys_away(page: Any, labelling_home: Place) -> None:
     go_to(page, "long")
     playwright.expect(page.locator("#n-messages")).to_have_text("of 200")
     page.keyboard.press("g")
@@ -287,7 +149,7 @@ def test_message_150_of_200_is_a_few_keys_away(page: Any, place: Place) -> None:
     page.keyboard.press("f")
     page.keyboard.type("Repeats itself")
     turn(page, "Control+Enter")
-    assert events(place)[-1]["first_failure_step"] == 149
+    assert events(labelling_home)[-1]["first_failure_step"] == 149
 
 
 def test_messages_that_were_not_sent_yet_are_a_click_away_and_each_is_there_once(page: Any) -> None:
@@ -326,17 +188,21 @@ def test_two_tabs_do_not_undo_each_other(page: Any) -> None:
     progress(page, "3 of 15")
 
 
-def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(page: Any, place: Place) -> None:
+def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(
+    page: Any, labelling_home: Place
+) -> None:
     told = page.text_content("#title")
-    rows = place.lake.read("sampled_traces", SampledTrace)
+    rows = labelling_home.lake.read("sampled_traces", SampledTrace)
     more = [replace(a_trace(), trace_id=f"n{i:02}", input=f"new {i}") for i in range(30)]
-    place.lake.write("raw_traces", more, part="2025-06-09")
-    place.lake.write("sampled_traces", [*rows, *(a_sampled_trace(batch="c", trace_id=t.trace_id) for t in more)])
+    labelling_home.lake.write("raw_traces", more, part="2025-06-09")
+    labelling_home.lake.write(
+        "sampled_traces", [*rows, *(a_sampled_trace(batch="c", trace_id=t.trace_id) for t in more)]
+    )
     page.evaluate("dispatchEvent(new Event('focus'))")
     playwright.expect(page.locator("#batch option")).to_have_text(["c", "b", "all batches"])
     progress(page, "0 of 15")
     turn(page, "p")
-    said = events(place)
+    said = events(labelling_home)
     assert [(e["key"], e["verdict"]) for e in said] == [(told, "pass")]
     page.select_option("#batch", "c")
     progress(page, "0 of 30")
@@ -346,9 +212,11 @@ def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(p
 
 
 def test_the_message_that_is_clicked_is_the_first_failure_and_a_mode_is_chosen_or_added(
-    page: Any, place: Place
+    page: Any, labelling_home: Place
 ) -> None:
-    place.lake.write("failure_taxonomy", [a_mode(name="Made up a feature", rank=2), a_mode(name="Too long", rank=1)])
+    labelling_home.lake.write(
+        "failure_taxonomy", [a_mode(name="Made up a feature", rank=2), a_mode(name="Too long", rank=1)]
+    )
     page.evaluate("dispatchEvent(new Event('focus'))")
     playwright.expect(page.locator("#chips button")).to_have_text(["Too long", "Made up a feature"])
     page.click(".message.assistant .text")
@@ -363,19 +231,26 @@ def test_the_message_that_is_clicked_is_the_first_failure_and_a_mode_is_chosen_o
     page.fill("#code", "Scolds the user")
     turn(page, "Control+Enter")
     playwright.expect(page.locator("#chips button >> nth=2")).to_have_text("Rude to the user")
-    said = events(place)
+    said = events(labelling_home)
     assert [(e["category"], e.get("first_failure_step")) for e in said] == [
         ("Made up a feature", 0), ("Rude to the user", None),
     ]  # fmt: skip
 
 
-def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(page: Any, place: Place) -> None:
+def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(
+    page: Any, labelling_home: Place
+) -> None:
     told = page.text_content("#title")
-    page.route("**/api/item*", lambda route: (time.sleep(0.3), route.continue_()))
+    held: list[Any] = []
+    page.route("**/api/item*", lambda route: held.append(route))
     for _ in range(5):
         page.keyboard.press("p")
+    while not held:
+        page.wait_for_timeout(20)
+    for route in held:
+        route.continue_()
     playwright.expect(page.locator("#title")).not_to_have_text(told or "")
-    said = events(place)
+    said = events(labelling_home)
     assert [e["key"] for e in said] == [told]
 
 

@@ -18,8 +18,11 @@ from flywheel_pipeline.web.annotate.render import FOLDED, LONGEST_PIECE, OPEN, r
 from flywheel_pipeline_tests.builders import a_trace
 
 COVERS = (
-    "web/annotate/conversation.py", "web/annotate/render.py", "web/annotate/markdown.py", "web/templates.py",
-)  # fmt: skip
+    "web/annotate/conversation.py",
+    "web/annotate/render.py",
+    "web/annotate/markdown.py",
+    "web/templates.py",
+)
 
 TAGS = {
     "article", "header", "h1", "h2", "h3", "h4", "h5", "h6", "button", "div", "p", "strong", "em", "a", "ul", "ol", "li",
@@ -189,6 +192,7 @@ PNG = base64.b64encode(
         ("see ![a cat](https://e.example/cat.png)", "Image, not loaded: a cat, https://e.example/cat.png<"),
         (f"![](data:image/png;base64,{PNG})", "Image, not loaded: image/png, 640 × 480, 23 KB"),
         ("Look:\n[image_url]\nWhat is it?", "Image, not loaded<"),
+        ("Look:\n[image: a cat, 24 KB]\nWhat is it?", "Image, not loaded: a cat, 24 KB<"),
     ],
 )  # fmt: skip
 def test_an_image_is_said_to_be_one_and_is_never_loaded(content: Any, told: str) -> None:

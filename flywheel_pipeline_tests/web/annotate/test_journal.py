@@ -42,7 +42,12 @@ def test_what_another_process_adds_is_seen_and_what_was_read_is_not_read_again(
     assert len(labels_of(ours)) == 50
     sizes: list[int] = []
     really = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, n, at: sizes.append(n) or really(fd, n, at))
+
+    def pread(fd: int, n: int, at: int) -> bytes:
+        sizes.append(n)
+        return really(fd, n, at)
+
+    monkeypatch.setattr(os, "pread", pread)
     theirs.append(label("new", "fail"))
     ours.append(label("ours"))
     assert labels_of(ours)["new"] == "fail" and len(labels_of(theirs)) == 52

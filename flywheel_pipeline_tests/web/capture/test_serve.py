@@ -22,6 +22,18 @@ from flywheel_pipeline_tests.web.serving import Serving, landed, serving, spans_
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
+COVERS = (
+    "web/__init__.py",
+    "web/server.py",
+    "web/fields.py",
+    "web/capture/appender.py",
+    "web/capture/body.py",
+    "web/capture/feedback.py",
+    "web/capture/otlp.py",
+    "web/capture/receiver.py",
+    "web/capture/responses.py",
+)
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:

@@ -3,7 +3,7 @@
 It picks the sentence of the documents that shares most words with the question. What it does beyond that
 depends on what the system prompt asks of it (`ASKS`): without being asked to, it does not stay with the
 documents, does not hand over to people, answers the first of several questions only, claims to have done
-what it can not do, pastes whole guides, and asks for what it was told. The text of the prompt is all that
+what it cannot do, pastes whole guides, and asks for what the user has given. The text of the prompt is all that
 steers it; a prompt that asks for more gets more.
 """
 

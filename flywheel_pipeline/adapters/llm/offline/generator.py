@@ -26,7 +26,7 @@ OPENINGS = (
 
 
 def reply(messages: list[dict[str, Any]]) -> str:
-    """Answer one of the questions of the golden step, told apart by the data."""
+    """Answer one of the questions of the golden step, distinguished by its data."""
     data = read_fence(text_of(messages[-1].get("content"))) or {}
     answers: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "message": _paraphrase,

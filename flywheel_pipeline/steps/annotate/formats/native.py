@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flywheel_pipeline.steps.annotate.columns import ColumnMap, LabelRules, map_columns
+from flywheel_pipeline.steps.annotate.columns import AUTHORS, ColumnMap, LabelRules, map_columns
 from flywheel_pipeline.steps.annotate.entries import Cells, Entries, Entry, text_of
 from flywheel_pipeline.steps.annotate.rows import Row
 from flywheel_pipeline.steps.annotate.scores import numeric
-from flywheel_pipeline.steps.annotate.sources import HUMAN, kind_of
+from flywheel_pipeline.steps.annotate.sources import HUMAN, kind_of, kind_of_name
 from flywheel_pipeline.steps.annotate.words import is_blank, tidy
 
 NAME = "columns"
@@ -35,7 +35,7 @@ def _entry(row: Row, columns: ColumnMap, rules: LabelRules) -> Entry:
         return Entry(
             row, {}, problem=f"missing column {', '.join(missing)}; the file has {', '.join(map(str, row.cells))[:200]}"
         )
-    formulas = [ours for ours in cells if columns.column_of(ours, row.cells) in row.uncalculated]
+    formulas = [n for n in cells if row.uncalculated and columns.column_of(n, row.cells) in row.uncalculated]
     if formulas:
         why = "the cell is a formula without a stored value: open the file in a spreadsheet program and save it"
         return Entry(row, {}, problem=f"{', '.join(formulas)}: {why}")
@@ -56,6 +56,10 @@ def _kind(row: Row, columns: ColumnMap, rules: LabelRules) -> tuple[str | None, 
     Of several such columns, one that names an evaluator decides.
     """
     names = columns.names.get("annotator_kind", ())
+    authors = () if "annotator" in columns.names else AUTHORS
+    written = next((kind_of_name(text_of(v), rules.people) for k, v in row.cells.items() if tidy(k) in authors), None)
+    if written not in (None, HUMAN):
+        return written, None
     given = {str(k): v for n in names for k, v in row.cells.items() if tidy(k) == n}
     kinds = {name: kind_of(value, rules.people) for name, value in given.items()}
     machine = next((k for k in kinds.values() if k not in (None, HUMAN)), None)

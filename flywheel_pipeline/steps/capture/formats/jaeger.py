@@ -47,7 +47,8 @@ def _decode(span: Any, processes: Mapping[str, Any]) -> RawSpan:
         raise UnreadableError("a span must be an object")
     process = get_object(span, "process") or get_object(processes, str(span.get("processID")))
     app, tags = resource_of({**_values(process.get("tags")), "service.name": process.get("serviceName")})
-    attributes = {**_values(span.get("tags")), **get_object(span, "tag")}
+    stored = {str(k).replace("@", "."): v for k, v in get_object(span, "tag").items()}
+    attributes = {**_values(span.get("tags")), **stored}
     start, duration = span.get("startTime"), span.get("duration")
     end = start + duration if type(start) is int and type(duration) is int else None
     status = attributes.pop("otel.status_code", None)

@@ -72,15 +72,16 @@ def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat
 
 
 def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, str]:
-    """Return what the case knows of a right answer, as far as it concerns this mode and is not the answer itself.
+    """Return what the case demands of an answer: a `requirement` or a `prohibition` that concerns this mode.
 
-    Criteria go under a name that says their sense: `criteria` are what an expert found wrong with an earlier answer,
-    a `requirement` is what a right answer does, a `prohibition` what it must not do.
+    Neither the expert's comment on production's answer nor a reference is shown. A judge is measured on the very
+    answers that those were written about, where they would give the verdict away, and it must decide by the question
+    that it was measured with.
     """
-    sense = getattr(case, "criteria_kind", "criticism")
-    name = "criteria" if sense == "criticism" else str(sense)
-    hints = {"reference": case.reference, name: case.criteria if case.mode_id == mode.mode_id else None}
-    return {k: v for k, v in hints.items() if v and v != output}
+    sense = str(getattr(case, "criteria_kind", "criticism"))
+    if sense == "criticism" or case.mode_id != mode.mode_id or not case.criteria or case.criteria == output:
+        return {}
+    return {sense: case.criteria}
 
 
 def variables_of(case: GoldenCase) -> Mapping[str, Any]:

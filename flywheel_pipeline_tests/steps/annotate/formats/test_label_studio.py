@@ -16,6 +16,8 @@ from flywheel_pipeline_tests.steps.annotate.formats.exports import (
     read_file,
 )
 
+COVERS = ("steps/annotate/answers.py", "steps/annotate/formats/label_studio.py")
+
 
 def test_a_task_of_label_studio_is_one_row_an_annotation():
     first = an_ls_annotation(

@@ -11,7 +11,7 @@ import pytest
 from flywheel_pipeline.steps.annotate import read_labels
 from flywheel_pipeline_tests.steps.annotate.formats.exports import a_langfuse_score, facts, read, scores
 
-COVERS = ("steps/annotate/scores.py",)
+COVERS = ("steps/annotate/formats/langfuse.py", "steps/annotate/scores.py")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,15 @@ def test_names_that_say_nothing_are_mapped_by_the_settings() -> None:
         a_category("Fail", name="go_live"), a_text_score("rude", name="befund"), verdict="go_live", comment="befund"
     )
     assert facts(found) == [("t1", "u1", "fail", "rude")]
+
+
+def test_the_scores_that_a_trace_holds_are_read() -> None:
+    held = {k: v for k, v in a_category("Fail").items() if k != "traceId"}
+    data = json.dumps(
+        [{"id": "t7", "name": "chat", "scores": [held, {**held, **a_text_score("rude", traceId="t7")}]}]
+    ).encode()
+    found = read_labels("traces.json", data)
+    assert (facts(found), found.n_rows) == ([("t7", "u1", "fail", "rude")], 2)
 
 
 def test_of_two_scores_that_may_be_the_verdict_the_more_telling_name_counts() -> None:

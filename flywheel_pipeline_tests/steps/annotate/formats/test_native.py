@@ -21,7 +21,8 @@ def a_row(**cells: object) -> dict[str, object]:
         ("feedback_source", "{'type': 'model'}", "LLM"), ("Label source", "gpt-4o-mini", "LLM"),
         ("source", "rule: too long", "CODE"), ("source", "API", "API"),
         ("origin", "auto", "CODE"), ("annotator", "llm-judge-v2", "LLM"), ("annotator", "claude-3-5-sonnet", "LLM"),
-        ("rater", "bot", "LLM"),
+        ("rater", "bot", "LLM"), ("judge", "gpt-4o", "LLM"), ("evaluator", "llm-judge", "LLM"),
+        ("scored by", "rule", "CODE"), ("created_by", "gpt-4o", "LLM"), ("author", "gpt-4o-mini", "LLM"),
     ],
 )  # fmt: skip
 def test_a_row_of_an_evaluator_is_its_score(name: str, value: str, kind: str) -> None:
@@ -57,6 +58,13 @@ def test_people_are_known_by_name_and_a_column_can_be_declared_not_to_be_a_sourc
     assert read_labels("a.csv", data, LabelRules({}, frozenset({"claude"}))).annotations == ()
     found = read_labels("a.csv", data, LabelRules({"annotator_kind": None}, frozenset({"claude"})))
     assert facts(found) == [("t1", "Claude", "fail", "made up")]
+
+
+def test_a_judge_with_a_verdict_of_its_own_did_not_give_the_expert_s() -> None:
+    row = a_row(judge="gpt-4o", judge_verdict="pass")
+    assert facts(read(row)) == [("t1", "expert", "fail", "made up")]
+    assert facts(read(a_row(annotator="Mira", author="gpt-4o", model="gpt-4o")))[0][1] == "Mira"
+    assert facts(read(a_row(author="customer-17")))[0][1] == "expert"
 
 
 def test_one_of_several_sources_that_names_a_model_decides() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.ports import Block
-from flywheel_pipeline.steps.capture import join_pieces, read_block
+from flywheel_pipeline.steps.capture import Rules, join_pieces, read_block
 from flywheel_pipeline_tests.steps.capture.formats import samples
 from flywheel_pipeline_tests.steps.capture.formats.samples import (
     AT,
@@ -35,9 +35,12 @@ from flywheel_pipeline_tests.steps.capture.formats.samples import (
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import MATCH, NOON, RULES, read, the_trace
 
 COVERS = (
-    "steps/capture/formats/jaeger.py", "steps/capture/formats/logfire.py", "steps/capture/formats/opik.py",
-    "steps/capture/formats/otlp_logs.py", "steps/capture/formats/mlflow.py",
-)  # fmt: skip
+    "steps/capture/formats/jaeger.py",
+    "steps/capture/formats/logfire.py",
+    "steps/capture/formats/opik.py",
+    "steps/capture/formats/otlp_logs.py",
+    "steps/capture/formats/mlflow.py",
+)
 
 
 def columns(trace: Any) -> tuple[Any, ...]:
@@ -53,10 +56,14 @@ def columns(trace: Any) -> tuple[Any, ...]:
 
 
 EXPECTED = (QUESTION, REPLY, "m-7", 21, 6, NOON, 1500)
+TAGS = samples.JAEGER_SPAN["tags"]
+AS_OBJECT = {"tags": [], "tag": {t["key"].replace(".", "@"): t["value"] for t in TAGS}}
 STORED = {**samples.JAEGER_SPAN, "process": {"serviceName": "ferry", "tags": []}, "startTimeMillis": NANO // 10**6}
 
 
-@pytest.mark.parametrize("record", [JAEGER, {"data": [JAEGER], "total": 0, "errors": None}, STORED])
+@pytest.mark.parametrize(
+    "record", [JAEGER, {"data": [JAEGER], "total": 0, "errors": None}, STORED, {**STORED, **AS_OBJECT}]
+)
 def test_jaeger_keeps_the_attributes_of_the_tracing_library(record: dict[str, Any]) -> None:
     trace = the_trace(read(record))
     assert columns(trace) == EXPECTED
@@ -252,3 +259,10 @@ def test_a_preview_counts_where_nothing_else_is_there_and_is_reported_where_it_i
     assert (the_trace(whole).input, the_trace(whole).output) == (QUESTION, REPLY)
     cut = read({**mlflow(request_preview=LONG[:1000], response_preview=REPLY), "data": {"spans": []}})
     assert len(cut.traces) == 1 and "preview of its input" in cut.rejects[0].reason
+
+
+def test_what_log_records_say_is_redacted_also_in_the_stored_spans() -> None:
+    rules = Rules("shop", RULES.first_day, RULES.now, redact=("email",))
+    export = logs(log_record("gen_ai.user.message", said("Write to ana.lopez@example.org, please")))
+    captured = read(export, BARE_SPAN, rules=rules)
+    assert "ana.lopez" not in "".join(str(v) for t in captured.traces for v in vars(t).values())

@@ -38,23 +38,16 @@ def test_a_judge_never_sees_what_production_had_answered() -> None:
     assert "20 % off" not in json.dumps(data_of(MODE, a_case()))
 
 
-def test_the_criteria_are_shown_to_the_judge_of_their_own_mode_only() -> None:
-    case = a_case(mode_id="fm-1", criteria="There is no discount.")
-    assert data_of(MODE, case)["criteria"] == "There is no discount."
-    assert "criteria" not in data_of(OTHER, case)
+def test_neither_the_experts_comment_nor_a_reference_is_shown_to_the_judge() -> None:
+    case = a_case(mode_id=MODE.mode_id, criteria="THE REMARK", reference="THE REFERENCE")
+    shown = str(judge_ask(MODE, case, "Fine.", "demo").messages)
+    assert "THE REMARK" not in shown and "THE REFERENCE" not in shown
 
 
-def test_the_reference_is_shown_to_every_judge_unless_it_is_the_answer_itself() -> None:
-    case = a_case(kind="happy_path", mode_id=None, criteria=None, reference="No, there is none.")
-    assert data_of(OTHER, case)["reference"] == "No, there is none."
-    assert "reference" not in data_of(OTHER, case, "No, there is none.")
-
-
-@pytest.mark.parametrize("place", ["answer", "question", "criteria", "document"])
+@pytest.mark.parametrize("place", ["answer", "question", "document"])
 def test_an_injected_instruction_stays_within_the_fence(place: str) -> None:
     case = a_case(
         messages=Json(json.dumps(a_conversation(INJECTION if place == "question" else "Hello"))),
-        criteria=INJECTION if place == "criteria" else None,
         context=Json(json.dumps([INJECTION] if place == "document" else [])),
     )
     system, user = judge_ask(MODE, case, INJECTION if place == "answer" else "Fine.", "demo").messages

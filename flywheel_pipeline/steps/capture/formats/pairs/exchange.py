@@ -27,7 +27,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span
-from flywheel_pipeline.steps.capture.streams import joined
+from flywheel_pipeline.steps.capture.streams import is_stream, joined
 
 Messages = list[dict[str, Any]]
 _PAIRS = (
@@ -35,6 +35,8 @@ _PAIRS = (
     ("full_request", "full_response"), ("input", "output"), ("body", "response"), ("params", "result"),
 )  # fmt: skip
 _BODIES = ("body", "json", "data")
+_ANSWERED = {"choices", "output", "candidates", "content", "message", "messages", "response", "text"}
+"""Keys of responses, one of which stands beside `data` only in the response itself."""
 _TIMES = (
     "timestamp", "started_at", "start_time", "created_at", "time", "datetime", "ts", "created", "startTime",
     "createdAt", "request_time", "requestTime", "logged_at", "logging_time", "processed_time",
@@ -101,17 +103,23 @@ def _response(value: Any) -> tuple[Mapping[str, Any], str | None]:
     """Return (the response, its text where it is no object); streams are joined."""
     value = loads(value)
     if isinstance(value, Mapping):
-        inner = next((value[k] for k in _BODIES if isinstance(value.get(k), str | list)), None)
-        whole = joined(inner) if inner is not None else None
-        return (whole if isinstance(whole, Mapping) else _body(value)), None
+        inner = next((v for k in _BODIES if isinstance(v := value.get(k), str) or is_stream(v)), None)
+        return (_body(value), None) if inner is None or _ANSWERED & value.keys() else _response(inner)
     value = joined(value)
     if isinstance(value, Mapping):
         return value, None
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        return value[0], None
     if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
         return {}, "".join(value)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return _of_list(value), None
     return {}, value if isinstance(value, str) and value else None
+
+
+def _of_list(items: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """Return what a list as the response is: messages, the parts of one, or the response in a list of its own."""
+    if all("role" in item for item in items):
+        return {"messages": items}
+    return items[0] if len(items) == 1 and "text" not in items[0] else {"content": items}
 
 
 def read_call(name: str, call: Call, content: Content, source: Source) -> Iterator[Item]:

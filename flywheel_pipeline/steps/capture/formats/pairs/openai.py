@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import Item, Source
-from flywheel_pipeline.steps.capture.formats.lenient import get_count, get_list, get_object, get_text
+from flywheel_pipeline.steps.capture.formats.lenient import first, get_count, get_list, get_object, get_text
 from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     Call,
     Content,
@@ -25,6 +25,9 @@ NAME = "openai"
 _COMPLETIONS = ("chat.completion", "response", "text_completion")
 _ASKED = ("messages", "input", "prompt")
 _ANSWERED = ("choices", "output", "messages", "error", "content")
+
+_OWN = ("message", "answer", "text", "completion", "output_text", "generated_text", "reply", "result", "response")
+"""Keys of an answer in responses that apps make themselves."""
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
@@ -42,7 +45,7 @@ def _call(record: Mapping[str, Any]) -> Call | None:
     answered = any(k in call.response for k in _ANSWERED)
     if "input" in record and "request" not in record and not ("messages" in call.request and answered):
         return None  # `input` and `output` are columns of many tables
-    if asked and (answered or not call.response):
+    if asked and (answered or not call.response or isinstance(call.request.get("messages"), list)):
         return call
     return call if answered and "custom_id" in record else None
 
@@ -62,6 +65,8 @@ def content_of(call: Call) -> Content:
     answer = to_messages(answers or response.get("messages") or response.get("content"), "assistant")
     if not answers and isinstance(response.get("output"), list):
         answer = to_messages(response["output"], "assistant")
+    if not answer and not any(k in response for k in _ANSWERED):
+        answer = to_messages(first(response, *_OWN), "assistant")
     usage = get_object(response, "usage")
     return Content(
         with_system(asked, request.get("instructions") or response.get("instructions")),

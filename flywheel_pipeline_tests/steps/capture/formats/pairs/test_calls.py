@@ -13,12 +13,16 @@ from flywheel_pipeline_tests.steps.capture.formats.samples import CALLS, QUESTIO
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import NOON, read, the_trace
 
 COVERS = (
-    "steps/capture/formats/pairs/__init__.py", "steps/capture/formats/pairs/anthropic.py",
-    "steps/capture/formats/pairs/bedrock.py", "steps/capture/formats/pairs/cohere.py",
-    "steps/capture/formats/pairs/exchange.py", "steps/capture/formats/pairs/gemini.py",
-    "steps/capture/formats/pairs/ollama.py", "steps/capture/formats/pairs/openai.py",
+    "steps/capture/formats/pairs/__init__.py",
+    "steps/capture/formats/pairs/anthropic.py",
+    "steps/capture/formats/pairs/bedrock.py",
+    "steps/capture/formats/pairs/cohere.py",
+    "steps/capture/formats/pairs/exchange.py",
+    "steps/capture/formats/pairs/gemini.py",
+    "steps/capture/formats/pairs/ollama.py",
+    "steps/capture/formats/pairs/openai.py",
     "steps/capture/formats/pairs/templates.py",
-)  # fmt: skip
+)
 
 MODELS = {"anthropic": "cl-2-b", "gemini": "gem-9", "ollama": "la-3", "cohere": "co-1", "bedrock": "maker.model-9"}
 WITHOUT_SYSTEM = ("bedrock Titan",)
@@ -53,6 +57,15 @@ def test_a_call_that_names_its_trace_is_a_step_of_it(name: str) -> None:
         REPLY,
         ["Yes, ", "at nine."],
         {"status": 200, "body": OPENAI},
+        {"status": 200, "body": json.dumps(OPENAI)},
+        {"status": 200, "body": REPLY},
+        {"status": 200, "body": samples.events({"choices": [{"index": 0, "delta": {"content": REPLY}}]})},
+        [{"role": "assistant", "content": REPLY}],
+        [{"role": "assistant", "content": "One moment."}, {"role": "assistant", "content": REPLY}],
+        [{"type": "text", "text": REPLY}],
+        [OPENAI],
+        {"message": {"role": "assistant", "content": REPLY}},
+        {"answer": REPLY},
         samples.events(*({"object": "chat.completion.chunk", "model": "m-1", "choices": [{"index": 0, "delta": {"content": c}}]}
                          for c in ("Yes, ", "at nine."))) + "data: [DONE]\n\n",
         [f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': c}}]})}\n\n" for c in ("Yes, ", "at nine.")],
@@ -63,6 +76,12 @@ def test_a_call_that_names_its_trace_is_a_step_of_it(name: str) -> None:
 def test_a_response_may_be_text_or_a_stream_and_of_several_answers_the_first_counts(response: Any) -> None:
     trace = the_trace(read(pair(ASKED, response)))
     assert (trace.source_format, trace.input, trace.output, trace.model) == ("openai", QUESTION, REPLY, "m-1")
+
+
+@pytest.mark.parametrize("response", [None, {}, {"status_code": 500}, {"choices": []}, {"usage": {"prompt_tokens": 3}}])
+def test_a_response_without_an_answer_is_none(response: Any) -> None:
+    trace = the_trace(read(pair(ASKED, response)))
+    assert (trace.source_format, trace.input, trace.output) == ("openai", QUESTION, None)
 
 
 @pytest.mark.parametrize(

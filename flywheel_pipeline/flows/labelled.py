@@ -1,0 +1,20 @@
+"""The labelled traces of a home, with the verdict that counts and their failure mode."""
+
+from __future__ import annotations
+
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.steps.golden import LabelledTrace
+
+LABELLED_SQL = """
+select r.trace_id, r.session_id, r.messages, r.retrieved, r.output, a.verdict = 'fail' as failed,
+    coalesce(a.comment, a.code) as comment, a.first_failure_step, f.mode_id, coalesce(a.extra, '{}') as extra
+from annotations a join raw_traces r using (trace_id) left join failure_assignments f using (trace_id)
+where a.is_current and a.verdict in ('pass', 'fail')
+order by r.trace_id
+"""
+
+
+def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
+    """Return every trace with a verdict that counts, by id."""
+    with bench.lake.connect() as con:
+        return [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]

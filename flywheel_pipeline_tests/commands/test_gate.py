@@ -1,0 +1,90 @@
+"""`flywheel gate`: the table of a home and of none, and real outcomes from a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from flywheel_pipeline.cli import main
+from flywheel_pipeline.commands.gate import characteristic
+from flywheel_pipeline.flows.simulate import gate_at_home
+from flywheel_pipeline.steps.improve import Gate
+from flywheel_pipeline.steps.improve.characteristic import WORLDS
+from flywheel_pipeline_tests.builders import a_case, an_alignment
+from flywheel_pipeline_tests.homes import Place
+
+COVERS = ("commands/gate.py", "flows/simulate.py")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "home").mkdir()
+    return Place(tmp_path / "home")
+
+
+def flywheel(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def outcomes(path: Path, n: int = 120) -> Path:
+    rng = np.random.default_rng(1)
+    rows = [f"{i},{'ab'[i % 2]},{int(rng.random() < 0.6)},{int(rng.random() < 0.9)}" for i in range(n)]
+    path.write_text("\n".join(["case,mode,old,new", *rows]), "utf-8")
+    return path
+
+
+def test_the_table_has_a_column_for_the_homes_own_test_cases_and_rows_for_its_judges(place: Place) -> None:
+    cases = [a_case(case_id=f"g-{i}", split="test", mode_id="fm-1", family=f"f{i // 2}") for i in range(12)]
+    happy = [a_case(case_id=f"h-{i}", split="test", kind="happy_path", mode_id=None, family=f"h{i}") for i in range(8)]
+    place.lake.write("golden_set", [*cases, *happy, a_case(case_id="g-train", split="train")])
+    place.lake.write("judge_alignment", [an_alignment(production_fail_recall=0.9)])
+    lines = list(characteristic(gate_at_home(place.root), 30))
+    assert lines[0] == "20 test cases in 14 families; own cases of modes: [12]; judges 1.00/0.90"
+    assert "here" in lines[1] and "n=200" in lines[1]
+    assert len(lines) == 2 + len(WORLDS) + 3 + 1
+    assert any(line.startswith("+15, this home's judges") for line in lines)
+
+
+def test_a_home_without_test_cases_has_the_usual_columns_only(place: Place) -> None:
+    found = gate_at_home(place.root)
+    assert (found.layout, found.worlds) == (None, ())
+    assert "no test cases yet" in found.described
+
+
+def test_the_gate_is_the_one_of_the_settings_and_consent_is_by_name_or_id(place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text("gate: {consent: [fm-1, Rude], judges_alone: true}", "utf-8")
+    gate = gate_at_home(place.root).gate
+    assert gate.judges_alone and gate.consent == ("fm-1", "Rude")
+    assert replace(gate, judges_alone=False, consent=()) == Gate()
+
+
+def test_a_home_that_is_named_must_be_there(tmp_path: Path) -> None:
+    done = flywheel("gate", "simulate", "--home", str(tmp_path / "none"))
+    assert done.exit_code == 1 and "no flywheel home" in done.output
+
+
+def test_pairs_of_a_file_are_replayed_with_and_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FLYWHEEL_HOME", raising=False)
+    done = flywheel("gate", "replay", str(outcomes(tmp_path / "x.csv")), "--runs", "60")
+    assert done.exit_code == 0, done.output
+    assert "x.csv: % of draws of n cases" in done.output
+    assert "old -> new" in done.output and "old -> old, half repaired" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("a,b\n1,2\n", "columns"), ("case,mode,x,y\n1,a,1,9\n", "Line 2: y is '9'")]
+)
+def test_a_file_that_is_no_table_of_outcomes_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "bad.csv").write_text(text, "utf-8")
+    done = flywheel("gate", "replay", str(tmp_path / "bad.csv"))
+    assert done.exit_code == 1
+    assert "bad.csv" in done.output and told in done.output
+
+
+def test_too_few_cases_are_said_to_be_too_few(tmp_path: Path) -> None:
+    assert "fewer than 100 cases" in flywheel("gate", "replay", str(outcomes(tmp_path / "x.csv", 20))).output
