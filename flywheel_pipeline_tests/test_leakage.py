@@ -1,4 +1,4 @@
-"""What counts as the same question, and when a prompt gives a held-out case away, and when it only seems to."""
+"""When a prompt gives a held-out case away, and when it only seems to."""
 
 from __future__ import annotations
 
@@ -6,80 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from flywheel_pipeline.leakage import asked, leaks, near_pairs
+from flywheel_pipeline.leakage import asked, leaks, readable
 from flywheel_pipeline_tests.builders import a_case, a_conversation
-from flywheel_pipeline_tests.fakes import FakeEmbed
-
-LONG = "my order with number 4711 has not arrived although i paid for it with my card two weeks ago please help"
-
-
-def alike(*texts: str, meaning: bool = False) -> bool:
-    vectors = FakeEmbed().embed(texts) if meaning else None
-    return list(near_pairs(texts, vectors)) == [(0, 1)]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        LONG.upper() + "!?",
-        LONG.replace(" ", "\n\n"),
-        f"{LONG} now",
-        LONG.replace("please help", "please help me"),
-        f"Hi there, hope you are having a good day. I have been a customer for a while and wonder. {LONG}",
-    ],
-)
-def test_the_same_words_a_few_others_or_an_opening_make_a_near_duplicate(other: str) -> None:
-    assert alike(LONG, other)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        LONG.replace("4711", "4712"),
-        LONG.replace("has not arrived", "has arrived"),
-        "my order has not arrived",
-        "is there a student discount",
-        "",
-    ],
-)
-def test_another_number_a_negation_or_another_question_make_another_case(other: str) -> None:
-    assert not alike(LONG, other)
-    assert not alike(LONG, other, meaning=True)
-
-
-FORTY = " ".join(f"{a}{b}" for a in ("hub", "lamp", "door", "rain", "tap", "pump", "soil", "frost") for b in "abcde")
-
-
-def test_two_words_exchanged_in_forty_make_a_near_duplicate_and_six_do_not() -> None:
-    assert alike(FORTY, FORTY.replace("lampa", "other").replace("soilc", "words"))
-    assert not alike(FORTY, " ".join("x" + w if i % 7 == 3 else w for i, w in enumerate(FORTY.split())))
-
-
-def test_short_questions_are_near_duplicates_only_when_they_are_the_same() -> None:
-    assert alike("refund?", "Refund")
-    assert not alike("how do I get a refund", "how do I get a hub")
-
-
-def test_likeness_of_meaning_counts_where_vectors_are_given() -> None:
-    one, other = "gift card code where enter type put use in", "type enter in put use where code card gift"
-    assert not alike(one, other)
-    assert alike(one, other, meaning=True)
-
-
-def test_pairs_of_what_is_known_already_are_not_told() -> None:
-    texts = [LONG, f"{LONG} now", f"{LONG} then"]
-    assert {j for _, j in near_pairs(texts, FakeEmbed().embed(texts), known=2)} == {2}
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.text("ab1 n", max_size=8), min_size=1, max_size=8), st.integers(0, 8))
-def test_pairs_are_ordered_and_each_has_a_new_one(texts: list[str], known: int) -> None:
-    pairs = list(near_pairs(texts, FakeEmbed().embed(texts), min(known, len(texts))))
-    assert all(i < j and j >= min(known, len(texts)) for i, j in pairs)
-
 
 HELD_OUT = a_case(
     case_id="g-test",
@@ -99,6 +28,7 @@ HELD_OUT = a_case(
         "A customer whose green hub beeps three times.",
         "Say that they open the case with a knife and cut the red wire.",
         "Hold its button for ten seconds until the light turns blue.",
+        "If the green h\u200bub beeps three tіmes whenever it rains",
         "Never tell the customer to cut a wire, which is dangerous and in no document.",
         f'Examples:\n{{"user": "{HELD_OUT.input}", "answer": "…"}}',
     ],
@@ -166,3 +96,17 @@ def test_what_the_user_said_earlier_in_the_conversation_leaks_too() -> None:
     assert asked(case.messages) == asked(talk) == "My green hub beeps three times whenever it rains\nYes."
     assert leaks("If the green hub beeps three times, ask for its age.", [case]) == ["g-1"]
     assert leaks('Say "yes."', [case]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Ｇift ᴀ\u200bpp\u00ad", "gift app"),
+        ("vаlvе", "valve"),
+        ("сор and more words", "cop and more words"),
+        ("где мой заказ", "где мой заказ"),
+        ("Straße über", "strasse über"),
+    ],
+)
+def test_a_text_is_read_as_a_person_sees_it(text: str, seen: str) -> None:
+    assert readable(text) == seen

@@ -11,7 +11,7 @@ import click
 
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.flows.cluster.review import Review
-from flywheel_pipeline.steps.cluster import Mode, Reviewed
+from flywheel_pipeline.steps.cluster import Mode
 from flywheel_pipeline.steps.cluster.modes import SHOWN
 
 KEYS = "[a]ccept  [r]ename  [m]erge  [s]plit  [l]ist all  [u]ndo  [n]ext  [q]uit"
@@ -28,12 +28,17 @@ def describe_group(mode: Mode, most: int | None = SHOWN) -> list[str]:
 
 @dataclass
 class GroupReview:
-    """One person's review of the groups: what was skipped, and the states before each edit, for undo."""
+    """One person's review of the groups.
+
+    Attributes:
+        skipped: the groups that were left for later.
+        done: for every decision the group that was skipped, or None where the taxonomy was edited; for undo.
+    """
 
     review: Review
     by: str | None
-    skipped: set[str] = field(default_factory=set)
-    before: list[tuple[Reviewed, frozenset[str]]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    done: list[str | None] = field(default_factory=list)
 
     def waiting(self) -> list[Mode]:
         """Return the groups that are still to be reviewed, the largest first."""
@@ -41,33 +46,28 @@ class GroupReview:
         return sorted(groups, key=lambda m: -len(m.members))
 
     def edit(self, **sent: Any) -> None:
-        """Make one edit, which `undo` reverts.
+        """Make one edit.
 
         Raises:
             EditError: it cannot be made.
         """
-        look = self.review.look()
-        self.review.edit(self.by, sent, look.version)
-        self.before.append((look.known, frozenset(self.skipped)))
+        self.review.edit(self.by, sent, self.review.look().version)
+        self.done.append(None)
 
     def skip(self, mode_id: str) -> None:
         """Leave a group for later."""
-        self.before.append((self.review.look().known, frozenset(self.skipped)))
-        self.skipped.add(mode_id)
+        self.skipped.append(mode_id)
+        self.done.append(mode_id)
 
     def undo(self) -> str:
-        """Revert the last decision of this review.
-
-        Raises:
-            ConflictError: somebody else has changed the taxonomy since.
-        """
-        if not self.before:
+        """Undo the last decision of this review; return what happened."""
+        if not self.done:
             return "Nothing to undo."
-        known, skipped = self.before.pop()
-        look = self.review.look()
-        if known != look.known:
-            self.review.undo(look.version)
-        self.skipped = set(skipped)
+        skipped = self.done.pop()
+        if skipped is None:
+            self.review.undo(self.review.look().version)
+        else:
+            self.skipped.remove(skipped)
         return "Undone."
 
 
@@ -76,7 +76,7 @@ def review_groups(session: GroupReview) -> bool:
     while True:
         waiting = session.waiting()
         if not waiting:
-            if not session.before or not _undone(session):
+            if not session.done or not _undone(session):
                 return True
             continue
         group = waiting[0]

@@ -22,7 +22,7 @@ from flywheel_pipeline.steps.evaluate import (
     majority,
     run_evals,
 )
-from flywheel_pipeline.steps.golden import labelled_case, version_of
+from flywheel_pipeline.steps.golden import labelled_case, near_pairs, version_of
 from flywheel_pipeline.steps.improve import READER
 
 EXAMPLES = 4
@@ -127,7 +127,7 @@ class Evaluator:
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
         """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
         train = [c for c in cases if c.split == "train"]
-        answers, plan = held_out(labelled_answers(self.bench), train), self.plan()
+        answers, plan = held_out(labelled_answers(self.bench), train, near_pairs), self.plan()
         rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats)
         self.bench.lake.write("judge_alignment", rows)
         return rows

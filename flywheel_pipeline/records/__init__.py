@@ -21,13 +21,14 @@ from flywheel_pipeline.records.cluster import (
 )
 from flywheel_pipeline.records.deploy import PromptVersion
 from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
-from flywheel_pipeline.records.golden import KINDS, SPLITS, STAGES, STATUSES, GoldenCase
+from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
 
 __all__ = [
+    "CRITERIA_KINDS",
     "DECISIONS",
     "EVALUATOR_KINDS",
     "KINDS",

@@ -15,6 +15,9 @@ STAGES = ("capability", "regression")
 
 STATUSES = ("active", "retired", "other version")
 
+CRITERIA_KINDS = ("criticism", "requirement", "prohibition")
+"""What `criteria` state: what was wrong with an earlier answer, what a right answer does, or what it must not do."""
+
 
 @dataclass(frozen=True)
 class GoldenCase:
@@ -28,7 +31,7 @@ class GoldenCase:
     context: Annotated[Json, Column("The documents that the app had retrieved")]
     reference: Annotated[str | None, Column("A known-good answer, where one exists")]
     expected_doc_ids: Annotated[Json | None, Column("Documents that a right answer needs")]
-    criteria: Annotated[str | None, Column("What a right answer must not do: the expert's comment")]
+    criteria: Annotated[str | None, Column("What to judge an answer by; `criteria_kind` says in which sense")]
     observed_output: Annotated[str | None, Column("What production answered; the expert's verdict is about this")]
     family: Annotated[str, Column("Near-duplicates share a family, and with it a split")]
     split: Annotated[str, Column("Who may see it: train the improver, dev the search, test the gate", allowed=SPLITS)]
@@ -43,3 +46,13 @@ class GoldenCase:
     status: Annotated[
         str, Column("active: evaluated; retired; other version: not of the one that is pinned", allowed=STATUSES)
     ] = "active"
+    criteria_kind: Annotated[
+        str,
+        Column(
+            "criticism: what was wrong with an earlier answer; requirement: what a right answer does; prohibition: "
+            "what it must not do",
+            allowed=CRITERIA_KINDS,
+        ),
+    ] = "criticism"
+    reference_alternatives: Annotated[Json | None, Column("Further answers that are as good as `reference`")] = None
+    variables: Annotated[Json | None, Column("Values of the prompt's `{{variables}}`, by name")] = None

@@ -30,7 +30,7 @@ def question_of(prompt: str, case: GoldenCase) -> dict[str, Any]:
         "input": case.input,
         "messages": json.loads(case.messages),
         "documents": json.loads(case.context),
-        "variables": json.loads(getattr(case, "variables", None) or "{}"),
+        "variables": json.loads(case.variables or "{}"),
     }
 
 

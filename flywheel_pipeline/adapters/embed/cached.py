@@ -24,10 +24,10 @@ Floats = NDArray[np.float32]
 
 
 class CachedEmbed:
-    """An `Embed` in front of another whose vectors are comparable between calls; `name` tells models apart.
+    """An `Embed` in front of another whose vectors are comparable between calls; `name` distinguishes models.
 
-    The file is SQLite, so that several processes may use it. One that is damaged or can not be written is as
-    good as none: vectors are then only computed.
+    The file is SQLite, so that several processes may use it. One that is damaged or cannot be written is
+    ignored: vectors are then only computed.
     """
 
     def __init__(self, inner: Embed, name: str, path: Path) -> None:
@@ -58,7 +58,7 @@ class CachedEmbed:
                     for key, vector in connection.execute(query, some):
                         yield key, np.frombuffer(vector, dtype="<f4")
         except sqlite3.Error as error:
-            log.warning("%s can not be read, vectors are computed anew: %s", self.path, error)
+            log.warning("%s cannot be read, vectors are computed again: %s", self.path, error)
 
     def _write(self, rows: Mapping[str, Floats]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,4 +68,4 @@ class CachedEmbed:
                 blobs = [(k, np.asarray(v, dtype="<f4").tobytes()) for k, v in rows.items()]
                 connection.executemany("insert or replace into vectors values (?, ?)", blobs)
         except sqlite3.Error as error:
-            log.warning("%s can not be written, vectors are not kept: %s", self.path, error)
+            log.warning("%s cannot be written, vectors are not kept: %s", self.path, error)

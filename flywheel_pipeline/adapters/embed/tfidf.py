@@ -1,4 +1,4 @@
-"""Texts to vectors without a model: TF-IDF over words and runs of letters (scikit-learn)."""
+"""Texts to vectors without a model: TF-IDF over words and character n-grams (scikit-learn)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 COMMON = 0.3
-"""Words in more than this share of at least `MANY` texts tell nothing apart and are left out."""
+"""Words in more than this share of at least `MANY` texts distinguish nothing and are left out."""
 
 MANY = 10
 
@@ -20,7 +20,7 @@ class TfidfEmbed:
     """An `Embed` that knows the vocabulary of one call only: vectors of two calls are not comparable."""
 
     def embed(self, texts: Sequence[str]) -> Any:
-        """Return dense unit rows: sublinear TF-IDF of words, and of runs of 3 to 5 letters within words."""
+        """Return dense unit rows: sublinear TF-IDF of words, and of character 3- to 5-grams within words."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.preprocessing import normalize
 

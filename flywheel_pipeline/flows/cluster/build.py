@@ -14,14 +14,16 @@ from flywheel_pipeline.records import Annotation, FailureAssignment, FailureMode
 from flywheel_pipeline.steps.cluster import (
     BY_HAND,
     PIPELINE,
+    Author,
     Failure,
     Mode,
     Proposal,
     Recorded,
     Reviewed,
-    Said,
     Taxonomy,
+    add_built_modes,
     apply_all,
+    apply_human_decisions,
     build_taxonomy,
     confirm_proposals,
     current_ids,
@@ -33,8 +35,6 @@ from flywheel_pipeline.steps.cluster import (
     propose_changes,
     rank_labelled,
     renew_proposals,
-    settle_people,
-    take_in,
 )
 
 TRIES = 5
@@ -107,12 +107,12 @@ def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build) -
 
 def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
     file = bench.home.reviewed(TAXONOMY_FILE)
-    seen, said = file.read(), Said(PIPELINE, timestamp())
-    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench, seen.version), replace(said, by=BY_HAND))
-    settled = settle_people(edited, [Failure.of(a) for a in labels if a.verdict == "fail"], said)
-    built = build(settled.failures, settled.live)
-    known = take_in(settled, built.modes, said)
-    known, proposals = _propose(bench, labels, known, said)
+    seen, author = file.read(), Author(PIPELINE, timestamp())
+    edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench, seen.version), replace(author, by=BY_HAND))
+    decided = apply_human_decisions(edited, [Failure.of(a) for a in labels if a.verdict == "fail"], author)
+    built = build(decided.failures, decided.live)
+    known = add_built_modes(decided, built.modes, author)
+    known, proposals = _propose(bench, labels, known, author)
     content = dump_taxonomy(known)
     is_changed = content != seen.value
     bench.home.write_json(WRITTEN_FILE, {"unless": seen.version if is_changed else None, "taxonomy": content})
@@ -122,7 +122,7 @@ def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Rev
 
 
 def _propose(
-    bench: Workbench, labels: Sequence[Annotation], known: Reviewed, said: Said
+    bench: Workbench, labels: Sequence[Annotation], known: Reviewed, author: Author
 ) -> tuple[Reviewed, list[Proposal]]:
     file = bench.home.reviewed(PROPOSALS_FILE)
     seen = file.read()
@@ -134,7 +134,7 @@ def _propose(
         confirmed = confirm_proposals(fresh, known, bench.llm(), bench.settings.app.name)
         found = [*confirmed, *(p for p in found if p.status != "open")]
     if bench.settings.cluster.apply == "all":
-        known, found = apply_all(known, said, found)
+        known, found = apply_all(known, author, found)
     if dump_proposals(found) != (seen.value or dump_proposals([])):
         file.replace(dump_proposals(found), seen.version)
     return known, found

@@ -16,10 +16,10 @@ from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import Annotation, FailureMode, SampledTrace
 from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import (
+    Author,
     Failure,
     Proposal,
     Reviewed,
-    Said,
     accept_proposal,
     dump_proposals,
     dump_taxonomy,
@@ -130,14 +130,16 @@ class Review:
         """
         notes = self._notes() if sent.get("action") in ("move", "add") else {}
         before = self.look()
-        self._change(by, str(sent.get("why") or ""), seen, lambda k, said: edit_taxonomy(k, said, Request(sent, notes)))
+        self._change(
+            by, str(sent.get("why") or ""), seen, lambda k, author: edit_taxonomy(k, author, Request(sent, notes))
+        )
         self._remember(before, str(sent.get("action")))
 
     def accept(self, by: str | None, proposal_id: str, seen: str | None = None) -> Proposal:
         """Do what is proposed; raises like `edit`."""
         before = self.look()
         wanted = find_proposal(before.proposals, proposal_id)
-        self._change(by, "", seen, lambda known, said: accept_proposal(known, said, wanted))
+        self._change(by, "", seen, lambda known, author: accept_proposal(known, author, wanted))
         content = self._proposals.read()
         left = [p for p in load_proposals(content.value) if p.proposal_id != proposal_id]
         self._proposals.replace(dump_proposals(left), content.version)
@@ -148,7 +150,7 @@ class Review:
         """Take a proposal off the list for good; raises like `edit`."""
         looked, content = self.look(), self._proposals.read()
         before = load_proposals(content.value)
-        after = reject_proposal(before, self._said(by, ""), proposal_id)
+        after = reject_proposal(before, self._author(by, ""), proposal_id)
         self._proposals.replace(dump_proposals(after), content.version)
         self._remember(looked, "rejected proposal")
         return find_proposal(before, proposal_id)
@@ -195,17 +197,19 @@ class Review:
         assert self._measured is not None
         return {trace: f.text for trace, f in self._measured[1].failures.items()}
 
-    def _said(self, by: str | None, why: str) -> Said:
-        return Said(by or self.settings.annotate.arbiter, timestamp(), why[:500])
+    def _author(self, by: str | None, why: str) -> Author:
+        return Author(by or self.settings.annotate.arbiter, timestamp(), why[:500])
 
-    def _change(self, by: str | None, why: str, seen: str | None, change: Callable[[Reviewed, Said], Reviewed]) -> None:
+    def _change(
+        self, by: str | None, why: str, seen: str | None, change: Callable[[Reviewed, Author], Reviewed]
+    ) -> None:
         now = self.look()
         version = now.version.partition("-")[0]
         if seen is not None and seen.partition("-")[0] != version:
             raise ConflictError(
                 "The taxonomy was changed by another person or a run; nothing was overwritten. Reload it."
             )
-        after = change(now.known, self._said(by, why))
+        after = change(now.known, self._author(by, why))
         if after != now.known:
             written = self._modes.replace(dump_taxonomy(after), version, HEAD)
             self._look = replace(now, known=after, version=f"{written}-{now.version.partition('-')[2]}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.leakage import asked, leaks, near_pairs
+from flywheel_pipeline.leakage import asked, leaks
 from flywheel_pipeline.records import GoldenCase, PromptCandidate
+from flywheel_pipeline.steps.golden import near_pairs
 
 TEST = ("test",)
 

@@ -6,15 +6,15 @@ from flywheel_pipeline.steps.cluster.confirm import confirm_proposals
 from flywheel_pipeline.steps.cluster.history import (
     BY_HAND,
     PIPELINE,
+    Author,
     Change,
     Recorded,
     Reviewed,
-    Said,
     dump_taxonomy,
     load_taxonomy,
     note_hand_edits,
 )
-from flywheel_pipeline.steps.cluster.human_decisions import settle_people, take_in
+from flywheel_pipeline.steps.cluster.human_decisions import add_built_modes, apply_human_decisions
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids, dump_modes, load_modes
 from flywheel_pipeline.steps.cluster.proposals import (
     accept_proposal,
@@ -32,6 +32,7 @@ __all__ = [
     "BY_HAND",
     "PIPELINE",
     "Analyst",
+    "Author",
     "Change",
     "Failure",
     "Member",
@@ -40,11 +41,12 @@ __all__ = [
     "Proposal",
     "Recorded",
     "Reviewed",
-    "Said",
     "Taxonomy",
     "WordAnalyst",
     "accept_proposal",
+    "add_built_modes",
     "apply_all",
+    "apply_human_decisions",
     "build_taxonomy",
     "confirm_proposals",
     "current_ids",
@@ -60,8 +62,6 @@ __all__ = [
     "rank_labelled",
     "reject_proposal",
     "renew_proposals",
-    "settle_people",
-    "take_in",
     "traffic_pass_rate",
     "weighted_verdicts",
 ]

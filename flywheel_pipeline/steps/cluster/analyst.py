@@ -75,7 +75,7 @@ class ProposedMode:
 
 @dataclass(frozen=True)
 class Decision:
-    """Where a note belongs: `mode_id` None is unassigned; `again` is what a second look said, if `checked`."""
+    """Where a note belongs: `mode_id` None is unassigned; `again` is the result of a second look, if `checked`."""
 
     mode_id: str | None
     confidence: float

@@ -1,4 +1,4 @@
-"""A model's word on proposals: whether it would make the change, and under which name."""
+"""Ask a model about proposals: whether it would make the change, and under which name."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Opinion(BaseModel):
 def confirm_ask(proposal: Proposal, known: Reviewed, app: str) -> Ask:
     """Ask whether one change is right, and for a better name of what is renamed or split off."""
     modes = [known.mode(i) for i in proposal.modes]
-    told = [{"name": m.name, "definition": m.definition, "examples": m.examples()} for m in modes]
-    data = {"change": {"kind": proposal.kind, "what": proposal.what, "evidence": proposal.why}, "modes": told,
+    shown = [{"name": m.name, "definition": m.meaning, "examples": m.examples()} for m in modes]
+    data = {"change": {"kind": proposal.kind, "what": proposal.what, "evidence": proposal.why}, "modes": shown,
             "failures": list(proposal.examples)}  # fmt: skip
     return ask_about(ROLE, load_prompt(__package__, "confirm_change").format(app=app), data, Opinion)
 
 
 def confirm_proposals(proposals: Sequence[Proposal], known: Reviewed, llm: LLM, app: str) -> list[Proposal]:
-    """Return the proposals with the model's word on each; one that it did not answer about stays as it was."""
+    """Return the proposals with the model's opinion of each; one that it did not answer about stays as it was."""
     replies = llm.ask([confirm_ask(p, known, app) for p in proposals])
     return [_with(p, reply.parsed) for p, reply in zip(proposals, replies, strict=True)]
 

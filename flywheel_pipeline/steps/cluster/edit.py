@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.records import SEVERITIES
-from flywheel_pipeline.steps.cluster.history import SETTING, Reviewed, Said
+from flywheel_pipeline.steps.cluster.history import SETTING, Author, Reviewed
 from flywheel_pipeline.steps.cluster.modes import MAX_NAME, Member, Mode, mint_mode
 
 
@@ -28,7 +28,7 @@ def find_mode(known: Reviewed, word: str) -> Mode:
     raise EditError(f"{'Several modes are' if found else 'No mode is'} called {word!r}. There are: {listed}")
 
 
-def set_text(known: Reviewed, said: Said, mode_id: str, name: str, value: str) -> Reviewed:
+def set_text(known: Reviewed, author: Author, mode_id: str, name: str, value: str) -> Reviewed:
     """Set the name, definition, belongs, does_not_belong or severity of a mode; `name` says which.
 
     A severity of "" leaves it to what the labels say.
@@ -48,20 +48,20 @@ def set_text(known: Reviewed, said: Said, mode_id: str, name: str, value: str) -
         return known
     changes: dict[str, Any] = {name: text or None if name == "severity" else text}
     changed = replace(mode, **changes)
-    return known.with_modes(changed).noted(said, SETTING[name], mode_id, before=before, after=text)
+    return known.with_modes(changed).noted(author, SETTING[name], mode_id, before=before, after=text)
 
 
-def name_group(known: Reviewed, said: Said, mode_id: str, name: str) -> Reviewed:
+def name_group(known: Reviewed, author: Author, mode_id: str, name: str) -> Reviewed:
     """Rename a group to review and accept it: a person who names it has reviewed it.
 
     Raises:
         EditError: the name cannot be used.
     """
-    return set_status(set_text(known, said, mode_id, "name", name), said, mode_id, "accepted")
+    return set_status(set_text(known, author, mode_id, "name", name), author, mode_id, "accepted")
 
 
-def move(known: Reviewed, said: Said, texts: Mapping[str, str], mode_id: str) -> Reviewed:
-    """Put failures, {trace: what was noted}, into a mode, wherever they were; they stay there.
+def move(known: Reviewed, author: Author, texts: Mapping[str, str], mode_id: str) -> Reviewed:
+    """Put failures, {trace: description}, into a mode, wherever they were; they stay there.
 
     Raises:
         EditError: the mode is retired.
@@ -74,26 +74,26 @@ def move(known: Reviewed, said: Said, texts: Mapping[str, str], mode_id: str) ->
         moved = [members.get(t) or Member(t, texts[t]) for t in traces]
         known = _without(known, traces)
         target = known.mode(mode_id)
-        known = known.with_modes(replace(target, members=(*target.members, *(_placed(x, said) for x in moved))))
-        known = known.noted(said, "moved", *filter(None, (origin, mode_id)), traces=tuple(traces))
+        known = known.with_modes(replace(target, members=(*target.members, *(_placed(x, author) for x in moved))))
+        known = known.noted(author, "moved", *filter(None, (origin, mode_id)), traces=tuple(traces))
     return known
 
 
-def add(known: Reviewed, said: Said, texts: Mapping[str, str], name: str, definition: str = "") -> Reviewed:
-    """Make a new mode of failures, {trace: what was noted}, that are in no mode.
+def add(known: Reviewed, author: Author, texts: Mapping[str, str], name: str, definition: str = "") -> Reviewed:
+    """Make a new mode of failures, {trace: description}, that are in no mode.
 
     Raises:
-        EditError: one of them is in a mode, or the name will not do.
+        EditError: one of them is in a mode, or the name cannot be used.
     """
     if not texts or set(texts) & set(known.place_of()):
         raise EditError("choose failures that are in no mode; to take some out of a mode, split it")
-    made = _minted(known, said, name, definition, texts)
-    members = tuple(_placed(Member(t, text), said) for t, text in texts.items())
+    made = _minted(known, author, name, definition, texts)
+    members = tuple(_placed(Member(t, text), author) for t, text in texts.items())
     known = known.with_modes(replace(made, members=members))
-    return known.noted(said, "added", made.mode_id, after=made.name, traces=tuple(texts))
+    return known.noted(author, "added", made.mode_id, after=made.name, traces=tuple(texts))
 
 
-def merge(known: Reviewed, said: Said, mode_id: str, into: str) -> Reviewed:
+def merge(known: Reviewed, author: Author, mode_id: str, into: str) -> Reviewed:
     """Make one mode of two: the failures of `mode_id` go to `into`, for which its id stands from then on.
 
     Raises:
@@ -108,16 +108,16 @@ def merge(known: Reviewed, said: Said, mode_id: str, into: str) -> Reviewed:
         replace(target, members=(*target.members, *gone.members)),
         replace(gone, status="retired", merged_into=into, members=()),
     )
-    return known.noted(said, "merged", mode_id, into, before=gone.name, after=target.name)
+    return known.noted(author, "merged", mode_id, into, before=gone.name, after=target.name)
 
 
 def split(
-    known: Reviewed, said: Said, mode_id: str, traces: Sequence[str], name: str, definition: str = ""
+    known: Reviewed, author: Author, mode_id: str, traces: Sequence[str], name: str, definition: str = ""
 ) -> Reviewed:
     """Make a mode of its own of some failures of a mode.
 
     Raises:
-        EditError: they are not some of its failures, or the name will not do.
+        EditError: they are not some of its failures, or the name cannot be used.
     """
     mode, wanted = known.mode(mode_id), list(dict.fromkeys(traces))
     own = [x for x in mode.members if x.trace_id in set(wanted)]
@@ -125,12 +125,12 @@ def split(
         raise EditError(f"choose failures of {mode.name!r} to split off")
     if len(own) == len(mode.members):
         raise EditError(f"these are all failures of {mode.name!r}: rename it instead")
-    made = _minted(known, said, name, definition, {x.trace_id: x.text for x in own})
-    known = _without(known, wanted).with_modes(replace(made, members=tuple(_placed(x, said) for x in own)))
-    return known.noted(said, "split", mode_id, made.mode_id, before=mode.name, after=made.name, traces=tuple(wanted))
+    made = _minted(known, author, name, definition, {x.trace_id: x.text for x in own})
+    known = _without(known, wanted).with_modes(replace(made, members=tuple(_placed(x, author) for x in own)))
+    return known.noted(author, "split", mode_id, made.mode_id, before=mode.name, after=made.name, traces=tuple(wanted))
 
 
-def set_status(known: Reviewed, said: Said, mode_id: str, status: str) -> Reviewed:
+def set_status(known: Reviewed, author: Author, mode_id: str, status: str) -> Reviewed:
     """Accept a mode, retire it, or open a retired one again (`status` "accepted").
 
     Raises:
@@ -142,13 +142,13 @@ def set_status(known: Reviewed, said: Said, mode_id: str, status: str) -> Review
     if mode.status == status:
         return known
     action = "reopened" if mode.status == "retired" else status
-    return known.with_modes(replace(mode, status=status)).noted(said, action, mode_id)
+    return known.with_modes(replace(mode, status=status)).noted(author, action, mode_id)
 
 
-def _minted(known: Reviewed, said: Said, name: str, definition: str, texts: Mapping[str, str]) -> Mode:
+def _minted(known: Reviewed, author: Author, name: str, definition: str, texts: Mapping[str, str]) -> Mode:
     name = " ".join(name.split())
     _check_name(known, name, None)
-    made = mint_mode(name, definition, list(texts), "accepted" if said.is_human else "provisional")
+    made = mint_mode(name, definition, list(texts), "accepted" if author.is_human else "provisional")
     if made.mode_id in {m.mode_id for m in known.modes}:
         raise EditError("these failures were a mode of this name before: choose another name")
     return made
@@ -173,5 +173,7 @@ def _without(known: Reviewed, traces: Sequence[str]) -> Reviewed:
     return replace(known, modes=tuple(kept))
 
 
-def _placed(member: Member, said: Said) -> Member:
-    return replace(member, assigned_by="HUMAN" if said.is_human else "CODE", confidence=1.0 if said.is_human else 0.5)
+def _placed(member: Member, author: Author) -> Member:
+    return replace(
+        member, assigned_by="HUMAN" if author.is_human else "CODE", confidence=1.0 if author.is_human else 0.5
+    )

@@ -25,7 +25,7 @@ LEADS_TO = {"accepted": ("accepted",), "retired": ("retired",), "reopened": ("ac
 
 
 @dataclass(frozen=True)
-class Said:
+class Author:
     """Who changes the taxonomy and when (UTC, ISO 8601), and why if they say so."""
 
     by: str
@@ -73,9 +73,9 @@ class Reviewed:
         kept = [new.pop(m.mode_id, m) for m in self.modes]
         return replace(self, modes=(*kept, *new.values()))
 
-    def noted(self, said: Said, action: str, *modes: str, **more: Any) -> Reviewed:
+    def noted(self, author: Author, action: str, *modes: str, **more: Any) -> Reviewed:
         """Return it with one more entry in the history."""
-        entry = Change(said.at, said.by, action, modes, why=said.why, **more)
+        entry = Change(author.at, author.by, action, modes, why=author.why, **more)
         return replace(self, history=(*self.history, entry))
 
 
@@ -100,7 +100,7 @@ def _dumped(change: Change) -> dict[str, Any]:
 
 
 def load_taxonomy(content: Any) -> Reviewed:
-    """Return the reviewed taxonomy; a file from before there was a history has none.
+    """Return the reviewed taxonomy; a file without one has an empty history.
 
     Raises:
         CorruptFileError: see `load_modes`; or an entry of the history has another shape.
@@ -122,7 +122,7 @@ def _change(entry: Any) -> Change:
         raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is no entry of a history: {error}") from None
 
 
-def note_hand_edits(known: Reviewed, recorded: Recorded, said: Said) -> Reviewed:
+def note_hand_edits(known: Reviewed, recorded: Recorded, author: Author) -> Reviewed:
     """Return `known` with entries for what somebody changed in the file itself since the last run.
 
     The failures that were moved are theirs from then on (`HUMAN`). A mode that was taken out and whose failures are
@@ -131,58 +131,58 @@ def note_hand_edits(known: Reviewed, recorded: Recorded, said: Said) -> Reviewed
     """
     if not recorded.modes:
         return known
-    known = _note_gone(known, recorded, said)
+    known = _note_gone(known, recorded, author)
     for mode in known.modes:
-        known = _note_settings(known, mode, recorded.modes.get(mode.mode_id), said)
-    return _note_moves(known, recorded, said)
+        known = _note_settings(known, mode, recorded.modes.get(mode.mode_id), author)
+    return _note_moves(known, recorded, author)
 
 
-def _note_gone(known: Reviewed, recorded: Recorded, said: Said) -> Reviewed:
+def _note_gone(known: Reviewed, recorded: Recorded, author: Author) -> Reviewed:
     present, places = {m.mode_id for m in known.modes}, known.place_of()
     for gone in (m for i, m in recorded.modes.items() if i not in present):
         now = Counter(places[t] for t, i in recorded.places.items() if i == gone.mode_id and t in places)
         into, n = now.most_common(1)[0] if now else ("", 0)
         if 2 * n <= sum(i == gone.mode_id for i in recorded.places.values()):
-            known = known.noted(said, "removed", gone.mode_id, before=gone.name)
+            known = known.noted(author, "removed", gone.mode_id, before=gone.name)
         else:
             known = known.with_modes(replace(gone, status="retired", merged_into=into, members=()))
-            known = known.noted(said, "merged", gone.mode_id, into, before=gone.name, after=known.mode(into).name)
+            known = known.noted(author, "merged", gone.mode_id, into, before=gone.name, after=known.mode(into).name)
     return known
 
 
-def _note_settings(known: Reviewed, mode: Mode, before: Mode | None, said: Said) -> Reviewed:
-    mode_id, told = mode.mode_id, {c.action for c in known.history if mode.mode_id in c.modes}
+def _note_settings(known: Reviewed, mode: Mode, before: Mode | None, author: Author) -> Reviewed:
+    mode_id, taken = mode.mode_id, {c.action for c in known.history if mode.mode_id in c.modes}
     if mode.merged_into:
         into = mode.merged_into
         noted = {"before": mode.name, "after": known.mode(into).name}
-        return known if "merged" in told else known.noted(said, "merged", mode_id, into, **noted)
+        return known if "merged" in taken else known.noted(author, "merged", mode_id, into, **noted)
     if before is None:
-        return known if told & {"added", "split"} else known.noted(said, "added", mode_id, after=mode.name)
+        return known if taken & {"added", "split"} else known.noted(author, "added", mode_id, after=mode.name)
     for name, action in SETTING.items():
         last = [c.after for c in known.history if c.action == action and c.modes == (mode_id,)]
         was, now = last[-1] if last else str(getattr(before, name) or ""), str(getattr(mode, name) or "")
         if was != now:
-            known = known.noted(said, action, mode_id, before=was, after=now)
+            known = known.noted(author, action, mode_id, before=was, after=now)
     last = [c.action for c in known.history if c.action in LEADS_TO and c.modes == (mode_id,)]
     if mode.status != before.status and mode.status not in (LEADS_TO[last[-1]] if last else ()):
-        known = known.noted(said, "reopened" if before.status == "retired" else STATUS_ACTION[mode.status], mode_id)
+        known = known.noted(author, "reopened" if before.status == "retired" else STATUS_ACTION[mode.status], mode_id)
     return known
 
 
-def _note_moves(known: Reviewed, recorded: Recorded, said: Said) -> Reviewed:
-    now, said_places = current_ids(known.modes), {}
+def _note_moves(known: Reviewed, recorded: Recorded, author: Author) -> Reviewed:
+    now, noted_places = current_ids(known.modes), {}
     for change in known.history:
         if change.action in ("moved", "split", "added"):
-            said_places.update(dict.fromkeys(change.traces, change.modes[-1]))
+            noted_places.update(dict.fromkeys(change.traces, change.modes[-1]))
     moves: dict[tuple[str, str], list[str]] = {}
     for trace, place in known.place_of().items():
         was = recorded.places.get(trace)
-        accounted = {now.get(p, p) for p in (was, said_places.get(trace)) if p}
+        accounted = {now.get(p, p) for p in (was, noted_places.get(trace)) if p}
         if was and place not in accounted:
             moves.setdefault((was, place), []).append(trace)
     for (was, place), traces in moves.items():
         known = known.with_modes(made_human(known.mode(place), traces))
-        known = known.noted(said, "moved", was, place, traces=tuple(traces))
+        known = known.noted(author, "moved", was, place, traces=tuple(traces))
     return known
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flywheel_pipeline.steps.cluster.history import PIPELINE, Reviewed, Said
+from flywheel_pipeline.steps.cluster.history import PIPELINE, Author, Reviewed
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids
 from flywheel_pipeline.steps.cluster.preprocess import same_words
 
 
 @dataclass(frozen=True)
-class Settled:
+class DecidedTaxonomy:
     """What is left to build on: the reviewed taxonomy, its live modes, and the failures that may be assigned."""
 
     known: Reviewed
@@ -19,7 +19,7 @@ class Settled:
     failures: tuple[Failure, ...]
 
 
-def settle_people(known: Reviewed, failures: Sequence[Failure], said: Said) -> Settled:
+def apply_human_decisions(known: Reviewed, failures: Sequence[Failure], author: Author) -> DecidedTaxonomy:
     """Return the taxonomy and the failures with people's decisions worked in.
 
     A failure that a person moved is of the mode it was moved to, also where its label names another category or
@@ -28,27 +28,27 @@ def settle_people(known: Reviewed, failures: Sequence[Failure], said: Said) -> S
     mode stay with it and are assigned to no other. Failures in the very words of one that a person placed follow it.
     """
     moved = _moved_by_people(known)
-    known = _with_same_words(_with_current_texts(known, failures), said)
+    known = _with_same_words(_with_current_texts(known, failures), author)
     names, places, wanted = _names(known), known.place_of(), []
     for f in failures:
         mode_id = moved.get(f.trace_id) or (names.get(f.category.lower()) if f.category else None)
         if mode_id and f.category and not known.mode(mode_id).is_live and places.get(f.trace_id) != mode_id:
             known = known.with_modes(replace(known.mode(mode_id), status="accepted")).noted(
-                replace(said, why="the expert named it again"), "reopened", mode_id
+                replace(author, why="the expert named it again"), "reopened", mode_id
             )
         wanted.append(replace(f, category=known.mode(mode_id).name) if mode_id and f.category else f)
     aside = {x.trace_id for m in known.modes if not m.is_live for x in m.members}
     live = tuple(m for m in known.modes if m.is_live)
-    return Settled(known, live, tuple(f for f in wanted if f.trace_id not in aside))
+    return DecidedTaxonomy(known, live, tuple(f for f in wanted if f.trace_id not in aside))
 
 
-def take_in(settled: Settled, built: Sequence[Mode], said: Said) -> Reviewed:
+def add_built_modes(decided: DecidedTaxonomy, built: Sequence[Mode], author: Author) -> Reviewed:
     """Return the taxonomy with what was built: the order of the file stays, new modes come last, with an entry each.
 
     A failure that moved to another mode, because its description was rewritten, has an entry, too: if the process is
     killed before the tables are written, the next run must not take that for a person's move.
     """
-    known, before, places = settled.known, {m.mode_id for m in settled.known.modes}, settled.known.place_of()
+    known, before, places = decided.known, {m.mode_id for m in decided.known.modes}, decided.known.place_of()
     now = current_ids(known.modes)
     for mode in built:
         if (
@@ -58,17 +58,17 @@ def take_in(settled: Settled, built: Sequence[Mode], said: Said) -> Reviewed:
             mode = replace(target, members=(*target.members, *mode.members))
         known = known.with_modes(mode)
     for mode in (m for m in built if m.mode_id not in before):
-        known = known.noted(said, "added", mode.mode_id, after=mode.name)
+        known = known.noted(author, "added", mode.mode_id, after=mode.name)
     moves: dict[tuple[str, str], list[str]] = {}
     for trace, mode_id in known.place_of().items():
         if places.get(trace, mode_id) != mode_id:
             moves.setdefault((places[trace], mode_id), []).append(trace)
     for (was, now_in), traces in sorted(moves.items()):
-        known = known.noted(said, "moved", was, now_in, traces=tuple(sorted(traces)))
+        known = known.noted(author, "moved", was, now_in, traces=tuple(sorted(traces)))
     return known
 
 
-def _with_same_words(known: Reviewed, said: Said) -> Reviewed:
+def _with_same_words(known: Reviewed, author: Author) -> Reviewed:
     """Return it with the failures that the pipeline placed where people placed others in the same words.
 
     Where people put the same words into several modes nothing is moved.
@@ -88,7 +88,7 @@ def _with_same_words(known: Reviewed, said: Said) -> Reviewed:
                 moves.setdefault(into, []).append(replace(x, assigned_by="CODE", confidence=1.0, quote=""))
         for into, members in sorted(moves.items()):
             known = _moved(known, mode.mode_id, into, members)
-            why = replace(said, why="a person placed a failure in the same words")
+            why = replace(author, why="a person placed a failure in the same words")
             known = known.noted(why, "moved", mode.mode_id, into, traces=tuple(x.trace_id for x in members))
     return known
 
@@ -104,8 +104,10 @@ def _moved(known: Reviewed, origin: str, into: str, members: Sequence[Member]) -
 
 def _moved_by_people(known: Reviewed) -> dict[str, str]:
     """Return {trace: mode} of the failures that a person put where they are, here and not by a label."""
-    said = {t for c in known.history if c.action in ("moved", "split", "added") and c.by != PIPELINE for t in c.traces}
-    return {x.trace_id: m.mode_id for m in known.modes for x in m.members if x.trace_id in said and _is_human(x)}
+    placed = {
+        t for c in known.history if c.action in ("moved", "split", "added") and c.by != PIPELINE for t in c.traces
+    }
+    return {x.trace_id: m.mode_id for m in known.modes for x in m.members if x.trace_id in placed and _is_human(x)}
 
 
 def _is_human(member: Member) -> bool:

@@ -135,7 +135,7 @@ def current_ids(modes: Sequence[Mode]) -> dict[str, str]:
 
 
 def dump_modes(modes: Sequence[Mode]) -> dict[str, Any]:
-    """Return the content of `failure_modes.yaml`; what is optional and not said is left out."""
+    """Return the content of `failure_modes.yaml`; optional fields that are not set are left out."""
     return {"modes": [_dumped(m) for m in modes]}
 
 
@@ -184,8 +184,8 @@ def _mode(entry: Any) -> Mode:
         ("severity", mode.severity, (None, *SEVERITIES)),
     ):
         if value not in allowed:
-            told = ", ".join(a for a in allowed if a)
-            raise CorruptFileError(f"failure_modes.yaml: {mode.mode_id}: the {name} must be one of {told}")
+            listed = ", ".join(a for a in allowed if a)
+            raise CorruptFileError(f"failure_modes.yaml: {mode.mode_id}: the {name} must be one of {listed}")
     return mode
 
 

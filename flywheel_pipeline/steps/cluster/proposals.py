@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError, EditError
 from flywheel_pipeline.steps.cluster.edit import merge, set_status, set_text, split
-from flywheel_pipeline.steps.cluster.history import Reviewed, Said
+from flywheel_pipeline.steps.cluster.history import Author, Reviewed
 from flywheel_pipeline.steps.cluster.propose import Proposal
 
 
@@ -18,8 +18,8 @@ def dump_proposals(proposals: Sequence[Proposal]) -> dict[str, Any]:
 
 
 def _dumped(proposal: Proposal) -> dict[str, Any]:
-    told = {f.name: getattr(proposal, f.name) for f in fields(proposal)}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in told.items() if v}
+    values = {f.name: getattr(proposal, f.name) for f in fields(proposal)}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v}
 
 
 def load_proposals(content: Any) -> list[Proposal]:
@@ -62,40 +62,40 @@ def find_proposal(proposals: Sequence[Proposal], proposal_id: str) -> Proposal:
     raise EditError(f"there is no open proposal {proposal_id!r}; open are: {listed}")
 
 
-def accept_proposal(known: Reviewed, said: Said, proposal: Proposal) -> Reviewed:
+def accept_proposal(known: Reviewed, author: Author, proposal: Proposal) -> Reviewed:
     """Do what is proposed.
 
     Raises:
-        EditError: it can not be done any more, because the modes have changed.
+        EditError: it cannot be done any more, because the modes have changed.
     """
-    said = replace(said, why=said.why or f"proposed: {proposal.why}")
+    author = replace(author, why=author.why or f"proposed: {proposal.why}")
     if set(proposal.modes) - {m.mode_id for m in known.modes}:
         raise EditError("a mode of this proposal is gone: the next run proposes anew")
     first = proposal.modes[0]
     if proposal.kind == "merge":
-        return merge(known, said, first, proposal.modes[1])
+        return merge(known, author, first, proposal.modes[1])
     if proposal.kind == "split":
         own = {x.trace_id for x in known.mode(first).members}
-        return split(known, said, first, [t for t in proposal.traces if t in own], proposal.name)
+        return split(known, author, first, [t for t in proposal.traces if t in own], proposal.name)
     if proposal.kind == "rename":
-        return set_text(known, said, first, "name", proposal.name)
+        return set_text(known, author, first, "name", proposal.name)
     if proposal.kind == "retire":
-        return set_status(known, said, first, "retired")
+        return set_status(known, author, first, "retired")
     raise EditError(f"there is no proposal of the kind {proposal.kind!r}")
 
 
-def reject_proposal(proposals: Sequence[Proposal], said: Said, proposal_id: str) -> list[Proposal]:
+def reject_proposal(proposals: Sequence[Proposal], author: Author, proposal_id: str) -> list[Proposal]:
     """Return the proposals with one rejected for good.
 
     Raises:
         EditError: it is not open.
     """
     wanted = find_proposal(proposals, proposal_id)
-    gone = replace(wanted, status="rejected", by=said.by, at=said.at)
+    gone = replace(wanted, status="rejected", by=author.by, at=author.at)
     return [gone if p is wanted else p for p in proposals]
 
 
-def apply_all(known: Reviewed, said: Said, proposals: Sequence[Proposal]) -> tuple[Reviewed, list[Proposal]]:
+def apply_all(known: Reviewed, author: Author, proposals: Sequence[Proposal]) -> tuple[Reviewed, list[Proposal]]:
     """Accept every open proposal that no model doubts, in order; returns what is left."""
     left = []
     for p in proposals:
@@ -103,11 +103,11 @@ def apply_all(known: Reviewed, said: Said, proposals: Sequence[Proposal]) -> tup
             if p.status != "open" or p.model.startswith(DOUBTED):
                 left.append(p)
             else:
-                known = accept_proposal(known, said, p)
+                known = accept_proposal(known, author, p)
         except EditError:  # an earlier one of the list has changed its modes: the next run looks again
             continue
     return known, left
 
 
 DOUBTED = "no: "
-"""What a model's word on a proposal begins with if it would not make the change."""
+"""What a model's opinion of a proposal begins with if it would not make the change."""

@@ -22,7 +22,7 @@ from flywheel_pipeline.steps.cluster.preprocess import first_point
 Floats = NDArray[np.float64]
 
 SHOWN, LOOKED_AT = 3, 60
-"""Examples of a mode that a proposal shows, and members of a mode that its likeness is measured on."""
+"""Examples of a mode that a proposal shows, and members of a mode that similarity is measured on."""
 SAME_CENTRE, SAME_SPREAD = 0.75, 0.9
 """Two modes are alike when the cosine of their centres is this high, or when notes of the two are on average this part
 as alike as notes within the looser one; the second does not depend on the embedder."""
@@ -32,14 +32,14 @@ Rousseeuw 1990, table 2.4)."""
 QUIET_BATCHES, MIN_SINCE = 3, 20
 """Label batches without a failure of a mode, and failures in them, after which it may be retired."""
 NEGATIONS = frozenset(("no", "not", "nothing", "never", "cannot", "without", "only"))
-"""Stop words that tell failures apart."""
+"""Stop words that distinguish failures."""
 COMMON_NOTE = 0.4
-"""The part of a mode's failures that must be noted alike for that note to name it."""
+"""The part of a mode's failures that must be described in the same words to name it."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One change: `what` in words, `why` with numbers, failures to look at, and a model's word if one was asked.
+    """One change: `what` in words, `why` with numbers, failures to look at, and a model's opinion if one was asked.
 
     `name` is the new name of what is renamed or split off, `traces` are the failures to split off.
     """
@@ -160,8 +160,8 @@ def _halves(vectors: Floats) -> tuple[list[list[int]], float]:
 
 
 def _rename(part: _Part, parts: Sequence[_Part]) -> Proposal | None:
-    """Propose the commonest note as the name of a provisional mode whose name holds none of its telling words."""
-    mode, terms = part.mode, telling_words([p.members for p in parts], parts.index(part))
+    """Propose the commonest note as the name of a provisional mode if its name has no characteristic word."""
+    mode, terms = part.mode, characteristic_words([p.members for p in parts], parts.index(part))
     note, n = Counter(x.text for x in mode.members).most_common(1)[0]
     name = _as_name(note)
     says_it = set(_content_words(mode.name)) & set(terms)
@@ -171,15 +171,15 @@ def _rename(part: _Part, parts: Sequence[_Part]) -> Proposal | None:
         "rename",
         (mode.mode_id,),
         f"Rename “{mode.name}” to “{name}”",
-        f"{n} of its {len(mode.members)} failures are noted like this; its telling words are {', '.join(terms)}, "
+        f"{n} of its {len(mode.members)} failures are described so; its characteristic words are {', '.join(terms)}, "
         "of which its name holds none",
         name=name,
         examples=_texts(part.members),
     )
 
 
-def telling_words(modes: Sequence[Sequence[Member]], at: int, n: int = 5) -> list[str]:
-    """Return the words that tell mode `at` from the others, by c-TF-IDF: tf x log(1 + A / f) (Grootendorst 2022)."""
+def characteristic_words(modes: Sequence[Sequence[Member]], at: int, n: int = 5) -> list[str]:
+    """Return the words that distinguish mode `at`, by c-TF-IDF: tf x log(1 + A / f) (Grootendorst 2022)."""
     counts = [Counter(w for x in members for w in _content_words(first_point(x.text))) for members in modes]
     total: Counter[str] = sum(counts, Counter())
     average = total.total() / len(counts)

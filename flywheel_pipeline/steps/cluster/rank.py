@@ -81,7 +81,7 @@ def rank_modes(
     """Return the table of modes, the one to fix first first: by share x severity, retired ones last.
 
     Where the labelled traces come from our own sample, and passes are among them, a mode's share is its
-    estimated share of production traffic (`stats.weighted_rate`). Otherwise a share of traffic can not
+    estimated share of production traffic (`stats.weighted_rate`). Otherwise a share of traffic cannot
     be known, and it is the share of the labelled traces, which says nothing about production. Modes that were merged
     into another are not in the table.
     """
@@ -117,16 +117,16 @@ def _share(mode: Mode, verdicts: Sequence[Verdict], weighted: bool) -> Rate:
 
 
 def _reason(x: _Measured, after: _Measured | None, of: str) -> str:
-    """Return why a mode comes before the next one, and whether the intervals separate the two."""
+    """Say why a mode comes before the next one, and whether the intervals support it."""
     if not x.mode.is_live:
         return "retired: last, whatever its share"
-    told = f"{x.share.value:.1%} of {of} ({x.share.low:.1%} to {x.share.high:.1%}), {x.severity.told}"
+    text = f"{x.share.value:.1%} of {of} ({x.share.low:.1%} to {x.share.high:.1%}), {x.severity.text}"
     if not x.n_failures:
-        return f"{told}; no failure of it is labelled"
+        return f"{text}; no failure of it is labelled"
     if after is None or not after.mode.is_live:
-        return told
+        return text
     apart = x.share.low * x.severity.weight > after.share.high * after.severity.weight
-    return f"{told}; {'clearly before' if apart else 'may be tied with'} the next"
+    return f"{text}; {'clearly before' if apart else 'may be tied with'} the next"
 
 
 def _row(x: _Measured, rank: int, reason: str, of: str, version: str, trend: Trend | None) -> FailureMode:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.steps.cluster.edit import add, find_mode, merge, move, name_group, set_status, set_text, split
-from flywheel_pipeline.steps.cluster.history import Reviewed, Said
+from flywheel_pipeline.steps.cluster.history import Author, Reviewed
 
 LONGEST, MOST = 2_000, 5_000
 """Characters of a text, and failures of one edit."""
@@ -16,7 +16,7 @@ LONGEST, MOST = 2_000, 5_000
 
 @dataclass(frozen=True)
 class Request:
-    """One edit: what was sent, and {trace: what was noted} of all failures, for those that are in no mode yet."""
+    """One edit: what was sent, and {trace: description} of all failures, for those that are in no mode yet."""
 
     sent: Mapping[str, Any]
     notes: Mapping[str, str]
@@ -44,10 +44,10 @@ class Request:
         return value
 
     def texts(self, known: Reviewed) -> dict[str, str]:
-        """Return {trace: what was noted} of the failures that were sent.
+        """Return {trace: description} of the failures that were sent.
 
         Raises:
-            EditError: one of them is no failure that anybody labelled.
+            EditError: one of them is not a labelled failure.
         """
         have = {**self.notes, **{x.trace_id: x.text for m in known.modes for x in m.members}}
         if strange := [t for t in self.traces() if t not in have]:
@@ -55,39 +55,41 @@ class Request:
         return {t: have[t] for t in self.traces()}
 
 
-def _text_of(name: str) -> Callable[[Reviewed, Said, str, Request], Reviewed]:
-    return lambda known, said, mode, r: set_text(known, said, mode, name, r.text("value"))
+def _text_of(name: str) -> Callable[[Reviewed, Author, str, Request], Reviewed]:
+    return lambda known, author, mode, r: set_text(known, author, mode, name, r.text("value"))
 
 
-def _status(status: str) -> Callable[[Reviewed, Said, str, Request], Reviewed]:
-    return lambda known, said, mode, r: set_status(known, said, mode, status)
+def _status(status: str) -> Callable[[Reviewed, Author, str, Request], Reviewed]:
+    return lambda known, author, mode, r: set_status(known, author, mode, status)
 
 
-EDITS: Mapping[str, Callable[[Reviewed, Said, str, Request], Reviewed]] = {
+EDITS: Mapping[str, Callable[[Reviewed, Author, str, Request], Reviewed]] = {
     "rename": _text_of("name"),
     "define": _text_of("definition"),
     "rate": _text_of("severity"),
-    "name": lambda known, said, mode, r: name_group(known, said, mode, r.text("value")),
+    "name": lambda known, author, mode, r: name_group(known, author, mode, r.text("value")),
     "belongs": _text_of("belongs"),
     "does-not-belong": _text_of("does_not_belong"),
     "accept": _status("accepted"),
     "retire": _status("retired"),
-    "merge": lambda known, said, mode, r: merge(known, said, mode, find_mode(known, r.text("into")).mode_id),
-    "move": lambda known, said, mode, r: move(known, said, r.texts(known), mode),
-    "split": lambda known, said, mode, r: split(known, said, mode, r.traces(), r.text("name"), r.text("definition")),
+    "merge": lambda known, author, mode, r: merge(known, author, mode, find_mode(known, r.text("into")).mode_id),
+    "move": lambda known, author, mode, r: move(known, author, r.texts(known), mode),
+    "split": lambda known, author, mode, r: split(
+        known, author, mode, r.traces(), r.text("name"), r.text("definition")
+    ),
 }
 """What may be done to a mode."""
 
 
-def edit_taxonomy(known: Reviewed, said: Said, request: Request) -> Reviewed:
+def edit_taxonomy(known: Reviewed, author: Author, request: Request) -> Reviewed:
     """Return the taxonomy after an edit.
 
     Raises:
-        EditError: it can not be made; the text says why.
+        EditError: it cannot be made; the text says why.
     """
     action = request.text("action")
     if action == "add":
-        return add(known, said, request.texts(known), request.text("name"), request.text("definition"))
+        return add(known, author, request.texts(known), request.text("name"), request.text("definition"))
     if action not in EDITS:
         raise EditError(f"the action must be one of {', '.join([*EDITS, 'add'])}")
-    return EDITS[action](known, said, find_mode(known, request.text("mode")).mode_id, request)
+    return EDITS[action](known, author, find_mode(known, request.text("mode")).mode_id, request)

@@ -1,4 +1,4 @@
-"""How bad a mode is, by what people said of it or of its failures."""
+"""How severe a mode is, by what people set for it or for its failures."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Severity:
-    """A level (None if nobody said), its weight, and where it is from, for people."""
+    """A level (None if not set), its weight, and a text that says where it is from."""
 
     level: str | None
     weight: float
-    told: str
+    text: str
 
 
-def severity_of(mode: Mode, said: Mapping[str, str]) -> Severity:
-    """Return a mode's severity: a person's word for the mode, else the mean weight of its failures that were rated.
+def severity_of(mode: Mode, labels: Mapping[str, str]) -> Severity:
+    """Return a mode's severity: a person's rating of the mode, else the mean weight of its failures that were rated.
 
-    `said` is {trace: what the label says}; words that are no known level do not count.
+    `labels` is {trace: severity as the label has it}; words that are no known level do not count.
     """
     if mode.severity:
         return Severity(mode.severity, WEIGHTS[mode.severity], f"severity {mode.severity}")
-    words = [WORDS.get(said.get(x.trace_id, "").strip().lower()) for x in mode.members]
+    words = [WORDS.get(labels.get(x.trace_id, "").strip().lower()) for x in mode.members]
     rated = [WEIGHTS[w] for w in words if w]
     if not rated:
         return Severity(None, 1.0, "severity not set")
     mean = sum(rated) / len(rated)
     level = "high" if mean >= 3**0.5 else "low" if mean < 3**-0.5 else "medium"
-    return Severity(level, mean, f"severity {level} (rated on {len(rated)} of its {len(words)} failures)")
+    return Severity(level, mean, f"severity {level} (set for {len(rated)} of its {len(words)} failures)")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel_pipeline.leakage import asked, near_pairs
+from flywheel_pipeline.leakage import asked
 from flywheel_pipeline.ports import LLM
 from flywheel_pipeline.records import GoldenCase, JudgeAlignment
 from flywheel_pipeline.stats import JudgeError, Recall, weighted_rate
@@ -43,7 +43,13 @@ class LabelledAnswer:
         return self.case.kind != "happy_path"
 
 
-def held_out(answers: Sequence[LabelledAnswer], train: Sequence[GoldenCase]) -> list[LabelledAnswer]:
+NearPairs = Callable[[Sequence[str]], Iterable[tuple[int, int]]]
+"""Returns pairs of indices of near-duplicate texts, enough to connect all that belong together."""
+
+
+def held_out(
+    answers: Sequence[LabelledAnswer], train: Sequence[GoldenCase], near_pairs: NearPairs
+) -> list[LabelledAnswer]:
     """Return the answers that no judge may have seen as an example.
 
     Left out is what comes from a trace of a train case, or asks nearly the same as one, and what has no answer.
@@ -51,8 +57,16 @@ def held_out(answers: Sequence[LabelledAnswer], train: Sequence[GoldenCase]) -> 
     taken = {c.source_trace_id for c in train}
     open_ones = [a for a in answers if a.case.source_trace_id not in taken and (a.case.observed_output or "").strip()]
     texts = [asked(c.messages) for c in train] + [asked(a.case.messages) for a in open_ones]
-    near = {j - len(train) for i, j in near_pairs(texts) if i < len(train) <= j}
-    return [a for i, a in enumerate(open_ones) if i not in near]
+    links: dict[int, set[int]] = defaultdict(set)
+    for i, j in near_pairs(texts):
+        links[i].add(j)
+        links[j].add(i)
+    reached, waiting = set(range(len(train))), list(range(len(train)))
+    while waiting:
+        new = links[waiting.pop()] - reached
+        reached |= new
+        waiting.extend(new)
+    return [a for i, a in enumerate(open_ones, len(train)) if i not in reached]
 
 
 def align_judges(

@@ -87,9 +87,23 @@ def verdict_inputs(mode: ModeToJudge, case: GoldenCase, output: str, model: str,
     }
 
 
+def criteria_inputs(case: GoldenCase, output: str, model: str, judge_repeat: int) -> dict[str, str]:
+    """Return what decides the verdict of the judge of a case's own criteria."""
+    criteria = (case.criteria_kind, case.criteria or "", case.reference or "", case.reference_alternatives or "")
+    return {
+        "answer": digest(output),
+        "conversation": digest(case.messages),
+        "documents": digest(case.context),
+        "criteria": digest(*criteria),
+        "instructions": _instructions("criteria"),
+        "judge model": model,
+        "repeat": str(judge_repeat),
+    }
+
+
 @cache
-def _instructions() -> str:
-    return digest(load_prompt("flywheel_pipeline.steps.evaluate.evaluators", "judge"))
+def _instructions(name: str = "judge") -> str:
+    return digest(load_prompt("flywheel_pipeline.steps.evaluate.evaluators", name))
 
 
 @cache

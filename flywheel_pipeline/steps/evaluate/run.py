@@ -16,9 +16,10 @@ from flywheel_pipeline.steps.evaluate.cells import (
     answer_inputs,
     as_json,
     check_inputs,
+    criteria_inputs,
     verdict_inputs,
 )
-from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
+from flywheel_pipeline.steps.evaluate.evaluators import answered, criteria, resisted
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
 from flywheel_pipeline.steps.evaluate.repeats import is_decided
 
@@ -48,7 +49,8 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
 
     An answer is judged as soon as it is there. What gave no judgement has a row without label and score, but with an
     error: an error is never a score. An answer that failed is not judged. Adversarial cases are checked for what they
-    attempt and for nothing else, so that they are in no other rate.
+    attempt and for nothing else, so that they are in no other rate. The criteria that a case brings (a requirement or
+    a prohibition) are judged in a row of their own, `criteria`.
     """
 
     async def evaluate(item: tuple[GoldenCase, int]) -> tuple[CaseAnswer, list[EvalResult]]:
@@ -56,8 +58,10 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
         answer = await app.answer(prompt.text, case, repeat)
         row = _answer_row(prompt, case, repeat, answer, app.version, plan)
         judged: list[list[EvalResult]] = []
-        if answer.output and answer.output.strip() and not answer.error and case.kind != "adversarial":
-            judged = await asyncio.gather(*(_judge(mode, case, row, plan, engine) for mode in plan.modes))
+        if answer.output and answer.output.strip() and not answer.error:
+            modes = plan.modes if case.kind != "adversarial" else ()
+            own = [_judge_criteria(case, row, plan, engine)] if criteria.has_criteria(case) else []
+            judged = await asyncio.gather(*(_judge(mode, case, row, plan, engine) for mode in modes), *own)
         return row, [_check(prompt, case, answer, row), *(r for rows in judged for r in rows)]
 
     items = [(case, repeat) for case in cases for repeat in range(plan.repeats)]
@@ -103,6 +107,25 @@ async def _judge(
     for repeat in range(plan.judge_repeats):
         reply = await engine.reply(judge_ask(mode, case, answer.output or "", plan.app_name, repeat))
         rows.append(_verdict_row(mode, case, answer, plan, (repeat, reply)))
+        if is_decided([r.label for r in rows], plan.judge_repeats):
+            break
+    return rows
+
+
+async def _judge_criteria(case: GoldenCase, answer: CaseAnswer, plan: Plan, engine: Engine) -> list[EvalResult]:
+    """Return the rows of the judge of a case's own criteria."""
+    rows: list[EvalResult] = []
+    for repeat in range(plan.judge_repeats):
+        reply = await engine.reply(criteria.criteria_ask(case, answer.output or "", plan.app_name, repeat))
+        label, explanation = read_verdict(reply)
+        rows.append(EvalResult(
+            case_id=case.case_id, prompt_version=answer.prompt_version, evaluator=criteria.NAME,
+            evaluator_version=criteria.version(plan.judge_model), repeat=answer.repeat, label=label,
+            score=SCORES.get(label or ""), explanation=explanation if label else "", annotator_kind="LLM",
+            cost_usd=reply.cost_usd, cached=reply.cached, golden_version=plan.golden_version,
+            answer_id=answer.answer_id, judge_repeat=repeat, error=None if label else explanation,
+            inputs=as_json(criteria_inputs(case, answer.output or "", plan.judge_model, repeat)),
+        ))  # fmt: skip
         if is_decided([r.label for r in rows], plan.judge_repeats):
             break
     return rows

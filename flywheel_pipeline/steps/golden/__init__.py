@@ -12,6 +12,7 @@ from flywheel_pipeline.steps.golden.ledger import (
     retirement,
     version_of,
 )
+from flywheel_pipeline.steps.golden.near_duplicates import near_pairs
 from flywheel_pipeline.steps.golden.proposals import decide_proposals, dump_proposal, load_pending
 from flywheel_pipeline.steps.golden.propose import Proposed, Wishes, propose_cases
 from flywheel_pipeline.steps.golden.report import Question, compose, find_gaps, tell_growth
@@ -39,6 +40,7 @@ __all__ = [
     "list_versions",
     "load_cases",
     "load_pending",
+    "near_pairs",
     "propose_cases",
     "retirement",
     "tell_growth",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
@@ -48,6 +48,9 @@ class Draft:
     session_id: str | None = None
     parent_case_id: str | None = None
     transform: str | None = None
+    criteria_kind: str = "criticism"
+    reference_alternatives: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def input(self) -> str:
@@ -103,6 +106,7 @@ def _answer_under_test(messages: Sequence[Mapping[str, Any]], step: int | None) 
 def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenCase:
     """Return the permanent record of a draft."""
     documents = Json(json.dumps(draft.expected_doc_ids, ensure_ascii=False)) if draft.expected_doc_ids else None
+    others = draft.reference_alternatives
     return GoldenCase(
         case_id=draft.case_id, kind=draft.kind, mode_id=draft.mode_id, input=draft.input,
         messages=Json(json.dumps(draft.messages, ensure_ascii=False)),
@@ -110,7 +114,9 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
         reference=draft.reference, expected_doc_ids=documents, criteria=draft.criteria,
         observed_output=draft.observed, family=family, split=split, source_trace_id=draft.source_trace_id,
         added_in=added_in, session_id=draft.session_id, parent_case_id=draft.parent_case_id,
-        transform=draft.transform,
+        transform=draft.transform, criteria_kind=draft.criteria_kind,
+        reference_alternatives=Json(json.dumps(others, ensure_ascii=False)) if others else None,
+        variables=Json(json.dumps(draft.variables, ensure_ascii=False)) if draft.variables else None,
     )  # fmt: skip
 
 
@@ -126,6 +132,7 @@ def draft_of(case: GoldenCase) -> Draft:
         case.kind, case.mode_id, tuple(json.loads(case.messages)), case.observed_output,
         tuple(json.loads(case.context)), case.reference, tuple(json.loads(case.expected_doc_ids or "[]")),
         case.criteria, case.source_trace_id, case.session_id, case.parent_case_id, case.transform,
+        case.criteria_kind, tuple(json.loads(case.reference_alternatives or "[]")), json.loads(case.variables or "{}"),
     )  # fmt: skip
 
 

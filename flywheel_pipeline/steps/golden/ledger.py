@@ -24,7 +24,7 @@ from flywheel_pipeline.records import GoldenCase
 
 Row = Mapping[str, Any]
 
-_JSON = ("messages", "context", "expected_doc_ids")
+_JSON = ("messages", "context", "expected_doc_ids", "reference_alternatives", "variables")
 _STATE = ("stage", "status")
 """What follows from later lines and is no part of a case's own."""
 
@@ -226,5 +226,5 @@ def _case(number: int, row: Row) -> GoldenCase:
     if not _REQUIRED <= set(row) <= _NAMES - set(_STATE):
         wrong = ", ".join(sorted((_REQUIRED - set(row)) | (set(row) - (_NAMES - set(_STATE)))))
         raise CorruptFileError(f"golden_set.jsonl, case {number}: missing or unknown fields: {wrong}. Restore it.")
-    texts = {k: json.dumps(row[k], ensure_ascii=False) for k in _JSON if row[k] is not None}
+    texts = {k: json.dumps(row[k], ensure_ascii=False) for k in _JSON if row.get(k) is not None}
     return GoldenCase(**{**row, **texts})

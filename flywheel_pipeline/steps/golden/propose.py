@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from flywheel_pipeline.leakage import asked, near_pairs, words
+from flywheel_pipeline.leakage import asked, words
 from flywheel_pipeline.ports import LLM, Embed
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.adversarial import attack_in_turn
@@ -23,6 +23,7 @@ from flywheel_pipeline.steps.golden.generate import (
     realism_ask,
 )
 from flywheel_pipeline.steps.golden.ledger import active
+from flywheel_pipeline.steps.golden.near_duplicates import repeats
 from flywheel_pipeline.steps.golden.pairwise import Tuple, covering_tuples, tuple_name
 from flywheel_pipeline.steps.golden.proposals import Pending, Proposal
 from flywheel_pipeline.steps.golden.split import families
@@ -98,7 +99,8 @@ def _written(
         if isinstance(reply.parsed, Phrased):
             message = {"role": "user", "content": reply.parsed.question.strip()}
             made, criteria = tuple_name(values), reply.parsed.criteria
-            found.append(Draft("synthetic", None, (message,), criteria=criteria, transform=made))
+            question = Draft("synthetic", None, (message,), criteria=criteria, criteria_kind="requirement")
+            found.append(replace(question, transform=made))
         else:
             failed.append((tuple_name(values), f"no question: {reply.error}"))
     return found, failed
@@ -129,7 +131,7 @@ def _filtered(
         return [], []
     earlier = [*(c.input for c in cases), *(p.draft.input for p in pending.all)]
     texts = [*earlier, *(d.input for d in written)]
-    repeated = {j - len(earlier) for _, j in near_pairs(texts, embed.embed(texts), len(earlier))}
+    repeated = {i - len(earlier) for i in repeats(texts, len(earlier))}
     homes = _families(written, cases, embed)
     parents = {c.case_id: c.input for c in cases}
     rules: Mapping[str, Callable[[int, Draft], bool]] = {

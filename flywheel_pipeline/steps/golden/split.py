@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from flywheel_pipeline.leakage import near_pairs, normalised
+from flywheel_pipeline.leakage import normalised
+from flywheel_pipeline.steps.golden.near_duplicates import near_pairs
 
 SHARES = (("train", 0.2), ("dev", 0.6), ("test", 1.0))
 """Upper ends of the splits: 20 % train, 40 % dev, 40 % test."""
@@ -29,9 +30,9 @@ def families(
 ) -> list[str | None]:
     """Return the family of every text; the first `len(known)` texts have theirs already and keep it.
 
-    Texts that are near-duplicates (`leakage.near_pairs`) or have the same source, which is a conversation, belong
-    together, over as many steps as it takes (union-find). New ones join the oldest family that they touch; those that
-    touch none found one, named by the least hash among them, in whatever order they come.
+    Texts that are near-duplicates (`near_pairs`) or have the same source, which is a conversation, belong together,
+    over as many steps as it takes (union-find). New ones join the oldest family that they touch, and are in its split;
+    those that touch none found one, named by the least hash among them, in whatever order they come.
 
     None for a text that would tie together families of different splits: no split could hold it without a leak.
     """

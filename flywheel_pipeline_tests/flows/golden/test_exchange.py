@@ -104,7 +104,7 @@ def test_rows_that_can_not_be_used_are_told_counted_and_in_the_table_until_the_f
 
 def test_an_import_of_which_nothing_can_be_used_fails_with_the_reason(place: Place, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('[{"colour": "red"}]')
-    assert "no case could be read. line 1: of no format" in refused(place, "import", tmp_path / "x.json")
+    assert "no case could be read. line 1: of no known format" in refused(place, "import", tmp_path / "x.json")
     assert not (place.root / FILE).exists()
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
 from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
-from flywheel_pipeline.steps.cluster.history import Reviewed, Said, dump_taxonomy, load_taxonomy
+from flywheel_pipeline.steps.cluster.history import Author, Reviewed, dump_taxonomy, load_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode
 from flywheel_pipeline.steps.cluster.proposals import dump_proposals
 from flywheel_pipeline.steps.cluster.propose import Proposal
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.homes import Place
 
-MIRA = Said("mira", "2025-06-09T10:00:00Z")
-RUN = Said("flywheel", "2025-06-10T02:00:00Z")
+MIRA = Author("mira", "2025-06-09T10:00:00Z")
+RUN = Author("flywheel", "2025-06-10T02:00:00Z")
 
 
 def a_mode(mode_id: str, *traces: str, name: str = "", by: str = "LLM", **more: Any) -> Mode:

@@ -11,9 +11,9 @@ from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.steps.cluster.edit import merge, move, set_status, set_text, split
 from flywheel_pipeline.steps.cluster.history import (
     BY_HAND,
+    Author,
     Recorded,
     Reviewed,
-    Said,
     dump_taxonomy,
     load_taxonomy,
     note_hand_edits,
@@ -21,7 +21,7 @@ from flywheel_pipeline.steps.cluster.history import (
 from flywheel_pipeline.steps.cluster.modes import Mode, dump_modes
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, a_mode, actions, known, members
 
-HAND = Said(BY_HAND, "2025-06-10T02:00:00Z")
+HAND = Author(BY_HAND, "2025-06-10T02:00:00Z")
 BEFORE = known(a_mode("rude", "r1", "r2", "r3"), a_mode("late", "l1", "l2"))
 
 
@@ -168,5 +168,5 @@ def test_a_file_that_contradicts_itself_is_refused_and_the_place_named(content: 
 def test_what_is_optional_and_not_said_is_not_in_the_file() -> None:
     (plain,) = dump_modes([Mode("fm-1", "Rude", "d")])["modes"]
     assert list(plain) == ["mode_id", "name", "definition", "status", "members"]
-    (said,) = dump_modes([Mode("fm-1", "Rude", "d", severity="high", note="mine")])["modes"]
-    assert (said["severity"], said["note"]) == ("high", "mine")
+    (author,) = dump_modes([Mode("fm-1", "Rude", "d", severity="high", note="mine")])["modes"]
+    assert (author["severity"], author["note"]) == ("high", "mine")

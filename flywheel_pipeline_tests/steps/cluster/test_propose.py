@@ -10,7 +10,7 @@ import pytest
 from flywheel_pipeline.steps.cluster.edit import set_text
 from flywheel_pipeline.steps.cluster.history import Reviewed
 from flywheel_pipeline.steps.cluster.modes import Member, Mode
-from flywheel_pipeline.steps.cluster.propose import Proposal, propose_changes, telling_words
+from flywheel_pipeline.steps.cluster.propose import Proposal, characteristic_words, propose_changes
 from flywheel_pipeline_tests.fakes import FakeEmbed
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, known
 
@@ -118,7 +118,7 @@ def test_a_mode_that_came_up_in_none_of_the_last_batches_should_be_retired(
 
 def test_the_words_that_tell_a_mode_from_the_others_are_not_those_that_all_share() -> None:
     a, c = noted("a", "invented discount reply", "invented reply"), noted("c", "rude reply", "rude tone reply")
-    assert telling_words([a.members, c.members], 0, 2) == ["invented", "discount"]
+    assert characteristic_words([a.members, c.members], 0, 2) == ["invented", "discount"]
 
 
 def test_the_same_failures_make_the_same_proposals() -> None:

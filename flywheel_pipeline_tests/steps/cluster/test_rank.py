@@ -104,7 +104,7 @@ def test_a_severe_mode_comes_before_one_that_is_twice_as_frequent() -> None:
     assert [(r.mode_id, r.rank, r.severity) for r in rows] == [("seldom", 1, "high"), ("often", 2, None)]
     assert [r.priority for r in rows] == pytest.approx([0.5, 1 / 3])
     assert rows[0].reason.startswith("16.7% of traffic (")
-    assert "severity high (rated on 10 of its 10 failures); may be tied with the next" in rows[0].reason
+    assert "severity high (set for 10 of its 10 failures); may be tied with the next" in rows[0].reason
 
 
 def test_an_order_that_the_intervals_bear_is_said_to_be_clear() -> None:

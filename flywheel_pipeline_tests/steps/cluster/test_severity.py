@@ -27,7 +27,7 @@ def test_without_a_word_a_mode_weighs_what_a_medium_one_does() -> None:
 def test_the_labels_are_averaged_by_weight(said: list[str], level: str, weight: float) -> None:
     found = severity_of(MODE, dict(zip(["r1", "r2"], said, strict=False)))
     assert (found.level, found.weight) == (level, pytest.approx(weight))
-    assert "of its 4 failures" in found.told
+    assert "of its 4 failures" in found.text
 
 
 def test_a_persons_word_for_the_mode_goes_before_the_labels() -> None:

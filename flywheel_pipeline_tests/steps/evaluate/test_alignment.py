@@ -26,6 +26,7 @@ from flywheel_pipeline.steps.evaluate.alignment import (
 from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
 from flywheel_pipeline.steps.evaluate.run import run_evals
+from flywheel_pipeline.steps.golden import near_pairs
 from flywheel_pipeline_tests.builders import a_case, a_conversation, a_prompt
 from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
 
@@ -164,7 +165,7 @@ def test_train_cases_and_what_resembles_them_are_held_back() -> None:
     near = asks("how do I pair the hub with the new lamp in the garden", "t2")
     far = asks("When does the parcel arrive at my neighbour?", "t3")
     silent = asks("Where is my invoice for the second order?", "t4", None)
-    assert held_out([LabelledAnswer(train), near, far, silent], [train]) == [far]
+    assert held_out([LabelledAnswer(train), near, far, silent], [train], near_pairs) == [far]
 
 
 def test_a_judge_decides_by_the_very_question_that_it_is_measured_with() -> None:

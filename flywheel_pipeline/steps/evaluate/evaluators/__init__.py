@@ -1,1 +1,1 @@
-"""The evaluators: `answered` and `resisted` are code, `judge:<mode_id>` is one LLM judge a failure mode."""
+"""The evaluators: `answered` and `resisted` are code, `judge:<mode_id>` judges a failure mode, `criteria` a case."""

@@ -78,15 +78,26 @@ def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, str]
     answers that those were written about, where they would give the verdict away, and it must decide by the question
     that it was measured with.
     """
-    sense = str(getattr(case, "criteria_kind", "criticism"))
-    if sense == "criticism" or case.mode_id != mode.mode_id or not case.criteria or case.criteria == output:
+    if (
+        case.criteria_kind == "criticism"
+        or case.mode_id != mode.mode_id
+        or not case.criteria
+        or case.criteria == output
+    ):
         return {}
-    return {sense: case.criteria}
+    return {case.criteria_kind: case.criteria}
+
+
+def references(case: GoldenCase, output: str) -> dict[str, Any]:
+    """Return the known-good answers of a case as a judge is shown them, without the answer that is judged."""
+    others = [r for r in json.loads(case.reference_alternatives or "[]") if r != output]
+    first = case.reference if case.reference and case.reference != output else None
+    return {**({"reference": first} if first else {}), **({"other_references": others} if others else {})}
 
 
 def variables_of(case: GoldenCase) -> Mapping[str, Any]:
     """Return the values of the prompt's variables in a case, by name."""
-    found = json.loads(getattr(case, "variables", None) or "{}")
+    found = json.loads(case.variables or "{}")
     return found if isinstance(found, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""What is said: the conversation, the answer and the criteria in the fields of other tools."""
+"""The usual names under which other tools hold the question, the answer and the documents."""
 
 from __future__ import annotations
 
@@ -7,89 +7,103 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Told
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Parsed
+from flywheel_pipeline.steps.golden.exchange.messages import held_elsewhere, openai_parts, with_attachments
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
-ASKED = ("messages", "input", "question", "query", "user_input", "prompt", "message", "text", "request")
-"""Names under which other tools' inputs hold what is asked, in the order tried."""
-EXPECTED = (
+QUESTION_NAMES = ("messages", "input", "question", "query", "user_input", "prompt", "message", "text", "request")
+"""Names of what is asked, in the order tried."""
+REFERENCE_NAMES = (
     "correct_answer", "expected_output", "expected_response", "expected_answer", "expected", "reference",
     "ground_truth", "ideal", "target", "answer", "completion", "response", "output", "result",
 )  # fmt: skip
 """Names of columns that hold the answer, those that say it is the right one first."""
-ANSWERED = (*EXPECTED, "content", "text", "message", "label")
-"""Names under which other tools' outputs hold the answer, in the order tried."""
-
-RUBRIC = "A right answer does not repeat the fault that an expert found in an earlier answer: "
-"""What turns an expert's criticism into a criterion that a grader of another tool understands."""
+ANSWER_NAMES = (*REFERENCE_NAMES, "content", "text", "message", "label")
+"""Names of the answer within an object of outputs, in the order tried."""
 
 
-def as_rubric(criteria: str) -> str:
-    """Return the expert's criticism as a criterion."""
-    return RUBRIC + criteria
-
-
-def of_rubric(text: str) -> str:
-    """Return the criticism of a criterion; one that was written elsewhere stays as it is."""
-    return text[len(RUBRIC) :] if text.startswith(RUBRIC) else text
-
-
-def exact(value: Any) -> bool:
-    """Return whether a value is a conversation as we keep it, to be taken word for word."""
+def is_conversation(value: Any) -> bool:
+    """Return whether a value is a conversation in our own form, to be kept as it is."""
     return isinstance(value, list) and bool(value) and all(_is_message(m) for m in value)
 
 
 def _is_message(value: Any) -> bool:
     if not isinstance(value, Mapping) or value.get("role") not in ROLES:
         return False
-    return isinstance(value.get("content"), str) or isinstance(value.get("tool_calls"), list)
+    content = value.get("content")
+    return isinstance(content, str) or isinstance(value.get("tool_calls"), list) or openai_parts(content)
 
 
-def none(_: Any) -> list[dict[str, Any]]:
-    """Convert nothing: where our own export is read, only what is word for word counts."""
+def convert_nothing(_: Any) -> list[dict[str, Any]]:
+    """Convert nothing: where our own export is read back, only what is kept as it is counts."""
     return []
 
 
-def named(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    """Return the key of `values` that is the first of `names`, in capitals or not, to hold something."""
+def first_of(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return the key of `values`, in any case, that is the first of `names` and holds something."""
     held = {str(k).strip().lower(): k for k, v in values.items() if v not in (None, "", [], {})}
     return next((held[n] for n in names if n in held), None)
 
 
-def conversation(inputs: Any, convert: Convert) -> Told:
+def conversation(inputs: Any, convert: Convert) -> Parsed:
     """Return the conversation in the inputs of an item, in our fields `messages` and `input`."""
-    value, dropped = inputs, ()
+    value: Any = inputs
+    dropped: tuple[str, ...] = ()
     if isinstance(inputs, Mapping):
-        key = named(inputs, ASKED)
+        key = first_of(inputs, QUESTION_NAMES)
         if key is None and len(inputs) == 1:
             key = next(iter(inputs))
         if key is not None:
             value, dropped = inputs[key], tuple(k for k in inputs if k != key)
-    messages = value if exact(value) else [{"role": "user", "content": value}] if _is_words(value) else convert(value)
-    return Told(said(messages), dropped)
+    dropped = (*dropped, *held_elsewhere(value))
+    if is_conversation(value):
+        return Parsed(conversation_row(value), dropped)
+    if _is_words(value):
+        return Parsed(conversation_row([{"role": "user", "content": value}]), dropped)
+    messages, lost = with_attachments(value, convert)
+    return Parsed(conversation_row(messages), (*dropped, *lost))
 
 
 def _is_words(value: Any) -> bool:
     return isinstance(value, str) and value.strip()[:1] not in ("", "{", "[")
 
 
-def said(messages: Sequence[Mapping[str, Any]]) -> Row:
+def conversation_row(messages: Sequence[Mapping[str, Any]]) -> Row:
     """Return our fields of a conversation."""
     return {"messages": list(messages), "input": text_of(messages[-1].get("content")) if messages else ""}
 
 
 def answer(value: Any) -> str | None:
-    """Return the text of an expected answer; of several, the first; None for none."""
+    """Return the text of an expected answer: of a conversation its last message, else JSON; None for none."""
     if isinstance(value, Mapping):
-        key = named(value, ANSWERED)
-        if key is None and len(value) == 1:
-            key = next(iter(value))
+        key = answer_key(value)
         return answer(value[key]) if key is not None else json.dumps(value, ensure_ascii=False) if value else None
-    if isinstance(value, list):
-        last = value[-1] if value and isinstance(value[-1], Mapping) else None
-        return answer(last if last is not None else value[0]) if value else None
+    if isinstance(value, list) and value and isinstance(value[-1], Mapping) and "content" in value[-1]:
+        return answer(value[-1])
+    if isinstance(value, list) and len(value) <= 1:
+        return answer(value[0]) if value else None
     return None if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def answer_key(value: Mapping[str, Any]) -> str | None:
+    """Return the key of an object of outputs that holds the answer; None where several may."""
+    key = first_of(value, ANSWER_NAMES)
+    return next(iter(value)) if key is None and len(value) == 1 else key
+
+
+def unused_outputs(value: Any, name: str) -> list[str]:
+    """Return the names of what an object of outputs holds beside the answer."""
+    key = answer_key(value) if isinstance(value, Mapping) else None
+    return [f"{name}.{k}" for k in value if k != key] if key is not None else []
+
+
+def answers(value: Any) -> Row:
+    """Return the reference and its alternatives of an answer or a list of them, each of which is right."""
+    several = isinstance(value, list) and not any(isinstance(v, Mapping) for v in value)
+    texts = [t for t in map(answer, value if several else [value]) if t]
+    others = list(dict.fromkeys(t for t in texts[1:] if t != texts[0]))
+    return {"reference": texts[0] if texts else None, "reference_alternatives": others or None}
 
 
 def documents(value: Any) -> list[Any] | None:
@@ -99,25 +113,33 @@ def documents(value: Any) -> list[Any] | None:
     return found or None
 
 
-def last_turn(row: Row) -> tuple[Row, str]:
-    """Return the row of another tool's item as a case is: no system prompt, ending with the user message under test.
+def last_turn(row: Row) -> tuple[Row, list[str]]:
+    """Return the row of another tool's item as a case: no system prompt, the user message under test at the end.
 
-    An answer at its end is the reference, if there is no other. The second value says what was left out.
+    An answer at its end becomes the reference, if there is no other. The second value names what was left out.
 
     Raises:
         ValueError: nothing is left, or it ends with something else.
     """
-    messages = [m for m in row.get("messages") or [] if m.get("role") not in ("system", "developer")]
-    without = "a system prompt" if len(messages) < len(row.get("messages") or []) else ""
+    given = row.get("messages") or []
+    messages = [m for m in given if m.get("role") not in ("system", "developer")]
+    left = (
+        ["a system prompt"] if any(m.get("role") in ("system", "developer") and not _example(m) for m in given) else []
+    )
+    left += ["examples in the system prompt"] if any(_example(m) for m in given) else []
     reference = row.get("reference")
     while len(messages) > 1 and messages[-1].get("role") == "assistant" and not messages[-1].get("tool_calls"):
         reference = reference or text_of(messages[-1].get("content")) or None
         messages = messages[:-1]
-    return {**row, **said(messages), "reference": reference}, without
+    return {**row, **conversation_row(messages), "reference": reference}, left
+
+
+def _example(message: Mapping[str, Any]) -> bool:
+    return message.get("role") == "system" and str(message.get("name") or "").startswith("example_")
 
 
 def check_conversation(row: Row) -> None:
-    """Raise ValueError unless the row's conversation is one that ends with a message of the user, which is `input`."""
+    """Raise ValueError unless the row's conversation ends with a message of the user, which is `input`."""
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, Mapping) for m in messages):
         raise ValueError("no question was found in it")

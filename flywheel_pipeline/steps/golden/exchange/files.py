@@ -1,39 +1,25 @@
-"""The bytes of a file <-> its items, each with the line it began on or the reason why it can not be read."""
+"""The bytes of a file and its items, each with the line on which it begins or the reason why it cannot be read."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from flywheel_pipeline.csv_injection import neutral, plain
-from flywheel_pipeline.steps.golden.exchange.format import Item
+from flywheel_pipeline.steps.golden.exchange.format import Found, Item
 from flywheel_pipeline.steps.golden.exchange.yaml_items import dump_yaml, yaml_items
 
 ENDINGS = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl", "yaml": ".yaml"}
 MAX_BYTES = 100_000_000
 """The largest file that is read."""
-HOLDERS = ("tests", "items", "data", "examples", "samples", "goldens", "records", "results", "cases")
-"""Keys under which a JSON or YAML document holds its items."""
+HOLDERS = ("tests", "items", "data", "examples", "samples", "goldens", "records", "results", "cases", "scenarios")
+"""Keys under which a JSON or YAML document holds its items: the first of them that has a list."""
 
 csv.field_size_limit(2**31 - 1)  # the file is in memory already
-
-
-@dataclass(frozen=True)
-class Found:
-    """An item of a file, or the problem that keeps it from being read; of a JSON array, `line` is its number.
-
-    `raw` is how it begins in the file, where there are lines.
-    """
-
-    line: int
-    item: Item
-    raw: str
-    problem: str = ""
 
 
 def write_items(container: str, items: Sequence[Item]) -> bytes:
@@ -81,18 +67,21 @@ def _items(name: str, text: str) -> Iterator[Found]:
     if is_table(name):
         yield from _csv_items(text)
     elif ending in (".yaml", ".yml"):
-        yield from (_checked(line, item, problem) for line, item, problem in yaml_items(text, HOLDERS))
+        items, document = yaml_items(text, HOLDERS)
+        yield from (_checked(line, item, problem, document=document) for line, item, problem in items)
     elif text.lstrip()[:1] in ("[", "{"):
         yield from _json_items(text)
     else:
         yield Found(0, {}, text[:200], f"unknown kind of file {ending!r}; known: .csv, .json, .jsonl, .yaml")
 
 
-def _checked(line: int, item: Any, problem: str = "", raw: str = "") -> Found:
+def _checked(
+    line: int, item: Any, problem: str = "", raw: str = "", document: Mapping[str, Any] | None = None
+) -> Found:
     if not problem and not isinstance(item, dict):
         problem = "must be an object"
         raw = raw or str(item)
-    return Found(line, item if isinstance(item, dict) else {}, raw[:200], problem)
+    return Found(line, item if isinstance(item, dict) else {}, raw[:200], problem, document or {})
 
 
 def _json_items(text: str) -> Iterator[Found]:
@@ -105,15 +94,17 @@ def _json_items(text: str) -> Iterator[Found]:
     elif problem:
         yield Found(0, {}, text[:200], problem)
     else:
-        for number, item in enumerate(_listed(document), 1):
-            yield _checked(number, item)
+        items, beside = _listed(document)
+        for number, item in enumerate(items, 1):
+            yield _checked(number, item, document=beside)
 
 
-def _listed(document: Any) -> Sequence[Any]:
+def _listed(document: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Return the items of a document and what it says beside them."""
     if isinstance(document, list):
-        return document
-    held = next((document[k] for k in HOLDERS if isinstance(document.get(k), list)), None)
-    return [document] if held is None else held
+        return document, {}
+    held = next((k for k in HOLDERS if isinstance(document.get(k), list)), None)
+    return ([document], {}) if held is None else (document[held], {k: v for k, v in document.items() if k != held})
 
 
 def _loads(text: str) -> tuple[Any, str]:

@@ -1,4 +1,4 @@
-"""A file of another tool -> rows of cases; what can not be used is set aside, with its line and the reason."""
+"""A file of another tool becomes rows of cases; unusable items are set aside with line and reason."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel_pipeline.records import KINDS
+from flywheel_pipeline.records import CRITERIA_KINDS, KINDS
 from flywheel_pipeline.steps.golden.exchange.field_mapping import check_conversation, last_turn
-from flywheel_pipeline.steps.golden.exchange.files import Found, is_table, read_items
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item
+from flywheel_pipeline.steps.golden.exchange.files import is_table, read_items
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Found, Item
 from flywheel_pipeline.steps.golden.exchange.formats import FORMATS
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, case_of, to_text
 
 _OURS = {"kind", "family", "split"}
 """Fields that only an export of ours has."""
-_THEIRS = ("messages", "input", "context", "reference", "expected_doc_ids", "criteria", "source_trace_id")
-"""Fields that another tool's item may tell."""
+_THEIRS = (
+    "messages", "input", "context", "reference", "reference_alternatives", "expected_doc_ids", "criteria",
+    "criteria_kind", "source_trace_id", "variables",
+)  # fmt: skip
+"""Fields that are taken from an item of another tool."""
 
 
 @dataclass(frozen=True)
 class ReadRow:
-    """What an item says of a case: `ours` if it is an export of ours, of which every field is known."""
+    """The fields of a case in an item; `ours` if it is an export of ours, which has every field."""
 
     row: Row
     ours: bool
@@ -32,7 +35,7 @@ class ReadRow:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An item that can not be used."""
+    """An item that cannot be used."""
 
     line: int
     reason: str
@@ -41,7 +44,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ReadFile:
-    """A file as it was read: items = rows + rejected."""
+    """The cases of a file and what of it is unusable; an item that stands for several cases is several here."""
 
     format: str
     rows: tuple[ReadRow, ...]
@@ -50,24 +53,24 @@ class ReadFile:
     @property
     def dropped(self) -> dict[str, int]:
         """{field of theirs: items} of which nothing was kept."""
-        return dict(Counter(name for r in self.rows for name in r.dropped).most_common())
+        return dict(Counter(name for r in self.rows for name in dict.fromkeys(r.dropped)).most_common())
 
 
 Clean = Callable[[Row], Row]
-"""What is done to every row that is read, for example to take personal data out."""
+"""Applied to every row that is read, for example to remove personal data."""
 
 
-def read_cases(name: str, data: bytes, form: Format | None, convert: Convert, clean: Clean = dict) -> ReadFile:
-    """Read a file; without `form`, as the format that its first readable item looks like.
+def read_cases(name: str, data: bytes, fmt: Format | None, convert: Convert, clean: Clean = dict) -> ReadFile:
+    """Read a file; without `fmt`, as the format that its first readable item looks like.
 
     An item that is no export of ours has no split, family or id that counts; a system prompt is left out of it, and
     an answer at its end is the reference.
     """
     found = list(read_items(name, data))
-    chosen = form or recognise([f.item for f in found if not f.problem], is_table(name))
+    chosen = fmt or recognise([f for f in found if not f.problem], is_table(name))
     rows: list[ReadRow] = []
     rejected: list[Rejected] = []
-    for item in found:
+    for item in chosen.expand(found) if chosen else found:
         try:
             rows.append(_row(item, chosen, convert, clean))
         except (ValueError, RecursionError) as error:
@@ -77,47 +80,52 @@ def read_cases(name: str, data: bytes, form: Format | None, convert: Convert, cl
     return ReadFile(chosen.name if chosen else "unknown", tuple(rows), tuple(rejected))
 
 
-def recognise(items: Sequence[Item], table: bool) -> Format | None:
-    """Return the format that the items look like, by the first of them; None for none."""
+def recognise(found: Sequence[Found], table: bool) -> Format | None:
+    """Return the format that the items look like, by the first of them; None if there is none."""
     fitting = [f for f in FORMATS if f.container == "csv" or not table]
-    return next((f for f in fitting if items and f.mine(items[0])), None)
+    first = {**found[0].document, **found[0].item} if found else {}
+    return next((f for f in fitting if found and f.recognises(first)), None)
 
 
-def _row(found: Found, form: Format | None, convert: Convert, clean: Clean) -> ReadRow:
+def _row(found: Found, fmt: Format | None, convert: Convert, clean: Clean) -> ReadRow:
     if found.problem:
         raise ValueError(found.problem)
-    if form is None:
-        raise ValueError("of no format that is known: name it with --format")
-    read = read_item(form, found.item, convert)
+    if fmt is None:
+        raise ValueError("of no known format: name it with --format")
+    read = read_item(fmt, found.item, convert)
     row = clean(read.row)
     check_conversation(row)
     case_of(row)
     return ReadRow(row, read.ours, read.dropped, found.line)
 
 
-def read_item(form: Format, item: Item, convert: Convert) -> ReadRow:
-    """Return what an item says of a case.
+def read_item(fmt: Format, item: Item, convert: Convert) -> ReadRow:
+    """Return the fields of a case in an item.
 
     Raises:
-        ValueError: it can not be used; the text says why.
+        ValueError: it cannot be used; the text says why.
     """
-    told, carried = form.tell(item, convert), dict(form.carried(item))
-    row = {**told.row, **{k: v for k, v in carried.items() if k in SPECS}}
+    parsed, carried = fmt.parse(item, convert), dict(fmt.carried(item))
+    row = {**parsed.row, **{k: v for k, v in carried.items() if k in SPECS}}
     further = [f"metadata.{k}" for k in carried if k not in SPECS]
     if row.keys() >= _OURS:
-        return ReadRow(row, True, (*told.dropped, *further))
-    theirs, left = _theirs(told.row, carried)
+        return ReadRow(row, True, (*parsed.dropped, *further))
+    theirs, left = _theirs(parsed.row, carried)
     turned, without = last_turn(theirs)
-    return ReadRow(turned, False, (*told.dropped, *further, *left, *([without] if without else ())))
+    return ReadRow(turned, False, (*parsed.dropped, *further, *left, *without))
 
 
-def _theirs(told: Row, carried: Mapping[str, Any]) -> tuple[Row, list[str]]:
+def _theirs(parsed: Row, carried: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """Return the fields that count of another tool's item, and the names in its metadata that do not."""
-    said = {**{k: v for k, v in carried.items() if k not in ("messages", "input")}, **told}
-    row = {k: said[k] for k in _THEIRS if said.get(k) is not None}
+    fields = {**{k: v for k, v in carried.items() if k not in ("messages", "input")}, **parsed}
+    row = {k: fields[k] for k in _THEIRS if fields.get(k) is not None}
     for name in ("reference", "criteria", "source_trace_id"):
         if name in row:
             row[name] = to_text(row[name])
-    kind = carried.get("kind", told.get("kind"))
+    if row.get("criteria_kind") not in CRITERIA_KINDS or "criteria" not in row:
+        row.pop("criteria_kind", None)
+    if "criteria" in row:  # what another tool calls a criterion says what a right answer does
+        row.setdefault("criteria_kind", "requirement")
+    kind = carried.get("kind", parsed.get("kind"))
     left = [f"metadata.{k}" for k in carried if k in SPECS and k not in row and not (k == "kind" and kind in KINDS)]
     return ({**row, "kind": kind} if kind in KINDS else row), left

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from flywheel_pipeline.records import GoldenCase, Json
+from flywheel_pipeline.records import CRITERIA_KINDS, GoldenCase, Json
 from flywheel_pipeline.steps.golden.cases import content_id
 from flywheel_pipeline.steps.golden.exchange.format import Format
 from flywheel_pipeline.steps.golden.exchange.formats import FORMATS
@@ -72,6 +72,9 @@ def golden_cases(draw: st.DrawFn) -> GoldenCase:
         mode_id=draw(st.none() | texts), context=as_json(draw(documents)),
         reference=draw(st.none() | texts), criteria=draw(st.none() | texts),
         expected_doc_ids=draw(st.none() | st.lists(texts, max_size=2).map(as_json)),
+        criteria_kind=draw(st.sampled_from(CRITERIA_KINDS)),
+        reference_alternatives=draw(st.none() | st.lists(texts, min_size=1, max_size=2).map(as_json)),
+        variables=draw(st.none() | st.dictionaries(asked, texts, min_size=1, max_size=2).map(as_json)),
         observed_output=draw(st.none() | texts), family=draw(st.sampled_from(["f-1", "f-2", "f-3", "f-4"])),
         source_trace_id=draw(st.none() | asked), added_in=draw(texts),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.exchange import LeftOut, Loss, export_cases
-from flywheel_pipeline.steps.golden.exchange.format import Told
+from flywheel_pipeline.steps.golden.exchange.format import Parsed
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, a_real_case
 
 
@@ -39,18 +39,18 @@ def test_only_answered_cases_of_the_train_split_are_written_for_fine_tuning():
 
 def test_a_loss_is_measured_on_the_file_and_not_taken_from_what_a_format_says_of_itself():
     honest = BY_NAME["langfuse"]
-    forgetful = replace(honest, make=lambda row, carry: honest.make(row, {**carry, "criteria": "x"}))
+    forgetful = replace(honest, write=lambda row, carry: honest.write(row, {**carry, "criteria": "x"}))
     lost = export_cases([a_real_case()], forgetful).loss.lost
-    assert lost == (Loss("criteria", 1, "comes back otherwise than it was"),)
+    assert lost == (Loss("criteria", 1, "is not the same when it is read back"),)
 
 
 def test_an_item_that_its_own_reader_refuses_is_lost_as_a_whole():
     def refused(item, convert):
         if convert([]) == [] and "metadata" in item:
             raise ValueError("no")
-        return Told({})
+        return Parsed({})
 
-    lost = export_cases([a_real_case()], replace(BY_NAME["langfuse"], tell=refused)).loss.lost
+    lost = export_cases([a_real_case()], replace(BY_NAME["langfuse"], parse=refused)).loss.lost
     assert {x.what for x in lost} >= {"case_id", "messages", "input", "family"}
 
 
@@ -59,7 +59,7 @@ def test_a_number_that_json_does_not_know_becomes_null_and_is_told():
     for name in ("langfuse", "promptfoo", "csv"):
         made = export_cases([case], BY_NAME[name])
         assert b"NaN" not in made.data
-        assert made.loss.lost == (Loss("context", 1, "numbers that are none (NaN, infinite) are written as null"),)
+        assert made.loss.lost == (Loss("context", 1, "NaN and infinite numbers are written as null"),)
 
 
 def test_turns_that_deepeval_does_not_show_are_told():

@@ -19,6 +19,8 @@ import pytest
 
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.steps.golden.exchange import export_cases
+from flywheel_pipeline.steps.golden.exchange.criteria import to_remark
+from flywheel_pipeline.steps.golden.exchange.rows import row_of
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, HOSTILE, a_real_case
 
 PYTHON = os.environ.get("EVAL_TOOLS_PYTHON", sys.executable)
@@ -88,7 +90,7 @@ data.add_goldens_from_json_file(path)
 told = [[g.name, g.input, g.expected_output, g.comments, g.context, g.actual_output] for g in data.goldens]
 """
     told = loaded("deepeval", "deepeval", code, tmp_path)
-    assert [t[:4] for t in told] == [[c.case_id, c.input, c.reference, c.criteria] for c in CASES]
+    assert [t[:4] for t in told] == [[c.case_id, c.input, c.reference, to_remark(row_of(c))] for c in CASES]
     assert told[0][4] == ["None."] and {t[5] for t in told} == {None}
 
 

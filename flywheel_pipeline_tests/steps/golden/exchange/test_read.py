@@ -45,7 +45,7 @@ THEIRS = [
     ("langfuse", "l.json", [{"datasetName": "d", "input": "Is it open?", "expectedOutput": "Yes, till six."}]),
     ("langsmith", "s.jsonl", {"inputs": {"question": "Is it open?"}, "outputs": {"answer": "Yes, till six."}}),
     ("langsmith", "s.json", [{"inputs": {"messages": [{"type": "human", "content": "Is it open?"}]}, "outputs": {"message": {"role": "assistant", "content": "Yes, till six."}}, "split": ["base"]}]),
-    ("inspect", "i.jsonl", {"input": "Is it open?", "target": ["Yes, till six.", "Yes."]}),
+    ("inspect", "i.jsonl", {"input": "Is it open?", "target": ["Yes, till six."]}),
     ("inspect", "i.json", [{"id": 7, "input": [{"role": "system", "content": "Be kind."}, *ASK], "target": "Yes, till six."}]),
     ("deepeval", "d.json", [{"input": "Is it open?", "actual_output": None, "expected_output": "Yes, till six."}]),
     ("mlflow", "m.json", [{"inputs": {"question": "Is it open?"}, "expectations": {"expected_response": "Yes, till six."}}]),
@@ -79,9 +79,9 @@ def test_the_expected_answer_counts_over_the_one_that_was_given_and_a_question_i
 
 def test_criteria_of_another_tool_are_criteria():
     rubric = {"vars": {"q": "Is it open?"}, "assert": [{"type": "llm-rubric", "value": "is polite"}]}
-    assert only(read("p.json", [rubric])) == asked(criteria="is polite")
+    assert only(read("p.json", [rubric])) == asked(criteria="is polite", criteria_kind="requirement")
     guided = {"inputs": {"q": "Is it open?"}, "expectations": {"guidelines": ["is polite", "is short"]}}
-    assert only(read("m.json", [guided])) == asked(criteria="is polite\nis short")
+    assert only(read("m.json", [guided])) == asked(criteria="is polite\nis short", criteria_kind="requirement")
 
 
 def test_documents_of_another_tool_are_context_and_a_trace_is_the_source():
@@ -121,7 +121,7 @@ def test_a_file_or_code_that_a_promptfoo_test_names_is_neither_opened_nor_kept()
     ]  # fmt: skip
     found = read("p.json", tests)
     assert [(r.line, "another file" in r.reason) for r in found.rejected] == [(1, True), (2, True)]
-    assert found.dropped == {"assert python": 1, "assert equals": 1}
+    assert found.dropped == {"assert python": 1, "assert equals (another file, not loaded)": 1}
 
 
 BROKEN = [
@@ -137,12 +137,12 @@ BROKEN = [
     ("x.csv", 'question,answer\na,"b\n', 2, "never closed"),
     ("x.json", '[{"input": "a"}, 5]', 2, "must be an object"),
     ("x.json", '[{"input": "a"}', 0, "not valid JSON"),
-    ("x.yaml", "- vars: {q: a}\n- vars: {q: !!python/object/apply:os.getcwd []}\n", 2, "can not be read"),
+    ("x.yaml", "- vars: {q: a}\n- vars: {q: !!python/object/apply:os.getcwd []}\n", 2, "cannot be read"),
     ("x.yaml", "- {q: a\n", 0, "not a YAML file"),
     ("x.txt", "hello", 0, "unknown kind of file"),
     ("x.json", "", 0, "is empty"),
     ("x.json", b"\xff\xfe{", 0, "not valid UTF-8"),
-    ("x.json", '[{"colour": 1}]', 1, "of no format that is known"),
+    ("x.json", '[{"colour": 1}]', 1, "of no known format"),
     ("x.json", '[{"datasetName": "d", "input": "a", "status": "ARCHIVED"}]', 1, "archived"),
     ("x.json", '[{"inputs": 5}]', 1, "inputs must be an object"),
     ("x.json", "[" * 100_000, 0, "not valid JSON"),
@@ -174,7 +174,7 @@ def test_a_yaml_file_of_a_few_lines_that_stands_for_billions_of_values_is_not_op
 
 def test_a_yaml_file_that_stands_for_more_letters_than_memory_holds_is_not_opened():
     text = f"a: &a {'x' * 1000}\ntests: [{', '.join(['*a'] * 250_000)}]"
-    assert ["letters" in r.reason for r in read("x.yaml", text).rejected] == [True]
+    assert ["characters" in r.reason for r in read("x.yaml", text).rejected] == [True]
 
 
 def test_an_export_of_ours_that_somebody_edited_is_read_as_it_is_now():

@@ -1,12 +1,14 @@
-"""What formats with a metadata object share."""
+"""Helpers that formats with a metadata object share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flywheel_pipeline.steps.golden.exchange.format import Item, Told
+from flywheel_pipeline.steps.golden.exchange.format import Item, Parsed
 from flywheel_pipeline.steps.golden.exchange.rows import NESTED, SPECS, Row, of_text, to_text
+
+ONE_REFERENCE = "it compares with the first reference only, and would call the others wrong"
 
 
 def present(item: Mapping[str, Any]) -> Item:
@@ -27,10 +29,15 @@ def mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def told(row: Row, dropped: Sequence[str], item: Mapping[str, Any], known: Sequence[str]) -> Told:
-    """Return what an item tells: its fields beyond `known` that hold something are named as dropped."""
+def parsed(row: Row, dropped: Sequence[str], item: Mapping[str, Any], known: Sequence[str]) -> Parsed:
+    """Return what was read of an item: its fields beyond `known` that hold something are named as dropped."""
     further = [k for k, v in item.items() if k not in known and v not in (None, "", [], {}, False)]
-    return Told({k: v for k, v in row.items() if v is not None}, (*dropped, *further))
+    return Parsed({k: v for k, v in row.items() if v is not None}, (*dropped, *further))
+
+
+def one_reference(row: Row) -> dict[str, str]:
+    """Return what a tool changes that knows one right answer, for the loss report."""
+    return {"reference_alternatives": ONE_REFERENCE} if row["reference_alternatives"] else {}
 
 
 def held_in(name: str) -> Callable[[Item], Mapping[str, Any]]:
@@ -39,8 +46,10 @@ def held_in(name: str) -> Callable[[Item], Mapping[str, Any]]:
 
 
 def texts(row: Row) -> dict[str, str]:
-    """Return fields as texts, for metadata that holds nothing else. A text of no letter but quotes, or of none at all,
-    has two quotes more, so that an empty one differs from none."""
+    """Return fields as texts, for metadata that holds nothing else.
+
+    A text that is empty, or all quotes, gets two more quotes, so that an empty one differs from none.
+    """
     return {k: f'""{v}' if _only_quotes(v) else to_text(v) for k, v in row.items() if v is not None}
 
 

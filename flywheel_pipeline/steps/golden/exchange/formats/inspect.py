@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.steps.golden.exchange.field_mapping import RUBRIC, answer, as_rubric, conversation, of_rubric
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
-from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, present, told
+from flywheel_pipeline.steps.golden.exchange.criteria import of_remark, to_remark
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answers, conversation, conversation_row
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
+from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, parsed, present
+from flywheel_pipeline.steps.golden.exchange.messages import inspect_parts, openai_parts
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
-_KNOWN = ("id", "input", "target", "metadata")
+_KNOWN = ("id", "input", "target", "choices", "metadata")
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message as Inspect has it: content is always text, a tool call flat, its arguments open."""
+    """Return a message as Inspect has it: a tool call flat, its arguments decoded."""
     calls = [_call(c) for c in message.get("tool_calls") or [] if isinstance(c, Mapping)]
-    made = {"role": message.get("role"), "content": text_of(message.get("content"))}
+    content = message.get("content")
+    written = inspect_parts(content) if isinstance(content, list) and openai_parts(content) else text_of(content)
+    made = {"role": message.get("role"), "content": written}
     tool = {"tool_call_id": message.get("tool_call_id"), "function": message.get("name")}
     return {**made, **({"tool_calls": calls} if calls else {}), **(present(tool) if made["role"] == "tool" else {})}
 
@@ -36,26 +41,55 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _make(row: Row, carry: Row) -> Item:
-    """The target is the reference, else the criterion for a grader (`model_graded_qa` takes either)."""
-    target = row["reference"] if row["reference"] is not None else as_rubric(row["criteria"]) if row["criteria"] else ""
+def _write(row: Row, carry: Row) -> Item:
+    """Return a sample: its target is the reference, or all of them, else a criterion (`model_graded_qa` takes both)."""
+    others = row["reference_alternatives"] or []
+    target = [row["reference"], *others] if row["reference"] and others else row["reference"]
     messages = [_message(m) for m in row["messages"]]
-    return {"id": row["case_id"], "input": messages, "target": target, **present({"metadata": carry})}
+    sample = {"id": row["case_id"], "input": messages, "target": to_remark(row) or "" if target is None else target}
+    return {**sample, **present({"metadata": carry})}
 
 
-def _tell(item: Item, convert: Convert) -> Told:
+def _parse(item: Item, convert: Convert) -> Parsed:
     asked = conversation(item.get("input"), convert)
-    target = answer(item.get("target")) or None
-    is_rubric = target is not None and target.startswith(RUBRIC)
+    choices = [text_of(c) for c in item.get("choices") or [] if isinstance(c, str)]
+    target, unknown = _resolved(item.get("target"), choices)
+    remark = of_remark(target)
     row = {
-        **asked.row, "case_id": None if item.get("id") is None else str(item["id"]),
-        "reference": None if is_rubric else target, "criteria": of_rubric(target) if target and is_rubric else None,
+        **(_with_choices(asked.row, choices) if choices else asked.row), **(remark or answers(target)),
+        "case_id": None if item.get("id") is None else str(item["id"]),
     }  # fmt: skip
-    return told(row, [f"input.{k}" for k in asked.dropped], item, _KNOWN)
+    return parsed(row, [*(f"input.{k}" for k in asked.dropped), *unknown], item, _KNOWN)
+
+
+def _with_choices(row: Row, choices: Sequence[str]) -> Row:
+    """Return the conversation with the choices under the question, as Inspect's multiple-choice solver asks it."""
+    if not row["messages"]:
+        return row
+    last = row["messages"][-1]
+    listed = "\n".join(f"{letter}) {choice}" for letter, choice in zip(ascii_uppercase, choices, strict=False))
+    content = last.get("content")
+    if isinstance(content, list):
+        asked: Any = [*content, {"type": "text", "text": listed}]
+    else:
+        asked = f"{text_of(content)}\n\n{listed}"
+    return conversation_row([*row["messages"][:-1], {**last, "content": asked}])
+
+
+def _resolved(target: Any, choices: Sequence[str]) -> tuple[Any, list[str]]:
+    """Return the target with the letters of choices written out; several letters are one answer, all of it needed."""
+    letters = [target] if isinstance(target, str) else target
+    if not choices or not isinstance(letters, list) or not all(isinstance(x, str) for x in letters) or not letters:
+        return target, []
+    if any(x not in ascii_uppercase[: len(choices)] or len(x) != 1 for x in letters):
+        return target, [] if target in choices else ["target (no such choice)"]
+    chosen = [choices[ascii_uppercase.index(x)] for x in letters]
+    return ([chosen[0], letters[0]], []) if len(chosen) == 1 else ("\n".join(chosen), [])
 
 
 FORMAT = Format(
     "inspect", "jsonl",
-    {"case_id": "id", "messages": "input", "input": "input", "reference": "target", "criteria": "target"},
-    _make, _tell, lambda i: "input" in i and "target" in i, "metadata", held_in("metadata"),
+    {"case_id": "id", "messages": "input", "input": "input", "reference": "target",
+     "reference_alternatives": "target", "criteria": "target", "criteria_kind": "target"},
+    _write, _parse, lambda i: "input" in i and "target" in i, "metadata", held_in("metadata"),
 )  # fmt: skip

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
-from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, present, told
+import json
+from typing import Any
+
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation, unused_outputs
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
+from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, one_reference, parsed, present
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 DATASET = "golden-set"
@@ -14,7 +17,7 @@ _KNOWN = (
 )  # fmt: skip
 
 
-def _make(row: Row, carry: Row) -> Item:
+def _write(row: Row, carry: Row) -> Item:
     return {
         "datasetName": DATASET, "id": row["case_id"], "input": row["messages"],
         **present({
@@ -24,21 +27,33 @@ def _make(row: Row, carry: Row) -> Item:
     }  # fmt: skip
 
 
-def _tell(item: Item, convert: Convert) -> Told:
+def _parse(item: Item, convert: Convert) -> Parsed:
     if item.get("status") == "ARCHIVED":
         raise ValueError("it is archived")
-    asked = conversation(item.get("input"), convert)
+    asked, expected = conversation(item.get("input"), convert), _decoded(item.get("expectedOutput"))
     row = {
-        **asked.row, "case_id": item.get("id"), "reference": answer(item.get("expectedOutput")),
+        **asked.row, "case_id": item.get("id"), "reference": answer(expected),
         "source_trace_id": item.get("sourceTraceId"),
     }  # fmt: skip
-    return told(row, [f"input.{k}" for k in asked.dropped], item, _KNOWN)
+    dropped = [f"input.{k}" for k in asked.dropped] + unused_outputs(expected, "expectedOutput")
+    return parsed(row, dropped, item, _KNOWN)
+
+
+def _decoded(expected: Any) -> Any:
+    """Return the object that an expected output is; exports to a spreadsheet hold it as JSON text."""
+    if not isinstance(expected, str) or expected[:1] != "{":
+        return expected
+    try:
+        found = json.loads(expected)
+    except (ValueError, RecursionError):
+        return expected
+    return found if isinstance(found, dict) else expected
 
 
 FORMAT = Format(
     "langfuse", "json",
     {"case_id": "id", "messages": "input", "input": "input", "reference": "expectedOutput",
      "source_trace_id": "sourceTraceId"},
-    _make, _tell, lambda i: "expectedOutput" in i or ("input" in i and ("datasetName" in i or "datasetId" in i)),
-    "metadata", held_in("metadata"),
+    _write, _parse, lambda i: "expectedOutput" in i or ("input" in i and ("datasetName" in i or "datasetId" in i)),
+    "metadata", held_in("metadata"), changes=one_reference,
 )  # fmt: skip

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 
 from flywheel_pipeline.records import SPLITS
-from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
-from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, mapping, present, told
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answer, conversation, unused_outputs
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
+from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, mapping, one_reference, parsed, present
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 _KNOWN = (
@@ -16,7 +16,7 @@ _KNOWN = (
 )  # fmt: skip
 
 
-def _make(row: Row, carry: Row) -> Item:
+def _write(row: Row, carry: Row) -> Item:
     """Ids must be UUIDs: this one follows from ours, so that a second upload replaces the example."""
     outputs = None if row["reference"] is None else {"answer": row["reference"]}
     return present({
@@ -26,18 +26,20 @@ def _make(row: Row, carry: Row) -> Item:
     })  # fmt: skip
 
 
-def _tell(item: Item, convert: Convert) -> Told:
+def _parse(item: Item, convert: Convert) -> Parsed:
     asked = conversation(mapping(item.get("inputs"), "inputs"), convert)
-    split = item.get("split")
+    split, outputs = item.get("split"), item.get("reference_outputs") or item.get("outputs")
     row = {
-        **asked.row, "reference": answer(item.get("reference_outputs") or item.get("outputs")),
+        **asked.row, "reference": answer(outputs),
         "split": split if split in SPLITS else None, "source_trace_id": item.get("source_run_id"),
     }  # fmt: skip
-    return told(row, [f"inputs.{k}" for k in asked.dropped], item, _KNOWN)
+    dropped = [f"inputs.{k}" for k in asked.dropped] + unused_outputs(outputs, "outputs")
+    return parsed(row, dropped, item, _KNOWN)
 
 
 FORMAT = Format(
     "langsmith", "jsonl",
     {"messages": "inputs.messages", "input": "inputs.messages", "reference": "outputs.answer", "split": "split"},
-    _make, _tell, lambda i: "inputs" in i and "expectations" not in i, "metadata", held_in("metadata"),
+    _write, _parse, lambda i: "inputs" in i and "expectations" not in i, "metadata", held_in("metadata"),
+    changes=one_reference,
 )  # fmt: skip

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from flywheel_pipeline.steps.golden.exchange.field_mapping import conversation
-from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Told
-from flywheel_pipeline.steps.golden.exchange.formats.common import told
+from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
+from flywheel_pipeline.steps.golden.exchange.formats.common import parsed
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 _EXAMPLE = {"messages", "tools", "parallel_tool_calls", "functions"}
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 
 
-def _make(row: Row, _: Row) -> Item:
+def _write(row: Row, _: Row) -> Item:
     answered = {"role": "assistant", "content": row["reference"]}
     return {"messages": [*(_message(m) for m in row["messages"]), answered]}
 
@@ -29,14 +29,14 @@ def _refuse(row: Row) -> str:
     return "" if (row["reference"] or "").strip() else "without a reference answer to learn"
 
 
-def _tell(item: Item, convert: Convert) -> Told:
-    """The last answer is the reference (`last_turn` takes it off where the file is another tool's)."""
+def _parse(item: Item, convert: Convert) -> Parsed:
+    """Return the conversation; its last answer becomes the reference in `last_turn`."""
     asked = conversation({"messages": item.get("messages")}, convert)
-    return told(asked.row, (), item, ("messages",))
+    return parsed(asked.row, asked.dropped, item, ("messages",))
 
 
 FORMAT = Format(
     "openai-finetune", "jsonl",
     {"messages": "messages", "input": "messages", "reference": "messages, the last"},
-    _make, _tell, lambda i: "messages" in i and set(i) <= _EXAMPLE, refuse=_refuse,
+    _write, _parse, lambda i: "messages" in i and set(i) <= _EXAMPLE, refuse=_refuse,
 )  # fmt: skip

@@ -30,12 +30,13 @@ ASK = json.dumps(TURNS)
 CARRIED = {
     k: v for k, v in asdict(CASE).items()
     if isinstance(v, str) and k not in ("case_id", "input", "messages", "context", "reference", "criteria",
-                                        "expected_doc_ids", "split", "source_trace_id")
+                                        "criteria_kind", "expected_doc_ids", "split", "source_trace_id")
 }  # fmt: skip
 """What no tool but ours has a field for."""
 DOCS = {"context": [{"id": "d1", "content": "The hub: 79 euros."}]}
 IDS = {"expected_doc_ids": ["d1"]}
-TRACE, SPLIT, FAULT = {"source_trace_id": "t1"}, {"split": "train"}, {"criteria": "It made up a price."}
+TRACE, SPLIT = {"source_trace_id": "t1"}, {"split": "train"}
+FAULT = {"criteria": "It made up a price.", "criteria_kind": "criticism"}
 NAME = {"case_id": CASE.case_id}
 
 
@@ -111,7 +112,7 @@ def test_inspect():
 def test_deepeval():
     assert item("deepeval") == {
         "name": CASE.case_id, "input": "And its price?", "expected_output": "It costs 79 euros.",
-        "context": ["The hub: 79 euros."], "comments": "It made up a price.",
+        "context": ["The hub: 79 euros."], "comments": RUBRIC,
         "additional_metadata": {**CARRIED, **TRACE, **SPLIT, **DOCS, **IDS, "messages": TURNS},
     }  # fmt: skip
 
@@ -126,7 +127,7 @@ def test_mlflow():
 
 def test_openai_evals_and_its_api():
     carried = {**NAME, **CARRIED, **TRACE, **SPLIT, **DOCS, **IDS}
-    sample = {"input": TURNS, "ideal": "It costs 79 euros.", **FAULT, "metadata": carried}
+    sample = {"input": TURNS, "ideal": "It costs 79 euros.", "criteria": RUBRIC, "metadata": carried}
     assert item("openai-evals") == sample
     assert item("openai-evals-api") == {"item": sample}
 

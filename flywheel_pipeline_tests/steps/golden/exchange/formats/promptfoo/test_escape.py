@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flywheel_pipeline.csv_injection import neutral
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.exchange import export_cases
-from flywheel_pipeline.steps.golden.exchange.inert import JOINER, active, inert, inert_json
+from flywheel_pipeline.steps.golden.exchange.formats.promptfoo.escape import JOINER, escape, escape_json, unescape
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, HOSTILE, a_real_case, texts
 
 PROMPTFOO = os.environ.get("PROMPTFOO") or shutil.which("promptfoo")
@@ -34,21 +34,21 @@ marked = st.text(st.sampled_from([*"{%#}ab:/", JOINER]), max_size=8) | texts
 
 @given(marked)
 def test_every_text_becomes_inert_and_comes_back(text):
-    assert active(inert(text)) == text
-    assert not any(mark in inert(text) for mark in MARKS)
-    assert not inert(text).lstrip().lower().startswith(("file://", "package:"))
+    assert unescape(escape(text)) == text
+    assert not any(mark in escape(text) for mark in MARKS)
+    assert not escape(text).lstrip().lower().startswith(("file://", "package:"))
 
 
 @given(marked)
 def test_json_is_inert_without_a_change(text):
-    made = inert_json([{"content": text, text: 1}])
+    made = escape_json([{"content": text, text: 1}])
     assert json.loads(made) == [{"content": text, text: 1}]
     assert not any(mark in made for mark in MARKS)
 
 
 def test_ordinary_texts_are_left_as_they_are():
     for text in ("Where is {name}?", "100 % of #1", "a file: b", "see file://x", "{ {x} }"):
-        assert inert(text) == text
+        assert escape(text) == text
 
 
 def test_no_string_of_the_file_is_a_template_a_reference_or_an_object_that_is_resolved():
@@ -69,12 +69,12 @@ def test_no_string_of_the_file_is_a_template_a_reference_or_an_object_that_is_re
 )
 def test_a_short_answer_is_looked_for_as_it_is_unless_its_text_had_to_be_changed(reference, kind):
     (test,) = yaml.safe_load(export_cases([a_real_case(reference=reference, criteria=None)], BY_NAME["promptfoo"]).data)
-    assert test["assert"] == [{"type": kind, "value": inert(reference)}]
+    assert test["assert"] == [{"type": kind, "value": escape(reference)}]
 
 
 def test_the_report_names_what_promptfoo_sees_otherwise():
     changed = {x.what: x.cases for x in export_cases(CASES, BY_NAME["promptfoo"]).loss.changed}
-    assert changed["input"] == sum(inert(t) != t for t in ASKED) and changed["end of input"] == 1
+    assert changed["input"] == sum(escape(t) != t for t in ASKED) and changed["end of input"] == 1
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_promptfoo_loads_the_file_and_shows_every_text_as_it_is(answers, name):
             assert json.loads(shown) == [{"role": "user", "content": text}]
         else:
             said = shown if result["promptIdx"] == 1 else json.loads(shown)[0]["content"]
-            assert said == cell(inert(text)).removesuffix("\n")
+            assert said == cell(escape(text)).removesuffix("\n")
 
 
 @pytest.mark.parametrize("name", ["promptfoo", "promptfoo-csv"])
