@@ -111,8 +111,8 @@ def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:
     """Return the ids of the processes that work, or worked, on a run."""
     found = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     events = [r.event_log_entry.dagster_event for r in found]
-    told = [e.engine_event_data.metadata.get("pid") for e in events if e]
-    return {int(str(t.value)) for t in told if t and str(t.value).isdecimal()}
+    rows = [e.engine_event_data.metadata.get("pid") for e in events if e]
+    return {int(str(t.value)) for t in rows if t and str(t.value).isdecimal()}
 
 
 def is_alive(pid: int) -> bool:
