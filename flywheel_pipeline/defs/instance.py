@@ -45,6 +45,7 @@ def instance_config(base: str) -> dict[str, Any]:
         },
         "run_monitoring": {"enabled": True, "start_timeout_seconds": 180, "max_runtime_seconds": 86_400},
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
+        "python_logs": {"managed_python_loggers": ["flywheel_pipeline"], "python_log_level": "INFO"},
         "retention": {"sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}}},
     }
 

@@ -18,7 +18,7 @@ ASKED, SAID = "Do you ship to Oslo?", "Yes, in two days."
         {"args": [ASKED], "kwargs": {}}, {"args": [], "kwargs": {"query": ASKED, "top_k": 3}}, {"args": [None, ASKED]},
         {"question": ASKED}, {"user_message": ASKED}, {"customer_question": ASKED}, {"input": {"question": ASKED}},
         {"question": ASKED, "context": ["a", "b"]}, {"messages": [{"role": "user", "content": ASKED}], "step": 1},
-        {"messages": [["human", ASKED]][0:0], "input": ASKED}, [{"role": "user", "text": ASKED}],
+        {"messages": [["human", ASKED]]}, [["user", ASKED]], [{"role": "user", "text": ASKED}],
         [{"from": "human", "value": ASKED}], {"contents": [{"role": "user", "parts": [{"text": ASKED}]}]},
         {"inputs": {"messages": [{"role": "customer", "content": ASKED}]}},
     ],

@@ -134,7 +134,7 @@ _CHECKS: Sequence[tuple[Callable[[bytes], bool], frozenset[str]]] = (
 
 def _found_in(text: str, kinds: Collection[str]) -> set[str]:
     raw = text.encode("utf-8", "replace")
-    return {k for check, told in _CHECKS if not told.isdisjoint(kinds) and check(raw) for k in told}
+    return {k for check, found in _CHECKS if not found.isdisjoint(kinds) and check(raw) for k in found}
 
 
 @lru_cache(4096)
