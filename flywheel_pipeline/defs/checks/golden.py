@@ -63,11 +63,11 @@ def enough_happy_paths(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResul
 def golden_file_only_grew(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """The lines of `golden_set.jsonl` are what they were when their version was written down."""
     changed = [v for v in list_versions(bench.home.append_only(GOLDEN_FILE).read().rows) if not v.intact]
-    changed_versions = ", ".join(f"{v.version} (the first {v.n_lines} lines)" for v in changed) or "none"
+    versions = ", ".join(f"{v.version} (the first {v.n_lines} lines)" for v in changed) or "none"
     return dg.AssetCheckResult(
         passed=not changed,
         severity=WARN,
-        description=f"versions that cannot be evaluated again, because a line was changed or removed: {changed_versions}",
+        description=f"versions that cannot be evaluated again, because a line was changed or removed: {versions}",
         metadata={"n_changed": len(changed)},
     )
 
