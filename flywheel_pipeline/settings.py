@@ -148,8 +148,9 @@ class LLMSettings(Section):
 
 
 TraceFormat = Literal[
-    "chat", "agenta", "otlp", "otel_sdk", "langfuse", "langsmith", "mlflow", "litellm", "braintrust", "openai",
-    "feedback", "table",
+    "chat", "otlp", "otlp_logs", "jaeger", "logfire", "litellm", "langsmith", "mlflow", "opik", "langfuse",
+    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "feedback",
+    "table",
 ]  # fmt: skip
 """The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
 

@@ -119,10 +119,10 @@ def _grouped(vectors: Floats, sizes: Labels, most: int, seed: int) -> Grouping:
     drawn = [np.sort(rng.permutation(n)[: int(PART * n)]) for _ in range(RESAMPLES)]
     trees = [_linkage(rows[d]) for d in drawn]
     tried = [_try(_cut(tree, k, least), k, least, list(zip(drawn, trees, strict=True))) for k in cuts]
-    best = max(tried, key=lambda t: t.stability)
-    as_stable = [t for t in tried if t.stability >= best.stability - best.error]
-    chosen = max(as_stable, key=lambda t: t.labels.max())
-    return _as_grouping(chosen, note_of, vectors, sizes)
+    enough = [t for t in tried if t.n_groups >= FEWEST] if n >= MANY else []
+    best = max(enough or tried, key=lambda t: t.stability)
+    as_stable = [t for t in enough or tried if t.stability >= best.stability - best.error]
+    return _as_grouping(max(as_stable, key=lambda t: t.n_groups), note_of, vectors, sizes)
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,11 @@ class _Tried:
     stability: float
     error: float
     again: Labels
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups are left without the failures that lie with their group in too few resamples."""
+        return int((np.bincount(self.labels[(self.stayed >= HALF) & (self.labels > 0)]) > 1).sum())
 
 
 def _try(labels: Labels, k: int, least: int, resamples: Sequence[tuple[Labels, Any]]) -> _Tried:

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quotas:
-    """How many cases a mode may have."""
+    """The most cases that a failure mode may have."""
 
     max_per_mode: int = 15
     synthetic_per_mode: int = 2
@@ -51,8 +51,9 @@ def grow_golden_set(
 
     Every mode gets the failures that represent it best (`facility_location`, `select.quota`) and variations
     of the first ones; happy paths are added until there are as many as failures, half of them passing neighbours of
-    the failures, each failure's nearest in turn, half spread over the rest. `accepted` are made-up cases that somebody
-    reviewed. Nothing existing is removed or changed; a retired case never comes back, but leaves its place to another.
+    the failures, each failure's nearest in turn, half spread over the rest. `accepted` are proposed cases that a
+    person accepted. Nothing existing is removed or changed; a retired case never comes back, but leaves its place to
+    another.
     """
     drafts = [d for d in map(draft_case, traces) if d is not None]
     unique = list({d.case_id: d for d in drafts}.values())

@@ -180,6 +180,12 @@ def test_a_text_in_another_encoding_is_refused_whole(file, data):
     assert row.line == 0 and "save the file as UTF-8" in (row.problem or "")
 
 
+def test_utf16_without_a_mark_is_refused_also_where_every_byte_is_ascii():
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):
+        row = the_row("a.csv", "trace_id,verdict\nt1,pass\n".encode(encoding))
+        assert row.line == 0 and "perhaps UTF-16" in (row.problem or "")
+
+
 def test_characters_that_were_lost_before_are_reported():
     assert "U+FFFD" in notes("a.csv", "trace_id,verdict\nt\ufffd,pass\n".encode())[0]
 

@@ -141,6 +141,14 @@ def test_a_formula_whose_value_is_stored_is_that_value():
     assert [a.verdict for a in read_labels("b.xlsx", stored).annotations] == ["fail"]
 
 
+def test_a_formula_whose_value_is_the_empty_text_has_been_calculated():
+    data = a_book(NAMES, ("t1", "pass", '=""'))
+    cell, stored = b'<c r="C2"><f>""</f><v', b'<c r="C2" t="str"><f>""</f><v'
+    calculated = repacked(data, "xl/worksheets/sheet1.xml", cell, stored, cell)
+    assert [a.verdict for a in read_labels("b.xlsx", calculated).annotations] == ["pass"]
+    assert "formula without a stored value" in read_labels("b.xlsx", data).rejects[0].reason
+
+
 def repacked(data: bytes, part: str, *texts: bytes) -> bytes:
     """The workbook with the first of the texts that is in a part, or the last, exchanged for the second."""
     out = io.BytesIO()

@@ -30,7 +30,7 @@ KINDS = ("secret", "email", "iban", "card", "ip", "phone")
 """What is looked for, in this order: where two overlap, the first counts."""
 
 _TEXTS = ("input", "output", "messages", "retrieved", "error", "tags", "spans")
-"""The columns that are looked through, in the order that numbers the placeholders."""
+"""The columns that are redacted, in the order that numbers the placeholders."""
 N_DERIVED = 2
 """The first of them are parts of `messages`: they hold nothing where it holds nothing."""
 _JSON = {"messages", "retrieved", "tags", "spans"}
@@ -53,7 +53,7 @@ _ROUTINE = re.compile(
     r'"(?:[a-z]+_tokens|trace_id|span_id|parent_id|tool_call_id|started_at|ended_at)":(?:"[A-Za-z0-9_:.+\-]{0,64}"|\d+)'
     r'|"id":"[A-Za-z0-9_:.+\-]{0,64}","type":"function"'
 )
-"""What every span holds and is not looked through, but looks like a secret or a number from afar."""
+"""Keys of every span that are not redacted although their values look like a secret or a number."""
 
 
 class Redactor:

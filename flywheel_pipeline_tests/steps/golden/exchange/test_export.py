@@ -10,6 +10,13 @@ from flywheel_pipeline.steps.golden.exchange import LeftOut, Loss, export_cases
 from flywheel_pipeline.steps.golden.exchange.format import Parsed
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, a_real_case
 
+COVERS = (
+    "steps/golden/exchange/__init__.py",
+    "steps/golden/exchange/loss.py",
+    "steps/golden/exchange/rows.py",
+    "steps/golden/exchange/export.py",
+)
+
 
 def test_the_report_says_where_each_field_is():
     made = export_cases([a_real_case(reference="Yes.")], BY_NAME["inspect"])

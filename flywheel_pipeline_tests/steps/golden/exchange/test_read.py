@@ -14,6 +14,11 @@ from flywheel_pipeline.steps.golden.exchange import FORMATS, ReadFile, export_ca
 from flywheel_pipeline.steps.golden.exchange.yaml_items import MAX_NODES
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, a_real_case, texts
 
+COVERS = (
+    "steps/golden/exchange/files.py",
+    "steps/golden/exchange/yaml_items.py",
+    "steps/golden/exchange/format.py",
+)
 ASK = [{"role": "user", "content": "Is it open?"}]
 
 

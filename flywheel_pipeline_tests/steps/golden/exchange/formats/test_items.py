@@ -14,6 +14,11 @@ from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.exchange import FORMATS, export_cases
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, a_real_case
 
+COVERS = (
+    "steps/golden/exchange/formats/__init__.py",
+    "steps/golden/exchange/formats/common.py",
+    "steps/golden/exchange/formats/openai_finetune.py",
+)
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "hub"}'}}
 TURNS: list[dict[str, Any]] = [
     {"role": "user", "content": "Find the hub."},
