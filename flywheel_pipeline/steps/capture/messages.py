@@ -29,8 +29,10 @@ ROLES: Mapping[str, str] = {
 """Roles as found in real exports, in lower case (one common exporter misspells one), and what they mean."""
 
 MAX_DEPTH = 20
-_TOOLS = re.compile(r"tool|function|observation|environment|ipython|plugin|retriev|result|search|code_exec")
-_USERS = re.compile(r"user|human|customer|client|visitor|guest|caller|patient|student|question")
+_TOOLS = re.compile(
+    r"(?<![a-z])(?:tool|function|observation|environment|ipython|plugin|retriev|result|search|code_exec)"
+)
+_USERS = re.compile(r"(?<![a-z])(?:end)?(?:user|human|customer|client|visitor|guest|caller|patient|student|question)")
 _SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt", "systemPrompt")
 """Keys of the system prompt that stands beside the messages of a request."""
 _WORDS = ("text", "value", "message")

@@ -51,6 +51,7 @@ def test_an_answer_is_found_in_the_envelope_of_an_api_and_in_the_state_of_an_age
 @pytest.mark.parametrize(
     "value",
     [{"answer": SAID, "refund": True}, {"category": "delivery", "text": SAID}, {"category": "delivery"},
+     {"answer": SAID, "status": "refunded"},
      {"result": SAID, "confidence": 0.9}, {"items": [1, 2], "value": 3}],
 )  # fmt: skip
 def test_a_structured_answer_stays_whole(value: Any) -> None:
