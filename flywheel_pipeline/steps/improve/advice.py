@@ -96,8 +96,8 @@ def unguarded(missing: Mapping[str, int]) -> Obstacle | None:
     each = [f"{name} needs {n} more" for name, n in zip(first, missing.values(), strict=False)]
     return Obstacle(
         f"nothing guards {', '.join(first)}{more}: too few own test cases, or no trusted judge",
-        f"label more failures of the modes that nothing guards ({', '.join(each)}{', …' if more else ''}), or name them "
-        "in `gate.consent`",
+        f"label more failures of the modes that nothing guards ({', '.join(each)}{', …' if more else ''}), "
+        "or name them in `gate.consent`",
     )
 
 

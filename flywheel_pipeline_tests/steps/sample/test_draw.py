@@ -15,6 +15,8 @@ from flywheel_pipeline.stats import weighted_rate
 from flywheel_pipeline.steps.sample import Design, Frame, sample_traces
 from flywheel_pipeline_tests.fakes import FakeEmbed
 
+COVERS = ("steps/sample/frame.py",)
+
 DESIGN = Design(since="2025-06-01", until="2025-06-07", size=20, risk_multiplier=10, uniform_share=0.3, seed=1)
 TOPICS = ("pair hub", "refund order", "late delivery", "battery empty", "student discount")
 
