@@ -9,7 +9,8 @@ from typing import Any, get_args
 import pytest
 
 from flywheel_pipeline.errors import SettingsError
-from flywheel_pipeline.settings import ROLES, RedactionKind, TraceFormat, load_settings
+from flywheel_pipeline.records import ROLES
+from flywheel_pipeline.settings import RedactionKind, TraceFormat, load_settings
 from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS as REDACTED
 
@@ -188,7 +189,7 @@ def test_a_section_of_the_wrong_kind_is_an_error_whatever_the_environment_says(
 def test_settings_can_not_be_changed_after_reading(home: Path) -> None:
     settings = load_settings(home, {})
     with pytest.raises(ValueError, match="frozen"):
-        settings.sample.size = 3
+        settings.sample.size = 3  # type: ignore[misc]
 
 
 def test_a_source_may_name_each_format_and_redact_each_kind_that_there_is() -> None:

@@ -155,11 +155,12 @@ def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, An
     found = run_evals(prompt, cases, Plan([mode], "bench", "openai/m"), PromptApp(client), client)
     seconds = time.perf_counter() - started
     labels = [r.label for r in found.results if r.annotator_kind == "LLM"]
+    errors = [x for x in (*(a.error for a in found.answers), *(r.error for r in found.results)) if x]
     return {
         "seconds": seconds, "requests": sum(not c.cached for c in calls), "cached": sum(c.cached for c in calls),
         "answers": sum(a.error is None for a in found.answers), "verdicts": sum(x is not None for x in labels),
-        "errors": sorted({str(x.error)[:60] for x in (*found.answers, *found.results) if x.error}),
-        "n_errors": sum(bool(x.error) for x in (*found.answers, *found.results)),
+        "errors": sorted({x[:60] for x in errors}),
+        "n_errors": len(errors),
         "without_reason": sum(r.label is None and not r.error for r in found.results),
     }  # fmt: skip
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -54,8 +55,9 @@ def place(tmp_path: Path) -> Place:
     return made
 
 
-def materialize(place: Place) -> dict[str, dg.MaterializeResult]:
-    results = list(failure_taxonomy(bench=place.bench))
+def materialize(place: Place) -> dict[str, dg.MaterializeResult[Any]]:
+    results = failure_taxonomy(bench=place.bench)
+    assert isinstance(results, Iterator)
     return {str(r.asset_key): r for r in results if isinstance(r, dg.MaterializeResult)}
 
 

@@ -19,9 +19,8 @@ def test_tfidf_is_always_there(tmp_path: Path) -> None:
 def test_a_model_of_litellm_is_cached_under_its_name(tmp_path: Path) -> None:
     name, chosen = choose_embedder("litellm:openai/text-embedding-3-small", tmp_path / "v")
     assert name == "litellm:openai/text-embedding-3-small"
-    assert (
-        isinstance(chosen.inner, HostedEmbed) and chosen.inner.model == chosen.name == "openai/text-embedding-3-small"
-    )
+    assert isinstance(chosen, CachedEmbed) and isinstance(chosen.inner, HostedEmbed)
+    assert chosen.inner.model == chosen.name == "openai/text-embedding-3-small"
 
 
 @pytest.mark.parametrize("asked", ["auto", "minilm"])

@@ -22,7 +22,7 @@ MB = 1_000_000
 
 def a_parquet(folder: Path, select: str) -> bytes:
     path = folder / "made.parquet"
-    duckdb.sql(select).write_parquet(str(path))
+    duckdb.default_connection().sql(select).write_parquet(str(path))
     return path.read_bytes()
 
 

@@ -12,6 +12,7 @@ import zstandard
 
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
 from flywheel_pipeline.adapters.landing.unpack import FREE, UnpackError, open_stream
+from flywheel_pipeline.ports import Block
 from flywheel_pipeline_tests.adapters.landing.files import PACKERS, blocks_of, peak_of, problems_of, zeros_as_zstd
 
 LINES = b"".join(b'{"a": "%032x"}\n' % random.Random(i).getrandbits(128) for i in range(5000))
@@ -96,7 +97,7 @@ def test_a_bomb_is_told_and_what_it_unpacks_to_is_not_held(tmp_path: Path, bomb:
     path = tmp_path / "bomb"
     path.write_bytes(BOMBS[bomb]())
     assert path.stat().st_size < 1_000_000
-    found = []
+    found: list[Block] = []
     peak = peak_of(lambda: read_blocks(path, LIMITS), found.append)
     assert any("decompression bomb" in b.problem or "longer than" in b.problem or "larger" in b.problem for b in found)
     assert peak < 300_000_000  # the densest 4 KiB of zstd are 128 MiB

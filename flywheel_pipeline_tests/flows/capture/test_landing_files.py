@@ -168,7 +168,9 @@ def test_the_time_of_reading_is_no_reason_to_read_again(landing: Landing) -> Non
 def test_a_file_without_any_row_is_read_once_and_accounted_for(landing: Landing) -> None:
     import duckdb
 
-    duckdb.sql("select 1 as trace_id where false").write_parquet(str(landing.folder / "none.parquet"))
+    duckdb.default_connection().sql("select 1 as trace_id where false").write_parquet(
+        str(landing.folder / "none.parquet")
+    )
     landing.put("empty.jsonl")
     (landing.folder / "header.csv").write_text("input,output,time\n")
     assert sorted(landing.read()) == ["empty.jsonl", "header.csv", "none.parquet"]

@@ -69,7 +69,7 @@ def test_a_row_with_too_many_cells_names_both_counts_and_the_cure() -> None:
     good, bad = rows("a.csv", b"trace_id,verdict,comment\nt1,fail,short\nt2,fail,well, no, not so\n")
     assert good.problem is None
     assert bad.line == 3
-    assert "5 cells, but the header has 3: quote cells that hold ','" in bad.problem
+    assert "5 cells, but the header has 3: quote cells that hold ','" in (bad.problem or "")
 
 
 def test_a_row_with_too_few_cells_has_only_those() -> None:
@@ -86,14 +86,14 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_after_it() -> No
 def test_an_empty_file_is_one_row_with_a_problem(file: str, data: bytes) -> None:
     row = the_row(file, data)
     assert (row.line, row.cells) == (0, {})
-    assert "the file is empty" in row.problem
+    assert "the file is empty" in (row.problem or "")
 
 
 @pytest.mark.parametrize(("file", "named"), [("a.xls", ".xls"), ("labels", "labels"), ("a.csv.gz", ".gz")])
 def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file: str, named: str) -> None:
     row = the_row(file, b"PK\x03\x04 some bytes")
     assert row.line == 0
-    assert named in row.problem
+    assert row.problem is not None and named in row.problem
     assert all(ending in row.problem for ending in (".csv", ".tsv", ".xlsx", ".jsonl", ".json"))
 
 
@@ -148,7 +148,7 @@ def test_a_json_file_is_a_list_of_rows_or_one_row() -> None:
 @pytest.mark.parametrize("data", [b"[{]", b"[" * 100_000 + b"]" * 100_000, b"nothing"], ids=["bad", "deep", "text"])
 @pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
 def test_json_that_can_not_be_read_is_one_row_with_a_problem(file: str, data: Any) -> None:
-    assert "not valid JSON" in the_row(file, data).problem
+    assert "not valid JSON" in (the_row(file, data).problem or "")
 
 
 TEXT = "trace_id,verdict,comment\r\nt1,fail,Größe – 费用\r\nt2,pass,\r\n"

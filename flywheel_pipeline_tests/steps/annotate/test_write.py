@@ -84,7 +84,7 @@ said = texts.map(str.strip).filter(lambda t: not is_blank(t))
 people = said.filter(lambda name: kind_of_name(name) == HUMAN)
 names = said.filter(lambda t: len(t) <= 100)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1))
-annotations = st.builds(
+drawn = st.builds(
     an_annotation, trace_id=said, annotator=people, verdict=st.sampled_from(["pass", "fail", "defer"]), code=said,
     comment=st.none() | said, category=st.none() | said, first_failure_step=st.none() | st.integers(0, 99),
     severity=st.none() | said, rubric_version=st.none() | said, is_repeat=st.booleans(),
@@ -97,7 +97,7 @@ annotations = st.builds(
 
 @pytest.mark.parametrize("form", FILES)
 @settings(max_examples=60)
-@given(labels=st.lists(annotations, min_size=1, max_size=4))
+@given(labels=st.lists(drawn, min_size=1, max_size=4))
 def test_what_is_exported_and_read_again_is_identical(form: Any, labels: Any) -> None:
     found = back(form, *map(to_label, labels))
     assert found.rejects == ()
@@ -105,7 +105,7 @@ def test_what_is_exported_and_read_again_is_identical(form: Any, labels: Any) ->
 
 
 @settings(max_examples=60)
-@given(labels=st.lists(annotations, min_size=1, max_size=3))
+@given(labels=st.lists(drawn, min_size=1, max_size=3))
 def test_what_is_taken_over_in_label_studio_is_identical(labels: Any) -> None:
     tasks = json.loads(write_labels([to_label(a) for a in labels], "label-studio", NOW, "mira"))
     for task, label in zip(tasks, labels, strict=True):
@@ -172,7 +172,9 @@ def test_a_verdict_that_is_filled_in_has_the_annotator_it_was_exported_for_and_n
 
 def test_a_conversation_is_plain_text_with_numbered_messages_and_tool_calls() -> None:
     call = {"function": {"name": "find", "arguments": '{"q": "hub"}'}}
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]  # fmt: skip
     assert readable(messages) == '[0] USER\nHi\n\n[1] ASSISTANT\ncalls find({"q": "hub"})'
 
 

@@ -20,7 +20,7 @@ from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 NAMES = ("trace_id", "verdict", "comment")
 
 
-def a_book(*rows: tuple, more: dict[str, list[tuple]] | None = None) -> bytes:
+def a_book(*rows: tuple[object, ...], more: dict[str, list[tuple[object, ...]]] | None = None) -> bytes:
     """A workbook as a person's spreadsheet program writes it."""
     book = openpyxl.Workbook()
     for row in rows:

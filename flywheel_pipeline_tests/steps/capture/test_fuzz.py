@@ -29,7 +29,7 @@ RULES = Rules("shop", date(2020, 1, 1), datetime(2026, 6, 1), redact=KINDS)
 DEEP: Any = []
 for _ in range(300):
     DEEP = [DEEP]
-ODD = (
+ODD: tuple[Any, ...] = (
     None, True, 0, -1, 2**63, 2**80, 1e308, 0.1, "", " ", "\x00", "\ud800", "1e999", "-5", "null", "{", '{"a": [', "[]", "%s" * 9,
     "2025-06-02T12:00:00Z", "9999-12-31", "0001-01-01", "<script>", "x" * 5_000, [], {}, [[]], [None], {"": None}, DEEP,
     {"role": "user"}, {"content": [{"type": "text"}]}, [{"role": "tool", "content": 7}], {"messages": "x"}, {"id": {}}, "🙂" * 50,

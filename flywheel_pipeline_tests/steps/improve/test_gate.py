@@ -178,7 +178,8 @@ def test_the_order_of_labelling_is_no_order_of_cases_and_always_the_same() -> No
 
 
 def test_the_next_twenty_are_asked_for_and_eighty_at_most() -> None:
-    found, labels = evidence(300, 100, 70), {}
+    found = evidence(300, 100, 70)
+    labels: dict[str, tuple[bool, bool]] = {}
     seen = []
     for _ in range(6):
         batch = decide(Gate(), replace(found, labels=labels)).to_label
@@ -286,5 +287,5 @@ def test_the_evidence_holds_the_numbers_of_the_total_and_of_every_guard() -> Non
 
 def test_the_same_outcomes_are_decided_the_same_way_in_any_order() -> None:
     whole = compared(40, 9, 2)
-    backwards = replace(whole, cases=whole.cases[::-1], before=dict(reversed(whole.before.items())))
+    backwards = replace(whole, cases=whole.cases[::-1], before=dict(reversed(list(whole.before.items()))))
     assert decide(ALONE, Evidence(whole)).reason == decide(ALONE, Evidence(backwards)).reason

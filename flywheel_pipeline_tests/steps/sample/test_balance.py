@@ -52,7 +52,7 @@ def skewed(n: int, n_columns: int, seed: int) -> list[list[str]]:
 def test_every_stratum_that_was_named_has_its_minimum_in_every_draw(n_columns: int) -> None:
     for seed in range(12):
         strata = skewed(300, n_columns, seed)
-        risk = 1 + 9 * (np.random.default_rng(seed).random(300) < 0.1)
+        risk = np.where(np.random.default_rng(seed).random(300) < 0.1, 10.0, 1.0)
         least = [3, 3, 3 + SPARE, 3 + SPARE][:n_columns]
         p = raise_to_minimum(inclusion_probabilities(risk, 50, 0.3), strata, least)
         drawn = drawn_of(p, strata, 3, seed)
@@ -65,7 +65,7 @@ def test_every_stratum_that_was_named_has_its_minimum_in_every_draw(n_columns: i
 @pytest.mark.parametrize("n_columns", [2, 3])
 def test_every_unit_is_drawn_as_often_as_its_probability_says(n_columns: int) -> None:
     strata = skewed(24, n_columns, 1)
-    p = inclusion_probabilities(1 + 9 * (np.random.default_rng(1).random(24) < 0.2), 8, 0.3)
+    p = inclusion_probabilities(np.where(np.random.default_rng(1).random(24) < 0.2, 10.0, 1.0), 8, 0.3)
     counts = sum(drawn_of(p, strata, 1, seed) for seed in range(800))
     assert counts / 800 == pytest.approx(p, abs=4 * 0.5 / 800**0.5)
 

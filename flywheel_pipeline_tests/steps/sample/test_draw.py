@@ -53,7 +53,8 @@ def draw(frame: list[Frame], **changes: Any) -> list[SampledTrace]:
 )
 def test_a_chosen_trace_says_why_and_how_risky_it_looked(flags: Any, risk: float, reason: str) -> None:
     (row,) = draw([a_frame(**flags)])
-    assert (row.risk, row.reason) == (pytest.approx(risk), reason)
+    assert row.risk == pytest.approx(risk)
+    assert row.reason == reason
     assert row.stratum == ("flagged" if flags else "ordinary")
 
 
@@ -108,7 +109,9 @@ def test_the_same_frame_and_design_give_the_same_batch_and_another_seed_another(
 
 
 def test_the_name_of_a_batch_says_its_window_and_size_and_depends_on_the_whole_design() -> None:
-    changes = ({}, {"size": 21}, {"seed": 2}, {"risk_multiplier": 9}, {"uniform_share": 0.2}, {"until": "2025-06-08"})
+    changes: tuple[dict[str, Any], ...] = (
+        {}, {"size": 21}, {"seed": 2}, {"risk_multiplier": 9}, {"uniform_share": 0.2}, {"until": "2025-06-08"},
+    )  # fmt: skip
     names = [replace(DESIGN, **c).batch for c in changes]
     assert names[0].startswith("2025-06-01_2025-06-07_n20_")
     assert len(set(names)) == len(changes)

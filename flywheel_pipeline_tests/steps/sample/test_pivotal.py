@@ -94,7 +94,7 @@ def test_a_spread_draw_takes_clusters_in_proportion_where_an_independent_draw_do
 
 def test_of_every_stratum_the_expected_number_is_drawn_and_every_unit_as_often_as_it_should() -> None:
     rng = np.random.default_rng(5)
-    p = inclusion_probabilities(1 + 9 * (rng.random(60) < 0.2), 20, 0.3)
+    p = inclusion_probabilities(np.where(rng.random(60) < 0.2, 10.0, 1.0), 20, 0.3)
     stratum = ["x" if i < 40 else "y" for i in range(60)]
     counts = np.zeros(60)
     expected = sum(v for v, c in zip(p, stratum, strict=True) if c == "x")

@@ -21,7 +21,7 @@ def one(record: Any) -> RawTrace:
     return trace
 
 
-def opinions(**changes: Any) -> list[tuple]:
+def opinions(**changes: Any) -> list[tuple[Any, ...]]:
     rows = [i for i in chat.read(a_chat_record(**changes), SOURCE) if isinstance(i, Feedback)]
     assert all((r.trace_id, r.given_by, r.n_rows) == ("t1", "user", 0) for r in rows)
     return [(r.name, r.value, r.label, r.score, r.comment) for r in rows]
@@ -77,6 +77,7 @@ def test_an_id_from_the_content_is_the_same_wherever_the_record_lies() -> None:
     record = {"messages": a_conversation("Q", "A"), "started_at": "2025-06-02T12:00:00Z"}
     turned = dict(reversed(list(record.items())))
     here, (there,) = one(record), chat.read(turned, Source("b.jsonl", 1, "other"))
+    assert isinstance(there, CapturedTrace)
     assert here.trace_id == there.trace_id
     assert one({**record, "model": "m"}).trace_id != here.trace_id
 

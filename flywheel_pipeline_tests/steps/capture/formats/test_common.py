@@ -198,7 +198,7 @@ def test_a_greeting_before_the_first_question_is_no_answer_to_it() -> None:
 
 
 def test_tool_messages_between_question_and_answer_are_passed_over() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": [{"type": "text", "text": "Where is\x00 it?"}]},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
         {"role": "tool", "content": "in Hall 4"},

@@ -87,7 +87,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return {form: evaluated(folder, form) for form in ("promptfoo", "promptfoo-csv")}
 
 
-def evaluated(folder: Path, name: str) -> list[dict]:
+def evaluated(folder: Path, name: str) -> list[dict[str, Any]]:
     form = BY_NAME[name]
     file, config, out = (folder / f"{name}.{end}" for end in (form.container, "config.yaml", "out.json"))
     file.write_bytes(export_cases(CASES, form).data)
@@ -108,7 +108,8 @@ def evaluated(folder: Path, name: str) -> list[dict]:
 
     assert promptfoo("validate", "-c", str(config)).returncode == 0
     promptfoo("eval", "-c", str(config), "--no-cache", "--no-table", "--no-progress-bar", "-o", str(out))
-    return json.loads(out.read_text())["results"]["results"]
+    results: list[dict[str, Any]] = json.loads(out.read_text())["results"]["results"]
+    return results
 
 
 @pytest.mark.parametrize("name", ["promptfoo", "promptfoo-csv"])
