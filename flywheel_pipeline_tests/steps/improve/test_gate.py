@@ -90,7 +90,7 @@ def test_a_mode_with_fifteen_own_cases_must_exclude_a_loss_of_ten_points() -> No
     assert (few.decision, few.guards[0].loss) == ("ship", 0.30)
     assert (many.decision, many.guards[0].loss) == ("hold", 0.10)
     (need,) = many.needs
-    assert need.startswith("8 more test cases of m")
+    assert need.startswith("add about 8 test cases of m")
 
 
 def test_a_mode_with_too_few_own_cases_is_named_and_ships_by_consent_only() -> None:
