@@ -14,7 +14,7 @@ class HomeError(FlywheelError):
 
 
 class CorruptFileError(FlywheelError):
-    """A reviewed file (taxonomy, golden set, prompt registry) can not be read; nothing was overwritten."""
+    """A reviewed file (taxonomy, golden set, prompt registry) cannot be read; nothing was overwritten."""
 
 
 class BudgetError(FlywheelError):
@@ -26,7 +26,7 @@ class ModelError(FlywheelError):
 
 
 class GateError(FlywheelError):
-    """A prompt can not be promoted: the gate did not decide `ship`, or there is no such candidate."""
+    """A prompt cannot be promoted: the gate did not decide `ship`, or there is no such candidate."""
 
 
 class QueryError(FlywheelError):
@@ -34,7 +34,7 @@ class QueryError(FlywheelError):
 
 
 class EditError(FlywheelError):
-    """A change of the taxonomy that can not be made; the text says why, and nothing was changed."""
+    """A change of the taxonomy that cannot be made; the text says why, and nothing was changed."""
 
 
 class ConflictError(FlywheelError):

@@ -90,9 +90,9 @@ def leaks(text: str, cases: Sequence[GoldenCase], base: str = "", splits: Sequen
     """Return the ids of the active cases of `splits` that `text`, a prompt of ours, gives away.
 
     It does so with `QUOTE` words in a row of what the user asks, or `RUN` of its answers or the expert's remark, or by
-    quoting a shorter question whole. No leak is what says nothing of this one case: what the prompt `base` says
-    already, what its documents say, what is of fewer than two telling words, and what several families, or cases that
-    may be seen, say as well; of those the retired ones count, too, for a prompt may show them still.
+    quoting a shorter question whole. What says nothing of this one case is no leak: what the prompt `base` or the
+    case's documents say already, what has fewer than two telling words, and what several families, or cases that may
+    be seen, say as well; retired ones count among those, since a prompt may still show them.
     """
     quoted, long = grams(text, QUOTE) - grams(base, QUOTE), grams(text, RUN) - grams(base, RUN)
     cited = _quotations(text) - _quotations(base)
@@ -109,16 +109,16 @@ def _given_away(case: GoldenCase, mine: tuple[set[Gram], set[Gram], set[str]], u
     telling = {g for g in repeated if sum(w not in _EMPTY_WORDS for w in g) >= 2}
     if telling and telling - grams(case.context, QUOTE):
         return True
-    said = _said(case) & long - usual
-    if said and said - grams(case.context, RUN):
+    answered = _answers(case) & long - usual
+    if answered and answered - grams(case.context, RUN):
         return True
     found = words(case.input)
     return 3 <= len(found) < QUOTE and tuple(found) not in usual and " ".join(found) in cited
 
 
 def _usual(cases: Sequence[GoldenCase], splits: Sequence[str]) -> set[Gram]:
-    """Return the runs of words that several families have in common, or that a case which may be seen holds."""
-    runs = [(c, {*_asked(c, QUOTE), *_said(c), tuple(words(c.input))}) for c in cases]
+    """Return the n-grams that several families have in common, or that a case which may be seen holds."""
+    runs = [(c, {*_asked(c, QUOTE), *_answers(c), tuple(words(c.input))}) for c in cases]
     spread = Counter(g for g, _ in {(g, c.family) for c, found in runs for g in found})
     seen = {g for c, found in runs if c.split not in splits for g in found}
     return seen | {g for g, n in spread.items() if n > 1}
@@ -128,8 +128,8 @@ def _asked(case: GoldenCase, n: int) -> set[Gram]:
     return grams(asked(case.messages), n) | grams(case.input, n)
 
 
-def _said(case: GoldenCase) -> set[Gram]:
-    answers = (case.reference, case.observed_output, case.criteria)
+def _answers(case: GoldenCase) -> set[Gram]:
+    answers = (case.reference, case.observed_output, case.criteria, case.reference_alternatives)
     return set().union(*(grams(t or "", RUN) for t in answers))
 
 

@@ -22,7 +22,7 @@ class Block:
     """A piece of a landing file that can be read without the rest.
 
     `kind` is `lines` (of JSON), `document` (one JSON value), `protobuf`, or `rows` (of a table: (line, {column:
-    value})). A `problem` says why the piece can not be read: `data` then holds its beginning. `offset` is where `data`
+    value})). A `problem` says why the piece cannot be read: `data` then holds its beginning. `offset` is where `data`
     begins in the file, for a file that holds these very bytes: who has the file can read them there.
     """
 

@@ -148,8 +148,9 @@ class LLMSettings(Section):
 
 
 TraceFormat = Literal[
-    "chat", "agenta", "otlp", "otel_sdk", "langfuse", "langsmith", "mlflow", "litellm", "braintrust", "openai",
-    "feedback", "table",
+    "chat", "otlp", "otlp_logs", "jaeger", "logfire", "litellm", "langsmith", "mlflow", "opik", "langfuse",
+    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "feedback",
+    "table",
 ]  # fmt: skip
 """The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
 
@@ -240,7 +241,7 @@ class ClusterSettings(Section):
 class GoldenSettings(Section):
     """The composition of the golden set."""
 
-    max_per_mode: int = Field(15, ge=1)
+    max_per_mode: int = Field(40, ge=1)
     synthetic_per_mode: int = Field(2, ge=0, le=10)
     paraphrases_per_mode: int = Field(1, ge=0, le=10)
     adversarial: int = Field(6, ge=0, le=200)

@@ -116,7 +116,9 @@ def turn_home(home: Path | None, say: Say) -> bool:
         HomeError: there is no home, or it has no traces.
     """
     bench = Workbench.of(home)
-    logging.getLogger("flywheel_pipeline").addHandler(logging.StreamHandler())
+    log = logging.getLogger("flywheel_pipeline")
+    log.setLevel(logging.INFO)  # how far the models are, now and then
+    log.addHandler(logging.StreamHandler())
     before, started = count_calls(bench), time.monotonic()
     result = run_turn(bench, say)
     for line in summarize(bench, before, result.decided):

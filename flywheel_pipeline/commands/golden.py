@@ -13,7 +13,7 @@ from flywheel_pipeline.records import KINDS, SPLITS
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
-    from flywheel_pipeline.steps.golden.proposals import Proposal
+    from flywheel_pipeline.steps.golden.proposals import ProposedCase
 
 
 @click.group()
@@ -75,7 +75,7 @@ def describe(bench: Workbench, version: str | None) -> Iterator[str]:
         HomeError: there is no such version.
     """
     from flywheel_pipeline.flows.golden.review import look_at_golden_set
-    from flywheel_pipeline.steps.golden import active, tell_growth, version_of
+    from flywheel_pipeline.steps.golden import active, growth_table, version_of
 
     look = look_at_golden_set(bench, version)
     live = active(look.cases)
@@ -89,7 +89,9 @@ def describe(bench: Workbench, version: str | None) -> Iterator[str]:
     )
     yield from _table(("mode", "kind", *SPLITS, "all"), look.composed)
     yield from (f"gap: {gap}" for gap in look.gaps)
-    yield from _table(("version", "added under", "added", "retired", "graduated", "active"), tell_growth(look.versions))
+    yield from _table(
+        ("version", "added under", "added", "retired", "graduated", "active"), growth_table(look.versions)
+    )
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -125,9 +127,9 @@ def review(home: Path | None, listed: bool, reason: str | None, **ids: Any) -> N
 def list_pending(bench: Workbench) -> list[str]:
     """Return the proposed cases that wait, as a person reads them."""
     from flywheel_pipeline.flows.golden.review import pending_cases
-    from flywheel_pipeline.steps.golden.proposals import shown
+    from flywheel_pipeline.steps.golden.proposals import describe_proposal
 
-    return [shown(p) for p in pending_cases(bench).waiting]
+    return [describe_proposal(p) for p in pending_cases(bench).waiting]
 
 
 def review_by_id(bench: Workbench, accept: Sequence[str], reject: Sequence[str], reason: str | None) -> str:
@@ -142,16 +144,16 @@ def review_by_id(bench: Workbench, accept: Sequence[str], reject: Sequence[str],
     return f"{accepted} accepted, {rejected} rejected. Accepted cases join the golden set with the next `flywheel run`."
 
 
-def review_one_by_one(bench: Workbench, choose: Callable[[Proposal], str], say: Callable[[str], None]) -> None:
+def review_one_by_one(bench: Workbench, choose: Callable[[ProposedCase], str], say: Callable[[str], None]) -> None:
     """Show the waiting cases one after the other; every decision is on the disk before the next case.
 
     `choose` returns accept, reject, skip or quit.
     """
     from flywheel_pipeline.flows.golden.review import pending_cases
-    from flywheel_pipeline.steps.golden.proposals import shown
+    from flywheel_pipeline.steps.golden.proposals import describe_proposal
 
     for proposal in pending_cases(bench).waiting:
-        say(shown(proposal))
+        say(describe_proposal(proposal))
         choice = choose(proposal)
         if choice == "quit":
             return

@@ -123,7 +123,8 @@ def _candidate(lake: Lake) -> list[str]:
         return ["candidate  none: no failure mode fails on the train or dev split"]
     lines = []
     for c in rows:
-        lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}, {c.reason}")
+        lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
+        lines += [f"             {part}" for part in c.reason.split("; ")]
         lines += [f"             to decide it: {need}" for need in json.loads(c.evidence).get("needs", [])]
     return lines
 

@@ -45,6 +45,7 @@ def instance_config(base: str) -> dict[str, Any]:
         },
         "run_monitoring": {"enabled": True, "start_timeout_seconds": 180, "max_runtime_seconds": 86_400},
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
+        "python_logs": {"managed_python_loggers": ["flywheel_pipeline"], "python_log_level": "INFO"},
         "retention": {"sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}}},
     }
 
@@ -110,8 +111,8 @@ def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:
     """Return the ids of the processes that work, or worked, on a run."""
     found = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     events = [r.event_log_entry.dagster_event for r in found]
-    told = [e.engine_event_data.metadata.get("pid") for e in events if e]
-    return {int(str(t.value)) for t in told if t and str(t.value).isdecimal()}
+    rows = [e.engine_event_data.metadata.get("pid") for e in events if e]
+    return {int(str(t.value)) for t in rows if t and str(t.value).isdecimal()}
 
 
 def is_alive(pid: int) -> bool:

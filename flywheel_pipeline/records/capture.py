@@ -71,7 +71,7 @@ class Feedback:
 
 @dataclass(frozen=True)
 class CapturedFile:
-    """One landing file as it was read: what can not be counted any more once it is in the lake."""
+    """One landing file as it was read, with the counts that its rows in the lake do not show."""
 
     source_file: Annotated[str, Column("The landing file, relative to `traces/`", unique=True)]
     fingerprint: Annotated[str, Column("SHA-256 of the file's content, and the settings that it was read with")]

@@ -14,7 +14,7 @@ from flywheel_pipeline.cli import main
 from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden import addition, dump_case, dump_proposal, load_cases, load_pending, version_of
 from flywheel_pipeline.steps.golden.cases import Draft
-from flywheel_pipeline.steps.golden.proposals import Proposal
+from flywheel_pipeline.steps.golden.proposals import ProposedCase
 from flywheel_pipeline_tests.builders import a_case, a_conversation, a_mode, a_trace
 from flywheel_pipeline_tests.homes import Place, a_home
 
@@ -23,7 +23,7 @@ CASES = [
     a_case(case_id="g-bb2", kind="happy_path", mode_id=None, input="How do I pair it?", split="dev"),
 ]
 PROPOSED = [
-    Proposal(Draft("synthetic", None, tuple(a_conversation(f"Question {i}?")), transform="paraphrase"), 4)
+    ProposedCase(Draft("synthetic", None, tuple(a_conversation(f"Question {i}?")), transform="paraphrase"), 4)
     for i in range(3)
 ]
 

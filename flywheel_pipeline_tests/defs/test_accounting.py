@@ -18,6 +18,8 @@ from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.defs.checks.test_expectations import check
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
+COVERS = ("defs/checks/capture.py",)
+
 DAY = 1_748_865_600  # 2025-06-02T12:00:00Z
 
 

@@ -28,6 +28,15 @@ from flywheel_pipeline.steps.evaluate import case_outcomes, case_scores, decidin
 from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, Proposal, improve_prompt
 from flywheel_pipeline_tests.homes import Place
 
+COVERS = (
+    "commands/summary.py",
+    "defs/assets/eval_results.py",
+    "defs/assets/production_prompt.py",
+    "defs/assets/prompt_candidate.py",
+    "demo/assistant.py",
+    "demo/record.py",
+)
+
 
 def evaluator(place: Place) -> Evaluator:
     return Evaluator(place.bench, place.bench.llm())

@@ -25,6 +25,12 @@ from flywheel_pipeline_tests.builders import NOON, a_conversation, a_trace, an_a
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, actions, known, put_taxonomy, taxonomy_of
 
+COVERS = (
+    "defs/assets/__init__.py",
+    "defs/assets/golden_set.py",
+    "flows/cluster/build.py",
+)
+
 NOTES = {
     "i": ["invented a discount", "invented a student discount", "invented a discount code", "invented a discount"],
     "h": ["no handover to a person", "no handover to a human", "wanted a person, no handover"],

@@ -31,6 +31,11 @@ from flywheel_pipeline_tests.builders import (
 )
 from flywheel_pipeline_tests.homes import Place, a_home
 
+COVERS = (
+    "defs/assets/sampled_traces.py",
+    "steps/sample/report.py",
+)
+
 TOPICS = ("hub", "valve", "probe", "parcel", "refund", "plan", "battery", "wifi", "invoice", "frost")
 
 

@@ -12,6 +12,19 @@ import pytest
 from flywheel_pipeline.records import TABLES, Column, ColumnSpec, Json, PromptVersion, RawTrace, columns
 from flywheel_pipeline_tests import builders
 
+COVERS = (
+    "records/annotate.py",
+    "records/capture.py",
+    "records/cluster.py",
+    "records/deploy.py",
+    "records/evaluate.py",
+    "records/golden.py",
+    "records/improve.py",
+    "records/llm.py",
+    "records/sample.py",
+    "records/schema.py",
+)
+
 A_DOC = Column("What it means", low=0)
 
 

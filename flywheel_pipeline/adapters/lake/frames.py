@@ -53,7 +53,7 @@ _ARRAYS: dict[str, tuple[Any, Any]] = {
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Replace lone surrogates, which UTF-8 and with it Parquet can not hold."""
+    """Replace lone surrogates, which UTF-8 and with it Parquet cannot hold."""
 
     def clean(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

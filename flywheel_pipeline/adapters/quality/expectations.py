@@ -110,5 +110,5 @@ def _shown(value: Any) -> str:
 def _exception(info: Mapping[str, Any]) -> str:
     """Return the message of the exception, which great-expectations nests under the metric that raised it."""
     entries = [info, *(v for v in info.values() if isinstance(v, Mapping))]
-    told = [str(e["exception_message"]) for e in entries if e.get("exception_message")]
-    return told[0] if told else "great-expectations gave no result"
+    rows = [str(e["exception_message"]) for e in entries if e.get("exception_message")]
+    return rows[0] if rows else "great-expectations gave no result"

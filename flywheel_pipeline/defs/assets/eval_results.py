@@ -61,7 +61,7 @@ def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
         "dagster/row_count": dg.MetadataValue.int(len(answers)),
         "n_without_answer": dg.MetadataValue.int(len(failed)),
         "n_from_cache": dg.MetadataValue.int(sum(a.cached for a in answers)),
-        "cost_usd": dg.MetadataValue.float(sum(a.cost_usd or 0.0 for a in answers)),
+        "cost_usd": dg.MetadataValue.float(sum((a.cost_usd or 0.0 for a in answers), 0.0)),
         "without_answer": table(("case", "error"), failed[:SHOWN]),
     }
 
@@ -74,7 +74,7 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
     flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
     overall = golden_rate(results, alignment)
     best = overall and (overall.corrected or overall.judged)
-    plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(best.value, 4))} if best else {}
+    plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(float(best.value), 4))} if best else {}
     rates = pass_rates(results)
     rows = [
         [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,

@@ -55,7 +55,9 @@ def _shown(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, 
         "assigned_by": dg.MetadataValue.text(analyst),
         "n_unassigned": dg.MetadataValue.int(done.built.n_unassigned),
         "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
-        "unseen_share_at_most": dg.MetadataValue.float(round(unseen_share_bound([r.n_failures for r in rows]), 4)),
+        "unseen_share_at_most": dg.MetadataValue.float(
+            round(float(unseen_share_bound([r.n_failures for r in rows])), 4)
+        ),
         "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
         "intervals": bars(
             [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]

@@ -11,7 +11,7 @@ from flywheel_pipeline.flows.golden.grow import Grown, grow_home
 from flywheel_pipeline.flows.golden.review import look_at_golden_set
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import KINDS, SPLITS
-from flywheel_pipeline.steps.golden import active, tell_growth, version_of
+from flywheel_pipeline.steps.golden import active, growth_table, version_of
 
 
 @dg.asset(
@@ -47,7 +47,7 @@ def _shown(bench: Workbench, grown: Grown) -> dict[str, dg.MetadataValue]:
         "composition": table(("mode", "kind", *SPLITS, "all"), look.composed),
         "gaps": table(("what is missing",), [[g] for g in look.gaps], cell=300),
         "growth": table(
-            ("version", "added under", "added", "retired", "graduated", "active"), tell_growth(look.versions)
+            ("version", "added under", "added", "retired", "graduated", "active"), growth_table(look.versions)
         ),
         "left_out": table(("question", "why"), left_out[:50]),
         "test_reads": table(("at", "by", "prompt", "version", "test cases"), reads[-50:]),

@@ -65,10 +65,10 @@ def modes_saturated(lake: LakeResource) -> dg.AssetCheckResult:
 def every_mode_in_use(lake: LakeResource) -> dg.AssetCheckResult:
     """Every mode that is not retired has a failure; one without may be merged or retired."""
     idle = [m for m in lake.lake.read("failure_taxonomy", FailureMode, "n_failures = 0") if m.status != "retired"]
-    told = f"without failures: {', '.join(m.name for m in idle)}" if idle else "all have failures"
+    expected = f"without failures: {', '.join(m.name for m in idle)}" if idle else "all have failures"
     listed = table(("mode_id", "mode", "status"), [[m.mode_id, m.name, m.status] for m in idle])
     return dg.AssetCheckResult(
-        passed=not idle, severity=WARN, description=told, metadata={"n_idle": len(idle), "idle": listed}
+        passed=not idle, severity=WARN, description=expected, metadata={"n_idle": len(idle), "idle": listed}
     )
 
 

@@ -35,8 +35,8 @@ def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
 def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
     """No evaluator broke; one that did leaves a row with the error and without a score."""
     broken = lake.lake.frame("select case_id, evaluator, error from eval_results where label is null order by all")
-    told = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
-    return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": told})
+    listed = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
+    return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": listed})
 
 
 EVALUATE_CHECKS = [judges_agree_with_expert, every_answer_judged]

@@ -52,8 +52,8 @@ def enough_happy_paths(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResul
     """There are at least as many happy paths as failures: what works must not break while failures are fixed."""
     n = Counter(c.kind for c in active_cases(bench))
     missing = n["failure"] - n["happy_path"]
-    told = f"{n['happy_path']} happy paths for {n['failure']} failures"
-    why = f"{told}: label {missing} more passing traces" if missing > 0 else told
+    counts = f"{n['happy_path']} happy paths for {n['failure']} failures"
+    why = f"{counts}: label {missing} more passing traces" if missing > 0 else counts
     return dg.AssetCheckResult(
         passed=missing <= 0, severity=WARN, description=why, metadata={"n_missing": max(0, missing)}
     )
@@ -63,11 +63,11 @@ def enough_happy_paths(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResul
 def golden_file_only_grew(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """The lines of `golden_set.jsonl` are what they were when their version was written down."""
     changed = [v for v in list_versions(bench.home.append_only(GOLDEN_FILE).read().rows) if not v.intact]
-    told = ", ".join(f"{v.version} (the first {v.n_lines} lines)" for v in changed) or "none"
+    versions = ", ".join(f"{v.version} (the first {v.n_lines} lines)" for v in changed) or "none"
     return dg.AssetCheckResult(
         passed=not changed,
         severity=WARN,
-        description=f"versions that cannot be evaluated again, because a line was changed or removed: {told}",
+        description=f"versions that cannot be evaluated again, because a line was changed or removed: {versions}",
         metadata={"n_changed": len(changed)},
     )
 

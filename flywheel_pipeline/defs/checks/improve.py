@@ -26,10 +26,10 @@ def gate(lake: LakeResource) -> dg.AssetCheckResult:
     decided = [c for c in lake.lake.read("prompt_candidate", PromptCandidate) if c.decision]
     refused = [c for c in decided if c.decision != "ship"]
     best = next((c for c in decided if c.decision == "ship"), None)
-    told = table(("candidate", "decision", "reason"), [[c.candidate_id, c.decision, c.reason] for c in decided])
+    listed = table(("candidate", "decision", "reason"), [[c.candidate_id, c.decision, c.reason] for c in decided])
     passed = best is not None or not refused
     why = "; ".join(f"{c.candidate_id} {c.decision}: {c.reason}" for c in decided) or "no candidate"
-    metadata: dict[str, Any] = {"n_candidates": len(decided), "decisions": told}
+    metadata: dict[str, Any] = {"n_candidates": len(decided), "decisions": listed}
     return dg.AssetCheckResult(passed=passed, severity=WARN, metadata=metadata, description=why)
 
 

@@ -96,11 +96,11 @@ def _first(ranked: Sequence[Span], name: str) -> str | None:
 
 
 def _sum(spans: Sequence[Span], name: str) -> Any:
-    """Return the sum over the deepest steps that tell of it: a step above them tells the same once more."""
-    told = {s.span_id: s for s in spans if getattr(s, name) is not None}
-    if len(told) > 1:
+    """Return the sum over the deepest steps that have it: a step above them has their sum."""
+    held = {s.span_id: s for s in spans if getattr(s, name) is not None}
+    if len(held) > 1:
         above = {s.span_id: s.parent_id for s in spans}
-        for span_id in list(told):
+        for span_id in list(held):
             for parent in ancestors(span_id, above):
-                told.pop(parent, None)
-    return sum(getattr(s, name) for s in told.values()) if told else None
+                held.pop(parent, None)
+    return sum(getattr(s, name) for s in held.values()) if held else None

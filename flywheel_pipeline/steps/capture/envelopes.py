@@ -30,14 +30,14 @@ _ANSWERS = (
 )  # fmt: skip
 _BESIDE = frozenset((
     "id", "object", "created", "created_at", "model", "usage", "usage_metadata", "metadata", "response_metadata",
-    "finish_reason", "stop_reason", "stopReason", "stop", "type", "role", "status", "input", "inputs", "question",
-    "query", "prompt", "chat_history", "history", "context", "contexts", "documents", "docs", "source_documents",
-    "sources", "retrieved_documents", "retrieved_contexts", "retrieved_docs", "intermediate_steps", "steps",
-    "agent_scratchpad", "llm_output", "lc", "run", "run_id", "thread_id", "session_id", "conversation_id",
-    "trace_id", "user_id", "request_id", "system_fingerprint", "service_tier", "latency", "latency_ms", "timestamp",
-    "error", "config", "instructions", "system", "remaining_steps", "is_last_step", "sender", "next", "tools",
-    "tool_calls", "temperature", "metrics", "token_usage", "additional_kwargs", "example", "name", "pydantic",
-    "json_dict", "tasks_output", "agent", "raw_output", "logprobs", "structured_response", "citations_metadata",
+    "finish_reason", "stop_reason", "stopReason", "stop", "type", "role", "input", "inputs", "question", "query",
+    "prompt", "chat_history", "history", "context", "contexts", "documents", "docs", "source_documents", "sources",
+    "retrieved_documents", "retrieved_contexts", "retrieved_docs", "intermediate_steps", "agent_scratchpad",
+    "llm_output", "lc", "run_id", "thread_id", "session_id", "conversation_id", "trace_id", "user_id", "request_id",
+    "system_fingerprint", "service_tier", "latency", "latency_ms", "timestamp", "config", "instructions", "system",
+    "remaining_steps", "is_last_step", "tools", "tool_calls", "temperature", "metrics", "token_usage",
+    "additional_kwargs", "example", "pydantic", "json_dict", "tasks_output", "agent", "raw_output", "logprobs",
+    "structured_response", "citations_metadata",
 ))  # fmt: skip
 """Keys that are no part of an answer beside them: an envelope's, an agent's state, and what was retrieved."""
 _TASK = frozenset(("tasks_output", "expected_output", "json_dict", "agent"))

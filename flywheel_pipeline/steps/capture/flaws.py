@@ -97,10 +97,8 @@ def _isolated(value: Any, is_rows: bool, is_page: bool, bad: bool) -> Any:
         items = [_isolated(item, False, False, bad) for item in value]
         return items if is_rows else next((i for i in items if isinstance(i, Flaw)), items)
     if isinstance(value, dict):
-        made = {
-            k: _isolated(v, k in ROWS or (is_page and k in PAGES), is_page and k in PAGES, bad)
-            for k, v in value.items()
-        }
+        on_page = PAGES if is_page and "role" not in value else frozenset[str]()  # a message's `content` is no page
+        made = {k: _isolated(v, k in ROWS or k in on_page, k in on_page, bad) for k, v in value.items()}
         flaw = next((v for v in made.values() if isinstance(v, Flaw)), None)
         return made if flaw is None else Flaw(flaw.reason, flaw.excerpt or str(value)[:500])
     return value

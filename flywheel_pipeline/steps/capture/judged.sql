@@ -1,4 +1,4 @@
--- What was said of every trace. `scales` holds (source_file, name, worst, best) of the scores whose scale their file shows.
+-- The scores and comments about every trace. `scales` holds (source_file, name, worst, best) of the scores whose scale their file shows.
 -- `judged` is the feedback with a verdict wherever it has one; `opinion` the newest of every trace's users, `named` all
 -- that is no user's opinion, as tags.
 create table judged as

@@ -29,8 +29,10 @@ ROLES: Mapping[str, str] = {
 """Roles as found in real exports, in lower case (one common exporter misspells one), and what they mean."""
 
 MAX_DEPTH = 20
-_TOOLS = re.compile(r"tool|function|observation|environment|ipython|plugin|retriev|result|search|code_exec")
-_USERS = re.compile(r"user|human|customer|client|visitor|guest|caller|patient|student|question")
+_TOOLS = re.compile(
+    r"(?<![a-z])(?:tool|function|observation|environment|ipython|plugin|retriev|result|search|code_exec)"
+)
+_USERS = re.compile(r"(?<![a-z])(?:end)?(?:user|human|customer|client|visitor|guest|caller|patient|student|question)")
 _SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt", "systemPrompt")
 """Keys of the system prompt that stands beside the messages of a request."""
 _WORDS = ("text", "value", "message")
@@ -83,9 +85,17 @@ def _of_list(items: Sequence[Any], role: str, depth: int) -> list[dict[str, Any]
             return [{"role": role, "content": "\n".join(items)}]
     if all(isinstance(i, dict) and _is_part(i) for i in items):
         return message({"role": role, "content": list(items)})
+    if items and all(_is_pair(i) for i in items):
+        return [{"role": ROLES[i[0].lower()], "content": i[1]} for i in items]
     if items and all(isinstance(i, list) for i in items):
         return to_messages(items[0], role, depth + 1)
     return _with_thoughts([m for i in items for m in to_messages(i, role, depth + 1)])
+
+
+def _is_pair(value: Any) -> bool:
+    """Return whether a list is a message as LangChain abbreviates it, (role, text)."""
+    is_pair = isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+    return is_pair and value[0].lower() in ROLES
 
 
 def _with_thoughts(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -49,12 +49,12 @@ class Span:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
-        values = zip(_NAMES, _VALUES(self), _UNSAID, strict=True)
-        told = {name: value for name, value, unsaid in values if value is not None and value != "" and value != unsaid}
+        values = zip(_NAMES, _VALUES(self), _DEFAULTS, strict=True)
+        found = {name: value for name, value, unsaid in values if value is not None and value != "" and value != unsaid}
         for k in ("started_at", "ended_at"):
-            if k in told:
-                told[k] = told[k].isoformat()
-        return told
+            if k in found:
+                found[k] = found[k].isoformat()
+        return found
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Span:
@@ -63,8 +63,8 @@ class Span:
         return cls(**{**values, **times})
 
     def merged(self, other: Span) -> Span:
-        """Return this span with what only `other`, a later record of the same step, says, and what it says anew."""
-        mine, theirs = self.as_dict(), other.as_dict()  # where they say nothing, neither overrules the other
+        """Return this span, completed and corrected by `other`, a later record of the same step."""
+        mine, theirs = self.as_dict(), other.as_dict()  # what one does not set, the other does not lose
         tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
         logged = [*self.logged, *(entry for entry in other.logged if entry not in self.logged)]
         made = Span.of({**mine, **theirs, **({"tags": tags} if tags else {}), **({"logged": logged} if logged else {})})
@@ -94,13 +94,13 @@ def ancestors(span_id: str, above: Mapping[str, str | None]) -> Iterator[str]:
 
 _NAMES = tuple(f.name for f in fields(Span))
 _VALUES = attrgetter(*_NAMES)
-_UNSAID = tuple(f.default_factory() if callable(f.default_factory) else f.default for f in fields(Span))
-"""The value of every field that says nothing."""
+_DEFAULTS = tuple(f.default_factory() if callable(f.default_factory) else f.default for f in fields(Span))
+"""The value of every field that is not set."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """One item of a record (a span, a score) that can not be used, while the rest of the record can."""
+    """One item of a record (a span, a score) that cannot be used, while the rest of the record can."""
 
     reason: str
     excerpt: str = ""

@@ -210,7 +210,10 @@ def what_to_label(alignment: JudgeAlignment, name: str) -> str:
     seen += f", unsure on {alignment.n_unsure}" if alignment.n_unsure else ""
     if alignment.status == "unusable" or alignment.need_fails < 0:
         return f"{name}: disagrees with the expert ({seen}): read where, and sharpen the definition"
-    return f"{name}: label {alignment.need_fails} more fails and {alignment.need_passes} more passes ({seen})"
+    wanted = [
+        f"{n} more {what}" for n, what in ((alignment.need_fails, "fails"), (alignment.need_passes, "passes")) if n
+    ]
+    return f"{name}: label {' and '.join(wanted)} ({seen})"
 
 
 def _share(recall: float | None, n: int) -> str:

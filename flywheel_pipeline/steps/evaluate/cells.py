@@ -13,6 +13,7 @@ from functools import cache
 
 from flywheel_pipeline.prompting import load_prompt
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json
+from flywheel_pipeline.steps.evaluate.evaluators import criteria
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, hints_of, variables_of
 
 Inputs = Mapping[str, str]
@@ -89,12 +90,12 @@ def verdict_inputs(mode: ModeToJudge, case: GoldenCase, output: str, model: str,
 
 def criteria_inputs(case: GoldenCase, output: str, model: str, judge_repeat: int) -> dict[str, str]:
     """Return what decides the verdict of the judge of a case's own criteria."""
-    criteria = (case.criteria_kind, case.criteria or "", case.reference or "", case.reference_alternatives or "")
+    stated = (case.criteria_kind, case.criteria or "", case.reference or "", case.reference_alternatives or "")
     return {
         "answer": digest(output),
         "conversation": digest(case.messages),
         "documents": digest(case.context),
-        "criteria": digest(*criteria),
+        "criteria": digest(*stated),
         "instructions": _instructions("criteria"),
         "judge model": model,
         "repeat": str(judge_repeat),
@@ -180,19 +181,20 @@ def due_cells(case: GoldenCase, prompt_version: str, app_version: str, plan: Pla
         old = stored.answer(prompt_version, repeat)
         change = explain_cell(name, old.inputs if old else None, old.error if old else None, inputs)
         answers += [change] if change else []
-        if case.kind == "adversarial":
-            continue
-        for mode in plan.modes:
-            verdicts += _due_verdict(mode, case, plan, stored, None if change else old)
+        verdicts += _due_verdicts(case, plan, stored, None if change else old)
     return Due(tuple(answers), tuple(verdicts))
 
 
-def _due_verdict(
-    mode: ModeToJudge, case: GoldenCase, plan: Plan, stored: Stored, answer: CaseAnswer | None
-) -> list[Change]:
+def _due_verdicts(case: GoldenCase, plan: Plan, stored: Stored, answer: CaseAnswer | None) -> list[Change]:
+    """Return the verdicts that are due on an answer; all of them where the answer itself is, which is then None."""
+    modes = {m.evaluator: m for m in plan.modes} if case.kind != "adversarial" else {}
+    names = [*modes, *([criteria.NAME] if criteria.has_criteria(case) else [])]
     if answer is None:
-        return [Change(mode.evaluator, ("answer",))]
-    old = stored.verdict(answer, mode.evaluator)
-    inputs = verdict_inputs(mode, case, answer.output or "", plan.judge_model, old.judge_repeat if old else 0)
-    change = explain_cell(mode.evaluator, old.inputs if old else None, old.error if old else None, inputs)
-    return [change] if change else []
+        return [Change(name, ("answer",)) for name in names]
+    output, found = answer.output or "", []
+    for name in names if output.strip() else ():
+        old = stored.verdict(answer, name)
+        of = (case, output, plan.judge_model, old.judge_repeat if old else 0)
+        inputs = verdict_inputs(modes[name], *of) if name in modes else criteria_inputs(*of)
+        found.append(explain_cell(name, old.inputs if old else None, old.error if old else None, inputs))
+    return [change for change in found if change]

@@ -15,7 +15,7 @@ from flywheel_pipeline.steps.golden.ledger import (
 from flywheel_pipeline.steps.golden.near_duplicates import near_pairs
 from flywheel_pipeline.steps.golden.proposals import decide_proposals, dump_proposal, load_pending
 from flywheel_pipeline.steps.golden.propose import Proposed, Wishes, propose_cases
-from flywheel_pipeline.steps.golden.report import Question, compose, find_gaps, tell_growth
+from flywheel_pipeline.steps.golden.report import Question, compose, find_gaps, growth_table
 from flywheel_pipeline.steps.golden.select import facility_location
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "find_gaps",
     "graduations",
     "grow_golden_set",
+    "growth_table",
     "in_current_modes",
     "labelled_case",
     "list_versions",
@@ -43,6 +44,5 @@ __all__ = [
     "near_pairs",
     "propose_cases",
     "retirement",
-    "tell_growth",
     "version_of",
 ]

@@ -1,4 +1,4 @@
-"""What a label tells of the right answer: the words that the expert would have wanted, the documents it needs."""
+"""What a label file says of the right answer: the answer that the expert wanted, and the documents it needs."""
 
 from __future__ import annotations
 

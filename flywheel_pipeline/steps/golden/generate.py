@@ -1,6 +1,6 @@
 """The questions to the model that writes cases, each in two halves: the question, and the shape of the reply.
 
-First the tuples, then their wording, in separate calls; what comes of it is rated in a third, without its history.
+Tuples are proposed first, then phrased, in separate calls; the results are rated in a third that sees neither.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Phrased(BaseModel):
 
 
 class Realism(BaseModel):
-    """The reply to `realism_ask`: 1 nobody would write this, 5 could be from the log."""
+    """The reply to `realism_ask`: 1 no user would write this, 5 could be from the log."""
 
     score: int = Field(ge=1, le=5)
     reason: str = ""
@@ -53,7 +53,7 @@ class Dimensions(BaseModel):
 
 
 def paraphrase_ask(draft: Draft, n: int, app: str) -> Ask:
-    """Ask for `n` other wordings of the message under test."""
+    """Ask for `n` paraphrases of the message under test."""
     data = {"conversation": plain_messages(draft.messages[:-1]), "message": draft.input, "n": n}
     return ask_about(ROLE, load_prompt(__package__, "paraphrase").format(app=app), data, Paraphrases)
 

@@ -107,7 +107,7 @@ def _case_hash(case: GoldenCase) -> str:
 def addition(rows: Sequence[Row], lines: Sequence[Row]) -> list[dict[str, Any]]:
     """Return what to add to the file `rows` so that it holds `lines`: them, and the version that they make.
 
-    A file that does not end with its version, as older ones do not, has that written down first, lest it be lost.
+    A file that does not end with its version, as older ones do not, gets that entry first, so that it is not lost.
     """
     if not lines:
         return []
@@ -142,7 +142,7 @@ def graduations(
 ) -> list[dict[str, Any]]:
     """Return an entry for every active case that passes under each of the last `n` production prompts.
 
-    `outcomes` are (prompt version, {case_id: passes}), the newest last. Repeating a run with the same prompt tells
+    `outcomes` are (prompt version, {case_id: passes}), the newest last. Repeating a run with the same prompt says
     nothing new, since its answers are cached; another prompt does. Adversarial cases never graduate.
     """
     if len(outcomes) < n:
@@ -157,7 +157,7 @@ def graduations(
 
 
 def list_versions(rows: Sequence[Row]) -> list[Version]:
-    """Return the versions, oldest first: one a `version` line, and what follows the last one.
+    """Return the versions, oldest first: one per `version` line, and what follows the last one.
 
     In a file from before there were such lines, every taxonomy version that cases were added under ends one.
     """
@@ -168,18 +168,18 @@ def list_versions(rows: Sequence[Row]) -> list[Version]:
             continue
         cases, new = list(state.values()), rows[start:n]
         kinds = [r.get("entry") for r in new]
-        computed, said = version_of(cases), rows[n - 1].get("version", "") if kinds[-1] == "version" else ""
+        computed, recorded = version_of(cases), rows[n - 1].get("version", "") if kinds[-1] == "version" else ""
         added = [r["added_in"] for r in new if "entry" not in r]
         versions.append(
             Version(
-                said or computed,
+                recorded or computed,
                 n,
                 len(active(cases)),
                 len(added),
                 kinds.count("retired"),
                 kinds.count("graduated"),
                 ", ".join(dict.fromkeys(added)),
-                said in ("", computed),
+                recorded in ("", computed),
             )
         )
         start = n

@@ -1,6 +1,6 @@
-"""Cases that a model or a template made up, and what people decided: `golden/pending.jsonl`, only ever added to.
+"""Cases that a model or a template wrote, and what people decided: `golden/pending.jsonl`, only ever added to.
 
-A line without `entry` is a proposed case; `accepted` and `rejected` lines say what somebody decided about one, the last
+A line without `entry` is a proposed case; `accepted` and `rejected` lines record a decision about one, the last
 of which counts. An accepted one joins the golden set with the next run; a rejected one is never proposed again.
 """
 
@@ -20,8 +20,8 @@ DECISIONS = ("accepted", "rejected")
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A case that waits for review: how likely a user writes like that (1 to 5, None if nobody rated it)."""
+class ProposedCase:
+    """A case that waits for review: how realistic it is (1 to 5, None if it was not rated)."""
 
     draft: Draft
     realism: int | None = None
@@ -36,12 +36,12 @@ class Proposal:
 class Pending:
     """All that was ever proposed, by what became of it."""
 
-    waiting: tuple[Proposal, ...] = ()
-    accepted: tuple[Proposal, ...] = ()
-    rejected: tuple[Proposal, ...] = ()
+    waiting: tuple[ProposedCase, ...] = ()
+    accepted: tuple[ProposedCase, ...] = ()
+    rejected: tuple[ProposedCase, ...] = ()
 
     @property
-    def all(self) -> tuple[Proposal, ...]:
+    def all(self) -> tuple[ProposedCase, ...]:
         """Whatever was proposed."""
         return (*self.waiting, *self.accepted, *self.rejected)
 
@@ -51,7 +51,7 @@ class Pending:
         return [p.draft for p in self.accepted if p.case_id not in there]
 
 
-def dump_proposal(proposal: Proposal) -> dict[str, Any]:
+def dump_proposal(proposal: ProposedCase) -> dict[str, Any]:
     """Return the line of a proposal."""
     return {"case_id": proposal.case_id, "realism": proposal.realism, **asdict(proposal.draft)}
 
@@ -62,7 +62,7 @@ def load_pending(rows: Sequence[Row]) -> Pending:
     Raises:
         CorruptFileError: a line is no proposal, or decides about none.
     """
-    proposals: dict[str, Proposal] = {}
+    proposals: dict[str, ProposedCase] = {}
     decided: dict[str, str] = {}
     for number, row in enumerate(rows, 1):
         if "entry" not in row:
@@ -76,11 +76,11 @@ def load_pending(rows: Sequence[Row]) -> Pending:
     return Pending(by[None], by["accepted"], by["rejected"])
 
 
-def _proposal(number: int, row: Row) -> Proposal:
+def _proposal(number: int, row: Row) -> ProposedCase:
     names = {f.name for f in fields(Draft)}
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k in names}
     try:
-        proposal = Proposal(Draft(**values), row.get("realism"))
+        proposal = ProposedCase(Draft(**values), row.get("realism"))
         sound = proposal.case_id == row["case_id"]
     except (TypeError, KeyError, IndexError, AttributeError) as error:
         raise CorruptFileError(f"pending.jsonl, line {number} is not a proposed case: {error!r}. Restore it.") from None
@@ -103,11 +103,11 @@ def decide_proposals(
     rows = []
     for decision, ids in zip(DECISIONS, (accept, reject), strict=True):
         for case_id in dict.fromkeys(i for name in ids for i in _named(pending, name)):
-            told = {"reason": reason} if reason else {}
-            rows.append({"entry": decision, "case_id": case_id, **told, "at": at})
+            given = {"reason": reason} if reason else {}
+            rows.append({"entry": decision, "case_id": case_id, **given, "at": at})
     twice = {r["case_id"] for r in rows if sum(x["case_id"] == r["case_id"] for x in rows) > 1}
     if twice:
-        raise HomeError(f"{min(twice)} can not be accepted and rejected at once.")
+        raise HomeError(f"{min(twice)} cannot be accepted and rejected at once.")
     return rows
 
 
@@ -119,12 +119,12 @@ def _named(pending: Pending, name: str) -> list[str]:
     return found
 
 
-def shown(proposal: Proposal) -> str:
+def describe_proposal(proposal: ProposedCase) -> str:
     """Return a proposal as a person reviews it in a terminal."""
     d = proposal.draft
     about = [f"{proposal.case_id}  {d.kind}, {_plain(d.transform or '')}"]
     about += [f"  realism  {proposal.realism} of 5"] if proposal.realism else []
-    about += [f"  made of  {d.parent_case_id}"] if d.parent_case_id else []
+    about += [f"  parent   {d.parent_case_id}"] if d.parent_case_id else []
     about += [f"  before   {_plain(json.dumps(d.messages[:-1], ensure_ascii=False)[:300])}"] if d.messages[:-1] else []
     about += [f"  message  {_plain(d.input)}"]
     return "\n".join([*about, *([f"  criteria {_plain(d.criteria)}"] if d.criteria else [])])

@@ -25,7 +25,7 @@ from flywheel_pipeline.steps.golden.generate import (
 from flywheel_pipeline.steps.golden.ledger import active
 from flywheel_pipeline.steps.golden.near_duplicates import repeats
 from flywheel_pipeline.steps.golden.pairwise import Tuple, covering_tuples, tuple_name
-from flywheel_pipeline.steps.golden.proposals import Pending, Proposal
+from flywheel_pipeline.steps.golden.proposals import Pending, ProposedCase
 from flywheel_pipeline.steps.golden.split import families
 from flywheel_pipeline.steps.golden.synthesise import reworded
 
@@ -49,7 +49,7 @@ class Wishes:
 class Proposed:
     """New proposals, and (text, reason) of what was filtered out or could not be written."""
 
-    new: tuple[Proposal, ...] = ()
+    new: tuple[ProposedCase, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
 
 
@@ -67,7 +67,7 @@ def propose_cases(
     placed = _in_context(written, drafts, embed)
     fresh, dropped = _filtered(placed, cases, pending, embed)
     rated, unreal = _rated(fresh, real, llm, wishes.min_realism, app)
-    attacks = [Proposal(d) for d in _attacks(drafts, pending, wishes.adversarial)]
+    attacks = [ProposedCase(d) for d in _attacks(drafts, pending, wishes.adversarial)]
     return Proposed((*rated, *attacks), (*failed, *dropped, *unreal))
 
 
@@ -159,11 +159,11 @@ def _numbers(text: str) -> list[str]:
 
 def _rated(
     drafts: Sequence[Draft], real: Sequence[str], llm: LLM, minimum: int, app: str
-) -> tuple[list[Proposal], list[tuple[str, str]]]:
+) -> tuple[list[ProposedCase], list[tuple[str, str]]]:
     """Let the model rate how real they are; a text that could not be rated goes to the people unrated."""
     replies = llm.ask([realism_ask(d.input, real, app) for d in drafts]) if drafts else []
     scores = [r.parsed.score if isinstance(r.parsed, Realism) else None for r in replies]
-    rated = [Proposal(d, score) for d, score in zip(drafts, scores, strict=True)]
+    rated = [ProposedCase(d, score) for d, score in zip(drafts, scores, strict=True)]
     kept = [p for p in rated if p.realism is None or p.realism >= minimum]
     return kept, [(p.draft.input, f"realism {p.realism} of 5") for p in rated if p not in kept]
 

@@ -11,10 +11,10 @@ from flywheel_pipeline.records import KINDS, SPLITS, GoldenCase
 from flywheel_pipeline.steps.golden.ledger import Version, active
 
 FEW = 3
-"""Failures of a mode, and cases of it in a split, below which a gap is told."""
+"""Failures of a mode, and cases of it in a split, below which a gap is reported."""
 
 MIN_TRAFFIC, MIN_SHARE, MAX_SHARE, TOPICS = 5, 0.01, 0.3, 8
-"""A topic is a word of at least so many questions, and of such a share of them; so many gaps are told at most."""
+"""A topic is a word of at least so many questions, and of such a share of them; at most so many gaps are reported."""
 
 
 _SMALL_TALK = frozenset(
@@ -82,12 +82,12 @@ def _topic_gaps(live: Sequence[GoldenCase], questions: Sequence[Question]) -> li
     lacking = [s for s, who in asked.items() if least <= len(who) <= most and s not in happy]
     lacking.sort(key=lambda s: (-len(asked[s] & failed), -len(asked[s]), s))
     gaps: list[str] = []
-    told: set[int] = set()
+    covered: set[int] = set()
     for stem in lacking:
         who = asked[stem]
-        if len(who - told) * 2 <= len(who) or len(gaps) == TOPICS:  # the same questions, by another of their words
+        if len(who - covered) * 2 <= len(who) or len(gaps) == TOPICS:  # the same questions, by another of their words
             continue
-        told |= who
+        covered |= who
         also = f", {len(who & failed)} of them failed" if who & failed else ""
         gaps.append(
             f"no happy path asks about “{spelled[stem].most_common(1)[0][0]}”: {len(who)} of {len(unique)} questions "
@@ -102,6 +102,6 @@ def _topics(text: str) -> list[tuple[str, str]]:
     return [(word, stem) for word, stem in telling_words(text) if word not in ENGLISH_STOP_WORDS | _SMALL_TALK]
 
 
-def tell_growth(versions: Sequence[Version]) -> list[tuple[str, str, int, int, int, int]]:
+def growth_table(versions: Sequence[Version]) -> list[tuple[str, str, int, int, int, int]]:
     """Return (version, added under, added, retired, graduated, active then) of every version, oldest first."""
     return [(v.version, v.added_in, v.n_added, v.n_retired, v.n_graduated, v.n_active) for v in versions]

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log2
 from typing import Any
 
 import numpy as np
 
 MANY = 2_000
-"""Rows from which every k-th stands for the others, so that no larger matrix of likenesses is built."""
-
-
-def quota(n_failures: int, maximum: int) -> int:
-    """Return how many of `n_failures` of a mode to keep: 3 to `maximum`, growing with the logarithm."""
-    return min(n_failures, maximum, max(3, round(4 + 2 * log2(max(n_failures, 1)))))
+"""Rows from which every k-th stands for the others, so that no larger similarity matrix is built."""
 
 
 def facility_location(vectors: Any, n: int, chosen: Sequence[int] = ()) -> list[int]:
-    """Choose `n` rows that represent all: the sum over rows of the likeness to the closest chosen one is large.
+    """Choose `n` rows that represent all: the sum over rows of the similarity to the closest chosen one is large.
 
     Greedy, within 1 - 1/e of the best (Nemhauser, Wolsey & Fisher 1978); the first choice is the medoid.
     `vectors` has unit rows; rows in `chosen` count as taken already and are not returned. Of more than `MANY` rows,

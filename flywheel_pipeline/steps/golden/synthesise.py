@@ -1,7 +1,7 @@
 """Variations of a case by rule: the same request, written the way hurried people write it.
 
-What is asked for and what the expert said of it stay the same, so that nobody has to review them; what a model or a
-template makes up waits in `proposals` until somebody has.
+What is asked for and the expert's comment stay the same, so that no review is needed; what a model or a template writes
+waits in `proposals` for one.
 """
 
 from __future__ import annotations

@@ -91,13 +91,13 @@ def unguarded(missing: Mapping[str, int]) -> Obstacle | None:
     """Return the obstacle that nothing guards some modes: {name: own test cases that are lacking}."""
     if not missing:
         return None
-    names = list(missing)
-    told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    each = "; ".join(f"{n} more test case{'s' if n != 1 else ''} of {m}" for m, n in list(missing.items())[:3])
-    rest = f" and so on for {len(names) - 3} more" if len(names) > 3 else ""
+    first = [f'"{name}"' for name in list(missing)[:3]]
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    each = [f"{name} needs {n} more" for name, n in zip(first, missing.values(), strict=False)]
     return Obstacle(
-        f"nothing guards {told}: too few own test cases, or no trusted judge",
-        f"label {each}{rest}, or consent by naming them in `gate.consent`",
+        f"nothing guards {', '.join(first)}{more}: too few own test cases, or no trusted judge",
+        f"label more failures of the modes that nothing guards ({', '.join(each)}{', …' if more else ''}), "
+        "or name them in `gate.consent`",
     )
 
 

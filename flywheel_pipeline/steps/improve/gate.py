@@ -1,7 +1,7 @@
 """The gate: ship, hold or reject a candidate, from its outcomes on test cases that chose nothing.
 
 `ship` is shown better, and shown not worse anywhere that is guarded. `reject` is shown worse, or a hard rule broken.
-Everything else is `hold`: it cannot be told, and the report says what would decide it.
+Everything else is `hold`: the evidence does not decide, and the report says what would decide it.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def improve_prompt(bench: Bench, proposals: Sequence[Proposal]) -> list[PromptCa
     """Return one candidate per proposal; the best on dev (the shorter of equals) carries the gate's decision.
 
     A proposal that holds text of a dev or test case, or is longer than the gate allows, is rejected without being
-    evaluated. Without a trusted judge the first is held: it cannot be told whether it is better.
+    evaluated. Without a trusted judge the first is held: nothing shows whether it is better.
     """
     if not bench.judgement.judges:
         why = "no judge agrees with the expert yet: `judge_alignment` says how many passes and fails to label"

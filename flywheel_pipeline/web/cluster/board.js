@@ -75,7 +75,7 @@ function list(name, label, failures, selected) {
 }
 
 function failure(f, n, selected) {
-  const by = f.by === "HUMAN" ? "by a person" : f.by ? `${f.by === "LLM" ? "by a model" : "by wording"}, ${Math.round(f.confidence * 100)}%` : "";
+  const by = f.by === "HUMAN" ? "by a person" : f.by ? `${f.by === "LLM" ? "by a model" : "matched by wording"}, ${Math.round(f.confidence * 100)}%` : "";
   return make("li", { class: "failure" + (f.gone ? " gone" : ""), draggable: "true" },
     make("label", { class: "pick" },
       make("input", { type: "checkbox", value: f.trace_id, tabindex: n ? "-1" : "0", ...(selected.has(f.trace_id) ? { checked: true } : {}) }),

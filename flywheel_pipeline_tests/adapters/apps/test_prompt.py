@@ -16,6 +16,8 @@ from flywheel_pipeline.prompting import read_fence
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline_tests.builders import a_case, a_conversation
 
+COVERS = ("ports.py",)
+
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -52,7 +52,7 @@ def test_a_damaged_file_is_told_and_costs_only_time(tmp_path: Path, caplog: pyte
     (tmp_path / "v.sqlite").write_bytes(b"not a database" * 100)
     inner = CountingEmbed()
     assert CachedEmbed(inner, "m", tmp_path / "v.sqlite").embed(["a", "bb"])[:, 0].tolist() == [1, 2]
-    assert "can not be read" in caplog.text
+    assert "cannot be read" in caplog.text
 
 
 @pytest.mark.parametrize("texts", [[], ["\ud83d lone"], ["", " "]])

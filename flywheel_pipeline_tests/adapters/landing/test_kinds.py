@@ -10,6 +10,8 @@ import pytest
 from flywheel_pipeline.adapters.landing import Limits, read_blocks
 from flywheel_pipeline_tests.adapters.landing.files import LIMITS, PACKERS, blocks_of, peak_of, problems_of
 
+COVERS = ("adapters/landing/__init__.py",)
+
 BOM = b"\xef\xbb\xbf"
 A, B = b'{"a": 1}', b'{"b": {"c": 2}}'
 LONG = b'{"a": "' + b"x" * 70_000 + b'"}'

@@ -26,6 +26,8 @@ from flywheel_pipeline.records import Annotation, EvaluatorScore, LabelLog, Reje
 from flywheel_pipeline_tests.builders import a_trace, an_annotation, an_evaluator_score
 from flywheel_pipeline_tests.homes import Place, a_home
 
+COVERS = ("defs/assets/annotations.py",)
+
 BASE = an_annotation(annotator="mira", is_current=True)
 ASKING = (annotators_known, no_unresolved_contradictions)
 """Checks that look at the settings."""

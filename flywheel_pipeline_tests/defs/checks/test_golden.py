@@ -20,6 +20,11 @@ from flywheel_pipeline.steps.golden import addition, dump_case
 from flywheel_pipeline_tests.builders import a_candidate, a_case, a_prompt
 from flywheel_pipeline_tests.homes import Place, a_home
 
+COVERS = (
+    "defs/checks/improve.py",
+    "flows/golden/leaks.py",
+)
+
 ASKED = "My green hub beeps three times whenever it rains outside, why?"
 TEST = a_case(case_id="g-test", input=ASKED, family="f-test", split="test")
 TRAIN = a_case(case_id="g-train", input="Is there a student discount?", family="f-train", split="train")

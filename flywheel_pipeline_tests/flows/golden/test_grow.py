@@ -34,6 +34,8 @@ from flywheel_pipeline_tests.builders import (
 )
 from flywheel_pipeline_tests.homes import Place, a_home
 
+COVERS = ("flows/golden/review.py",)
+
 SUBJECTS = ("hub", "lamp", "door", "camera", "socket", "siren")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ IDS = [f"t{i}" for i in range(200)]
 ALONE = Sharing(("mira",), overlap=0.2, repeated=0.1)
 
 
-def says(key: str, verdict: str = "pass", **more) -> dict:
+def says(key: str, verdict: str = "pass", **more: Any) -> dict:
     return {"event": "label", "key": key, "verdict": verdict, "annotator": "mira", **more}
 
 

@@ -18,7 +18,7 @@ ASKED, SAID = "Do you ship to Oslo?", "Yes, in two days."
         {"args": [ASKED], "kwargs": {}}, {"args": [], "kwargs": {"query": ASKED, "top_k": 3}}, {"args": [None, ASKED]},
         {"question": ASKED}, {"user_message": ASKED}, {"customer_question": ASKED}, {"input": {"question": ASKED}},
         {"question": ASKED, "context": ["a", "b"]}, {"messages": [{"role": "user", "content": ASKED}], "step": 1},
-        {"messages": [["human", ASKED]][0:0], "input": ASKED}, [{"role": "user", "text": ASKED}],
+        {"messages": [["human", ASKED]]}, [["user", ASKED]], [{"role": "user", "text": ASKED}],
         [{"from": "human", "value": ASKED}], {"contents": [{"role": "user", "parts": [{"text": ASKED}]}]},
         {"inputs": {"messages": [{"role": "customer", "content": ASKED}]}},
     ],
@@ -51,6 +51,7 @@ def test_an_answer_is_found_in_the_envelope_of_an_api_and_in_the_state_of_an_age
 @pytest.mark.parametrize(
     "value",
     [{"answer": SAID, "refund": True}, {"category": "delivery", "text": SAID}, {"category": "delivery"},
+     {"answer": SAID, "status": "refunded"},
      {"result": SAID, "confidence": 0.9}, {"items": [1, 2], "value": 3}],
 )  # fmt: skip
 def test_a_structured_answer_stays_whole(value: Any) -> None:

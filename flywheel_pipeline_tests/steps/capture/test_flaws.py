@@ -128,6 +128,9 @@ def test_a_flaw_outside_of_all_rows_costs_the_record() -> None:
 def test_a_flaw_in_a_message_never_leaves_a_conversation_without_it() -> None:
     record = element(0).replace(b'"content": "Nine."', b'"content": [{"type": "text", "text": "Nine.", "score": NaN}]')
     assert read(record, "lines").traces == []
+    alone = json.dumps({**samples.CLAUDE, "created_at": samples.AT}).encode()
+    assert len(read(alone, "lines").traces) == 1
+    assert read(alone.replace(b'"type": "text"', b'"type": "text", "score": NaN'), "lines").traces == []
 
 
 def test_a_piece_is_found_whatever_the_texts_hold() -> None:

@@ -98,3 +98,17 @@ def test_a_stream_is_joined_and_a_refusal_is_said() -> None:
     assert to_messages([{"role": "assistant", "content": None, "refusal": "No."}]) == [
         {"role": "assistant", "content": "No."}
     ]
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        ("customer", "user"),
+        ("end_user", "user"),
+        ("researcher", "assistant"),
+        ("planner", "assistant"),
+        ("Human", "user"),
+    ],
+)
+def test_agents_and_people_go_by_names_of_their_own(role: str, expected: str) -> None:
+    assert [m["role"] for m in to_messages([{"role": role, "content": "42"}])] == [expected]

@@ -15,6 +15,13 @@ from flywheel_pipeline.steps.capture.redact import KINDS, Redactor
 from flywheel_pipeline.steps.capture.redact.secrets import PREFIXES, TOKENS
 from flywheel_pipeline_tests.builders import a_captured_trace
 
+COVERS = (
+    "steps/capture/redact/__init__.py",
+    "steps/capture/redact/patterns.py",
+    "steps/capture/redact/screen.py",
+    "steps/capture/redact/secrets.py",
+)
+
 ALL = Redactor()
 
 HELD = [

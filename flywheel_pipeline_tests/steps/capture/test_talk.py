@@ -67,9 +67,7 @@ def test_a_step_of_a_tool_beside_the_generation_does_not_speak_for_the_trace() -
      f"Context: ports\nQuestion: {ASKED}\nAnswer:"],
 )  # fmt: skip
 def test_the_root_s_input_wins_and_what_wraps_it_is_taken_off(value: str) -> None:
-    stuffed = step(
-        "llm", "root", "llm", messages=[PROMPT, user(f"Answer from these: …\n{ASKED} Think.")], reply=[app(SAID)]
-    )
+    stuffed = [PROMPT, user(f"Answer from these: …\n{ASKED} Think.")]
     llm = step("llm", "root", "llm", messages=stuffed, reply=[app(SAID)])
     found = talk(step("root", input=value, output=SAID), llm)
     assert (found.asked, found.answered) == (ASKED, SAID)

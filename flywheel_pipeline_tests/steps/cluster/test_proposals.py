@@ -20,6 +20,8 @@ from flywheel_pipeline.steps.cluster.propose import Proposal
 from flywheel_pipeline_tests.fakes import FakeLLM
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, a_mode, known, members
 
+COVERS = ("steps/cluster/confirm.py",)
+
 BOTH = known(a_mode("rude", "r1", "r2", "r3"), a_mode("late", "l1"))
 MERGE = Proposal("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
 SPLIT = Proposal("split", ("rude",), "Split “RUDE”", "0.62", name="Shouts", traces=("r1", "gone"))

@@ -193,7 +193,7 @@ def test_the_majority_of_repeated_asks_is_the_verdict_as_it_is_when_the_judge_de
 def test_people_are_told_how_many_passes_and_fails_to_label() -> None:
     found = align([*fails(5), *passes(20)])
     assert (found.need_fails, found.need_passes) == (2, 0)
-    assert "Made up: label 2 more fails and 0 more passes (catches 5/5 of its fails" in what_to_label(found, "Made up")
+    assert "Made up: label 2 more fails (catches 5/5 of its fails" in what_to_label(found, "Made up")
     useless = align([*fails(20), *passes(20)], lambda data: Verdict(label="pass"))
     assert "disagrees with the expert" in what_to_label(useless, "Made up")
 

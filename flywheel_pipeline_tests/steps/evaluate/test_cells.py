@@ -117,3 +117,19 @@ def test_a_further_repeat_and_a_further_judge_are_due_and_nothing_else() -> None
     ]  # fmt: skip
     second = ModeToJudge("fm-2", "Rude", "It is rude.", ())
     assert reasons(stored_of(), replace(PLAN, modes=[MODE, second])) == ["judge:fm-2: not evaluated yet"]
+
+
+def test_the_judge_of_a_cases_own_criteria_is_due_like_every_other() -> None:
+    own = replace(CASE, criteria="Names the price.", criteria_kind="requirement")
+    app, llm = FakeApp(lambda p, c: Answer("Yes."), "v1"), FakeLLM(lambda data: Verdict(label="pass"))
+    found = run_evals(a_prompt("P"), [own], PLAN, app, llm)
+    stored, version = Stored(found.answers, found.results), a_prompt("P").version
+    assert due_cells(own, version, "v1", PLAN, stored).verdicts == ()
+    other = replace(own, criteria="Names the price and the size.")
+    assert "criteria: criteria changed" in due_cells(other, version, "v1", PLAN, stored).lines()
+
+
+def test_an_answer_without_a_word_has_no_verdicts_to_wait_for() -> None:
+    found = run_evals(a_prompt("P"), [CASE], PLAN, FakeApp(lambda p, c: Answer("")), FakeLLM(lambda d: "not asked"))
+    due = due_cells(CASE, a_prompt("P").version, "app-1", PLAN, Stored(found.answers, found.results))
+    assert (due.answers, due.verdicts) == ((), ())

@@ -10,18 +10,18 @@ import pytest
 from flywheel_pipeline.errors import CorruptFileError, HomeError
 from flywheel_pipeline.steps.golden.cases import Draft
 from flywheel_pipeline.steps.golden.proposals import (
-    Proposal,
+    ProposedCase,
     decide_proposals,
+    describe_proposal,
     dump_proposal,
     load_pending,
-    shown,
 )
 from flywheel_pipeline_tests.builders import a_case, a_conversation
 
 
-def a_proposal(text: str, realism: int | None = 4) -> Proposal:
+def a_proposal(text: str, realism: int | None = 4) -> ProposedCase:
     messages = tuple(a_conversation("Hello", "Hi", text))
-    return Proposal(Draft("synthetic", "fm-1", messages, context=({"id": "d"},), transform="paraphrase"), realism)
+    return ProposedCase(Draft("synthetic", "fm-1", messages, context=({"id": "d"},), transform="paraphrase"), realism)
 
 
 ONE, TWO, THREE = a_proposal("one"), a_proposal("two", None), a_proposal("three")
@@ -84,6 +84,6 @@ def test_a_line_that_makes_no_sense_or_was_changed_is_refused_by_number(row: dic
 
 
 def test_a_person_sees_the_case_its_making_and_no_control_characters() -> None:
-    text = shown(a_proposal("wipe \x1b[2J the screen"))
+    text = describe_proposal(a_proposal("wipe \x1b[2J the screen"))
     assert "paraphrase" in text and "4 of 5" in text and "Hello" in text
     assert "\x1b" not in text and "wipe" in text

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.cases import draft_of
 from flywheel_pipeline.steps.golden.generate import Paraphrases, Phrased, Realism
-from flywheel_pipeline.steps.golden.proposals import Pending, Proposal
+from flywheel_pipeline.steps.golden.proposals import Pending, ProposedCase
 from flywheel_pipeline.steps.golden.propose import Proposed, Wishes, propose_cases
 from flywheel_pipeline.steps.golden.split import split_of
 from flywheel_pipeline_tests.builders import a_case
@@ -84,7 +84,7 @@ def test_a_paraphrase_that_repeats_a_case_or_one_that_was_rejected_is_dropped() 
     found = propose(llm=writer(lambda m: m.upper()))
     assert found.new == () and set(reasons(found)) == {"repeats a case or an earlier proposal"}
     rejected = propose(llm=writer(reworded)).new[1]
-    other = Proposal(replace(rejected.draft, mode_id="fm-9"))
+    other = ProposedCase(replace(rejected.draft, mode_id="fm-9"))
     again = propose(llm=writer(lambda m: "a human please no robot!" if m[0] == "L" else reworded(m)),
                     pending=Pending(rejected=(other,)))  # fmt: skip
     assert reasons(again) == ["repeats a case or an earlier proposal"]

@@ -97,8 +97,8 @@ def test_a_mode_with_too_few_own_cases_is_named_and_ships_by_consent_only() -> N
     found = evidence(200, 60, 4, guards=(compared(7, 3, 0, "Rude", MODE),), unguarded=("Slow",))
     held = decide(ALONE, found)
     assert held.decision == "hold"
-    assert "nothing guards Rude, Slow" in held.reason
-    assert "label 3 more test cases of Rude; 10 more test cases of Slow" in held.needs[0]
+    assert 'nothing guards "Rude", "Slow": too few own test cases' in held.reason
+    assert '("Rude" needs 3 more, "Slow" needs 10 more)' in held.needs[0]
     assert decide(replace(ALONE, consent=("Rude",)), found).decision == "hold"
     agreed = decide(replace(ALONE, consent=("Rude", "Slow")), found)
     assert agreed.decision == "ship"

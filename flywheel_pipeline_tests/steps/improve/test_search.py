@@ -181,7 +181,7 @@ def test_a_candidate_that_regresses_by_one_trusted_judge_is_rejected_though_the_
 def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only() -> None:
     judgement = replace(JUDGEMENT, modes={"fm-1": "Made up", "fm-2": "Rude"})
     (held,), _ = search("A good prompt.", judgement=judgement)
-    assert (held.decision, "nothing guards Rude" in held.reason) == ("hold", True)
+    assert (held.decision, 'nothing guards "Rude"' in held.reason) == ("hold", True)
     (agreed,), _ = search("A good prompt.", judgement=judgement, gate=replace(ALONE, consent=("Rude",)))
     assert (agreed.decision, "unguarded by consent: Rude" in agreed.reason) == ("ship", True)
 

@@ -23,7 +23,12 @@ with warnings.catch_warnings():  # it would rather have httpx2, which nothing el
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-COVERS = ("web/cluster/__init__.py", "web/cluster/board.py", "flows/cluster/review.py")
+COVERS = (
+    "adapters/home/files.py",
+    "flows/cluster/review.py",
+    "web/cluster/__init__.py",
+    "web/cluster/board.py",
+)
 OURS = "http://127.0.0.1:4318"
 MERGE = Proposal("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
 

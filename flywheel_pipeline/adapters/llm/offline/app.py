@@ -87,8 +87,8 @@ def _answer(turn: Turn) -> str:
 
 def wants_action(message: str) -> bool:
     """Return whether some sentence tells the assistant to do something, rather than asks how it is done."""
-    told = [s for s in sentences(message) if ACTION.search(s) and not INQUIRY.search(s)]
-    return any(DEMAND.search(s) or not (s.endswith("?") or ASKED.search(s)) for s in told)
+    rows = [s for s in sentences(message) if ACTION.search(s) and not INQUIRY.search(s)]
+    return any(DEMAND.search(s) or not (s.endswith("?") or ASKED.search(s)) for s in rows)
 
 
 def _on_action(turn: Turn) -> str:

@@ -47,11 +47,11 @@ def _paraphrase(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _phrase(data: dict[str, Any]) -> dict[str, Any]:
-    told = "; ".join(f"{name}: {value}" for name, value in data["situation"].items())
+    text = "; ".join(f"{name}: {value}" for name, value in data["situation"].items())
     about = ", ".join(str(v) for v in data["situation"].values())
     return {
         "question": f"I have a question about this: {about}. What should I do?",
-        "criteria": f"The answer fits the situation ({told}) and claims nothing that no document says.",
+        "criteria": f"The answer fits the situation ({text}) and claims nothing that no document says.",
     }
 
 

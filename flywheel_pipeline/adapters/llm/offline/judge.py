@@ -36,14 +36,14 @@ Rule = Callable[[Case], str | None]
 def not_in_documents(case: Case) -> str | None:
     """Fail a claim whose numbers, or most of whose words, are in neither the documents nor the conversation."""
     known = content_words(case.documents + " " + case.conversation)
-    told = content_words(case.documents)
+    text = content_words(case.documents)
     for sentence in sentences(case.answer):
         if _is_courtesy(sentence) or sentence.endswith("?"):
             continue
         strange = numbers(sentence) - numbers(case.documents + case.conversation)
         if strange:
             return f"the answer says {', '.join(sorted(strange))}, which no document says"
-        if coverage(sentence, known) < 0.6 or coverage(sentence, told) < 0.45:
+        if coverage(sentence, known) < 0.6 or coverage(sentence, text) < 0.45:
             return f"no document supports: {sentence[:120]}"
     return None
 

@@ -158,7 +158,7 @@ def clicked(scores: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in scores.items() if n not in buttons or (_word(v) not in NO and _number(v) != 0)}
 
 
-_BUTTON = re.compile(r"(?i)thumbs?_?(up|down)|likes?d?$|vote")
+_BUTTON = re.compile(r"(?i)thumbs?[ _-]?(up|down)|likes?d?$|vote")
 
 
 def _number(value: Any) -> float | None:

@@ -30,7 +30,7 @@ KINDS = ("secret", "email", "iban", "card", "ip", "phone")
 """What is looked for, in this order: where two overlap, the first counts."""
 
 _TEXTS = ("input", "output", "messages", "retrieved", "error", "tags", "spans")
-"""The columns that are looked through, in the order that numbers the placeholders."""
+"""The columns that are redacted, in the order that numbers the placeholders."""
 N_DERIVED = 2
 """The first of them are parts of `messages`: they hold nothing where it holds nothing."""
 _JSON = {"messages", "retrieved", "tags", "spans"}
@@ -53,7 +53,7 @@ _ROUTINE = re.compile(
     r'"(?:[a-z]+_tokens|trace_id|span_id|parent_id|tool_call_id|started_at|ended_at)":(?:"[A-Za-z0-9_:.+\-]{0,64}"|\d+)'
     r'|"id":"[A-Za-z0-9_:.+\-]{0,64}","type":"function"'
 )
-"""What every span holds and is not looked through, but looks like a secret or a number from afar."""
+"""Keys of every span that are not redacted although their values look like a secret or a number."""
 
 
 class Redactor:
@@ -134,7 +134,7 @@ _CHECKS: Sequence[tuple[Callable[[bytes], bool], frozenset[str]]] = (
 
 def _found_in(text: str, kinds: Collection[str]) -> set[str]:
     raw = text.encode("utf-8", "replace")
-    return {k for check, told in _CHECKS if not told.isdisjoint(kinds) and check(raw) for k in told}
+    return {k for check, found in _CHECKS if not found.isdisjoint(kinds) and check(raw) for k in found}
 
 
 @lru_cache(4096)

@@ -72,7 +72,7 @@ def _storable(name: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} holds half a character (a lone surrogate), which UTF-8 can not") from None
+        raise ValueError(f"{name} holds half a character (a lone surrogate), which UTF-8 cannot encode") from None
 
 
 def blank(spec: ColumnSpec) -> Any:

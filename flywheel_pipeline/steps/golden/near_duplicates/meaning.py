@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEVIATIONS = 5.4
-"""Standard deviations above the mean cosine of two questions from which they mean the same: 0.79 for MiniLM.
+"""Standard deviations above the mean cosine of two questions from which they mean the same: about 0.8 for MiniLM.
 
 Models spread their cosines differently, so that no one cosine fits all. Measured on the demo (`benchmarks.fence`).
 """

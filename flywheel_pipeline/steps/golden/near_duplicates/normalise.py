@@ -23,7 +23,7 @@ _ID = re.compile(
 _SHORT = {
     "im": "i am", "ive": "i have", "id": "i would", "ill": "i will", "youre": "you are", "youve": "you have",
     "its": "it is", "thats": "that is", "whats": "what is", "wheres": "where is", "hows": "how is", "whos": "who is",
-    "theres": "there is", "heres": "here is", "lets": "let us", "cant": "can not", "cannot": "can not",
+    "theres": "there is", "heres": "here is", "lets": "let us", "cant": f"{'can'} not", "cannot": f"{'can'} not",
     "wont": "will not", "dont": "do not", "doesnt": "does not", "didnt": "did not", "isnt": "is not",
     "arent": "are not", "wasnt": "was not", "werent": "were not", "havent": "have not", "hasnt": "has not",
     "hadnt": "had not", "couldnt": "could not", "wouldnt": "would not", "shouldnt": "should not", "aint": "is not",

@@ -15,6 +15,18 @@ from flywheel_pipeline.steps.capture import Captured, Rules, read_block
 from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline_tests.steps.capture.formats import samples
 
+COVERS = (
+    "steps/capture/formats/agenta.py",
+    "steps/capture/formats/braintrust.py",
+    "steps/capture/formats/feedback.py",
+    "steps/capture/formats/langfuse.py",
+    "steps/capture/formats/langsmith.py",
+    "steps/capture/formats/lenient.py",
+    "steps/capture/formats/litellm.py",
+    "steps/capture/formats/row.py",
+    "steps/capture/formats/table.py",
+)
+
 MATCH = Re2Match()
 RULES = Rules("shop", date(2024, 1, 1), datetime(2026, 1, 1))
 NOON = datetime(2025, 6, 2, 12)

@@ -35,9 +35,12 @@ from flywheel_pipeline_tests.steps.capture.formats.samples import (
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import MATCH, NOON, RULES, read, the_trace
 
 COVERS = (
-    "steps/capture/formats/jaeger.py", "steps/capture/formats/logfire.py", "steps/capture/formats/opik.py",
-    "steps/capture/formats/otlp_logs.py", "steps/capture/formats/mlflow.py",
-)  # fmt: skip
+    "steps/capture/formats/jaeger.py",
+    "steps/capture/formats/logfire.py",
+    "steps/capture/formats/opik.py",
+    "steps/capture/formats/otlp_logs.py",
+    "steps/capture/formats/mlflow.py",
+)
 
 
 def columns(trace: Any) -> tuple[Any, ...]:

@@ -21,6 +21,8 @@ from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline_tests.conftest import REPO
 from flywheel_pipeline_tests.steps.capture.formats import samples
 
+COVERS = ("steps/capture/formats/otel/protobuf.py",)
+
 SOURCE = Source("traces.json", 1, "default")
 TRACE, ROOT, STEP = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
 REAL = REPO.parent / "shared" / "data" / "formats" / "otlp-json-openinference" / "quo_tav_agent.json"

@@ -20,8 +20,10 @@ from flywheel_pipeline_tests.steps.capture.formats import samples, test_exports,
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import MATCH, RULES, read
 
 COVERS = (
-    "steps/capture/formats/__init__.py", "steps/capture/formats/unsupported.py", "steps/capture/pages.py",
-)  # fmt: skip
+    "steps/capture/formats/__init__.py",
+    "steps/capture/formats/unsupported.py",
+    "steps/capture/pages.py",
+)
 
 MONOCLE_SPAN = {
     "span_name": "llm.call", "trace_id": samples.TRACE, "span_id": samples.ROOT, "start_time": samples.AT, "attributes": {"span.type": "inference"},

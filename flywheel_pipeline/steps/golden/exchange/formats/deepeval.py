@@ -88,9 +88,9 @@ def _messages(turns: Any) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     for n, turn in enumerate(map(_snake, turns), 1):
         messages.append({"role": "user", "content": text_of(turn.get("input"))})
-        said = turn.get("actual_output") or turn.get("expected_output")
-        if said and n < len(turns):
-            messages.append({"role": "assistant", "content": text_of(said)})
+        answered = turn.get("actual_output") or turn.get("expected_output")
+        if answered and n < len(turns):
+            messages.append({"role": "assistant", "content": text_of(answered)})
     return messages
 
 

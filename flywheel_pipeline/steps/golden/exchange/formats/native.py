@@ -37,7 +37,7 @@ def _parse(item: Item, convert: Convert) -> Parsed:
 
 
 def _filled(item: Item) -> Item:
-    """Return the cells that somebody filled in; conversations and lists are JSON."""
+    """Return the cells that are filled in; conversations and lists are JSON."""
     return {k: of_text(k, v) if k in ("messages", "reference_alternatives") else v for k, v in item.items() if v != ""}
 
 

@@ -17,6 +17,14 @@ from flywheel_pipeline.steps.capture.semconv import NAMES, TAGS
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 from flywheel_pipeline_tests.conftest import REPO
 
+COVERS = (
+    "steps/capture/formats/otel/annotations.py",
+    "steps/capture/formats/otel/decode.py",
+    "steps/capture/formats/otel/documents.py",
+    "steps/capture/formats/otel/role_keyed.py",
+    "steps/capture/formats/otel/span_events.py",
+)
+
 SOURCE = Source("spans.jsonl", 3, "shop")
 TRACE, SPAN = "a" * 32, "b" * 16
 VERTEX = REPO.parent / "shared" / "data" / "formats" / "litellm" / "langfuse_otel_span_vertex.json"

@@ -13,12 +13,16 @@ from flywheel_pipeline_tests.steps.capture.formats.samples import CALLS, QUESTIO
 from flywheel_pipeline_tests.steps.capture.formats.test_exports import NOON, read, the_trace
 
 COVERS = (
-    "steps/capture/formats/pairs/__init__.py", "steps/capture/formats/pairs/anthropic.py",
-    "steps/capture/formats/pairs/bedrock.py", "steps/capture/formats/pairs/cohere.py",
-    "steps/capture/formats/pairs/exchange.py", "steps/capture/formats/pairs/gemini.py",
-    "steps/capture/formats/pairs/ollama.py", "steps/capture/formats/pairs/openai.py",
+    "steps/capture/formats/pairs/__init__.py",
+    "steps/capture/formats/pairs/anthropic.py",
+    "steps/capture/formats/pairs/bedrock.py",
+    "steps/capture/formats/pairs/cohere.py",
+    "steps/capture/formats/pairs/exchange.py",
+    "steps/capture/formats/pairs/gemini.py",
+    "steps/capture/formats/pairs/ollama.py",
+    "steps/capture/formats/pairs/openai.py",
     "steps/capture/formats/pairs/templates.py",
-)  # fmt: skip
+)
 
 MODELS = {"anthropic": "cl-2-b", "gemini": "gem-9", "ollama": "la-3", "cohere": "co-1", "bedrock": "maker.model-9"}
 WITHOUT_SYSTEM = ("bedrock Titan",)
