@@ -63,7 +63,7 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
     ("failures", "passed", "told"),
     [
         ([30, 30, 30], True, "stop"),
-        ([30, 30, 1, 1, 1], False, "stop at 5%"),
+        ([30, 30, 1, 1, 1], False, "target 5%"),
         ([10, 10], False, "too few to tell"),
         ([], False, "no failure"),
     ],
