@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -85,6 +86,7 @@ def test_what_the_first_production_prompt_said_is_no_leak(tmp_path: Path) -> Non
 
 
 def test_a_test_case_among_a_judges_examples_is_found(place: Place) -> None:
+    golden(place, TEST, replace(TRAIN, source_trace_id="x0"))
     judge_by(place, "made up a feature")
     assert seen(place).passed
     judge_by(place, f"It made something up when asked: {ASKED}")
