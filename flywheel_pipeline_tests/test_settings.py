@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from flywheel_pipeline.adapters.llm.calling import RoleModel
-from flywheel_pipeline.adapters.llm.client import Limits
+from flywheel_pipeline.adapters.llm.client import CallLimits
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import ROLES
 from flywheel_pipeline.settings import (
@@ -255,7 +255,7 @@ def test_an_embedder_that_nobody_knows_is_told(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("section", "used"),
-    [(GateSettings(), Gate()), (LLMSettings(), Limits()), (ModelSettings(model="a/b"), RoleModel("a/b"))],
+    [(GateSettings(), Gate()), (LLMSettings(), CallLimits()), (ModelSettings(model="a/b"), RoleModel("a/b"))],
 )
 def test_the_settings_and_what_they_configure_have_the_same_defaults(section: BaseModel, used: object) -> None:
     known = vars(used)

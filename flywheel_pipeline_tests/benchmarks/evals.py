@@ -129,7 +129,7 @@ async def run_pydantic_evals(url: str, n: int, in_flight: int) -> None:
 
 def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, Any]:
     from flywheel_pipeline.adapters.apps import PromptApp
-    from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
+    from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
     from flywheel_pipeline.records import GoldenCase, Json, LLMCall, PromptVersion
     from flywheel_pipeline.steps.evaluate import ModeToJudge, Plan, run_evals
     from flywheel_pipeline_tests.builders import a_case
@@ -141,7 +141,7 @@ def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, An
     client = ModelClient(
         {"app": model, "judge": model},
         ReplyStore(folder / "replies.sqlite"),
-        Limits(concurrency=in_flight),
+        CallLimits(concurrency=in_flight),
         datetime.utcnow,
         lambda batch, found: calls.extend(found),
     )

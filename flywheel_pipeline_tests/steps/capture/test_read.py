@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedTrace, Reject
@@ -22,7 +22,7 @@ from flywheel_pipeline.steps.capture import Rules, read_block
 from flywheel_pipeline_tests.builders import NOON, a_chat_record, a_conversation
 
 RULES = Rules("fernwater", date(2025, 6, 1), NOON)
-LIMITS = Limits(line=5_000_000, document=5_000_000)
+LIMITS = BlockLimits(line=5_000_000, document=5_000_000)
 BOM = b"\xef\xbb\xbf"
 DEEP = 100_000
 """Deeper than the JSON parser of any Python goes."""
@@ -41,7 +41,7 @@ class Read:
     rejects: list[Reject] = field(default_factory=list)
 
 
-def read(*lines: bytes, limits: Limits = LIMITS) -> Read:
+def read(*lines: bytes, limits: BlockLimits = LIMITS) -> Read:
     """Read a file of these lines, all of its blocks."""
     whole = Read()
     with TemporaryDirectory() as folder:
@@ -144,7 +144,7 @@ def test_an_empty_file_is_one_reject_of_the_whole_file(lines: Any) -> None:
 
 def test_a_line_that_is_too_long_is_a_reject_that_names_the_setting_also_when_it_comes_cut() -> None:
     limit = len(line()) + 10
-    limits = Limits(line=limit, document=5_000_000)
+    limits = BlockLimits(line=limit, document=5_000_000)
     long = line(trace_id="x" * 100)
     captured = read(line(), long, line(trace_id="y" * (limit - len(line()) + 2)), limits=limits)
     assert [t.source_line for t in captured.traces] == [1, 3]
