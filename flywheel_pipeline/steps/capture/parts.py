@@ -137,6 +137,8 @@ def result_of(value: Mapping[str, Any], result: Any) -> dict[str, Any]:
 
 
 def _result_text(result: Any) -> str:
+    if isinstance(result, dict) and result.keys() == {"type", "value"}:  # Vercel AI SDK 5
+        result = result["value"]
     if (
         isinstance(result, list)
         and result

@@ -37,7 +37,7 @@ def make_trace(
         )
     }  # fmt: skip
     return CapturedTrace(
-        trace_id=clean(values.get("trace_id") or content_id([messages, str(values["started_at"])])),
+        trace_id=clean(values.get("trace_id") or _own_id(messages, values)),
         started_at=values["started_at"],
         app=clean(values.get("app") or source.app),
         input=asked,
@@ -56,3 +56,9 @@ def make_trace(
         spans=None,
         **optional,
     )
+
+
+def _own_id(messages: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> str:
+    """Return the id of a trace without one: the same words at the same time are one trace, except in two sessions."""
+    session = values.get("session_id")
+    return content_id([messages, str(values["started_at"]), *([session] if session else [])])

@@ -9,6 +9,7 @@ may be text (`$0.0012`, `1,234`, `350 ms`); a cell that holds no such number is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_text,
     scalars,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_verdict
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_opinion, is_verdict
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import to_messages
 from flywheel_pipeline.steps.capture.spans import Unreadable
@@ -73,7 +74,8 @@ def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _plain(column: Any) -> str:
-    return str(column).strip().lower().replace(" ", "_").replace("-", "_")
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(column).strip())
+    return re.sub(r"[\s_-]+", "_", parted).lower()
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -118,13 +120,22 @@ def _opinions(
     """Yield what the user thought: the mapped column or, without a map, all whose names are those of opinions."""
     columns = [fields["feedback_score"]] if "feedback_score" in fields else []
     if not source.fields:
-        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"]]
+        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"] or _is_rating(c, record[c])]
     scores = {c.rpartition(".")[2]: _at(record, c) for c in columns}
     for name, value in scores.items():
         if isinstance(value, str) and value.strip() and not comment and not is_verdict(value):
             comment, scores = value, {k: v for k, v in scores.items() if k != name}  # what users write
     for name, value in (clicked(scores) or {"feedback": None}).items():
         yield from feedback_of(Opinion(trace_id, name, value, "user", comment, alone=False), source)
+
+
+def _is_rating(column: Any, value: Any) -> bool:
+    """Return whether a column of a name of its own holds what a user thought: a verdict or a number."""
+    is_value = isinstance(value, bool | int | float) or (isinstance(value, str) and is_verdict(value))
+    return is_value and is_opinion(str(column)) and _plain(column) not in _TAKEN
+
+
+_TAKEN = frozenset(n for names in OBVIOUS.values() for n in names)
 
 
 def _amounts(values: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:

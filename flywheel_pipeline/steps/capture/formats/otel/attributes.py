@@ -207,7 +207,7 @@ def _make(raw: RawSpan, found: Found, content: EventContent) -> Span:
     kind = values.get("kind") or next((k for field_, k in semconv.HINTS if field_ in values), "other")
     messages, reply = _conversation(values, content, kind)
     error = _error(raw, values, content)
-    output = _text(values.get("output"))
+    output = _text(_decoded(values.get("output")))
     if error and output and output.strip() and output.strip() in error:  # some put the error's text there (Monocle)
         output, reply = None, []
     counts = kind not in _UNCOUNTED  # a sum above the calls counts only where they say nothing, see `assemble`
@@ -222,7 +222,7 @@ def _make(raw: RawSpan, found: Found, content: EventContent) -> Span:
         started_at=raw.started_at,
         ended_at=raw.ended_at,
         error=error,
-        input=_text(values.get("input")),
+        input=_text(_decoded(values.get("input"))),
         output=output,
         messages=_tidy(messages),
         reply=_tidy(reply),
@@ -244,6 +244,12 @@ def _text(value: Any) -> str | None:
     if value is None or value == "":
         return None
     return storable(value) if isinstance(value, str) else as_json(value)
+
+
+def _decoded(value: Any) -> Any:
+    """Return the text that JSON text is, where a library writes texts as JSON too; all else as it is."""
+    decoded = loads(value) if isinstance(value, str) and value[:1] == '"' else value
+    return decoded if isinstance(decoded, str) else value
 
 
 def storable(value: str) -> str:
