@@ -61,6 +61,8 @@ DOUBTFUL = {"code": "code", "category": "category", "severity": "severity", "fir
 """Names that describe a failure in some files and the conversation in others."""
 WEAK_VERDICTS = ("assessment", "quality", "grade", "rating", "score")
 """Names that are a verdict only where every value is one."""
+GRADED = frozenset(("rating", "rate", "grade", "quality", "stars", "star"))
+"""Words of names whose numbers may be grades on any scale."""
 WEAK_SOURCES = ("origin", "source")
 AUTHORS = ("created_by", "author")
 """Columns that name whoever wrote the row, or the conversation: they matter only where they name a model."""
@@ -123,7 +125,7 @@ def matches(ours: str, theirs: object) -> int | None:
     if ours == "comment" and (words[0] == "why" or name.startswith(("what_went_wrong", "what_is_wrong"))):
         return known.index("why")
     if ours in ("verdict", "comment", "code"):
-        core = [w for w in words if w not in QUALIFIERS]
+        core = [w for w in words if w not in QUALIFIERS or (w == "failure" and ours == "verdict")]
         if ours == "verdict" and {"pass", "fail"} < set(core):
             core = [w for w in core if w not in ("pass", "fail", "or")] or ["pass_fail"]
         if ours == "comment" and len(core) == 2 and core[0] in ("fail", "verdict", "label"):
