@@ -162,6 +162,7 @@ def _main(root: Span, spans: Sequence[Span], question: str | None, final: str | 
     one with the most messages, then the last, which saw most.
     """
     held = [s for s in _generations(spans) if s.messages or s.reply]
+    held = held or [s for s in spans if s.kind not in _NO_WORDS and (s.messages or s.reply)]  # kept at the agent only
     by_id, above = {s.span_id: s for s in spans}, {s.span_id: s.parent_id for s in spans}
 
     def level(span: Span) -> int:

@@ -54,7 +54,7 @@ _RATINGS = {
 }  # fmt: skip
 """Keys, of a line or of its `feedback`, under which users' scores are found beside `feedback.score`."""
 _VALUES = ("score", "value", "label", "type", "sentiment", "verdict")
-"""Keys of `feedback` that hold the score, the likeliest first; others are scores of that name where they are ratings."""
+"""Keys of `feedback` that hold the score, the likeliest first; what else is a rating is a score of its own name."""
 _COMMENTS = ("comment", "text", "reason", "message", "explanation")
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",

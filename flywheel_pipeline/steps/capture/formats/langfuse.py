@@ -50,7 +50,8 @@ _KNOWN = {
     "calculatedtotalcost", "createdat", "updatedat", "trace", "isrootobservation", "prompttokens", "completiontokens",
     "totaltokens", "inputusage", "outputusage", "totalusage", "inputcost", "outputcost", "internalmodel",
     "internalmodelid", "timetofirsttoken", "bookmarked", "public", "htmlpath", "providedcostdetails",
-    "usagepricingtierid", "usagepricingtiername", "toolcalls", "toolcallnames", "tooldefinitions", "corrections", "comments",
+    "usagepricingtierid", "usagepricingtiername", "toolcalls", "toolcallnames", "tooldefinitions", "corrections",
+    "comments",
 }  # fmt: skip
 
 
@@ -102,7 +103,8 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         trace = {**_camel(inner), **{k: document[k] for k in ("observations", "scores") if document.get(k)}}
     keys = {_plain(k) for k in document}
     if _is_observation(keys):
-        yield _observation(document, get_text(document, "traceId"))
+        yield _observation(document, of := get_text(document, "traceId"))
+        yield from _columns_of(of or "", _score_columns(record), source)
     elif _is_score(keys):
         yield from _score(document, get_text(document, "traceId"), source)
     else:
@@ -144,6 +146,10 @@ def _trace(trace: Mapping[str, Any], columns: Sequence[tuple[str, Any]], source:
         yield _safe_observation(observation, trace_id)
     for score in get_list(trace, "scores"):
         yield from _score(_camel(score), trace_id, source) if isinstance(score, dict) else ()
+    yield from _columns_of(trace_id, columns, source)
+
+
+def _columns_of(trace_id: str, columns: Sequence[tuple[str, Any]], source: Source) -> Iterator[Item]:
     for name, value in columns:
         yield from feedback_of(Opinion(trace_id, name, value, alone=False), source)
 
@@ -153,7 +159,7 @@ def _score_columns(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
     The row does not say who gave them, so that the name decides.
     """
-    listed = ((name, loads(row[name])) for name in _unknown(tuple(row)))
+    listed = ((name, loads(row[name])) for name in _unknown(tuple(row)) if not name.startswith("trace"))
     return [
         (n, v) for n, values in listed if isinstance(values, list) for v in values if isinstance(v, str | int | float)
     ]

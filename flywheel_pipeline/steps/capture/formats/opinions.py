@@ -72,8 +72,8 @@ ADVERSE = (
 """How words begin of which more is worse."""
 _HARMLESS = ("harmless", "errorless", "download", "severance", "problemless", "badge")
 _NEGATIONS = frozenset(
-    "no not non without free lack absence avoid avoids avoided avoidance never isnt isn didnt didn doesnt doesn dont don "
-    "wasnt wasn cannot".split()
+    "no not non without free lack absence avoid avoids avoided avoidance never isnt isn didnt didn doesnt doesn dont "
+    "don wasnt wasn cannot".split()
 )
 
 GOOD = frozenset(

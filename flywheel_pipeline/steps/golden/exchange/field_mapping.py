@@ -16,9 +16,9 @@ QUESTION_NAMES = ("messages", "input", "question", "query", "user_input", "promp
                   "instruction")  # fmt: skip
 """Names of what is asked, in the order tried."""
 REFERENCE_NAMES = (
-    "correct_answer", "right_answer", "expected_output", "expected_response", "expected_answer", "expected", "reference",
-    "reference_answer", "ground_truth", "gold", "gold_answer", "golden_answer", "ideal", "ideal_answer", "ideal_response",
-    "target", "answer", "completion", "response", "output", "result",
+    "correct_answer", "right_answer", "expected_output", "expected_response", "expected_answer", "expected",
+    "reference", "reference_answer", "ground_truth", "gold", "gold_answer", "golden_answer", "ideal", "ideal_answer",
+    "ideal_response", "target", "answer", "completion", "response", "output", "result",
 )  # fmt: skip
 """Names of columns that hold the answer, those that say it is the right one first."""
 ANSWER_NAMES = (*REFERENCE_NAMES, "content", "text", "message", "label")

@@ -272,7 +272,7 @@ def _conversation(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (messages, reply) from attributes, else events, else (of a generation) input and output."""
     asked = by_role(values["messages"], "user") if "messages" in values else content.messages
-    said = by_role(values["reply"], "assistant") if "reply" in values else content.reply
+    said = by_role(_first_choice(values["reply"]), "assistant") if "reply" in values else content.reply
     said = said or _spoken(values)
     if "exchange" in values and not (asked and said):
         before, after = exchange_of(values["exchange"])
@@ -282,6 +282,13 @@ def _conversation(
         said = said or to_messages(values.get("output"), "assistant")
     system = to_messages(values["system"], "system") if "system" in values else []
     return [*(m for m in system if m not in asked), *asked], said
+
+
+def _first_choice(reply: Any) -> Any:
+    """Return the first of several answers of which each says why it ended: the app asked for a choice."""
+    choices = loads(reply)
+    several = isinstance(choices, list) and len(choices) > 1
+    return choices[:1] if several and all(isinstance(c, dict) and c.get("finish_reason") for c in choices) else reply
 
 
 def _spoken(values: Mapping[str, Any]) -> list[dict[str, Any]]:
