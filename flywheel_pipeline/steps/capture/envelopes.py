@@ -18,7 +18,7 @@ _HOLDERS = (
     "outputs", "response", "answer", "result", "completion", "value", "kwargs", "data", "request", "body", "args",
 )  # fmt: skip
 """Keys under which a question or a conversation is found, in the order tried."""
-_ASKED = re.compile(r"(?i)question|query|message|utterance|prompt|(?<!context)text|ask|request|topic|input")
+_ASKED = re.compile(r"(?i)question|query|message|utterance|prompt|(?<!context)text|ask|request|topic|input|^q$")
 _ENVELOPES = (
     "messages", "output_messages", "choices", "candidates", "generations", "message", "return_values", "kwargs",
 )  # fmt: skip

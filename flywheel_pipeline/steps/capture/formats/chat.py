@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import CapturedTrace, Feedback, Json
+from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.amounts import cost_in, milliseconds_in
 from flywheel_pipeline.steps.capture.formats.common import (
     Item,
@@ -33,7 +33,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     utc,
     whole,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_opinion, is_verdict
+from flywheel_pipeline.steps.capture.formats.ratings import ratings_in
 from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
 
 NAME = "chat"
@@ -48,14 +48,6 @@ KNOWN = frozenset({
     "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
 })  # fmt: skip
 """Keys with a meaning of their own; all else is a tag."""
-_RATINGS = {
-    "rating", "stars", "star_rating", "thumbs", "thumb", "thumbs_up", "thumbs_down", "user_rating", "user_feedback",
-    "like", "liked", "dislike", "disliked", "csat", "nps",
-}  # fmt: skip
-"""Keys, of a line or of its `feedback`, under which users' scores are found beside `feedback.score`."""
-_VALUES = ("score", "value", "label", "type", "sentiment", "verdict")
-"""Keys of `feedback` that hold the score, the likeliest first; what else is a rating is a score of its own name."""
-_COMMENTS = ("comment", "text", "reason", "message", "explanation")
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
     "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id", "epoch",
@@ -101,7 +93,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         n_rows=1,
         spans=None,
     )
-    yield from _opinions(record, trace_id, source)
+    yield from ratings_in(record, KNOWN, trace_id, source)
 
 
 def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
@@ -150,34 +142,6 @@ def time_of(record: Mapping[str, Any]) -> Any:
         if record.get(key) is not None:
             return record[key]
     raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
-
-
-def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
-    """Yield the opinion of the user: `feedback`, and the columns whose names leave no doubt."""
-    feedback = record.get("feedback")
-    if isinstance(feedback, list):
-        raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
-    given = dict(feedback) if isinstance(feedback, dict) else {"score": feedback}
-    comment = next((c for k in _COMMENTS if (c := text(given, k))), None)
-    value = next((k for k in _VALUES if given.get(k) is not None), None)
-    scores = {text(given, "name") or "feedback": given[value]} if value else {}
-    scores |= {k: given[k] for k in given if _is_rating(k, given[k])}
-    scores |= {k: record[k] for k in record if k != "feedback" and k not in KNOWN and _is_rating(k, record[k])}
-    n = 0
-    for name, score in clicked(scores).items():
-        opinion = Opinion(trace_id, name, score, "user", None if n else comment, alone=False)
-        for row in feedback_of(opinion, source):
-            n += 1
-            yield row
-    if not n and comment:
-        yield from feedback_of(Opinion(trace_id, "feedback", None, "user", comment, alone=False), source)
-
-
-def _is_rating(key: str, value: Any) -> bool:
-    """Return whether a key holds what a user thought: its name is that of an opinion, its value a verdict or number."""
-    if key in _RATINGS:
-        return True
-    return is_opinion(key) and (isinstance(value, bool | int | float) or (isinstance(value, str) and is_verdict(value)))
 
 
 def documents(value: Any) -> list[dict[str, Any]]:

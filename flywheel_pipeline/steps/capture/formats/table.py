@@ -22,9 +22,10 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_text,
     scalars,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_opinion, is_verdict
+from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_verdict
+from flywheel_pipeline.steps.capture.formats.ratings import is_rating
 from flywheel_pipeline.steps.capture.formats.row import make_trace
-from flywheel_pipeline.steps.capture.messages import to_messages
+from flywheel_pipeline.steps.capture.messages import loads, of_python, to_messages
 from flywheel_pipeline.steps.capture.spans import Unreadable
 
 NAME = "table"
@@ -120,7 +121,7 @@ def _opinions(
     """Yield what the user thought: the mapped column or, without a map, all whose names are those of opinions."""
     columns = [fields["feedback_score"]] if "feedback_score" in fields else []
     if not source.fields:
-        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"] or _is_rating(c, record[c])]
+        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"] or _is_rating(str(c), record[c])]
     scores = {c.rpartition(".")[2]: _at(record, c) for c in columns}
     for name, value in scores.items():
         if isinstance(value, str) and value.strip() and not comment and not is_verdict(value):
@@ -129,10 +130,9 @@ def _opinions(
         yield from feedback_of(Opinion(trace_id, name, value, "user", comment, alone=False), source)
 
 
-def _is_rating(column: Any, value: Any) -> bool:
-    """Return whether a column of a name of its own holds what a user thought: a verdict or a number."""
-    is_value = isinstance(value, bool | int | float) or (isinstance(value, str) and is_verdict(value))
-    return is_value and is_opinion(str(column)) and _plain(column) not in _TAKEN
+def _is_rating(column: str, value: Any) -> bool:
+    """Return whether a column of a name of its own holds what a user thought."""
+    return _plain(column) not in _TAKEN and is_rating(column, value)
 
 
 _TAKEN = frozenset(n for names in OBVIOUS.values() for n in names)
@@ -186,9 +186,26 @@ def _at(record: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+_PRINTED = re.compile(r"\[\s*\{\s*['\"](?:role|content|from|type)['\"]\s*:")
+
+
+def _printed(value: Any) -> Any:
+    """Return a conversation that a spreadsheet or pandas keeps as Python prints it; all else as it is.
+
+    Raises:
+        UnreadableError: it is how numpy prints it, of which the parts cannot be told apart.
+    """
+    if not isinstance(value, str) or not _PRINTED.match(value.strip()) or isinstance(loads(value), list):
+        return value
+    found = of_python(value)
+    if isinstance(found, str):
+        raise UnreadableError("the conversation is printed by Python or numpy, and cut or torn: export it as JSON")
+    return found
+
+
 def _conversation(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the messages, and question and answer behind them where they are not among them: a history ends before."""
-    messages = to_messages(values.get("messages"))
+    messages = to_messages(_printed(values.get("messages")))
     asked, answered = content(values.get("input")), content(values.get("output"))
     question = to_messages(asked) if asked else []
     if question and not any(m["role"] == "user" for m in question):
