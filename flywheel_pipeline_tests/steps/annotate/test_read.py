@@ -306,3 +306,19 @@ def test_every_line_of_json_is_either_an_annotation_or_a_reject(lines):
 def test_no_bytes_stop_the_reader(data, file):
     found = read_labels(file, b"trace_id,verdict\n" + data if file == "a.csv" else data)
     assert found.n_rows == len(found.annotations) + len(found.rejects) + found.n_unlabelled
+
+
+@pytest.mark.parametrize("name", ["rating", "Grade", "quality"])
+def test_a_rating_of_one_alone_is_no_verdict(name):
+    found = read(f"trace_id,{name},comment\nt1,1,useless\nt2,1,bad\n")
+    assert found.annotations == () and all("is on a scale (1)" in r.reason for r in found.rejects)
+    both = read(f"trace_id,{name},comment\nt1,0,useless\nt2,1,\n")
+    assert [a.verdict for a in both.annotations] == ["fail", "pass"]
+
+
+def test_a_score_of_failures_is_not_read_as_one_of_passes():
+    assert "missing column verdict" in the_reject("trace_id,failure_score,comment\nt1,1,wrong\n").reason
+
+
+def test_a_verdict_with_a_question_mark_is_doubtful():
+    assert "is not one of" in the_reject("trace_id,verdict,comment\nt1,pass?,look again\n").reason
