@@ -241,7 +241,7 @@ class ClusterSettings(Section):
 class GoldenSettings(Section):
     """The composition of the golden set."""
 
-    max_per_mode: int = Field(15, ge=1)
+    max_per_mode: int = Field(40, ge=1)
     synthetic_per_mode: int = Field(2, ge=0, le=10)
     paraphrases_per_mode: int = Field(1, ge=0, le=10)
     adversarial: int = Field(6, ge=0, le=200)

@@ -17,6 +17,13 @@ from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_sa
 from flywheel_pipeline_tests.conftest import REPO
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
+COVERS = (
+    "commands/annotate.py",
+    "commands/dagster_runs.py",
+    "commands/home.py",
+    "commands/sample.py",
+)
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:

@@ -102,7 +102,7 @@ def test_the_first_command_works_in_a_fresh_environment(clone: Path, tmp_path: P
     fresh = f"{tmp_path / 'env' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = shell(SETUP, clone, PATH=fresh, VIRTUAL_ENV=str(tmp_path / "env"), PIP_DISABLE_PIP_VERSION_CHECK="1")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "SHIP" in done.stdout
+    assert "HOLD" in done.stdout
 
 
 def test_ci_runs_exactly_the_test_command() -> None:

@@ -7,11 +7,23 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
+from flywheel_pipeline.adapters.llm.calling import RoleModel
+from flywheel_pipeline.adapters.llm.client import CallLimits
 from flywheel_pipeline.errors import SettingsError
-from flywheel_pipeline.settings import ROLES, RedactionKind, TraceFormat, load_settings
+from flywheel_pipeline.records import ROLES
+from flywheel_pipeline.settings import (
+    GateSettings,
+    LLMSettings,
+    ModelSettings,
+    RedactionKind,
+    TraceFormat,
+    load_settings,
+)
 from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS as REDACTED
+from flywheel_pipeline.steps.improve.rule import Gate
 
 
 @pytest.fixture
@@ -188,7 +200,7 @@ def test_a_section_of_the_wrong_kind_is_an_error_whatever_the_environment_says(
 def test_settings_can_not_be_changed_after_reading(home: Path) -> None:
     settings = load_settings(home, {})
     with pytest.raises(ValueError, match="frozen"):
-        settings.sample.size = 3
+        settings.sample.size = 3  # type: ignore[misc]
 
 
 def test_a_source_may_name_each_format_and_redact_each_kind_that_there_is() -> None:
@@ -239,3 +251,14 @@ def test_an_embedder_that_nobody_knows_is_told(name: str, tmp_path: Path) -> Non
     (tmp_path / "flywheel.yaml").write_text(f"cluster: {{embedder: '{name}'}}")
     with pytest.raises(SettingsError, match=r"cluster\.embedder"):
         load_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("section", "used"),
+    [(GateSettings(), Gate()), (LLMSettings(), CallLimits()), (ModelSettings(model="a/b"), RoleModel("a/b"))],
+)
+def test_the_settings_and_what_they_configure_have_the_same_defaults(section: BaseModel, used: object) -> None:
+    known = vars(used)
+    assert {k: v for k, v in section.model_dump().items() if k in known} == {
+        k: v for k, v in known.items() if k in section.model_dump()
+    }

@@ -10,7 +10,7 @@ from typing import Any
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
-from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket, pages_of, prepare_pages, serve_app
+from flywheel_pipeline.web import RequestLimits, build_app, mount_pages, open_socket, pages_of, prepare_pages, serve_app
 
 
 def serve_home(
@@ -61,9 +61,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: Settings) -> RequestLimits:
     serve, megabyte = settings.serve, 1_000_000
-    return Limits(
+    return RequestLimits(
         body=int(serve.max_body_mb * megabyte),
         line=int(settings.capture.max_line_mb * megabyte),
         file=int(serve.rotate_mb * megabyte),

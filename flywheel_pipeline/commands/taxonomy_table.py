@@ -7,7 +7,7 @@ from itertools import accumulate
 from flywheel_pipeline.flows.cluster.review import Review
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
-from flywheel_pipeline.steps.cluster import Change, Proposal, Reviewed
+from flywheel_pipeline.steps.cluster import Change, ProposedChange, Reviewed
 from flywheel_pipeline.steps.cluster.modes import SHOWN
 
 BAR = 20
@@ -78,7 +78,7 @@ def _told(change: Change, known: Reviewed) -> str:
     )
 
 
-def tell_proposal(proposal: Proposal) -> list[str]:
+def tell_proposal(proposal: ProposedChange) -> list[str]:
     """Return a proposal with its evidence."""
     return [
         f"{proposal.proposal_id}  {proposal.what}",

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT, Chat, hold_chats
 from flywheel_pipeline.records import PromptVersion
 
@@ -30,7 +30,7 @@ def record_traffic(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         models = {"app": RoleModel("offline/app")}
         store, now = ReplyStore(Path(folder) / "replies.sqlite"), lambda: datetime.now(timezone.utc)
-        llm = ModelClient(models, store, Limits(), now, lambda batch, calls: None)
+        llm = ModelClient(models, store, CallLimits(), now, lambda batch, calls: None)
         chats = [Chat(row["turns"]) for row in rows]
         hold_chats(chats, FIRST_PROMPT, llm)
     return [_trace(row, chat) for row, chat in zip(rows, chats, strict=True)]

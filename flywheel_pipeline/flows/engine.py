@@ -18,7 +18,7 @@ from flywheel_pipeline.adapters.apps import (
     read_answers,
 )
 from flywheel_pipeline.adapters.apps.common import version_of
-from flywheel_pipeline.adapters.llm import Budget, Limits, ModelClient, Price, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import Budget, CallLimits, ModelClient, Price, ReplyStore, RoleModel
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.ports import App
 from flywheel_pipeline.records import ROLES, LLMCall
@@ -35,7 +35,7 @@ def build_client(
     spent, calls = store.spent(clock() - timedelta(days=1)) if llm.daily_budget_usd or llm.daily_max_calls else (0.0, 0)
     budget = Budget(llm.budget_usd, llm.max_calls, llm.daily_budget_usd, llm.daily_max_calls, spent, calls)
     models = {role: role_model(getattr(settings.models, role)) for role in ROLES}
-    limits = Limits(llm.concurrency, llm.retries, llm.timeout_seconds)
+    limits = CallLimits(llm.concurrency, llm.retries, llm.timeout_seconds)
     return ModelClient(models, store, limits, clock, on_calls, budget)
 
 

@@ -129,7 +129,7 @@ async def run_pydantic_evals(url: str, n: int, in_flight: int) -> None:
 
 def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, Any]:
     from flywheel_pipeline.adapters.apps import PromptApp
-    from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
+    from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
     from flywheel_pipeline.records import GoldenCase, Json, LLMCall, PromptVersion
     from flywheel_pipeline.steps.evaluate import ModeToJudge, Plan, run_evals
     from flywheel_pipeline_tests.builders import a_case
@@ -141,7 +141,7 @@ def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, An
     client = ModelClient(
         {"app": model, "judge": model},
         ReplyStore(folder / "replies.sqlite"),
-        Limits(concurrency=in_flight),
+        CallLimits(concurrency=in_flight),
         datetime.utcnow,
         lambda batch, found: calls.extend(found),
     )
@@ -155,11 +155,12 @@ def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, An
     found = run_evals(prompt, cases, Plan([mode], "bench", "openai/m"), PromptApp(client), client)
     seconds = time.perf_counter() - started
     labels = [r.label for r in found.results if r.annotator_kind == "LLM"]
+    errors = [x for x in (*(a.error for a in found.answers), *(r.error for r in found.results)) if x]
     return {
         "seconds": seconds, "requests": sum(not c.cached for c in calls), "cached": sum(c.cached for c in calls),
         "answers": sum(a.error is None for a in found.answers), "verdicts": sum(x is not None for x in labels),
-        "errors": sorted({str(x.error)[:60] for x in (*found.answers, *found.results) if x.error}),
-        "n_errors": sum(bool(x.error) for x in (*found.answers, *found.results)),
+        "errors": sorted({x[:60] for x in errors}),
+        "n_errors": len(errors),
         "without_reason": sum(r.label is None and not r.error for r in found.results),
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def make_population(seed: int) -> Population:
     words = [str(rng.choice(list("bcdfghklmnprstvw"))) + tail for tail in tails]
     sizes = np.maximum(1, np.round(250 / np.arange(1, N_TOPICS + 1) ** 0.995)).astype(int)
     failing = {int(t): k for k, t in enumerate(rng.choice(np.flatnonzero(sizes >= LEAST), N_FAILING, replace=False))}
-    frame, mode = [], []
+    frame: list[Frame] = []
+    mode: list[int] = []
     for topic, size in enumerate(sizes):
         own = words[topic * 9 : topic * 9 + 12]
         for _ in range(size):
@@ -87,7 +89,7 @@ class StoredEmbed:
 
 def draw_ours(population: Population, seed: int, embed: StoredEmbed, **changes: float) -> tuple[list[int], list[float]]:
     """Draw as `sampled_traces` does."""
-    values = {"risk_multiplier": 10.0, "uniform_share": 0.3, **changes}
+    values: dict[str, Any] = {"risk_multiplier": 10.0, "uniform_share": 0.3, **changes}
     design = Design("2025-01-01", "2025-01-07", SIZE, seed=seed, **values)
     rows = sample_traces(population.frame, design, embed, len(population.frame))
     return [int(r.trace_id[1:]) for r in rows], [r.weight for r in rows]
@@ -134,9 +136,9 @@ def compare(n: int) -> None:
     print(f"\n{n} populations, {SIZE} of about {len(population.frame)} traces\n")
     print(f"{'':30}{'modes':>8}{'failures':>10}{'RMSE':>8}{'bias':>8}{'covered':>9}{'width':>8}{'naive bias':>12}")
     for name, rows in kept.items():
-        found, failures, error, width, covers, naive = map(np.array, zip(*rows, strict=True))
-        print(f"{name:30}{found.mean():8.1%}{failures.mean():10.1f}{np.sqrt((error**2).mean()):8.4f}{error.mean():8.4f}"
-              f"{covers.mean():9.1%}{width.mean():8.3f}{naive.mean():12.3f}")  # fmt: skip
+        modes, failures, error, width, covered, bias = map(np.array, zip(*rows, strict=True))
+        print(f"{name:30}{modes.mean():8.1%}{failures.mean():10.1f}{np.sqrt((error**2).mean()):8.4f}{error.mean():8.4f}"
+              f"{covered.mean():9.1%}{width.mean():8.3f}{bias.mean():12.3f}")  # fmt: skip
 
 
 MANY = """

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from flywheel_pipeline.adapters.embed import choose_embedder
-from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.steps.cluster import Analyst, Failure, ModelAnalyst, WordAnalyst, build_taxonomy
 
 UNASSIGNED = "unassigned"
@@ -244,7 +244,7 @@ def _report_ordinary(rows: Sequence[Labelled], embed: Any, seeds: int) -> None:
 def _model(name: str, cache: Path) -> ModelClient:
     clock = lambda: datetime.now(timezone.utc).replace(tzinfo=None)  # noqa: E731
     models = {"taxonomy": RoleModel(name)}
-    return ModelClient(models, ReplyStore(cache / "replies.sqlite"), Limits(), clock, lambda batch, calls: None)
+    return ModelClient(models, ReplyStore(cache / "replies.sqlite"), CallLimits(), clock, lambda batch, calls: None)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -26,7 +26,8 @@ def measure(*command: str) -> tuple[float, float]:
 
 def calls_made(home: Path) -> int:
     """Return the calls to models that were not answered from the cache."""
-    return int(Lake(home / "lake").frame("select count(*) from llm_calls where not cached").iat[0, 0])
+    ((n,),) = Lake(home / "lake").frame("select count(*) from llm_calls where not cached").values.tolist()
+    return int(n)
 
 
 def main() -> None:

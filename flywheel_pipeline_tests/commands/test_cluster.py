@@ -11,12 +11,14 @@ from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
 from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.steps.cluster.proposals import load_proposals
-from flywheel_pipeline.steps.cluster.propose import Proposal
+from flywheel_pipeline.steps.cluster.propose import ProposedChange
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, known, members, put_taxonomy, taxonomy_of
 
-MERGE = Proposal("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("too late",))
-RENAME = Proposal("rename", ("rude",), "Rename “RUDE” to “Is impolite”", "3 of 3", name="Is impolite")
+COVERS = ("commands/taxonomy_table.py",)
+
+MERGE = ProposedChange("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("too late",))
+RENAME = ProposedChange("rename", ("rude",), "Rename “RUDE” to “Is impolite”", "3 of 3", name="Is impolite")
 
 
 @pytest.fixture

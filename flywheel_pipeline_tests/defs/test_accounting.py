@@ -18,6 +18,8 @@ from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.defs.checks.test_expectations import check
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
+COVERS = ("defs/checks/capture.py",)
+
 DAY = 1_748_865_600  # 2025-06-02T12:00:00Z
 
 
@@ -109,7 +111,7 @@ def test_every_container_is_accounted_for(place: Place) -> None:
     traces = place.root / "traces"
     (traces / "a.jsonl.gz").write_bytes(gzip.compress(b"".join(json.dumps(t).encode() + b"\n" for t in some_traces(3))))
     (traces / "b.csv").write_text("id,question,answer,time\n1,Q,A,2025-06-02\n2,,A,2025-06-02\n")
-    duckdb.sql(
+    duckdb.default_connection().sql(
         "select 'p' as id, 'Q' as question, 'A' as answer, timestamp '2025-06-02 12:00:00' as time"
     ).write_parquet(str(traces / "c.parquet"))
     (traces / "d.json").write_text(json.dumps([a_chat_record(trace_id="d"), {"no": "trace"}]))

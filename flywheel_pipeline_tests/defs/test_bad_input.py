@@ -10,6 +10,8 @@ from flywheel_pipeline.records import Reject
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
+COVERS = ("defs/assets/trace_files.py",)
+
 LABELS = """trace_id,verdict,comment
 2025-06-02-0,fail,made up an answer
 2025-06-02-1,pass,

@@ -25,8 +25,17 @@ from flywheel_pipeline.records import (
     SampledTrace,
 )
 from flywheel_pipeline.steps.evaluate import case_outcomes, case_scores, deciding, mode_scores
-from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, Proposal, improve_prompt
+from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, ProposedPrompt, improve_prompt
 from flywheel_pipeline_tests.homes import Place
+
+COVERS = (
+    "commands/summary.py",
+    "defs/assets/eval_results.py",
+    "defs/assets/production_prompt.py",
+    "defs/assets/prompt_candidate.py",
+    "demo/assistant.py",
+    "demo/record.py",
+)
 
 
 def evaluator(place: Place) -> Evaluator:
@@ -124,7 +133,7 @@ def test_the_gate_refuses_a_candidate_that_regresses(demo: Place) -> None:
         lambda rows: case_scores(rows, judges), mode_scores, tuple(sorted(j for j in judges if ":" in j))
     )
     bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, Gate())
-    decided = improve_prompt(bench, [Proposal(FIRST_PROMPT, ("say nothing of documents",))])
+    decided = improve_prompt(bench, [ProposedPrompt(FIRST_PROMPT, ("say nothing of documents",))])
     assert [c.decision for c in decided] == ["reject"]
     assert "broken" in decided[0].reason
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -24,6 +25,12 @@ from flywheel_pipeline.steps.cluster import Failure, Mode, Taxonomy
 from flywheel_pipeline_tests.builders import NOON, a_conversation, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, actions, known, put_taxonomy, taxonomy_of
+
+COVERS = (
+    "defs/assets/__init__.py",
+    "defs/assets/golden_set.py",
+    "flows/cluster/build.py",
+)
 
 NOTES = {
     "i": ["invented a discount", "invented a student discount", "invented a discount code", "invented a discount"],
@@ -48,8 +55,9 @@ def place(tmp_path: Path) -> Place:
     return made
 
 
-def materialize(place: Place) -> dict[str, dg.MaterializeResult]:
-    results = list(failure_taxonomy(bench=place.bench))
+def materialize(place: Place) -> dict[str, dg.MaterializeResult[Any]]:
+    results = failure_taxonomy(bench=place.bench)
+    assert isinstance(results, Iterator)
     return {str(r.asset_key): r for r in results if isinstance(r, dg.MaterializeResult)}
 
 

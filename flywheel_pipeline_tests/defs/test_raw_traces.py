@@ -11,6 +11,12 @@ from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.flows.capture import capture_files, due_days, group_days, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
+COVERS = (
+    "defs/assets/raw_traces.py",
+    "defs/partitions.py",
+    "defs/resources.py",
+)
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:

@@ -20,6 +20,8 @@ from flywheel_pipeline.defs.sensors import look, request_days
 from flywheel_pipeline.flows.capture import capture_files, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
+COVERS = ("defs/schedules.py",)
+
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:

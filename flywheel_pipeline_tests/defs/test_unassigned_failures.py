@@ -46,7 +46,7 @@ def test_the_failure_is_a_row_without_a_mode_and_a_warning(place: Place) -> None
     rows = place.lake.frame("select text, assigned_by from failure_assignments where mode_id is null")
     assert rows.values.tolist() == [[ODD, "CODE"]]
     assert place.one("select count(*) from failure_assignments") == 9
-    assert any("every_failure_assigned" in s for s in place.said)
+    assert any("most_failures_covered" in s for s in place.said)
 
 
 def test_modes_count_only_their_own_failures(place: Place) -> None:

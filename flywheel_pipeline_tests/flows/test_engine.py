@@ -18,7 +18,13 @@ from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, ScriptedS
 from flywheel_pipeline_tests.builders import a_case, a_prompt
 from flywheel_pipeline_tests.homes import Place, a_home
 
-COVERS = ("flows/engine.py", "flows/cells.py", "flows/evaluate.py", "commands/evaluate.py")
+COVERS = (
+    "commands/evaluate.py",
+    "errors.py",
+    "flows/cells.py",
+    "flows/engine.py",
+    "flows/evaluate.py",
+)
 
 PROMPT = a_prompt()
 MODE = {"mode_id": "fm-1", "name": "Made up", "definition": "It is invented.", "status": "accepted"}

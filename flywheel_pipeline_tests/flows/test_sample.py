@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from flywheel_pipeline.defs.assets.annotations import _rates
 from flywheel_pipeline.defs.assets.sampled_traces import _shown
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.sample import BatchRequest, draw_batch
-from flywheel_pipeline.records import RawTrace
+from flywheel_pipeline.records import Json, RawTrace
 from flywheel_pipeline.steps.annotate import Labels
 from flywheel_pipeline.steps.sample import Frame
 from flywheel_pipeline.steps.sample.report import allocation, below_minimum
@@ -30,6 +31,11 @@ from flywheel_pipeline_tests.builders import (
     an_eval_result,
 )
 from flywheel_pipeline_tests.homes import Place, a_home
+
+COVERS = (
+    "defs/assets/sampled_traces.py",
+    "steps/sample/report.py",
+)
 
 TOPICS = ("hub", "valve", "probe", "parcel", "refund", "plan", "battery", "wifi", "invoice", "frost")
 
@@ -86,7 +92,7 @@ def test_what_is_known_of_a_trace_makes_it_risky(tmp_path: Path) -> None:
         replace(base, trace_id="disliked", feedback_score=0.0), replace(base, trace_id="failed", error="timeout"),
         replace(base, trace_id="silent", output=None), replace(base, trace_id="slow", latency_ms=90_000.0),
         replace(base, trace_id="calls", n_tool_calls=30), replace(base, trace_id="costly", cost_usd=9.0),
-        replace(base, trace_id="again", n_turns=2, messages=json.dumps(talk)),
+        replace(base, trace_id="again", n_turns=2, messages=Json(json.dumps(talk))),
         replace(base, trace_id="first", session_id="s", input="how do I pair the hub", output="No."),
         replace(base, trace_id="second", session_id="s", input="no, how do I pair the hub!", started_at=later),
     )  # fmt: skip
@@ -139,7 +145,7 @@ def test_what_was_judged_before_is_not_drawn_again_and_still_counts_for_itself(t
     ],
     ids=["a trusted judge", "unsure", "a judge that is not trusted", "code", "passes", "another prompt"],
 )
-def test_a_question_that_fails_as_a_test_case_is_a_risk(tmp_path: Path, result: dict, doubted: bool) -> None:
+def test_a_question_that_fails_as_a_test_case_is_a_risk(tmp_path: Path, result: dict[str, Any], doubted: bool) -> None:
     place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
     wrote(place, replace(base, trace_id="same", input="is there a STUDENT discount"), replace(base, trace_id="other"))
     place.lake.write("golden_set", [a_case(input="Is there a student discount?")])
@@ -154,7 +160,7 @@ def test_a_question_that_fails_as_a_test_case_is_a_risk(tmp_path: Path, result: 
 def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
     place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
     tags = [json.dumps({"channel": "fax" if i % 80 == 0 else "e-mail" if i % 9 == 0 else "phone"}) for i in range(320)]
-    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=t) for i, t in enumerate(tags)])
+    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=Json(t)) for i, t in enumerate(tags)])
     for seed in range(5):
         frame, rows = draw_batch(place.bench, BatchRequest(size=20, strata=["channel", "model"], seed=seed))
         counts = Counter(r.stratum.split(",")[0] for r in rows)
@@ -168,7 +174,7 @@ def test_every_value_of_a_named_stratum_has_its_minimum(tmp_path: Path) -> None:
 def test_a_tag_is_found_in_what_the_source_calls_tags_or_metadata(tmp_path: Path) -> None:
     place, base = a_home(tmp_path / "home"), a_trace(session_id=None)
     tags = ['{"channel": "fax"}', '{"tags": {"channel": "phone"}}', '{"metadata": {"channel": "mail"}}', "{}"]
-    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=t) for i, t in enumerate(tags)])
+    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}", tags=Json(t)) for i, t in enumerate(tags)])
     _, rows = draw_batch(place.bench, BatchRequest(strata=["channel"]))
     assert sorted(r.stratum for r in rows) == ["channel: (none)", "channel: fax", "channel: mail", "channel: phone"]
 
@@ -196,10 +202,12 @@ def test_the_weighted_rate_stands_beside_the_naive_one(tmp_path: Path) -> None:
     rows = [a_sampled_trace(trace_id=f"t{i}", weight=1.0 if i < 10 else 9.0) for i in range(20)]
     place.lake.write("sampled_traces", rows)
     labels = [an_annotation(trace_id=f"t{i}", verdict="fail" if i < 10 else "pass", is_current=True) for i in range(19)]
-    (shown,) = _rates(place.lake, Labels(tuple(labels), ()))["failure_rates"].records
+    rates = _rates(place.lake, Labels(tuple(labels), ()))["failure_rates"]
+    assert isinstance(rates, dg.TableMetadataValue)
+    (shown,) = rates.records
     told = list(shown.data.values())
     assert told[1] == "19 of 20"
-    assert told[2].startswith("11% (") and told[3].startswith("53% (")
+    assert str(told[2]).startswith("11% (") and str(told[3]).startswith("53% (")
 
 
 def test_a_batch_that_was_labelled_is_still_shown_as_it_was_drawn(tmp_path: Path) -> None:

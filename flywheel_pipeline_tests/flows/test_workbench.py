@@ -32,6 +32,6 @@ def test_the_lake_is_made_once_and_belongs_to_the_home(tmp_path: Path) -> None:
 
 
 def test_without_a_model_words_alone_build_the_taxonomy(tmp_path: Path) -> None:
-    analyst, described = a_home(tmp_path / "home").bench.analyst({})
+    analyst, described = a_home(tmp_path / "home").bench.analyst()
     assert isinstance(analyst, WordAnalyst)
     assert described.startswith("no model")

@@ -128,9 +128,9 @@ def test_the_correction_for_a_judge_recovers_the_true_change_and_its_interval_co
         after = before | (rng.random(200) < 0.3)
         true = 0.15
         tpr, tnr = rng.binomial(40, 0.9) / 40, rng.binomial(40, 0.8) / 40
-        seen = [np.where(side, rng.random(200) < 0.9, rng.random(200) >= 0.8) for side in (before, after)]
+        seen = [np.where(side, rng.random(200) < 0.9, rng.random(200) >= 0.8).tolist() for side in (before, after)]
         j = Youden(tpr + tnr - 1, tpr * (1 - tpr) / 40 + tnr * (1 - tnr) / 40)
-        change = paired_change(*(side.tolist() for side in seen), judge=j)
+        change = paired_change(seen[0], seen[1], judge=j)
         found.append((change.difference, change.low <= true <= change.high))
     assert np.mean([d for d, _ in found]) == pytest.approx(0.15, abs=0.01)
     assert np.mean([c for _, c in found]) >= 0.92

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,23 +34,23 @@ few = settings(max_examples=25, deadline=None, derandomize=True)
         (81, 263, 0.2553, 0.3662),
     ],
 )
-def test_wilson_gives_the_published_intervals(successes, n, low, high):
+def test_wilson_gives_the_published_intervals(successes: int, n: int, low: float, high: float) -> None:
     assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_without_observations_a_rate_is_anything():
+def test_without_observations_a_rate_is_anything() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
     assert proportion(0, 0).high == weighted_rate([], []).high == 1.0
 
 
-def test_the_difference_of_two_rates_has_the_published_interval():
+def test_the_difference_of_two_rates_has_the_published_interval() -> None:
     found = rate_difference(proportion(56, 70), proportion(48, 80))
     assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)  # Newcombe 1998, table II, method 10, case (a)
 
 
 @fixed_seed
 @given(st.integers(0, 40), st.integers(0, 40))
-def test_the_difference_of_two_rates_mirrors_and_contains_the_estimate(a, b):
+def test_the_difference_of_two_rates_mirrors_and_contains_the_estimate(a: Any, b: Any) -> None:
     d, low, high = rate_difference(proportion(a, 40), proportion(b, 40))
     back = rate_difference(proportion(b, 40), proportion(a, 40))
     assert low <= d <= high and back == pytest.approx((-d, -high, -low))
@@ -56,7 +58,7 @@ def test_the_difference_of_two_rates_mirrors_and_contains_the_estimate(a, b):
 
 @fixed_seed
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_contains_the_share_lies_in_the_unit_interval_and_mirrors(counts):
+def test_wilson_contains_the_share_lies_in_the_unit_interval_and_mirrors(counts: Any) -> None:
     successes, n = counts
     low, high = wilson(successes, n)
     assert 0 <= low <= successes / n + SLACK
@@ -66,13 +68,13 @@ def test_wilson_contains_the_share_lies_in_the_unit_interval_and_mirrors(counts)
 
 @fixed_seed
 @given(st.integers(1, 100), st.integers(2, 20))
-def test_wilson_narrows_with_more_observations_of_the_same_share(successes, factor):
+def test_wilson_narrows_with_more_observations_of_the_same_share(successes: Any, factor: Any) -> None:
     low, high = wilson(successes, 3 * successes)
     more_low, more_high = wilson(factor * successes, factor * 3 * successes)
     assert low < more_low < 1 / 3 < more_high < high
 
 
-def test_a_rate_reads_as_a_share_with_its_interval_and_n():
+def test_a_rate_reads_as_a_share_with_its_interval_and_n() -> None:
     assert str(proportion(5, 10)) == "50% (24% to 76%, n=10)"
 
 
@@ -81,7 +83,7 @@ outcomes_and_weights = st.lists(st.tuples(st.booleans(), st.floats(1, 1000)), mi
 
 @fixed_seed
 @given(outcomes_and_weights)
-def test_a_weighted_rate_lies_within_its_interval_and_the_unit_interval(sample):
+def test_a_weighted_rate_lies_within_its_interval_and_the_unit_interval(sample: Any) -> None:
     rate = weighted_rate([y for y, _ in sample], [w for _, w in sample])
     assert -SLACK <= rate.low <= rate.value + SLACK
     assert rate.value - SLACK <= rate.high <= 1 + SLACK
@@ -90,18 +92,18 @@ def test_a_weighted_rate_lies_within_its_interval_and_the_unit_interval(sample):
 
 @fixed_seed
 @given(outcomes_and_weights, st.floats(0.5, 50))
-def test_a_weighted_rate_does_not_depend_on_the_scale_of_the_weights(sample, scale):
+def test_a_weighted_rate_does_not_depend_on_the_scale_of_the_weights(sample: Any, scale: Any) -> None:
     outcomes, weights = [y for y, _ in sample], [w for _, w in sample]
     one, other = weighted_rate(outcomes, weights), weighted_rate(outcomes, [scale * w for w in weights])
     assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), abs=1e-6)
 
 
-def test_equal_weights_give_the_plain_share_at_one_degree_of_freedom_less():
+def test_equal_weights_give_the_plain_share_at_one_degree_of_freedom_less() -> None:
     rate = weighted_rate([True] * 30 + [False] * 70, [7.0] * 100)
     assert (rate.value, rate.low, rate.high) == pytest.approx((0.3, *wilson(0.3 * 99, 99)))
 
 
-def test_unequal_weights_pull_the_rate_to_the_heavy_and_widen_the_interval():
+def test_unequal_weights_pull_the_rate_to_the_heavy_and_widen_the_interval() -> None:
     outcomes = [True] * 20 + [False] * 20
     heavy_fails = weighted_rate(outcomes, [1.0] * 20 + [9.0] * 20)
     assert heavy_fails.value == pytest.approx(0.1)
@@ -110,13 +112,13 @@ def test_unequal_weights_pull_the_rate_to_the_heavy_and_widen_the_interval():
     assert few_heavy.high - few_heavy.low > even.high - even.low
 
 
-def test_outcomes_without_spread_count_as_kishs_effective_size():
+def test_outcomes_without_spread_count_as_kishs_effective_size() -> None:
     rate = weighted_rate([False] * 10, [1.0] * 9 + [91.0])
     kish = 100**2 / (9 + 91**2)
     assert (rate.value, rate.low, rate.high) == pytest.approx((0.0, *wilson(0, kish)))
 
 
-def test_hajek_recovers_the_population_rate_from_a_sample_biased_to_failures_and_its_interval_covers_it():
+def test_hajek_recovers_the_population_rate_from_a_sample_biased_to_failures_and_its_interval_covers_it() -> None:
     rng = np.random.default_rng(3)
     failed = rng.random(4000) < 0.15
     inclusion = np.where(failed, 0.2, 0.05)
@@ -128,7 +130,7 @@ def test_hajek_recovers_the_population_rate_from_a_sample_biased_to_failures_and
     assert np.mean([r.low <= truth <= r.high for r in rates]) >= 0.92
 
 
-def test_the_share_of_unseen_failures_follows_good_turing():
+def test_the_share_of_unseen_failures_follows_good_turing() -> None:
     assert unseen_share_bound([]) == unseen_share_bound([0, 0]) == 1.0
     assert unseen_share_bound([30, 20]) == pytest.approx(3 / 50)
     assert unseen_share_bound([2]) == 1.0
@@ -138,7 +140,7 @@ def test_the_share_of_unseen_failures_follows_good_turing():
 
 @fixed_seed
 @given(st.lists(st.integers(0, 30), max_size=30))
-def test_the_unseen_share_is_bounded_by_one_and_by_the_share_of_singletons(counts):
+def test_the_unseen_share_is_bounded_by_one_and_by_the_share_of_singletons(counts: Any) -> None:
     bound, n = unseen_share_bound(counts), sum(counts)
     assert 0 < bound <= 1
     assert bound >= (sum(c == 1 for c in counts) / n if n else 1) - SLACK
@@ -156,14 +158,14 @@ def test_the_unseen_share_is_bounded_by_one_and_by_the_share_of_singletons(count
         (1500, 1500, 1.0),
     ],
 )
-def test_mcnemar_mid_p_equals_the_sum_by_hand_in_both_directions(fixed, broken, p):
+def test_mcnemar_mid_p_equals_the_sum_by_hand_in_both_directions(fixed: int, broken: int, p: Any) -> None:
     assert mcnemar_mid_p(fixed, broken) == pytest.approx(p)
     assert mcnemar_mid_p(broken, fixed) == pytest.approx(p)
 
 
 @fixed_seed
 @given(st.integers(0, 200), st.integers(0, 200))
-def test_mcnemar_finds_a_more_lopsided_split_of_as_many_pairs_less_likely(fixed, broken):
+def test_mcnemar_finds_a_more_lopsided_split_of_as_many_pairs_less_likely(fixed: Any, broken: Any) -> None:
     p = mcnemar_mid_p(fixed, broken)
     assert 0 < p <= 1
     if broken:
@@ -171,7 +173,7 @@ def test_mcnemar_finds_a_more_lopsided_split_of_as_many_pairs_less_likely(fixed,
         assert fewer < 0 or mcnemar_mid_p(more, fewer) < p
 
 
-def test_mcnemar_takes_thousands_of_pairs():
+def test_mcnemar_takes_thousands_of_pairs() -> None:
     assert mcnemar_mid_p(1500, 1500) == pytest.approx(1.0)
     assert mcnemar_mid_p(1700, 1300) < 1e-10
 
@@ -181,7 +183,7 @@ before_and_after = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1,
 
 @fixed_seed
 @given(st.integers(1, 3000), st.integers(1, 500), st.floats(0.02, 1.0))
-def test_more_cases_never_make_the_smallest_detectable_change_larger(n, more, discordant):
+def test_more_cases_never_make_the_smallest_detectable_change_larger(n: Any, more: Any, discordant: Any) -> None:
     fewer_cases, more_cases = (
         smallest_detectable_change(n, discordant),
         smallest_detectable_change(n + more, discordant),
@@ -190,12 +192,14 @@ def test_more_cases_never_make_the_smallest_detectable_change_larger(n, more, di
     assert fewer_cases == 1.0 or 0 < fewer_cases <= discordant
 
 
-def test_too_few_cases_find_no_change_at_all():
+def test_too_few_cases_find_no_change_at_all() -> None:
     assert smallest_detectable_change(0, 0.2) == smallest_detectable_change(10, 0.2) == 1.0
 
 
 @pytest.mark.parametrize(("n", "discordant"), [(150, 0.2), (400, 0.3)])
-def test_a_true_change_of_the_smallest_detectable_size_is_found_in_about_four_of_five_trials(n, discordant):
+def test_a_true_change_of_the_smallest_detectable_size_is_found_in_about_four_of_five_trials(
+    n: int, discordant: float
+) -> None:
     d = smallest_detectable_change(n, discordant)
     rng = np.random.default_rng(1)
     trials = rng.multinomial(n, [(discordant + d) / 2, (discordant - d) / 2, 1 - discordant], 2000)

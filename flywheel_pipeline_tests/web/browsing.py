@@ -14,7 +14,7 @@ import uvicorn
 
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import load_settings
-from flywheel_pipeline.web import Limits, build_app, mount_pages, open_socket, pages_of
+from flywheel_pipeline.web import RequestLimits, build_app, mount_pages, open_socket, pages_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e .[dev]")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -41,7 +41,7 @@ def serve_pages(home: Path) -> Iterator[str]:
     """Serve the pages of a home for the block; yields the address that they begin with."""
     app = build_app(
         home / "traces",
-        Limits(10**6, 10**6, 10**6, 60),
+        RequestLimits(10**6, 10**6, 10**6, 60),
         None,
         mount_pages(pages_of(Workbench(load_settings(home, {}))), None),
     )

@@ -18,7 +18,7 @@ from flywheel_pipeline.adapters.landing.tables import csv_blocks, parquet_blocks
 from flywheel_pipeline.adapters.landing.unpack import Stream, UnpackError, Watch, open_stream
 from flywheel_pipeline.ports import Block
 
-__all__ = ["Limits", "read_blocks"]
+__all__ = ["BlockLimits", "read_blocks"]
 
 HEAD = 1 << 16
 LOOK = 20
@@ -31,7 +31,7 @@ _TEXT = set(range(0x20, 0x100)) | set(b"\t\n\r\f\b\x1b")
 
 
 @dataclass(frozen=True)
-class Limits:
+class BlockLimits:
     """Bytes: the longest line, the largest file that must be read as one, the size of a block of lines."""
 
     line: int
@@ -39,7 +39,7 @@ class Limits:
     block: int = 32_000_000
 
 
-def read_blocks(path: Path, limits: Limits, watch: Watch = lambda _: None) -> Iterator[Block]:
+def read_blocks(path: Path, limits: BlockLimits, watch: Watch = lambda _: None) -> Iterator[Block]:
     """Yield the blocks of a landing file in order; what cannot be read is a block with a problem.
 
     `watch` is given every byte of the file in order, each before the block that holds it comes.
@@ -54,7 +54,7 @@ def read_blocks(path: Path, limits: Limits, watch: Watch = lambda _: None) -> It
         yield Block("document", 0, b"", problem=f"cannot be read: {error.strerror or error}")
 
 
-def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
+def _blocks(path: Path, stream: Stream, limits: BlockLimits) -> Iterator[Block]:
     head = stream.peek(HEAD)
     start = head.removeprefix(BOM).lstrip()
     if not head.replace(BOM, b"").strip() and len(head) < HEAD:
@@ -75,7 +75,7 @@ def _blocks(path: Path, stream: Stream, limits: Limits) -> Iterator[Block]:
         yield from line_blocks(stream, limits.line, limits.block)
 
 
-def _json_blocks(stream: Stream, head: bytes, limits: Limits) -> Iterator[Block]:
+def _json_blocks(stream: Stream, head: bytes, limits: BlockLimits) -> Iterator[Block]:
     """Lines where one of the first lines is a whole object, or is too long to see; else the file is one document."""
     if b"\n" not in head.strip() and len(head) >= HEAD:
         head = stream.peek(limits.line + 2)
@@ -98,7 +98,7 @@ def _closed(line: bytes) -> bool:
     return end is not None and len(line.strip()) > 1 and line.rstrip().endswith(end)
 
 
-def _whole(stream: Stream, limits: Limits, kind: str) -> Iterator[Block]:
+def _whole(stream: Stream, limits: BlockLimits, kind: str) -> Iterator[Block]:
     data = stream.read(limits.document + 1)
     if len(data) > limits.document:
         reason = f"a {kind} larger than {limits.document} bytes: export it as JSONL, or raise capture.max_document_mb"
@@ -107,7 +107,7 @@ def _whole(stream: Stream, limits: Limits, kind: str) -> Iterator[Block]:
         yield Block(kind, 1, data)
 
 
-def _binary(stream: Stream, head: bytes, limits: Limits) -> Iterator[Block]:
+def _binary(stream: Stream, head: bytes, limits: BlockLimits) -> Iterator[Block]:
     """Yield protobuf where the data may be OTLP: a message begins with its field 1, several each with its length."""
     lengths = (head[4:5], head[1:2], head[2:3], head[3:4])
     if head[:1] == _FIELD_1 or (_FIELD_1 in lengths and not _is_text(head[:4])):

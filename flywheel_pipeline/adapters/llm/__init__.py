@@ -6,9 +6,9 @@ learns how much its endpoint bears; `calling` and `direct` are the ways to a mod
 
 from flywheel_pipeline.adapters.llm.budget import Budget
 from flywheel_pipeline.adapters.llm.calling import RoleModel
-from flywheel_pipeline.adapters.llm.client import Limits, ModelClient
+from flywheel_pipeline.adapters.llm.client import CallLimits, ModelClient
 from flywheel_pipeline.adapters.llm.meter import CallMeter
 from flywheel_pipeline.adapters.llm.pricing import Price
 from flywheel_pipeline.adapters.llm.store import ReplyStore, Usage
 
-__all__ = ["Budget", "CallMeter", "Limits", "ModelClient", "Price", "ReplyStore", "RoleModel", "Usage"]
+__all__ = ["Budget", "CallLimits", "CallMeter", "ModelClient", "Price", "ReplyStore", "RoleModel", "Usage"]

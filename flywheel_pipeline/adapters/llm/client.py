@@ -51,7 +51,7 @@ _announced: set[str] = set()
 
 
 @dataclass(frozen=True)
-class Limits:
+class CallLimits:
     """Bounds on the calls of one client, which lives for one step of a run; money is bounded by `Budget`."""
 
     concurrency: int = 16
@@ -83,7 +83,7 @@ class ModelClient:
 
     models: Mapping[str, RoleModel]
     store: ReplyStore
-    limits: Limits
+    limits: CallLimits
     clock: Callable[[], datetime]
     on_calls: Callable[[str, list[LLMCall]], None]
     budget: Budget = field(default_factory=Budget)

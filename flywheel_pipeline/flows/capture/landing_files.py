@@ -27,7 +27,7 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home import HomeFile
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.ports import Block
@@ -173,7 +173,7 @@ def _rules_of(name: str, capture: CaptureSettings, rules: Rules) -> Rules:
 
 
 def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, submit: _Submit, ahead: int) -> None:
-    limits = Limits(int(capture.max_line_mb * 1_000_000), int(capture.max_document_mb * 1_000_000))
+    limits = BlockLimits(int(capture.max_line_mb * 1_000_000), int(capture.max_document_mb * 1_000_000))
     waiting: deque[tuple[_Reading, Future[Counts], bool]] = deque()
     for reading in fresh:
         last: Block | None = None
@@ -182,11 +182,11 @@ def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, s
                 waiting.append((reading, submit(_task(lake, reading, last)), False))
             last = block
             while len(waiting) >= ahead:
-                _settle(lake, *waiting.popleft())
+                _collect(lake, *waiting.popleft())
         if last is not None:
             waiting.append((reading, submit(_task(lake, reading, last)), True))
     while waiting:
-        _settle(lake, *waiting.popleft())
+        _collect(lake, *waiting.popleft())
 
 
 def _task(lake: Lake, reading: _Reading, block: Block) -> _Task:
@@ -196,7 +196,7 @@ def _task(lake: Lake, reading: _Reading, block: Block) -> _Task:
     return _Task(str(lake.root), reading.file.name, part, light, reading.rules, reading.file.path, len(block.data))
 
 
-def _settle(lake: Lake, reading: _Reading, done: Future[Counts], is_last: bool) -> None:
+def _collect(lake: Lake, reading: _Reading, done: Future[Counts], is_last: bool) -> None:
     reading.counts.add(done.result())
     if is_last:
         _finish(lake, reading)

@@ -17,7 +17,7 @@ from flywheel_pipeline.steps.cluster import (
     Author,
     Failure,
     Mode,
-    Proposal,
+    ProposedChange,
     Recorded,
     Reviewed,
     Taxonomy,
@@ -48,7 +48,7 @@ class Reviewing:
 
     known: Reviewed
     built: Taxonomy
-    proposals: tuple[Proposal, ...]
+    proposals: tuple[ProposedChange, ...]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Rev
 
 def _propose(
     bench: Workbench, labels: Sequence[Annotation], known: Reviewed, author: Author
-) -> tuple[Reviewed, list[Proposal]]:
+) -> tuple[Reviewed, list[ProposedChange]]:
     file = bench.home.reviewed(PROPOSALS_FILE)
     seen = file.read()
     found = renew_proposals(

@@ -18,7 +18,7 @@ from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.steps.cluster import (
     Author,
     Failure,
-    Proposal,
+    ProposedChange,
     Reviewed,
     accept_proposal,
     dump_proposals,
@@ -38,7 +38,7 @@ class Look:
     """The taxonomy and the proposals as they were read, and the version that an edit must name."""
 
     known: Reviewed
-    proposals: tuple[Proposal, ...]
+    proposals: tuple[ProposedChange, ...]
     version: str
 
 
@@ -56,7 +56,7 @@ class _Undo:
     """The modes and proposals before an edit, the version that the edit led to, and what it did."""
 
     known: Reviewed
-    proposals: tuple[Proposal, ...]
+    proposals: tuple[ProposedChange, ...]
     after: str
     what: str
 
@@ -135,7 +135,7 @@ class Review:
         )
         self._remember(before, str(sent.get("action")))
 
-    def accept(self, by: str | None, proposal_id: str, seen: str | None = None) -> Proposal:
+    def accept(self, by: str | None, proposal_id: str, seen: str | None = None) -> ProposedChange:
         """Do what is proposed; raises like `edit`."""
         before = self.look()
         wanted = find_proposal(before.proposals, proposal_id)
@@ -146,7 +146,7 @@ class Review:
         self._remember(before, "accepted proposal")
         return wanted
 
-    def reject(self, by: str | None, proposal_id: str) -> Proposal:
+    def reject(self, by: str | None, proposal_id: str) -> ProposedChange:
         """Take a proposal off the list for good; raises like `edit`."""
         looked, content = self.look(), self._proposals.read()
         before = load_proposals(content.value)

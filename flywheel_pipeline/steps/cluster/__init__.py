@@ -25,7 +25,7 @@ from flywheel_pipeline.steps.cluster.proposals import (
     reject_proposal,
     renew_proposals,
 )
-from flywheel_pipeline.steps.cluster.propose import Proposal, propose_changes
+from flywheel_pipeline.steps.cluster.propose import ProposedChange, propose_changes
 from flywheel_pipeline.steps.cluster.rank import rank_labelled, traffic_pass_rate, weighted_verdicts
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
     "Member",
     "Mode",
     "ModelAnalyst",
-    "Proposal",
+    "ProposedChange",
     "Recorded",
     "Reviewed",
     "Taxonomy",

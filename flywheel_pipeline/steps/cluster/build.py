@@ -70,7 +70,7 @@ def build_taxonomy(failures: Sequence[Failure], known: Sequence[Mode], analyst: 
     before = {m.mode_id for m in known}
     state = _State(_without({f.trace_id for f in fresh}, categorised))
     waiting: list[Note] = []
-    for number, batch in enumerate(_batches(_settle_verbatim(fresh, state), analyst.batch)):
+    for number, batch in enumerate(_batches(_assign_verbatim(fresh, state), analyst.batch)):
         waiting += _assign(_reduced(batch, analyst), state, analyst)
         room = max_modes - len(_live(state.modes))
         if waiting and (room > 0 or number == 0):
@@ -123,7 +123,7 @@ def _without(traces: set[str], modes: Sequence[Mode]) -> list[Mode]:
     return [replace(m, members=tuple(x for x in m.members if x.trace_id not in traces)) for m in modes]
 
 
-def _settle_verbatim(fresh: Sequence[Failure], state: _State) -> list[Note]:
+def _assign_verbatim(fresh: Sequence[Failure], state: _State) -> list[Note]:
     """Place the failures whose very words have a place already; return the others."""
     notes = join_same_words([Note(f.text, (f,)) for f in fresh])
     places = places_of_words(_live(state.modes))

@@ -23,11 +23,12 @@ SHARPNESS = 0.1
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 """By which probabilities are sharpened or flattened until they are right about the examples (Guo et al. 2017)."""
 
-FITS_LIKE, MIN_LEFT_OUT = 0.02, 5
+FITS_LIKE, MIN_LEFT_OUT = 0.02, 20
 """Part of the examples that may resemble their mode less than a note that fits it, and examples that this takes."""
 
 BY_CHANCE = 0.9
-"""With fewer examples a note fits that resembles a mode more than this part of all pairs resemble each other."""
+"""With fewer examples a note fits that resembles a mode more than this part of the pairs of examples of different modes
+resemble each other."""
 
 Labels = NDArray[np.int64]
 
@@ -170,11 +171,12 @@ def _least_cosine(labelled: Floats, known: Labels, everything: Floats, fits_like
     others = np.array([labelled[known == k].sum(axis=0) for k in known]) - labelled
     lengths = np.linalg.norm(others, axis=1)
     left_out = (labelled * others).sum(axis=1)[lengths > 1e-9] / lengths[lengths > 1e-9]
-    if len(left_out) >= MIN_LEFT_OUT:
+    apart = (labelled @ labelled.T)[known[:, None] != known[None, :]]
+    if len(left_out) >= MIN_LEFT_OUT or (len(left_out) and not len(apart)):
         return float(np.quantile(left_out, fits_like))
-    some = everything[:: max(1, len(everything) // 500)]
-    pairs = (some @ some.T)[np.triu_indices(len(some), 1)]
-    return float(np.quantile(pairs, BY_CHANCE)) if len(pairs) else 0.0
+    if len(apart):
+        return float(np.quantile(apart, BY_CHANCE))
+    return float(np.quantile(everything @ everything.T, BY_CHANCE))
 
 
 def _softmax(scores: Floats) -> Floats:

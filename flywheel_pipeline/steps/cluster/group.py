@@ -1,8 +1,9 @@
 """Group notes by similarity: average linkage, cut where groups come back when the failures are resampled.
 
-On public comments on errors in summaries, which we did not write (see the chapter), average linkage that leaves outliers
-unassigned agreed with people's categories far better than k-means, and its groups came back in resamples far more often
-(adjusted Rand index .4 to .7 against .1 to .3). On 41 comments on a leasing assistant neither was clearly better.
+On public comments on errors in summaries, which we did not write (see the chapter), average linkage that leaves
+outliers unassigned agreed with people's categories far better than k-means, and its groups came back in resamples far
+more often (adjusted Rand index .4 to .7 against .1 to .3). On 41 comments on a leasing assistant neither was clearly
+better.
 """
 
 from __future__ import annotations

@@ -9,20 +9,20 @@ from typing import Any
 from flywheel_pipeline.errors import CorruptFileError, EditError
 from flywheel_pipeline.steps.cluster.edit import merge, set_status, set_text, split
 from flywheel_pipeline.steps.cluster.history import Author, Reviewed
-from flywheel_pipeline.steps.cluster.propose import Proposal
+from flywheel_pipeline.steps.cluster.propose import ProposedChange
 
 
-def dump_proposals(proposals: Sequence[Proposal]) -> dict[str, Any]:
+def dump_proposals(proposals: Sequence[ProposedChange]) -> dict[str, Any]:
     """Return the content of `proposals.yaml`; the ids are for people to refer to."""
     return {"proposals": [{"proposal_id": p.proposal_id, **_dumped(p)} for p in proposals]}
 
 
-def _dumped(proposal: Proposal) -> dict[str, Any]:
+def _dumped(proposal: ProposedChange) -> dict[str, Any]:
     values = {f.name: getattr(proposal, f.name) for f in fields(proposal)}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v}
 
 
-def load_proposals(content: Any) -> list[Proposal]:
+def load_proposals(content: Any) -> list[ProposedChange]:
     """Return the proposals of `proposals.yaml`; none for an empty or missing file.
 
     Raises:
@@ -36,20 +36,20 @@ def load_proposals(content: Any) -> list[Proposal]:
         ) from None
 
 
-def _proposal(entry: Any) -> Proposal:
+def _proposal(entry: Any) -> ProposedChange:
     given = {k: v for k, v in entry.items() if k != "proposal_id"}
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else str(v) for k, v in given.items()}
-    return Proposal(**values)
+    return ProposedChange(**values)
 
 
-def renew_proposals(before: Sequence[Proposal], found: Sequence[Proposal]) -> list[Proposal]:
+def renew_proposals(before: Sequence[ProposedChange], found: Sequence[ProposedChange]) -> list[ProposedChange]:
     """Return the proposals that are open now, without those that were rejected, and after them the rejected ones."""
     rejected = [p for p in before if p.status == "rejected"]
     known = {p.proposal_id for p in rejected}
     return [*(p for p in found if p.proposal_id not in known), *rejected]
 
 
-def find_proposal(proposals: Sequence[Proposal], proposal_id: str) -> Proposal:
+def find_proposal(proposals: Sequence[ProposedChange], proposal_id: str) -> ProposedChange:
     """Return the open proposal of an id.
 
     Raises:
@@ -62,7 +62,7 @@ def find_proposal(proposals: Sequence[Proposal], proposal_id: str) -> Proposal:
     raise EditError(f"there is no open proposal {proposal_id!r}; open are: {listed}")
 
 
-def accept_proposal(known: Reviewed, author: Author, proposal: Proposal) -> Reviewed:
+def accept_proposal(known: Reviewed, author: Author, proposal: ProposedChange) -> Reviewed:
     """Do what is proposed.
 
     Raises:
@@ -84,7 +84,7 @@ def accept_proposal(known: Reviewed, author: Author, proposal: Proposal) -> Revi
     raise EditError(f"there is no proposal of the kind {proposal.kind!r}")
 
 
-def reject_proposal(proposals: Sequence[Proposal], author: Author, proposal_id: str) -> list[Proposal]:
+def reject_proposal(proposals: Sequence[ProposedChange], author: Author, proposal_id: str) -> list[ProposedChange]:
     """Return the proposals with one rejected for good.
 
     Raises:
@@ -95,7 +95,9 @@ def reject_proposal(proposals: Sequence[Proposal], author: Author, proposal_id: 
     return [gone if p is wanted else p for p in proposals]
 
 
-def apply_all(known: Reviewed, author: Author, proposals: Sequence[Proposal]) -> tuple[Reviewed, list[Proposal]]:
+def apply_all(
+    known: Reviewed, author: Author, proposals: Sequence[ProposedChange]
+) -> tuple[Reviewed, list[ProposedChange]]:
     """Accept every open proposal that no model doubts, in order; returns what is left."""
     left = []
     for p in proposals:

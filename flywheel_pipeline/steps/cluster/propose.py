@@ -38,7 +38,7 @@ COMMON_NOTE = 0.4
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ProposedChange:
     """One change: `what` in words, `why` with numbers, failures to look at, and a model's opinion if one was asked.
 
     `name` is the new name of what is renamed or split off, `traces` are the failures to split off.
@@ -64,7 +64,7 @@ class Proposal:
         return f"p-{digest[:8]}"
 
 
-def propose_changes(known: Reviewed, batches: Sequence[Sequence[str]], embed: Embed) -> list[Proposal]:
+def propose_changes(known: Reviewed, batches: Sequence[Sequence[str]], embed: Embed) -> list[ProposedChange]:
     """Return what should be merged, split, renamed or retired by the evidence, most useful kind first.
 
     `batches` holds the failed traces of every label batch, the oldest first.
@@ -107,14 +107,14 @@ def _parts(modes: Sequence[Mode], embed: Embed) -> list[_Part]:
     return [_Part(*part) for part in zip(modes, looked_at, np.split(vectors, ends), strict=True)]
 
 
-def _merge(a: _Part, b: _Part) -> Proposal | None:
+def _merge(a: _Part, b: _Part) -> ProposedChange | None:
     gone, kept = sorted((a, b), key=lambda p: (p.mode.status == "accepted", len(p.mode.members)))
     centres = float(a.centre @ b.centre)
     between, within = float((a.vectors @ b.vectors.T).mean()), min(a.spread, b.spread)
     enough = min(len(a.members), len(b.members)) >= MIN_COMPARED
     if centres < SAME_CENTRE and not (enough and between >= SAME_SPREAD * within):
         return None
-    return Proposal(
+    return ProposedChange(
         "merge",
         (gone.mode.mode_id, kept.mode.mode_id),
         f"Merge “{gone.mode.name}” into “{kept.mode.name}”",
@@ -124,7 +124,7 @@ def _merge(a: _Part, b: _Part) -> Proposal | None:
     )
 
 
-def _split(part: _Part) -> Proposal | None:
+def _split(part: _Part) -> ProposedChange | None:
     first = list({x.text: i for i, x in reversed(list(enumerate(part.members)))}.values())[::-1]
     if len(first) < 2 * MIN_HALF:
         return None
@@ -135,7 +135,7 @@ def _split(part: _Part) -> Proposal | None:
     chosen, rest = [part.members[first[i]] for i in smaller], [part.members[first[i]] for i in larger]
     notes = {x.text for x in chosen}
     traces = tuple(x.trace_id for x in part.mode.members if x.text in notes)
-    return Proposal(
+    return ProposedChange(
         "split",
         (part.mode.mode_id,),
         f"Split “{part.mode.name}”: {len(traces)} failures like “{_typical(chosen)}” become a mode of their own",
@@ -159,7 +159,7 @@ def _halves(vectors: Floats) -> tuple[list[list[int]], float]:
     return groups, float(silhouette_score(distances, labels, metric="precomputed")) if len(groups) == 2 else -1.0
 
 
-def _rename(part: _Part, parts: Sequence[_Part]) -> Proposal | None:
+def _rename(part: _Part, parts: Sequence[_Part]) -> ProposedChange | None:
     """Propose the commonest note as the name of a provisional mode if its name has no characteristic word."""
     mode, terms = part.mode, characteristic_words([p.members for p in parts], parts.index(part))
     note, n = Counter(x.text for x in mode.members).most_common(1)[0]
@@ -167,7 +167,7 @@ def _rename(part: _Part, parts: Sequence[_Part]) -> Proposal | None:
     says_it = set(_content_words(mode.name)) & set(terms)
     if mode.status != "provisional" or says_it or n < max(2, COMMON_NOTE * len(mode.members)) or name == mode.name:
         return None
-    return Proposal(
+    return ProposedChange(
         "rename",
         (mode.mode_id,),
         f"Rename “{mode.name}” to “{name}”",
@@ -193,12 +193,12 @@ def _content_words(text: str) -> list[str]:
     return [w for w in re.findall(r"[^\W_]+", text.lower()) if w not in ENGLISH_STOP_WORDS - NEGATIONS]
 
 
-def _retire(mode: Mode, batches: Sequence[Sequence[str]]) -> Proposal | None:
+def _retire(mode: Mode, batches: Sequence[Sequence[str]]) -> ProposedChange | None:
     own = {x.trace_id for x in mode.members}
     recent = [t for batch in batches[-QUIET_BATCHES:] for t in batch]
     if len(batches) <= QUIET_BATCHES or own & set(recent) or len(recent) < MIN_SINCE:
         return None
-    return Proposal(
+    return ProposedChange(
         "retire",
         (mode.mode_id,),
         f"Retire “{mode.name}”",

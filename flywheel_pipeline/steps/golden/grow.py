@@ -13,7 +13,7 @@ from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden.cases import Draft, LabelledTrace, draft_case, golden_case
 from flywheel_pipeline.steps.golden.ledger import active
-from flywheel_pipeline.steps.golden.select import facility_location, nearest_in_turn, quota
+from flywheel_pipeline.steps.golden.select import facility_location, nearest_in_turn
 from flywheel_pipeline.steps.golden.split import families, split_of
 from flywheel_pipeline.steps.golden.synthesise import vary_case
 
@@ -24,7 +24,8 @@ Floats = NDArray[np.float64]
 class Quotas:
     """The most cases that a failure mode may have."""
 
-    max_per_mode: int = 15
+    max_per_mode: int = 40
+    """The gate guards a mode only with enough test cases of its own, and about half of the cases are in test."""
     synthetic_per_mode: int = 2
 
 
@@ -49,7 +50,7 @@ def grow_golden_set(
 ) -> Growth:
     """Return the cases to add to `existing`.
 
-    Every mode gets the failures that represent it best (`facility_location`, `select.quota`) and variations
+    Every mode gets the failures that represent it best (`facility_location`), up to `max_per_mode`, and variations
     of the first ones; happy paths are added until there are as many as failures, half of them passing neighbours of
     the failures, each failure's nearest in turn, half spread over the rest. `accepted` are proposed cases that a
     person accepted. Nothing existing is removed or changed; a retired case never comes back, but leaves its place to
@@ -87,7 +88,7 @@ def _failures(existing: Sequence[GoldenCase], drafts: Sequence[Draft], vectors: 
         ]
         kept = [k for k, i in enumerate(rows) if drafts[i].case_id in have]
         had = sum(c.kind == "failure" and c.mode_id == mode for c in active(existing))
-        wanted = quota(len(rows), quotas.max_per_mode) - max(had, len(kept))
+        wanted = min(len(rows), quotas.max_per_mode) - max(had, len(kept))
         chosen += [drafts[rows[k]] for k in facility_location(vectors[rows], max(0, wanted), kept)]
     return chosen
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log2
 from typing import Any
 
 import numpy as np
 
 MANY = 2_000
 """Rows from which every k-th stands for the others, so that no larger similarity matrix is built."""
-
-
-def quota(n_failures: int, maximum: int) -> int:
-    """Return how many of `n_failures` of a mode to keep: 3 to `maximum`, growing with the logarithm."""
-    return min(n_failures, maximum, max(3, round(4 + 2 * log2(max(n_failures, 1)))))
 
 
 def facility_location(vectors: Any, n: int, chosen: Sequence[int] = ()) -> list[int]:

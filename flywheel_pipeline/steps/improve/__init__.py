@@ -2,7 +2,7 @@
 
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, GateReport, decide
 from flywheel_pipeline.steps.improve.looks import READER, count_looks
-from flywheel_pipeline.steps.improve.propose import ModeEvidence, Proposal, propose_prompts
+from flywheel_pipeline.steps.improve.propose import ModeEvidence, ProposedPrompt, propose_prompts
 from flywheel_pipeline.steps.improve.rule import Gate
 from flywheel_pipeline.steps.improve.search import OVERALL, Bench, Judgement, improve_prompt
 
@@ -16,7 +16,7 @@ __all__ = [
     "GateReport",
     "Judgement",
     "ModeEvidence",
-    "Proposal",
+    "ProposedPrompt",
     "count_looks",
     "decide",
     "improve_prompt",

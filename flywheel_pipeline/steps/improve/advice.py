@@ -82,8 +82,8 @@ def not_safe(name: str, change: PairedChange, loss: float, needed: int | None, l
     if needed is None:
         need = f"look at the cases that {name} breaks: more of the same would not clear it"
     else:
-        need = f"{needed - change.n} more test cases of {name} would, if it goes on like this"
-    labels = f"label up to {labels_left} more flipped cases; or " if labels_left > 0 else ""
+        need = f"add about {needed - change.n} test cases of {name}, if it goes on like this"
+    labels = f"label up to {labels_left} more flipped cases, or " if labels_left > 0 else ""
     return Obstacle(problem, labels + need, labels_left > 0)
 
 
@@ -96,8 +96,8 @@ def unguarded(missing: Mapping[str, int]) -> Obstacle | None:
     each = [f"{name} needs {n} more" for name, n in zip(first, missing.values(), strict=False)]
     return Obstacle(
         f"nothing guards {', '.join(first)}{more}: too few own test cases, or no trusted judge",
-        f"label more failures of the modes that nothing guards ({', '.join(each)}{', …' if more else ''}), or name them "
-        "in `gate.consent`",
+        f"label more failures of the modes that nothing guards ({', '.join(each)}{', …' if more else ''}), "
+        "or name them in `gate.consent`",
     )
 
 

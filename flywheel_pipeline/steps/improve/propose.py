@@ -30,7 +30,7 @@ class ModeEvidence:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ProposedPrompt:
     """A proposed prompt and what was changed."""
 
     text: str
@@ -46,7 +46,7 @@ class ImprovedPrompt(BaseModel):
 
 def propose_prompts(
     prompt: str, evidence: Sequence[ModeEvidence], good: Sequence[GoldenCase], llm: LLM, app: str
-) -> list[Proposal]:
+) -> list[ProposedPrompt]:
     """Return the proposals, simplest first; none when the improver has nothing to change.
 
     `good` are happy paths of the train split; their questions and answers become few-shot examples.
@@ -59,12 +59,14 @@ def propose_prompts(
         raise ModelError(f"the improver gave no usable prompt: {reply.error}")
     if reply.parsed.prompt.strip() == prompt.strip():
         return []
-    clearer = Proposal(reply.parsed.prompt.strip(), tuple(reply.parsed.changes))
+    clearer = ProposedPrompt(reply.parsed.prompt.strip(), tuple(reply.parsed.changes))
     if not good:
         return [clearer]
     return [
         clearer,
-        Proposal(f"{clearer.text}\n\n{few_shot(good)}", (*clearer.changes, f"{len(good)} examples of good answers")),
+        ProposedPrompt(
+            f"{clearer.text}\n\n{few_shot(good)}", (*clearer.changes, f"{len(good)} examples of good answers")
+        ),
     ]
 
 

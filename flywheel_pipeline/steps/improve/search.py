@@ -14,7 +14,7 @@ from flywheel_pipeline.stats import PERFECT, Youden
 from flywheel_pipeline.steps.improve.flips import Labels
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes, Size, decide
 from flywheel_pipeline.steps.improve.looks import count_looks
-from flywheel_pipeline.steps.improve.propose import Proposal
+from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE, Gate
 
 Results = Sequence[EvalResult]
@@ -86,7 +86,7 @@ class Trial:
     problem: str | None = None
 
 
-def improve_prompt(bench: Bench, proposals: Sequence[Proposal]) -> list[PromptCandidate]:
+def improve_prompt(bench: Bench, proposals: Sequence[ProposedPrompt]) -> list[PromptCandidate]:
     """Return one candidate per proposal; the best on dev (the shorter of equals) carries the gate's decision.
 
     A proposal that holds text of a dev or test case, or is longer than the gate allows, is rejected without being
@@ -101,12 +101,12 @@ def improve_prompt(bench: Bench, proposals: Sequence[Proposal]) -> list[PromptCa
     return decided + [_set_aside(t, bench) for t in trials if t is not best]
 
 
-def _trial(proposal: Proposal, bench: Bench) -> Trial:
+def _trial(proposal: ProposedPrompt, bench: Bench) -> Trial:
     note = f"proposed by the improver from {bench.base.version}"
     return Trial(PromptVersion.of(bench.base.name, proposal.text, bench.base.version, note), proposal.changes)
 
 
-def _tried(proposal: Proposal, bench: Bench) -> Trial:
+def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     trial = _trial(proposal, bench)
     problem = _problem(trial.version.text, bench)
     if problem:

@@ -44,7 +44,7 @@ INLINE_BYTES = 100_000
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """Bytes of a body and of a line, bytes and seconds of a landing file."""
 
     body: int
@@ -56,7 +56,7 @@ class Limits:
 class Receiver:
     """The endpoints and the files that they write."""
 
-    def __init__(self, folder: Path, limits: Limits, token: str | None) -> None:
+    def __init__(self, folder: Path, limits: RequestLimits, token: str | None) -> None:
         self.folder, self.limits = folder, limits
         self._authorization = None if token is None else f"Bearer {token}".encode()
         self._budget = Budget(BODIES_IN_MEMORY * limits.body)
@@ -148,7 +148,7 @@ def _exported(request: Request, n_rejected: int) -> Response:
     return answer(request, as_json, response.SerializeToString())
 
 
-def build_app(folder: Path, limits: Limits, token: str | None, pages: Sequence[BaseRoute] = ()) -> Starlette:
+def build_app(folder: Path, limits: RequestLimits, token: str | None, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application: the endpoint of a landing folder, and pages; `token` is required of clients."""
     receiver = Receiver(folder, limits, token)
     routes = [

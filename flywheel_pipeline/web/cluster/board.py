@@ -8,7 +8,7 @@ from typing import Any
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.flows.cluster.review import Measured, Review
 from flywheel_pipeline.records import FailureMode
-from flywheel_pipeline.steps.cluster import Change, Failure, Mode, Proposal, Reviewed
+from flywheel_pipeline.steps.cluster import Change, Failure, Mode, ProposedChange, Reviewed
 from flywheel_pipeline.web.words import count
 
 SHOWN, LATEST, EXAMPLES = 50, 30, 3
@@ -88,7 +88,7 @@ def _failure(trace: str, text: str, failures: Mapping[str, Failure], by: str, co
     }  # fmt: skip
 
 
-def _proposal(p: Proposal) -> dict[str, Any]:
+def _proposal(p: ProposedChange) -> dict[str, Any]:
     return {"id": p.proposal_id, "what": p.what, "why": p.why, "model": p.model, "examples": list(p.examples)}
 
 

@@ -270,7 +270,7 @@ def test_an_answer_is_asked_for_once_per_prompt_case_version_and_repeat_and_erro
     assert inner.asked == [("g-0", 0), ("g-1", 0), ("g-1", 0)]
     assert (first[0], again[0]) == (said, Answer(**{**vars(said), "cached": True}))
     for changed in ({"prompt": "Be long."}, {"repeat": 1}):
-        run(app, cases("good"), **changed)  # type: ignore[arg-type]
+        run(app, cases("good"), **changed)
     inner.version = "app-2"
     run(app, cases("good"))
     assert len(inner.asked) == 6

@@ -16,6 +16,8 @@ from flywheel_pipeline.prompting import read_fence
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline_tests.builders import a_case, a_conversation
 
+COVERS = ("ports.py",)
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -109,7 +111,7 @@ def test_the_prompt_on_trial_replaces_the_prompt_of_the_trace(role: str) -> None
     ],
 )
 def test_tool_calls_and_their_results_become_text_of_the_assistant(call: dict[str, Any]) -> None:
-    conversation = [
+    conversation: list[dict[str, Any]] = [
         {"role": "user", "content": "Where is it?"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "1", "content": "in Ghent"},
@@ -125,7 +127,7 @@ def test_tool_calls_and_their_results_become_text_of_the_assistant(call: dict[st
 
 def test_content_in_parts_becomes_one_text_and_empty_turns_are_left_out() -> None:
     parts = [{"type": "text", "text": "Look"}, {"type": "text", "text": "here"}]
-    conversation = [{"role": "user", "content": parts}, {"role": "assistant", "content": ""}]
+    conversation: list[dict[str, Any]] = [{"role": "user", "content": parts}, {"role": "assistant", "content": ""}]
     ask = app_ask("P", [*conversation, {"role": "user", "content": "?"}], [])
     assert [m["content"] for m in ask.messages[1:]] == ["Look\nhere", "?"]
 
@@ -140,7 +142,7 @@ TOOL = {"type": "function", "function": {"name": "find_order", "parameters": {"t
 
 def test_a_tool_call_of_the_conversation_stays_one_where_tools_are_offered() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "find_order", "arguments": "{}"}}
-    conversation = [
+    conversation: list[dict[str, Any]] = [
         {"role": "user", "content": "Where is it?"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "1", "content": "in Ghent", "extra": 1},

@@ -44,6 +44,11 @@ from flywheel_pipeline_tests.builders import (
     an_evaluator_score,
 )
 
+COVERS = (
+    "adapters/lake/frames.py",
+    "records/capture.py",
+)
+
 NASTY = "a\x00b 😀 'single' \"double\" \\ back\u2028slash\r\n;-- drop table"
 
 ROWS: dict[str, Any] = {

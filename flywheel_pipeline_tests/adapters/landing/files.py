@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import zstandard
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.ports import Block
 
-LIMITS = Limits(line=1_000_000, document=5_000_000, block=100_000)
+LIMITS = BlockLimits(line=1_000_000, document=5_000_000, block=100_000)
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "plain": lambda data: data,
     "gzip": lambda data: gzip.compress(data, compresslevel=1, mtime=0),
@@ -22,7 +22,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 T = TypeVar("T")
 
 
-def blocks_of(folder: Path, data: bytes, limits: Limits = LIMITS) -> list[Block]:
+def blocks_of(folder: Path, data: bytes, limits: BlockLimits = LIMITS) -> list[Block]:
     """Read a file that holds `data`."""
     path = folder / "landed"
     path.write_bytes(data)

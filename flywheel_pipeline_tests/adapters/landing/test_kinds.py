@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline_tests.adapters.landing.files import LIMITS, PACKERS, blocks_of, peak_of, problems_of
 
 COVERS = ("adapters/landing/__init__.py",)
@@ -78,7 +78,7 @@ def test_an_empty_file_is_one_problem_of_the_whole_file(tmp_path: Path, data: by
 def test_what_must_be_read_as_one_has_a_limit_and_the_reason_names_the_setting(
     tmp_path: Path, data: bytes, kind: str
 ) -> None:
-    fits, exceeds = Limits(1000, len(data)), Limits(1000, len(data) - 1)
+    fits, exceeds = BlockLimits(1000, len(data)), BlockLimits(1000, len(data) - 1)
     assert problems_of(blocks_of(tmp_path, data, fits)) == []
     (block,) = blocks_of(tmp_path, data, exceeds)
     assert (block.kind, len(block.data) <= 1000) == (kind, True)

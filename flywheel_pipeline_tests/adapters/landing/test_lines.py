@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.adapters.landing.lines import line_blocks
 from flywheel_pipeline.adapters.landing.unpack import open_stream
 from flywheel_pipeline.ports import Block
@@ -83,7 +83,7 @@ def test_a_line_of_50_mb_is_told_and_not_held(tmp_path: Path, packer: str) -> No
     noise = random.Random(1).randbytes(25 * MB).hex().encode()
     path.write_bytes(PACKERS[packer](b'{"a": 1}\n{"a": "' + noise + b'"}\n{"a": 2}\n'))
     found: list[tuple[int, str]] = []
-    limits = Limits(line=2 * MB, document=20 * MB, block=2 * MB)
+    limits = BlockLimits(line=2 * MB, document=20 * MB, block=2 * MB)
     peak = peak_of(lambda: read_blocks(path, limits), lambda b: found.append((b.first_line, b.problem[:11])))
     assert found == [(1, ""), (2, "longer than"), (3, "")]
     assert peak < 16 * MB
@@ -96,7 +96,7 @@ def test_of_a_file_that_breaks_off_the_whole_lines_are_there_and_then_the_reason
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a"
         path.write_bytes(packed[: len(packed) // 2])
-        *good, last = read_blocks(path, Limits(1000, 1000, 50_000))
+        *good, last = read_blocks(path, BlockLimits(1000, 1000, 50_000))
     whole = b"".join(b.data for b in good)
     assert b"".join(lines).startswith(whole)
     assert whole.endswith(b"\n") and len(whole) > 100_000
@@ -106,6 +106,6 @@ def test_of_a_file_that_breaks_off_the_whole_lines_are_there_and_then_the_reason
 def test_a_file_that_breaks_off_within_a_line_that_is_too_long_is_told_too(tmp_path: Path) -> None:
     packed = PACKERS["gzip"](b'{"a": 1}\n{"a": 2}\n' + bytes(range(97, 123)) * 100_000)
     (tmp_path / "a").write_bytes(packed[: len(packed) // 2])
-    first, *others = read_blocks(tmp_path / "a", Limits(1000, 1000, 5000))
+    first, *others = read_blocks(tmp_path / "a", BlockLimits(1000, 1000, 5000))
     assert first.data == b'{"a": 1}\n{"a": 2}\n'
     assert "damaged" in others[-1].problem

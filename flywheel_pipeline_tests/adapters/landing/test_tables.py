@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline_tests.adapters.landing.files import LIMITS, PACKERS, blocks_of, peak_of, problems_of, rows_of
 
@@ -22,7 +22,7 @@ MB = 1_000_000
 
 def a_parquet(folder: Path, select: str) -> bytes:
     path = folder / "made.parquet"
-    duckdb.sql(select).write_parquet(str(path))
+    duckdb.default_connection().sql(select).write_parquet(str(path))
     return path.read_bytes()
 
 
@@ -80,7 +80,7 @@ def test_a_header_alone_is_a_problem(tmp_path: Path, data: bytes) -> None:
 
 def test_after_a_cell_beyond_the_limit_the_rows_before_it_are_there_and_the_reason(tmp_path: Path) -> None:
     data = b"a,b\n1,2\n3," + b"x" * 2000 + b"\n5,6\n"
-    first, last = blocks_of(tmp_path, data, Limits(1000, 1000))
+    first, last = blocks_of(tmp_path, data, BlockLimits(1000, 1000))
     assert rows_of([first]) == [{"a": "1", "b": "2"}]
     assert "not valid CSV" in last.problem and "the rest was not read" in last.problem
 
@@ -89,7 +89,7 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_file_into_memory(tmp_
     path = tmp_path / "a.csv"
     path.write_bytes(b'a,b\n1,2\n3,"' + b"text of a cell\n" * (2 * MB))
     found: list[Block] = []
-    peak = peak_of(lambda: read_blocks(path, Limits(MB, MB)), found.append)
+    peak = peak_of(lambda: read_blocks(path, BlockLimits(MB, MB)), found.append)
     assert (rows_of(found), len(problems_of(found))) == ([{"a": "1", "b": "2"}], 1)
     assert peak < 20 * MB
 
@@ -98,7 +98,7 @@ def test_a_line_of_50_mb_in_a_csv_file_is_told_and_not_held(tmp_path: Path) -> N
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n1,2\n" + b"x" * 50 * MB + b"\n")
     found: list[Block] = []
-    peak = peak_of(lambda: read_blocks(path, Limits(MB, MB)), found.append)
+    peak = peak_of(lambda: read_blocks(path, BlockLimits(MB, MB)), found.append)
     assert (rows_of(found), len(problems_of(found))) == ([{"a": "1", "b": "2"}], 1)
     assert peak < 20 * MB
 
@@ -107,7 +107,7 @@ def test_a_block_of_a_csv_file_is_bounded_in_bytes_not_only_in_rows(tmp_path: Pa
     path = tmp_path / "a.csv"
     path.write_bytes(b"id,text\n" + (b"1," + b"x" * 30_000 + b"\n") * 1900)
     sizes: list[int] = []
-    for block in read_blocks(path, Limits(MB, 5 * MB, block=MB)):
+    for block in read_blocks(path, BlockLimits(MB, 5 * MB, block=MB)):
         sizes.append(sum(len(r["text"]) for _, r in block.rows))
     assert sum(sizes) == 1900 * 30_000
     assert max(sizes) <= 5 * MB
@@ -161,12 +161,12 @@ def test_a_block_of_a_parquet_file_is_bounded_in_bytes_not_only_in_rows(tmp_path
     path.write_bytes(a_parquet(tmp_path, "select repeat('x', 100000) as text from range(1900)"))
     assert path.stat().st_size < MB
     sizes: list[int] = []
-    for block in read_blocks(path, Limits(MB, 5 * MB, block=MB)):
+    for block in read_blocks(path, BlockLimits(MB, 5 * MB, block=MB)):
         sizes.append(sum(len(r["text"]) for _, r in block.rows))
     assert max(sizes) <= 5 * MB
 
 
 def test_a_cell_limit_of_one_file_is_not_the_next_one_s(tmp_path: Path) -> None:
     data = b"a,b\n1," + b"x" * 5000 + b"\n"
-    assert problems_of(blocks_of(tmp_path, data, Limits(1000, 1000)))
+    assert problems_of(blocks_of(tmp_path, data, BlockLimits(1000, 1000)))
     assert not problems_of(blocks_of(tmp_path, data, LIMITS))

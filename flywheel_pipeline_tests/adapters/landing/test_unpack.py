@@ -10,12 +10,13 @@ import duckdb
 import pytest
 import zstandard
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.adapters.landing.unpack import FREE, UnpackError, open_stream
+from flywheel_pipeline.ports import Block
 from flywheel_pipeline_tests.adapters.landing.files import PACKERS, blocks_of, peak_of, problems_of, zeros_as_zstd
 
 LINES = b"".join(b'{"a": "%032x"}\n' % random.Random(i).getrandbits(128) for i in range(5000))
-LIMITS = Limits(line=1_000_000, document=2_000_000, block=1_000_000)
+LIMITS = BlockLimits(line=1_000_000, document=2_000_000, block=1_000_000)
 LARGE = FREE + FREE // 2
 BOMBS = {
     "gzip": lambda: gzip.compress(b"0" * LARGE, mtime=0),
@@ -49,7 +50,7 @@ def test_a_look_ahead_takes_nothing_also_where_a_longer_one_came_before(tmp_path
 
 def test_a_long_object_is_whole_where_lines_must_be_short(tmp_path: Path) -> None:
     data = b'{"a": "' + b"x" * 100_000 + b'"}'
-    (block,) = blocks_of(tmp_path, data, Limits(line=1000, document=200_000))
+    (block,) = blocks_of(tmp_path, data, BlockLimits(line=1000, document=200_000))
     assert block.data == data
 
 
@@ -96,7 +97,7 @@ def test_a_bomb_is_told_and_what_it_unpacks_to_is_not_held(tmp_path: Path, bomb:
     path = tmp_path / "bomb"
     path.write_bytes(BOMBS[bomb]())
     assert path.stat().st_size < 1_000_000
-    found = []
+    found: list[Block] = []
     peak = peak_of(lambda: read_blocks(path, LIMITS), found.append)
     assert any("decompression bomb" in b.problem or "longer than" in b.problem or "larger" in b.problem for b in found)
     assert peak < 300_000_000  # the densest 4 KiB of zstd are 128 MiB

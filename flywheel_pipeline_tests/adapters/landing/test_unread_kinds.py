@@ -9,6 +9,7 @@ import sqlite3
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -92,7 +93,9 @@ def test_a_table_whose_first_word_resembles_a_signature_is_a_table(tmp_path: Pat
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_text_with_a_byte_order_mark_is_read_whatever_its_encoding(tmp_path: Path, encoding: str, compress) -> None:  # type: ignore[no-untyped-def]
+def test_text_with_a_byte_order_mark_is_read_whatever_its_encoding(
+    tmp_path: Path, encoding: str, compress: Any
+) -> None:
     text = LINES.decode()
     data = text.encode(encoding) if encoding in ("utf-16", "utf-32") else ("\ufeff" + text).encode(encoding)
     blocks = blocks_of(tmp_path, compress(data))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from flywheel_pipeline.adapters.llm import Budget, Limits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import Budget, CallLimits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.ports import Ask
 from flywheel_pipeline.records import LLMCall
 from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, ScriptedServer, question_of
@@ -44,7 +44,7 @@ class Bench:
     ) -> ModelClient:
         names = RoleModel.__dataclass_fields__
         role = RoleModel(model, server.url if server else None, **{k: v for k, v in changes.items() if k in names})
-        limits = Limits(**{**QUICK, **{k: v for k, v in changes.items() if k not in names}})
+        limits = CallLimits(**{**QUICK, **{k: v for k, v in changes.items() if k not in names}})
         store = ReplyStore(self.path)
         return ModelClient({"app": role, "judge": role}, store, limits, lambda: NOON, self.keep, budget or Budget())
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.adapters.llm import Limits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
 from flywheel_pipeline.errors import ModelError, SettingsError
 from flywheel_pipeline.ports import Ask, Reply
 from flywheel_pipeline.records import LLMCall
@@ -162,7 +162,8 @@ def test_a_question_asked_before_is_answered_from_the_store_also_by_another_clie
     assert first.cost_usd == second.cost_usd == pytest.approx(0.15)
     assert (second.text, second.cached, second.latency_ms) == ("Hello", True, first.latency_ms)
     paid, free = bench.calls
-    assert (paid.cached, paid.input_tokens, paid.cost_usd) == (False, 1_000_000, pytest.approx(0.15))
+    assert (paid.cached, paid.input_tokens) == (False, 1_000_000)
+    assert paid.cost_usd == pytest.approx(0.15)
     assert free == LLMCall(NOON, "app", PRICED, 0, 0, 0.0, first.latency_ms, True, None)
 
 
@@ -306,7 +307,7 @@ def test_the_stand_in_says_once_per_role_that_it_is_no_language_model(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     models = {role: RoleModel("offline/app") for role in ("first role", "second role")}
-    client = ModelClient(models, ReplyStore(tmp_path / "r.sqlite"), Limits(), lambda: NOON, lambda *_: None)
+    client = ModelClient(models, ReplyStore(tmp_path / "r.sqlite"), CallLimits(), lambda: NOON, lambda *_: None)
     for role in ("first role", "first role", "second role"):
         client.ask([Ask(role, ({"role": "user", "content": "Hi"},))])
     lines = [r.getMessage().split(":")[0] for r in caplog.records if "stand-in" in r.getMessage()]

@@ -12,6 +12,11 @@ from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectation
 from flywheel_pipeline.records import TABLES
 from flywheel_pipeline_tests.builders import an_alignment, an_annotation
 
+COVERS = (
+    "adapters/quality/expectations.py",
+    "adapters/quality/table.py",
+)
+
 # great-expectations imports sre_constants and sre_parse
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 

@@ -8,6 +8,7 @@ import pytest
 
 from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.errors import CorruptFileError, GateError
+from flywheel_pipeline.records import PromptVersion
 from flywheel_pipeline_tests.builders import a_prompt
 
 OLD, NEW, NEWEST = a_prompt("Be kind."), a_prompt("Be kind and brief."), a_prompt("Be brief.")
@@ -96,7 +97,9 @@ def test_rolling_back_returns_to_the_version_before_and_remembers_both(tmp_path:
 
 
 @pytest.mark.parametrize("promoted", [[], [OLD]])
-def test_without_an_earlier_version_there_is_nothing_to_roll_back_to(tmp_path: Path, promoted: list) -> None:
+def test_without_an_earlier_version_there_is_nothing_to_roll_back_to(
+    tmp_path: Path, promoted: list[PromptVersion]
+) -> None:
     registry = _registry(tmp_path)
     for prompt in promoted:
         registry.promote(prompt.version)

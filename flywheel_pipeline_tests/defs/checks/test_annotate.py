@@ -7,11 +7,12 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from flywheel_pipeline.defs.assets.annotations import annotations
+from flywheel_pipeline.defs.assets.annotations import annotations as annotations_asset
 from flywheel_pipeline.defs.checks.annotate import (
     annotators_known,
     both_verdicts_present,
@@ -25,6 +26,8 @@ from flywheel_pipeline.defs.checks.annotate import (
 from flywheel_pipeline.records import Annotation, EvaluatorScore, LabelLog, Reject
 from flywheel_pipeline_tests.builders import a_trace, an_annotation, an_evaluator_score
 from flywheel_pipeline_tests.homes import Place, a_home
+
+COVERS = ("defs/assets/annotations.py",)
 
 BASE = an_annotation(annotator="mira", is_current=True)
 ASKING = (annotators_known, no_unresolved_contradictions)
@@ -43,6 +46,10 @@ def verdicts(n_pass: int, n_fail: int, n_defer: int = 0) -> list[Annotation]:
 
 def result(place: Place, check: dg.AssetChecksDefinition, rows: list[Annotation]) -> dg.AssetCheckResult:
     place.lake.write("annotations", rows)
+    return checked(place, check)
+
+
+def checked(place: Place, check: dg.AssetChecksDefinition) -> dg.AssetCheckResult:
     found = check(lake=place.resource, bench=place.bench) if check in ASKING else check(lake=place.resource)
     assert isinstance(found, dg.AssetCheckResult)
     return found
@@ -110,24 +117,27 @@ def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) ->
     first = place.put_labels(
         "one.csv", "trace_id,verdict,comment\n2025-06-02-0,fail,made it all up\n2025-06-02-1,pass,\n"
     )
-    annotations(bench=place.bench)
+    annotations_asset(bench=place.bench)
     first.unlink()
     place.put_labels("two.csv", "trace_id,verdict\n2025-06-02-2,pass\n")
-    annotations(bench=place.bench)
+    annotations_asset(bench=place.bench)
     rows = place.lake.frame("select trace_id, verdict, source_file from annotations where is_current order by trace_id")
     assert rows.values.tolist() == [
         ["2025-06-02-0", "fail", "one.csv"], ["2025-06-02-1", "pass", "one.csv"], ["2025-06-02-2", "pass", "two.csv"],
     ]  # fmt: skip
-    told = rows_match_label_files(lake=place.resource, bench=place.bench)
+    told = matching(place)
     assert not told.passed and told.severity == dg.AssetCheckSeverity.WARN and "one.csv" in (told.description or "")
-    annotations(bench=place.bench)
+    annotations_asset(bench=place.bench)
     assert place.one("select count(*) from annotations") == 3
 
 
-def read_in(place: Place, *columns: str) -> list[list]:
+def read_in(place: Place, *columns: str) -> list[list[Any]]:
     """What the table holds after the files were read once more."""
-    annotations(bench=place.bench)
-    return place.lake.frame(f"select {', '.join(columns)} from annotations order by all").values.tolist()
+    annotations_asset(bench=place.bench)
+    rows: list[list[Any]] = place.lake.frame(
+        f"select {', '.join(columns)} from annotations order by all"
+    ).values.tolist()
+    return rows
 
 
 def test_what_was_corrected_or_taken_out_stays_as_a_fact_that_does_not_count(place: Place) -> None:
@@ -139,7 +149,7 @@ def test_what_was_corrected_or_taken_out_stays_as_a_fact_that_does_not_count(pla
     expected = [["t0", "fail", False, True, 2], ["t0", "pass", True, False, 3], ["t1", "pass", True, False, 2],
                 ["t2", "fail", False, True, 4]]  # fmt: skip
     assert read_in(place, *told) == expected
-    assert rows_match_label_files(lake=place.resource, bench=place.bench).passed
+    assert matching(place).passed
     assert place.one("select n_rows from label_log") == 2
     shutil.rmtree(place.root / "lake" / "annotations")
     assert read_in(place, *told) == expected
@@ -155,11 +165,11 @@ def test_a_typo_that_was_corrected_does_not_stop_the_run(place: Place) -> None:
     place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
     place.put_labels("one.csv", "trace_id,verdict,annotator\nt1,pass,bne\n")
     read_in(place, "trace_id")
-    assert not annotators_known(lake=place.resource, bench=place.bench).passed
+    assert not checked(place, annotators_known).passed
     place.put_labels("one.csv", "trace_id,verdict,annotator,comment\nt1,fail,ben,made it up\n")
     assert read_in(place, "annotator", "is_current") == [["ben", True], ["bne", False]]
-    assert annotators_known(lake=place.resource, bench=place.bench).passed
-    assert no_unresolved_contradictions(lake=place.resource, bench=place.bench).passed
+    assert checked(place, annotators_known).passed
+    assert checked(place, no_unresolved_contradictions).passed
 
 
 def test_a_file_that_is_renamed_and_then_corrected_contradicts_nobody(place: Place) -> None:
@@ -170,12 +180,12 @@ def test_a_file_that_is_renamed_and_then_corrected_contradicts_nobody(place: Pla
     told = ("source_file", "verdict", "is_current", "is_superseded")
     renamed = [["one.csv", "fail", False, True], ["two.csv", "fail", True, False]]
     assert read_in(place, *told) == renamed
-    assert rows_match_label_files(lake=place.resource, bench=place.bench).passed
+    assert matching(place).passed
     place.put_labels("two.csv", "trace_id,verdict\nt1,pass\n")
     assert read_in(place, *told) == [
         renamed[0], ["two.csv", "fail", False, True], ["two.csv", "pass", True, False],
     ]  # fmt: skip
-    assert no_unresolved_contradictions(lake=place.resource, bench=place.bench).passed
+    assert checked(place, no_unresolved_contradictions).passed
 
 
 def matching(place: Place) -> dg.AssetCheckResult:
@@ -205,7 +215,7 @@ def test_rows_of_a_label_file_that_are_in_no_table_are_an_error(place: Place) ->
 def test_a_doubt_about_a_label_file_is_a_warning_and_shows_how_it_was_read(place: Place) -> None:
     place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
     place.put_labels("b.csv", "trace_id,Result,why,mode,user,code\nt1,fail,made it up,chat,Hi?,EN\n")
-    annotations(bench=place.bench)
+    annotations_asset(bench=place.bench)
     found = label_files_clear(lake=place.resource)
     assert isinstance(found, dg.AssetCheckResult)
     assert not found.passed and found.severity == dg.AssetCheckSeverity.WARN
@@ -214,7 +224,7 @@ def test_a_doubt_about_a_label_file_is_a_warning_and_shows_how_it_was_read(place
     assert json.loads(log.columns) == {"trace_id": "trace_id", "verdict": "Result", "comment": "why"}
     assert json.loads(log.unused) == ["mode", "user", "code"]
     (place.root / "flywheel.yaml").write_text("labels: {columns: {code: null}}\nautomation: {settle_seconds: 0}")
-    annotations(bench=place.bench)
+    annotations_asset(bench=place.bench)
     found = label_files_clear(lake=place.resource)
     assert isinstance(found, dg.AssetCheckResult) and found.passed
 
@@ -223,7 +233,7 @@ def test_scores_of_evaluators_are_in_a_table_of_their_own(place: Place) -> None:
     place.lake.write("raw_traces", [a_trace()], part="2025-06-02")
     text = "trace_id,verdict,comment,annotator_kind\nt1,fail,made it up,LLM\nt9,pass,,CODE\nt1,pass,,HUMAN\n"
     place.put_labels("b.csv", text)
-    annotations(bench=place.bench)
+    annotations_asset(bench=place.bench)
     (score,) = place.lake.read("evaluator_scores", EvaluatorScore)
     assert (score.trace_id, score.label, score.annotator_kind) == ("t1", "fail", "LLM")
     assert [a.verdict for a in place.lake.read("annotations", Annotation)] == ["pass"]

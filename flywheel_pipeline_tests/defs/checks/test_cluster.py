@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,15 @@ from flywheel_pipeline.defs.checks.cluster import (
     most_failures_covered,
 )
 from flywheel_pipeline.records import FailureAssignment
-from flywheel_pipeline.stats import Rate, proportion
+from flywheel_pipeline.stats import proportion
+from flywheel_pipeline.steps.cluster import Taxonomy
 from flywheel_pipeline_tests.builders import a_mode, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance
+
+COVERS = (
+    "defs/assets/failure_taxonomy.py",
+    "defs/checks/__init__.py",
+)
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
     ("failures", "passed", "told"),
     [
         ([30, 30, 30], True, "stop"),
-        ([30, 30, 1, 1, 1], False, "stop at 5%"),
+        ([30, 30, 1, 1, 1], False, "target 5%"),
         ([10, 10], False, "too few to tell"),
         ([], False, "no failure"),
     ],
@@ -82,13 +88,6 @@ def test_nothing_labelled_is_nothing_uncovered(place: Place) -> None:
     assert result(place, most_failures_covered).passed and result(place, every_mode_in_use).passed
 
 
-@dataclass(frozen=True)
-class Looked:
-    """A taxonomy of which two passes agreed this often."""
-
-    agreement: Rate | None
-
-
 @pytest.mark.parametrize(
     ("agreed", "passed", "told"),
     [
@@ -102,7 +101,7 @@ class Looked:
 def test_assignments_that_two_passes_disagree_on_are_a_warning(
     agreed: tuple[int, int] | None, passed: bool, told: str
 ) -> None:
-    built = Looked(proportion(*agreed) if agreed else None)
+    built = Taxonomy((), (), agreement=proportion(*agreed) if agreed else None)
     shown = agreement_shown(built)
     with an_instance() as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization("failure_taxonomy", metadata=shown))

@@ -32,6 +32,8 @@ from flywheel_pipeline_tests.builders import (
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 
+COVERS = ("defs/checks/evaluate.py",)
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

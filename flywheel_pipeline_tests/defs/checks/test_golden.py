@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -19,6 +20,11 @@ from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.golden import addition, dump_case
 from flywheel_pipeline_tests.builders import a_candidate, a_case, a_prompt
 from flywheel_pipeline_tests.homes import Place, a_home
+
+COVERS = (
+    "defs/checks/improve.py",
+    "flows/golden/leaks.py",
+)
 
 ASKED = "My green hub beeps three times whenever it rains outside, why?"
 TEST = a_case(case_id="g-test", input=ASKED, family="f-test", split="test")
@@ -80,6 +86,7 @@ def test_what_the_first_production_prompt_said_is_no_leak(tmp_path: Path) -> Non
 
 
 def test_a_test_case_among_a_judges_examples_is_found(place: Place) -> None:
+    golden(place, TEST, replace(TRAIN, source_trace_id="x0"))
     judge_by(place, "made up a feature")
     assert seen(place).passed
     judge_by(place, f"It made something up when asked: {ASKED}")
@@ -122,13 +129,15 @@ def test_too_few_happy_paths_are_a_warning_with_their_number(place: Place) -> No
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "label 2 more passing traces" in (result.description or "")
     golden(place, TEST, a_case(case_id="g-h", kind="happy_path", mode_id=None))
-    assert enough_happy_paths(place.bench).passed  # type: ignore[union-attr]
+    result = enough_happy_paths(place.bench)
+    assert isinstance(result, dg.AssetCheckResult) and result.passed
 
 
 def test_a_line_of_the_file_that_was_changed_is_told_with_its_version(place: Place) -> None:
     lines = addition([], [dump_case(TEST)])
     place.append(FILE, lines)
-    assert golden_file_only_grew(place.bench).passed  # type: ignore[union-attr]
+    before = golden_file_only_grew(place.bench)
+    assert isinstance(before, dg.AssetCheckResult) and before.passed
     path = place.root / FILE
     path.write_text("".join(json.dumps({**r, "criteria": "x"} if "input" in r else r) + "\n" for r in lines))
     result = golden_file_only_grew(place.bench)

@@ -21,6 +21,8 @@ from flywheel_pipeline.records import CapturedFile, CapturedTrace, CaptureLog, F
 from flywheel_pipeline_tests.builders import a_captured_trace
 from flywheel_pipeline_tests.homes import Place, a_home
 
+COVERS = ("flows/capture/__init__.py",)
+
 FIRST = datetime(2025, 6, 1)
 DAYS = [f"2025-06-0{n}" for n in range(1, 5)]
 

@@ -22,7 +22,7 @@ import pytest
 
 from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.landing import Limits
+from flywheel_pipeline.adapters.landing import BlockLimits
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.flows.capture import landing_files
 from flywheel_pipeline.flows.capture.landing_files import (
@@ -42,7 +42,7 @@ from flywheel_pipeline_tests.homes import some_traces
 
 RULES = Rules("shop", date(2023, 1, 1), datetime(2026, 1, 1))
 STAGED = ("captured_traces", "feedback", "rejects", "captured_files")
-BLOCK = Limits(line=0, document=0).block
+BLOCK = BlockLimits(line=0, document=0).block
 
 
 class Landing:
@@ -168,7 +168,9 @@ def test_the_time_of_reading_is_no_reason_to_read_again(landing: Landing) -> Non
 def test_a_file_without_any_row_is_read_once_and_accounted_for(landing: Landing) -> None:
     import duckdb
 
-    duckdb.sql("select 1 as trace_id where false").write_parquet(str(landing.folder / "none.parquet"))
+    duckdb.default_connection().sql("select 1 as trace_id where false").write_parquet(
+        str(landing.folder / "none.parquet")
+    )
     landing.put("empty.jsonl")
     (landing.folder / "header.csv").write_text("input,output,time\n")
     assert sorted(landing.read()) == ["empty.jsonl", "header.csv", "none.parquet"]

@@ -87,7 +87,8 @@ def _within(item: Any) -> int:
         return 1
     if _is_task(item):
         return max(1, sum(isinstance(a, dict) for a in _listed(item.get("annotations"))))
-    info = item.get("info") if isinstance(item.get("info"), dict) else {}
+    info = item.get("info")
+    info = info if isinstance(info, dict) else {}
     for scores in (info.get("assessments", item.get("assessments")), item.get("feedback_scores")):
         if isinstance(scores, list):
             return max(1, sum(isinstance(s, dict) for s in scores))

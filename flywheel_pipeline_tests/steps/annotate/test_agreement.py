@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def test_alpha_is_that_of_krippendorffs_example() -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(pairs)
-def test_agreement_has_its_bounds_and_does_not_depend_on_who_is_first(told) -> None:
+def test_agreement_has_its_bounds_and_does_not_depend_on_who_is_first(told: Any) -> None:
     assert -1 - 1e-9 <= cohen_kappa(told) <= 1
     assert cohen_kappa(told) == pytest.approx(cohen_kappa([(b, a) for a, b in told]))
     assert krippendorff_alpha(told) <= 1

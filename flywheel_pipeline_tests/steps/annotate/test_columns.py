@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from flywheel_pipeline.settings import LabelsSettings
 from flywheel_pipeline.steps.annotate.columns import SYNONYMS, ColumnMap, is_header, map_columns
 
 
-def columns(*rows: dict[str, object], **configured: str | None) -> ColumnMap:
+def columns(*rows: Mapping[str, object], **configured: str | None) -> ColumnMap:
     return map_columns(rows, configured)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ def the_reject(text: str, file: str = "b.csv") -> Reject:
     return reject
 
 
-def test_a_row_with_everything_fills_every_column():
+def test_a_row_with_everything_fills_every_column() -> None:
     text = (
         "trace_id,verdict,code,comment,category,annotator,labelled_at,first_failure_step,severity,rubric_version,is_repeat\n"
         't1, Fail ,invented,"Made up, twice",Made up,mira,2025-06-02T14:00:00+02:00,3,high,r2,yes\n'
@@ -50,7 +51,7 @@ def test_a_row_with_everything_fills_every_column():
     )  # fmt: skip
 
 
-def test_an_id_and_a_pass_are_enough():
+def test_an_id_and_a_pass_are_enough() -> None:
     made = the_annotation("trace_id,verdict\nt1,pass\n")
     version = made.source_version
     assert made == an_annotation(verdict="pass", code=None, comment=None, is_current=False, source_version=version)
@@ -63,7 +64,7 @@ VERDICT_NAMES = ("verdict", "Label", "result", "judgement", "judgment", "outcome
 @pytest.mark.parametrize(
     ("column", "name"), [*(("trace_id", n) for n in ID_NAMES), *(("verdict", n) for n in VERDICT_NAMES)]
 )
-def test_a_needed_column_goes_by_any_of_its_names(column, name):
+def test_a_needed_column_goes_by_any_of_its_names(column: Any, name: Any) -> None:
     other = {"trace_id": "verdict", "verdict": "trace_id"}[column]
     values = {"trace_id": "t1", "verdict": "pass"}
     found = the_annotation(f"{name},{other}\n{values[column]},{values[other]}\n")
@@ -73,11 +74,11 @@ def test_a_needed_column_goes_by_any_of_its_names(column, name):
 @pytest.mark.parametrize(
     "name", ["comment", "Comments", " NOTE ", "notes", "Critique", "reason", "explanation", "(comment)"]
 )
-def test_a_comment_goes_by_many_names_in_any_case(name):
+def test_a_comment_goes_by_many_names_in_any_case(name: str) -> None:
     assert the_annotation(f"trace_id,verdict,{name}\nt1,fail,wrong\n").comment == "wrong"
 
 
-def test_names_with_spaces_are_understood_and_the_first_synonym_wins():
+def test_names_with_spaces_are_understood_and_the_first_synonym_wins() -> None:
     assert the_annotation("Trace ID;Verdict;Open Code;Labeled At\nt1;fail;x;2025-06-02\n").labelled_at == datetime(
         2025, 6, 2
     )
@@ -93,7 +94,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("verdict", "word"), [(v, w) for v, words in WORDS.items() for w in words.split()])
-def test_a_verdict_is_understood_in_many_words(verdict, word):
+def test_a_verdict_is_understood_in_many_words(verdict: Any, word: Any) -> None:
     for spelt in (word, word.upper(), f" {word} "):
         assert the_annotation(f"trace_id,verdict,comment\nt1,{spelt},because\n").verdict == verdict
 
@@ -101,17 +102,17 @@ def test_a_verdict_is_understood_in_many_words(verdict, word):
 @pytest.mark.parametrize(
     ("value", "verdict"), [(True, "pass"), (False, "fail"), (1, "pass"), (0, "fail"), (1.0, "pass")]
 )
-def test_a_verdict_may_be_a_json_value(value, verdict):
+def test_a_verdict_may_be_a_json_value(value: Any, verdict: str) -> None:
     row = json.dumps({"trace_id": 12, "passed": value, "comment": "because"})
     assert (the_annotation(row, "b.jsonl").verdict, the_annotation(row, "b.jsonl").trace_id) == (verdict, "12")
 
 
-def test_a_row_that_nobody_filled_in_is_counted_and_not_rejected():
+def test_a_row_that_nobody_filled_in_is_counted_and_not_rejected() -> None:
     found = read("trace_id,verdict,code,comment,annotator\nt1,,,,mira\nt2,pass,,,\nt3, , ,nan,\n")
     assert (len(found.annotations), found.rejects, found.n_unlabelled, found.n_rows) == (1, (), 2, 3)
 
 
-def test_columns_beyond_ours_are_kept_under_their_own_names():
+def test_columns_beyond_ours_are_kept_under_their_own_names() -> None:
     row = {"id": 7, "trace_id": "t1", "verdict": "pass", "Team": "north", "n": 2, "deep": {"a": [1]}, "none": None}
     assert json.loads(the_annotation(json.dumps(row), "b.jsonl").extra) == {
         "id": 7, "Team": "north", "n": 2, "deep": '{"a": [1]}',
@@ -121,25 +122,25 @@ def test_columns_beyond_ours_are_kept_under_their_own_names():
     assert json.loads(the_annotation("trace_id,verdict,extra\nt1,pass,see below\n").extra) == {"extra": "see below"}
 
 
-def test_what_an_export_shows_of_the_trace_is_not_kept_a_second_time():
+def test_what_an_export_shows_of_the_trace_is_not_kept_a_second_time() -> None:
     text = "trace_id,input,conversation,team,verdict,exported\nt1,Q,user: Q,north,pass,2025-06-02T12:00:00Z\n"
     assert json.loads(the_annotation(text).extra) == {"team": "north"}
     assert json.loads(the_annotation(text.replace("exported", "at")).extra)["input"] == "Q"
 
 
-def test_very_long_texts_are_refused_in_our_columns_and_cut_in_others():
+def test_very_long_texts_are_refused_in_our_columns_and_cut_in_others() -> None:
     assert "comment has 200000 characters" in the_reject(f"trace_id,verdict,comment\nt1,fail,{'x' * 200_000}\n").reason
     (value,) = json.loads(the_annotation(f"trace_id,verdict,team\nt1,pass,{'x' * 200_000}\n").extra).values()
     assert len(value) < 3000
 
 
 @pytest.mark.parametrize("word", ["", "maybe", "2", "passfail", "null", "x", "n/a"])
-def test_another_verdict_is_refused_with_the_words_that_are_known(word):
+def test_another_verdict_is_refused_with_the_words_that_are_known(word: str) -> None:
     reject = the_reject(f"trace_id,verdict,comment\nt1,{word},because\n")
     assert f"verdict {word!r} is not one of pass, fail, defer" in reject.reason
 
 
-def test_a_fail_needs_a_comment_or_a_code_and_a_pass_neither():
+def test_a_fail_needs_a_comment_or_a_code_and_a_pass_neither() -> None:
     text = "trace_id,verdict,comment,code\nt1,fail,,\nt2,fail, ,invented\nt3,fail,x,\nt4,pass,,\nt5,defer,,\nt6,fail,\x00,\n"
     found = read(text)
     assert [a.trace_id for a in found.annotations] == ["t2", "t3", "t4", "t5"]
@@ -154,7 +155,7 @@ def test_a_fail_needs_a_comment_or_a_code_and_a_pass_neither():
         ("a,b\n1,2\n", "missing column trace_id, verdict; the file has a, b"),
     ],
 )
-def test_a_missing_column_is_named_with_those_that_are_there(text, missing):
+def test_a_missing_column_is_named_with_those_that_are_there(text: str, missing: str) -> None:
     assert the_reject(text).reason == missing
 
 
@@ -167,7 +168,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(text, missing):
         ("first_failure_step", "1.5", "first_failure_step '1.5' is not"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_by_name(column, value, problem):
+def test_a_value_of_the_wrong_kind_is_refused_by_name(column: str, value: str, problem: str) -> None:
     cells = {"trace_id": "t1", "verdict": "pass", column: value}
     reject = the_reject(",".join(cells) + "\n" + ",".join(cells.values()) + "\n")
     assert problem in reject.reason
@@ -175,7 +176,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(column, value, problem):
 
 
 @pytest.mark.parametrize(("value", "step"), [("0", 0), ("3.0", 3), (" 12 ", 12), ("", None)])
-def test_a_step_is_a_whole_number_also_where_a_spreadsheet_made_it_decimal(value, step):
+def test_a_step_is_a_whole_number_also_where_a_spreadsheet_made_it_decimal(value: str, step: int | None) -> None:
     assert the_annotation(f"trace_id,verdict,step,note\nt1,fail,{value},made up\n").first_failure_step == step
 
 
@@ -187,18 +188,18 @@ def test_a_step_is_a_whole_number_also_where_a_spreadsheet_made_it_decimal(value
         ("2025-06-02 23:00:00-02:00", datetime(2025, 6, 3, 1)),
     ],
 )
-def test_a_time_becomes_utc(value, at):
+def test_a_time_becomes_utc(value: str, at: Any) -> None:
     assert the_annotation(f"trace_id,verdict,date\nt1,pass,{value}\n").labelled_at == at
 
 
 @pytest.mark.parametrize(
     ("value", "is_repeat"), [("1", True), ("TRUE", True), ("yes", True), ("", False), ("no", False)]
 )
-def test_a_repeat_is_marked(value, is_repeat):
+def test_a_repeat_is_marked(value: str, is_repeat: bool) -> None:
     assert the_annotation(f"trace_id,verdict,repeat\nt1,pass,{value}\n").is_repeat is is_repeat
 
 
-def test_a_bad_row_leaves_the_others_and_the_line_is_that_of_the_file():
+def test_a_bad_row_leaves_the_others_and_the_line_is_that_of_the_file() -> None:
     data = b'trace_id;verdict;comment\nt1;fail;"two\nlines"\nt3;never;\n\nt4;fail;too;many\nt5;pass;\n'
     found = read_labels("b.csv", data)
     assert [(a.trace_id, a.source_line) for a in found.annotations] == [("t1", 2), ("t5", 7)]
@@ -209,7 +210,7 @@ def test_a_bad_row_leaves_the_others_and_the_line_is_that_of_the_file():
     assert found.n_rows == 4
 
 
-def test_a_file_in_another_encoding_is_refused_whole():
+def test_a_file_in_another_encoding_is_refused_whole() -> None:
     for data in (HOSTILE["a.csv"], b"trace_id,verdict,comment\nt1,pass,\nt2,fail,Gr\xf6\xdfe\n"):
         (reject,) = read_labels("b.csv", data).rejects
         assert reject.line == 0 and "save the file as UTF-8" in reject.reason
@@ -218,12 +219,12 @@ def test_a_file_in_another_encoding_is_refused_whole():
 @pytest.mark.parametrize(
     ("file", "text"), [("b.csv", ""), ("b.jsonl", "\n\n"), ("b.xlsx", "PK"), ("b.xlsx", ""), ("b.json", "{")]
 )
-def test_a_file_without_readable_rows_is_one_reject_of_the_whole_file(file, text):
+def test_a_file_without_readable_rows_is_one_reject_of_the_whole_file(file: str, text: str) -> None:
     reject = the_reject(text, file)
     assert (reject.file, reject.line, read(text, file).n_rows) == (file, 0, 1)
 
 
-def test_a_long_row_is_shown_in_part():
+def test_a_long_row_is_shown_in_part() -> None:
     assert len(the_reject("trace_id,verdict\nt1," + "x" * 5000 + "\n").excerpt) == 200
     assert len(the_reject("trace_id,verdict\nt1," + "x" * 5000 + "\n").reason) < 400
 
@@ -241,7 +242,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("file", HOSTILE)
-def test_what_comes_of_hostile_bytes_can_be_stored(file):
+def test_what_comes_of_hostile_bytes_can_be_stored(file: Any) -> None:
     found = read_labels(file, HOSTILE[file])
     assert found.n_rows == 1
     for record in (*found.annotations, *found.rejects):
@@ -250,7 +251,7 @@ def test_what_comes_of_hostile_bytes_can_be_stored(file):
                 assert value.encode("utf-8").decode("utf-8") == value
 
 
-def test_no_depth_of_nesting_stops_the_reader():
+def test_no_depth_of_nesting_stops_the_reader() -> None:
     for depth in (*range(900, 1100), 10_000, 100_000):
         row = '{"trace_id": "t1", "verdict": "fail", "comment": ' + "[" * depth + "]" * depth + "}"
         assert read(row, "b.jsonl").n_rows == read(row, "b.json").n_rows == 1
@@ -273,7 +274,7 @@ def check_accounting(found: LabelFile, n: int) -> None:
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(label_table, st.sampled_from(",;\t"))
-def test_every_row_of_a_spreadsheet_is_either_an_annotation_or_a_reject(table, delimiter):
+def test_every_row_of_a_spreadsheet_is_either_an_annotation_or_a_reject(table: Any, delimiter: Any) -> None:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows([HEADER, *table])
     check_accounting(read(out.getvalue()), sum(any(c.strip() for c in cells) for cells in table))
@@ -296,14 +297,14 @@ label_lines = st.lists(
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(label_lines)
-def test_every_line_of_json_is_either_an_annotation_or_a_reject(lines):
+def test_every_line_of_json_is_either_an_annotation_or_a_reject(lines: Any) -> None:
     data = b"\n".join(lines)
     check_accounting(read_labels("b.jsonl", data), count_rows("b.jsonl", data))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary(max_size=80), st.sampled_from(["a.csv", "a.tsv", "a.xlsx", "a.jsonl", "a.json", "a.pdf", "a"]))
-def test_no_bytes_stop_the_reader(data, file):
+def test_no_bytes_stop_the_reader(data: Any, file: Any) -> None:
     found = read_labels(file, b"trace_id,verdict\n" + data if file == "a.csv" else data)
     assert found.n_rows == len(found.annotations) + len(found.rejects) + found.n_unlabelled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +31,7 @@ def the_row(file: str, data: bytes) -> Row:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_separators_and_line_ends_of_all_spreadsheets_are_read(delimiter, end):
+def test_separators_and_line_ends_of_all_spreadsheets_are_read(delimiter: str, end: str) -> None:
     lines = [["trace_id", "verdict", "comment"], ["t1", "fail", "wrong"], ["t2", "pass", ""]]
     text = end.join(delimiter.join(cells) for cells in lines) + end
     assert [(r.line, r.cells, r.problem) for r in rows("a.csv", text.encode())] == [
@@ -39,7 +40,7 @@ def test_separators_and_line_ends_of_all_spreadsheets_are_read(delimiter, end):
     ]
 
 
-def test_a_row_keeps_its_first_line_where_cells_hold_line_breaks_and_lines_are_empty():
+def test_a_row_keeps_its_first_line_where_cells_hold_line_breaks_and_lines_are_empty() -> None:
     data = (
         b'trace_id,verdict,comment\r\nt1,fail,"one\r\ntwo\r\nthree"\r\n\r\n,,\r\n'
         b't2,pass,\r\nt3,fail,"a\nb"\r\nt4,pass,\r\n'
@@ -48,61 +49,61 @@ def test_a_row_keeps_its_first_line_where_cells_hold_line_breaks_and_lines_are_e
     assert rows("a.csv", data)[0].cells["comment"] == "one\r\ntwo\r\nthree"
 
 
-def test_a_header_over_two_lines_moves_the_rows_down():
+def test_a_header_over_two_lines_moves_the_rows_down() -> None:
     assert [(r.line, r.cells) for r in rows("a.csv", b'trace_id,"ver\ndict"\nt1,pass\n')] == [
         (3, {"trace_id": "t1", "ver\ndict": "pass"})
     ]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column():
+def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
     assert the_row("a.csv", "\ufefftrace_id,verdict\nt1,pass\n".encode()).cells == {"trace_id": "t1", "verdict": "pass"}
     assert the_row("a.jsonl", '\ufeff{"trace_id": "t1"}'.encode()).cells == {"trace_id": "t1"}
     assert the_row("a.json", '\ufeff[{"trace_id": "t1"}]'.encode()).cells == {"trace_id": "t1"}
 
 
-def test_empty_lines_before_the_header_are_passed_over():
+def test_empty_lines_before_the_header_are_passed_over() -> None:
     assert the_row("a.csv", b"\n\ntrace_id;verdict\nt1;pass\n").cells == {"trace_id": "t1", "verdict": "pass"}
 
 
-def test_a_row_with_too_many_cells_names_both_counts_and_the_cure():
+def test_a_row_with_too_many_cells_names_both_counts_and_the_cure() -> None:
     good, bad = rows("a.csv", b"trace_id,verdict,comment\nt1,fail,short\nt2,fail,well, no, not so\n")
     assert good.problem is None
     assert bad.line == 3
-    assert "5 cells, but the header has 3: quote cells that hold ','" in bad.problem
+    assert "5 cells, but the header has 3: quote cells that hold ','" in (bad.problem or "")
 
 
-def test_a_row_with_too_few_cells_has_only_those():
+def test_a_row_with_too_few_cells_has_only_those() -> None:
     assert the_row("a.csv", b"trace_id,verdict,comment\nt1,pass\n").cells == {"trace_id": "t1", "verdict": "pass"}
 
 
-def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_after_it():
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_after_it() -> None:
     found = rows("a.csv", b'trace_id,verdict,comment\nt1,fail,"he said\nt2,pass,\nt3,pass,\n')
     assert any(r.problem for r in found)
 
 
 @pytest.mark.parametrize("file", ["a.csv", "a.TSV", "a.json", "a.jsonl"])
 @pytest.mark.parametrize("data", [b"", b"\n \r\n\t", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_one_row_with_a_problem(file, data):
+def test_an_empty_file_is_one_row_with_a_problem(file: str, data: bytes) -> None:
     row = the_row(file, data)
     assert (row.line, row.cells) == (0, {})
-    assert "the file is empty" in row.problem
+    assert "the file is empty" in (row.problem or "")
 
 
 @pytest.mark.parametrize(("file", "named"), [("a.xls", ".xls"), ("labels", "labels"), ("a.csv.gz", ".gz")])
-def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file, named):
+def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file: str, named: str) -> None:
     row = the_row(file, b"PK\x03\x04 some bytes")
     assert row.line == 0
-    assert named in row.problem
+    assert row.problem is not None and named in row.problem
     assert all(ending in row.problem for ending in (".csv", ".tsv", ".xlsx", ".jsonl", ".json"))
 
 
-def test_a_column_that_is_there_twice_is_told_instead_of_losing_one():
+def test_a_column_that_is_there_twice_is_told_instead_of_losing_one() -> None:
     (row,) = rows("a.csv", b"trace_id,verdict,verdict\nt1,pass,fail\n")
     assert "the columns verdict appear twice: rename one" in (row.problem or "")
 
 
 @pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
-def test_json_is_read_by_its_content_where_the_ending_says_something_else(file):
+def test_json_is_read_by_its_content_where_the_ending_says_something_else(file: str) -> None:
     lines = b'{"trace_id": "t1"}\n{"trace_id": "t2"}\n'
     whole = b'[\n {"trace_id": "t1"},\n {"trace_id": "t2"}\n]'
     for data in (lines, whole):
@@ -112,19 +113,19 @@ def test_json_is_read_by_its_content_where_the_ending_says_something_else(file):
         ]
 
 
-def test_the_list_in_the_answer_of_an_api_is_read():
+def test_the_list_in_the_answer_of_an_api_is_read() -> None:
     data = json.dumps({"data": [{"trace_id": "t1"}, {"trace_id": "t2"}], "meta": {"page": 1}}).encode()
     assert [r.cells["trace_id"] for r in rows("a.json", data)] == ["t1", "t2"]
 
 
-def test_a_file_that_is_too_large_is_not_read(monkeypatch):
+def test_a_file_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     from flywheel_pipeline.steps.annotate import rows as module
 
     monkeypatch.setattr(module, "MAX_BYTES", 10)
     assert "split it into several files" in (the_row("a.csv", b"trace_id,verdict\nt1,pass\n").problem or "")
 
 
-def test_lines_of_json_are_rows_and_a_bad_one_has_a_problem():
+def test_lines_of_json_are_rows_and_a_bad_one_has_a_problem() -> None:
     data = b'{"trace_id": "t1"}\r\n\n{"trace_id": \n[1]\n{"trace_id": "t2"}\n'
     assert [(r.line, r.cells, bool(r.problem)) for r in rows("a.jsonl", data)] == [
         (1, {"trace_id": "t1"}, False),
@@ -134,7 +135,7 @@ def test_lines_of_json_are_rows_and_a_bad_one_has_a_problem():
     ]
 
 
-def test_a_json_file_is_a_list_of_rows_or_one_row():
+def test_a_json_file_is_a_list_of_rows_or_one_row() -> None:
     data = b'[{"trace_id": "t1"}, "text",\n {"trace_id": "t2"}]'
     assert [(r.line, r.cells, bool(r.problem)) for r in rows("a.json", data)] == [
         (1, {"trace_id": "t1"}, False),
@@ -146,8 +147,8 @@ def test_a_json_file_is_a_list_of_rows_or_one_row():
 
 @pytest.mark.parametrize("data", [b"[{]", b"[" * 100_000 + b"]" * 100_000, b"nothing"], ids=["bad", "deep", "text"])
 @pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
-def test_json_that_can_not_be_read_is_one_row_with_a_problem(file, data):
-    assert "not valid JSON" in the_row(file, data).problem
+def test_json_that_can_not_be_read_is_one_row_with_a_problem(file: str, data: Any) -> None:
+    assert "not valid JSON" in (the_row(file, data).problem or "")
 
 
 TEXT = "trace_id,verdict,comment\r\nt1,fail,Größe – 费用\r\nt2,pass,\r\n"
@@ -158,7 +159,7 @@ MARKS = {
 
 
 @pytest.mark.parametrize("encoding", MARKS)
-def test_a_text_is_read_by_its_byte_order_mark(encoding):
+def test_a_text_is_read_by_its_byte_order_mark(encoding: Any) -> None:
     found = rows("a.csv", MARKS[encoding] + TEXT.encode(encoding))
     assert [r.cells["comment"] for r in found] == ["Größe – 费用", ""]
     tabs = MARKS[encoding] + TEXT.replace(",", "\t").encode(encoding)
@@ -175,23 +176,23 @@ def test_a_text_is_read_by_its_byte_order_mark(encoding):
         ("a.jsonl", b'{"trace_id": "t1"}\n{"trace_id": "\xf6"}\n'), ("a.json", b'[{"trace_id": "\xf6"}]'),
     ],
 )  # fmt: skip
-def test_a_text_in_another_encoding_is_refused_whole(file, data):
+def test_a_text_in_another_encoding_is_refused_whole(file: str, data: Any) -> None:
     row = the_row(file, data)
     assert row.line == 0 and "save the file as UTF-8" in (row.problem or "")
 
 
-def test_utf16_without_a_mark_is_refused_also_where_every_byte_is_ascii():
+def test_utf16_without_a_mark_is_refused_also_where_every_byte_is_ascii() -> None:
     for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):
         row = the_row("a.csv", "trace_id,verdict\nt1,pass\n".encode(encoding))
         assert row.line == 0 and "perhaps UTF-16" in (row.problem or "")
 
 
-def test_characters_that_were_lost_before_are_reported():
+def test_characters_that_were_lost_before_are_reported() -> None:
     assert "U+FFFD" in notes("a.csv", "trace_id,verdict\nt\ufffd,pass\n".encode())[0]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_header_below_titles_is_found(delimiter):
+def test_a_header_below_titles_is_found(delimiter: str) -> None:
     table = [["Batch 7, please label; by Friday", "", ""], ["Rubric", "r2", ""], ["Trace ID", "Verdict", "Note"]]
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([*table, ["t1", "fail", "a, b; c"]])
@@ -200,18 +201,18 @@ def test_a_header_below_titles_is_found(delimiter):
     assert notes("a.csv", out.getvalue().encode()) == ["rows 1 and 2 above the header were passed over"]
 
 
-def test_without_a_header_of_labels_the_first_row_with_several_cells_is_the_header():
+def test_without_a_header_of_labels_the_first_row_with_several_cells_is_the_header() -> None:
     (row,) = rows("a.csv", b"Batch 7,,\nconversation,verdict,note\nc1,fail,rude\n")
     assert (row.line, list(row.cells)) == (3, ["conversation", "verdict", "note"])
 
 
-def test_excel_s_line_with_the_separator_is_understood():
+def test_excel_s_line_with_the_separator_is_understood() -> None:
     for first in (b"sep=;", b"SEP=;", b'"sep=;"'):
         assert the_row("a.csv", first + b"\r\ntrace_id;verdict\r\nt1;pass\r\n").line == 3
     assert the_row("a.csv", b"sep=|\ntrace_id|verdict\nt,1|pass\n").cells == {"trace_id": "t,1", "verdict": "pass"}
 
 
-def test_empty_cells_beyond_the_header_do_no_harm():
+def test_empty_cells_beyond_the_header_do_no_harm() -> None:
     assert the_row("a.csv", b"trace_id,verdict\nt1,pass,,\n").problem is None
 
 
@@ -220,7 +221,7 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.text("abct123", min_size=1), cells, cells), max_size=6), st.sampled_from(",;\t"))
-def test_whatever_a_spreadsheet_writes_is_read_back_cell_by_cell_with_its_line(table, delimiter):
+def test_whatever_a_spreadsheet_writes_is_read_back_cell_by_cell_with_its_line(table: Any, delimiter: Any) -> None:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
     writer.writerow(["trace_id", "verdict", "comment"])
@@ -236,7 +237,7 @@ def test_whatever_a_spreadsheet_writes_is_read_back_cell_by_cell_with_its_line(t
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text() | st.integers() | st.none()), min_size=1, max_size=5))
-def test_a_json_file_and_its_lines_hold_the_same_rows(items):
+def test_a_json_file_and_its_lines_hold_the_same_rows(items: Any) -> None:
     whole = rows("a.json", json.dumps(items).encode())
     lines = rows("a.jsonl", "\n".join(json.dumps(i) for i in items).encode())
     assert [(r.line, r.cells, r.problem) for r in whole] == [(r.line, r.cells, r.problem) for r in lines]

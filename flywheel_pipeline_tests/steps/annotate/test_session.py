@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ IDS = [f"t{i}" for i in range(200)]
 ALONE = Sharing(("mira",), overlap=0.2, repeated=0.1)
 
 
-def says(key: str, verdict: str = "pass", **more) -> dict:
+def says(key: str, verdict: str = "pass", **more: Any) -> dict[str, Any]:
     return {"event": "label", "key": key, "verdict": verdict, "annotator": "mira", **more}
 
 
@@ -88,8 +90,8 @@ actions = st.lists(
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(actions)
-def test_whatever_was_done_the_latest_row_of_all_files_says_what_the_page_says(done: list[dict]) -> None:
-    rows: list[dict] = []
+def test_whatever_was_done_the_latest_row_of_all_files_says_what_the_page_says(done: list[dict[str, Any]]) -> None:
+    rows: list[dict[str, Any]] = []
     session = fold_events([])
     for at, event in enumerate([*done, SUBMIT]):
         if event["event"] == "submit":
@@ -104,8 +106,8 @@ def test_whatever_was_done_the_latest_row_of_all_files_says_what_the_page_says(d
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(actions)
-def test_the_labels_that_stand_are_those_that_were_not_undone(done: list[dict]) -> None:
-    history: list[dict] = []
+def test_the_labels_that_stand_are_those_that_were_not_undone(done: list[dict[str, Any]]) -> None:
+    history: list[dict[str, Any]] = []
     for event in done:
         if event["event"] == "label":
             history.append(event)

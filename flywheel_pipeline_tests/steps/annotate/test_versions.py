@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ def version(*rows: str) -> bytes:
     return (HEAD + "".join(r + "\n" for r in rows)).encode()
 
 
-def test_a_verdict_is_told_from_the_last_version_that_held_it():
+def test_a_verdict_is_told_from_the_last_version_that_held_it() -> None:
     versions = [
         version("t1,fail,rude,mira,"),
         version("t2,pass,,mira,", "t1,fail,rude,mira,"),
@@ -26,7 +28,7 @@ def test_a_verdict_is_told_from_the_last_version_that_held_it():
     assert found.n_rows == 1
 
 
-def test_what_moved_in_the_file_or_came_back_is_not_superseded():
+def test_what_moved_in_the_file_or_came_back_is_not_superseded() -> None:
     one, other = "t1,fail,rude,mira,", "t2,pass,,mira,"
     versions = [version(one, other), version(other), version(other, one)]
     assert read_versions("a.csv", versions).superseded == ()
@@ -39,7 +41,7 @@ rows = st.lists(
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(rows.map(lambda r: version(*r)), min_size=1, max_size=4))
-def test_every_verdict_ever_given_is_there_and_only_the_last_version_decides(versions):
+def test_every_verdict_ever_given_is_there_and_only_the_last_version_decides(versions: Any) -> None:
     found = read_versions("a.csv", versions)
     told = {(a.trace_id, a.verdict, a.annotator) for a in (*found.annotations, *found.superseded)}
     assert told == {
@@ -51,7 +53,7 @@ def test_every_verdict_ever_given_is_there_and_only_the_last_version_decides(ver
     assert labels.rejects == alone.rejects and not [a for a in labels.annotations if a.is_superseded and a.is_current]
 
 
-def test_a_superseded_verdict_is_no_disagreement_but_a_changed_mind():
+def test_a_superseded_verdict_is_no_disagreement_but_a_changed_mind() -> None:
     before, after = version("t1,fail,rude,mira,2025-06-02"), version("t1,pass,,mira,2025-06-02")
     ben = read_versions("b.csv", [version("t1,pass,,ben,2025-06-02")])
     said = resolve_labels([read_versions("a.csv", [before, after]), ben], ["t1"], "expert").annotations
@@ -60,7 +62,7 @@ def test_a_superseded_verdict_is_no_disagreement_but_a_changed_mind():
     assert (drift.n_again, [(b.verdict, a.verdict) for b, a in drift.changed]) == (1, [("fail", "pass")])
 
 
-def test_what_an_earlier_version_said_of_no_known_trace_is_no_reject():
+def test_what_an_earlier_version_said_of_no_known_trace_is_no_reject() -> None:
     labels = resolve_labels(
         [read_versions("a.csv", [version("t9,pass,,mira,"), version("t1,pass,,mira,")])], ["t1"], "x"
     )

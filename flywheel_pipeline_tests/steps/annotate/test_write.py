@@ -84,7 +84,7 @@ said = texts.map(str.strip).filter(lambda t: not is_blank(t))
 people = said.filter(lambda name: kind_of_name(name) == HUMAN)
 names = said.filter(lambda t: len(t) <= 100)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1))
-annotations = st.builds(
+drawn = st.builds(
     an_annotation, trace_id=said, annotator=people, verdict=st.sampled_from(["pass", "fail", "defer"]), code=said,
     comment=st.none() | said, category=st.none() | said, first_failure_step=st.none() | st.integers(0, 99),
     severity=st.none() | said, rubric_version=st.none() | said, is_repeat=st.booleans(),
@@ -97,16 +97,16 @@ annotations = st.builds(
 
 @pytest.mark.parametrize("form", FILES)
 @settings(max_examples=60)
-@given(labels=st.lists(annotations, min_size=1, max_size=4))
-def test_what_is_exported_and_read_again_is_identical(form, labels):
+@given(labels=st.lists(drawn, min_size=1, max_size=4))
+def test_what_is_exported_and_read_again_is_identical(form: Any, labels: Any) -> None:
     found = back(form, *map(to_label, labels))
     assert found.rejects == ()
     assert [same(a) for a in found.annotations] == [same(a) for a in labels]
 
 
 @settings(max_examples=60)
-@given(labels=st.lists(annotations, min_size=1, max_size=3))
-def test_what_is_taken_over_in_label_studio_is_identical(labels):
+@given(labels=st.lists(drawn, min_size=1, max_size=3))
+def test_what_is_taken_over_in_label_studio_is_identical(labels: Any) -> None:
     tasks = json.loads(write_labels([to_label(a) for a in labels], "label-studio", NOW, "mira"))
     for task, label in zip(tasks, labels, strict=True):
         (prediction,) = task.pop("predictions")
@@ -118,13 +118,13 @@ def test_what_is_taken_over_in_label_studio_is_identical(labels):
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_the_longest_text_that_a_cell_can_hold_comes_back_whole(form):
+def test_the_longest_text_that_a_cell_can_hold_comes_back_whole(form: Any) -> None:
     label = an_annotation(comment="ü" * 32_767)
     (found,) = back(form, to_label(label)).annotations
     assert found.comment == label.comment
 
 
-def test_a_text_that_no_cell_of_excel_can_hold_is_refused_and_not_cut():
+def test_a_text_that_no_cell_of_excel_can_hold_is_refused_and_not_cut() -> None:
     label = an_annotation(comment="x" * 32_768)
     with pytest.raises(WorkbookError, match="32768 characters is too long for a cell of Excel: use another format"):
         write_labels([to_label(label)], "xlsx", NOW, "mira")
@@ -132,12 +132,12 @@ def test_a_text_that_no_cell_of_excel_can_hold_is_refused_and_not_cut():
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_rows_that_nobody_fills_in_are_no_rejects(form):
+def test_rows_that_nobody_fills_in_are_no_rejects(form: Any) -> None:
     found = back(form, to_label(), to_label(trace_id="t2"))
     assert (found.annotations, found.rejects, found.n_unlabelled) == ((), (), 2)
 
 
-def test_no_cell_of_a_spreadsheet_is_a_formula_and_excel_knows_the_encoding():
+def test_no_cell_of_a_spreadsheet_is_a_formula_and_excel_knows_the_encoding() -> None:
     data = write_labels([to_label()], "csv", NOW, "=mira")
     assert data.startswith(b"\xef\xbb\xbf")
     cells = [c for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) for c in row]
@@ -156,7 +156,7 @@ def filled_in(form: str, row: ToLabel, **changes: str) -> LabelFile:
 
 
 @pytest.mark.parametrize("before", [None, datetime(2025, 6, 1)])
-def test_a_verdict_that_is_changed_in_an_exported_file_counts_over_the_one_it_corrects(before):
+def test_a_verdict_that_is_changed_in_an_exported_file_counts_over_the_one_it_corrects(before: Any) -> None:
     old = an_annotation(verdict="pass", code=None, comment=None, annotator="mira", labelled_at=before)
     changed = filled_in("csv", to_label(old), verdict="fail", comment="It made that up.")
     (new,) = changed.annotations
@@ -165,25 +165,27 @@ def test_a_verdict_that_is_changed_in_an_exported_file_counts_over_the_one_it_co
     assert [a.verdict for a in labels.annotations if a.is_current] == ["fail"]
 
 
-def test_a_verdict_that_is_filled_in_has_the_annotator_it_was_exported_for_and_no_invented_time():
+def test_a_verdict_that_is_filled_in_has_the_annotator_it_was_exported_for_and_no_invented_time() -> None:
     (new,) = filled_in("csv", to_label(), verdict="fail", comment="wrong").annotations
     assert (new.annotator, new.labelled_at, new.corrects, new.extra) == ("mira", None, None, "{}")
 
 
-def test_a_conversation_is_plain_text_with_numbered_messages_and_tool_calls():
+def test_a_conversation_is_plain_text_with_numbered_messages_and_tool_calls() -> None:
     call = {"function": {"name": "find", "arguments": '{"q": "hub"}'}}
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]  # fmt: skip
     assert readable(messages) == '[0] USER\nHi\n\n[1] ASSISTANT\ncalls find({"q": "hub"})'
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_very_long_conversations_are_cut_with_a_mark(form):
+def test_very_long_conversations_are_cut_with_a_mark(form: Any) -> None:
     row = to_label(output="x" * 2_000_000, messages=({"role": "user", "content": "y" * 2_000_000},))
     assert back(form, row).n_unlabelled == 1
     assert "characters left out" in cut("x" * 1000, 100) and len(cut("x" * 1000, 100)) <= 100
 
 
-def test_tasks_of_label_studio_fit_the_labelling_config():
+def test_tasks_of_label_studio_fit_the_labelling_config() -> None:
     label = an_annotation(verdict="fail", code="made up", comment="No.")
     (task,) = json.loads(write_labels([to_label(label)], "label-studio", NOW, "mira"))
     view = ET.fromstring(LABEL_STUDIO_CONFIG)

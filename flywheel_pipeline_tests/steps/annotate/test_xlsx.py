@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from datetime import datetime
+from typing import Any
 
 import openpyxl
 import pytest
@@ -19,7 +20,7 @@ from flywheel_pipeline_tests.steps.annotate.counting import count_rows
 NAMES = ("trace_id", "verdict", "comment")
 
 
-def a_book(*rows: tuple, more: dict[str, list[tuple]] | None = None) -> bytes:
+def a_book(*rows: tuple[object, ...], more: dict[str, list[tuple[object, ...]]] | None = None) -> bytes:
     """A workbook as a person's spreadsheet program writes it."""
     book = openpyxl.Workbook()
     for row in rows:
@@ -50,7 +51,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(texts, texts, texts), max_size=4))
-def test_every_text_that_is_written_is_read_back_with_its_row(rows):
+def test_every_text_that_is_written_is_read_back_with_its_row(rows: Any) -> None:
     found = dict(sheet_rows(write_sheet(NAMES, rows, {})))
     for number, row in enumerate(rows, 2):
         cells = found.get(number, [])
@@ -58,26 +59,26 @@ def test_every_text_that_is_written_is_read_back_with_its_row(rows):
     assert found[1] == list(NAMES)
 
 
-def test_a_formula_is_written_as_text():
+def test_a_formula_is_written_as_text() -> None:
     book = openpyxl.load_workbook(io.BytesIO(write_sheet(NAMES, [("t1", "fail", '=HYPERLINK("http://x")')], {})))
     assert book.active["C2"].data_type == "s"
 
 
-def test_verdicts_are_chosen_from_a_list_and_the_header_stays():
+def test_verdicts_are_chosen_from_a_list_and_the_header_stays() -> None:
     data = write_sheet(NAMES, [("t1", "", "")], {"verdict": ["pass", "fail"]})
     sheet = openpyxl.load_workbook(io.BytesIO(data)).active
     (listed,) = sheet.data_validations.dataValidation
     assert (listed.formula1, str(listed.sqref), sheet.freeze_panes) == ('"pass,fail"', "B2", "B2")
 
 
-def test_numbers_dates_and_truths_of_a_spreadsheet_are_understood():
+def test_numbers_dates_and_truths_of_a_spreadsheet_are_understood() -> None:
     rows = [("trace_id", "verdict", "comment", "labelled_at", "step"), (12, True, None, datetime(2025, 6, 2), None)]
     first, second = read_labels("b.xlsx", a_book(*rows, ("t2", 0, "wrong", None, 3.0), (None, None, None))).annotations
     assert (first.trace_id, first.verdict, first.labelled_at) == ("12", "pass", datetime(2025, 6, 2))
     assert (second.first_failure_step, first.source_line, second.verdict) == (3, 2, "fail")
 
 
-def test_rows_keep_their_numbers_where_others_are_empty_and_are_counted_without_the_reader():
+def test_rows_keep_their_numbers_where_others_are_empty_and_are_counted_without_the_reader() -> None:
     data = a_book(NAMES, (), ("t1", "fail", "x"), (), ("t2", "maybe", ""), ("t3", None, " "))
     found = read_labels("b.xlsx", data)
     assert [a.source_line for a in found.annotations] == [3]
@@ -85,7 +86,7 @@ def test_rows_keep_their_numbers_where_others_are_empty_and_are_counted_without_
     assert found.n_rows == count_rows("b.xlsx", data) == 3
 
 
-def test_every_sheet_of_labels_is_read_and_others_are_named():
+def test_every_sheet_of_labels_is_read_and_others_are_named() -> None:
     data = a_book(NAMES, ("t1", "pass"), more={"Noor": [NAMES, ("t2", "fail", "rude")], "Empty": []})
     found = read_labels("b.xlsx", data)
     assert [(a.trace_id, json.loads(a.extra)["sheet"]) for a in found.annotations] == [("t1", "Sheet"), ("t2", "Noor")]
@@ -96,7 +97,7 @@ def test_every_sheet_of_labels_is_read_and_others_are_named():
     assert found.notes == ("sheet 'Sheet' was not read: it has no columns trace_id and verdict",)
 
 
-def test_a_merged_title_above_the_header_is_passed_over():
+def test_a_merged_title_above_the_header_is_passed_over() -> None:
     book = openpyxl.Workbook()
     for row in (("Batch 7 – please fill in",), NAMES, ("t1", "fail", "rude")):
         book.active.append(row)
@@ -106,7 +107,7 @@ def test_a_merged_title_above_the_header_is_passed_over():
     assert found.notes == ("row 1 above the header was passed over",)
 
 
-def test_a_verdict_that_is_merged_over_rows_is_that_of_each():
+def test_a_verdict_that_is_merged_over_rows_is_that_of_each() -> None:
     book = openpyxl.Workbook()
     for row in (NAMES, ("t1", "fail", "rude"), ("t2", None, "late"), ("t3", "pass", None)):
         book.active.append(row)
@@ -116,7 +117,7 @@ def test_a_verdict_that_is_merged_over_rows_is_that_of_each():
     assert found.notes == ("the cell merged over rows 2 to 3 is read in each of them",)
 
 
-def test_hidden_rows_are_read_and_reported():
+def test_hidden_rows_are_read_and_reported() -> None:
     book = openpyxl.Workbook()
     for row in (NAMES, ("t1", "fail", "rude"), ("t2", "pass", None)):
         book.active.append(row)
@@ -125,7 +126,7 @@ def test_hidden_rows_are_read_and_reported():
     assert len(found.annotations) == 2 and found.notes == ("hidden rows are read, too: 3",)
 
 
-def test_a_formula_that_no_program_has_calculated_is_rejected_where_the_cell_matters():
+def test_a_formula_that_no_program_has_calculated_is_rejected_where_the_cell_matters() -> None:
     rows = [(*NAMES, "team"), ("t1", '=IF(C2="","pass","fail")', "rude", "=1+1"), ("t2", "pass", "", "=1+1")]
     found = read_labels("b.xlsx", a_book(*rows, ("=A2", "=B2", "=C2", None)))
     assert [a.trace_id for a in found.annotations] == ["t2"]
@@ -135,13 +136,13 @@ def test_a_formula_that_no_program_has_calculated_is_rejected_where_the_cell_mat
     ]  # fmt: skip
 
 
-def test_a_formula_whose_value_is_stored_is_that_value():
+def test_a_formula_whose_value_is_stored_is_that_value() -> None:
     data = a_book(NAMES, ("t1", "=1", "rude"))
     stored = repacked(data, "xl/worksheets/sheet1.xml", b"<f>1</f><v></v>", b"<f>1</f><v>0</v>", b"<f>1</f><v />")
     assert [a.verdict for a in read_labels("b.xlsx", stored).annotations] == ["fail"]
 
 
-def test_a_formula_whose_value_is_the_empty_text_has_been_calculated():
+def test_a_formula_whose_value_is_the_empty_text_has_been_calculated() -> None:
     data = a_book(NAMES, ("t1", "pass", '=""'))
     cell, stored = b'<c r="C2"><f>""</f><v', b'<c r="C2" t="str"><f>""</f><v'
     calculated = repacked(data, "xl/worksheets/sheet1.xml", cell, stored, cell)
@@ -189,20 +190,20 @@ def packed(**parts: bytes) -> bytes:
     ],
     ids=["half", "cut", "csv", "xls", "empty", "entity", "utf-16"],
 )
-def test_bytes_that_are_no_workbook_are_told_with_what_to_do(data, told):
+def test_bytes_that_are_no_workbook_are_told_with_what_to_do(data: Any, told: str) -> None:
     assert told in problem(data)
     assert told in read_labels("b.xlsx", data).rejects[0].reason
     assert count_rows("b.xlsx", data) == 1
 
 
-def test_a_bomb_is_measured_before_it_is_unpacked(monkeypatch):
+def test_a_bomb_is_measured_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xlsx, "MAX_UNPACKED", 1_000_000)
     assert "larger than 1 MB" in problem(packed(xl__sheet=b" " * 5_000_000))
     monkeypatch.setattr(xlsx, "MAX_PARTS", 3)
     assert "larger than" in problem(packed(**{f"p{i}": b"" for i in range(5)}))
 
 
-def test_rows_columns_and_characters_are_bounded(monkeypatch):
+def test_rows_columns_and_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xlsx, "MAX_ROWS", 3)
     assert "more than 3 rows" in problem(a_book(*[("t", "pass")] * 5))
     assert "200 columns" in problem(a_book(("x",) * 201))
@@ -210,6 +211,6 @@ def test_rows_columns_and_characters_are_bounded(monkeypatch):
     assert "million characters" in problem(a_book(("x" * 200,)))
 
 
-def test_a_text_too_long_for_a_cell_is_refused_when_written():
+def test_a_text_too_long_for_a_cell_is_refused_when_written() -> None:
     with pytest.raises(WorkbookError, match="too long for a cell"):
         write_sheet(NAMES, [("t1", "fail", "x" * 40_000)], {})

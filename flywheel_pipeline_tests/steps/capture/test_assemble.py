@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_pipeline.records import CapturedTrace
-from flywheel_pipeline.steps.capture.assemble import MAX_TAGS, assemble_trace, merge_spans, root_of
+from flywheel_pipeline.steps.capture.assemble import MAX_TAGS, assemble_trace, merge_spans
 from flywheel_pipeline.steps.capture.formats import UnreadableError
 from flywheel_pipeline.steps.capture.spans import Span
+from flywheel_pipeline.steps.capture.talk import root_of
 
 NOON = datetime(2025, 6, 2, 12)
 PLACE = ("otlp", "a.jsonl", 3)

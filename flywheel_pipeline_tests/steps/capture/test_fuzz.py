@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.steps.capture import Captured, Rules, read_block
@@ -29,7 +29,7 @@ RULES = Rules("shop", date(2020, 1, 1), datetime(2026, 6, 1), redact=KINDS)
 DEEP: Any = []
 for _ in range(300):
     DEEP = [DEEP]
-ODD = (
+ODD: tuple[Any, ...] = (
     None, True, 0, -1, 2**63, 2**80, 1e308, 0.1, "", " ", "\x00", "\ud800", "1e999", "-5", "null", "{", '{"a": [', "[]", "%s" * 9,
     "2025-06-02T12:00:00Z", "9999-12-31", "0001-01-01", "<script>", "x" * 5_000, [], {}, [[]], [None], {"": None}, DEEP,
     {"role": "user"}, {"content": [{"type": "text"}]}, [{"role": "tool", "content": 7}], {"messages": "x"}, {"id": {}}, "🙂" * 50,
@@ -158,5 +158,5 @@ def test_no_damage_to_the_bytes_of_a_file_goes_unaccounted(kind: str, tmp_path: 
     path = tmp_path / "a"
     for _ in range(ROUNDS):
         path.write_bytes(broken(whole, chance) or b" ")
-        for block in read_blocks(path, Limits(1_000_000, 1_000_000)):
+        for block in read_blocks(path, BlockLimits(1_000_000, 1_000_000)):
             check(read_block("a", block, RULES, MATCH))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flywheel_pipeline.steps.capture.messages import ROLES, is_message, loads, to_messages, to_text
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "track", "arguments": '{"parcel": 5}'}}
-TALK = [
+TALK: list[dict[str, Any]] = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Where is my parcel?"},
     {"role": "assistant", "content": "", "tool_calls": [CALL]},

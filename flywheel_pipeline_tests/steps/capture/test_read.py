@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.landing import Limits, read_blocks
+from flywheel_pipeline.adapters.landing import BlockLimits, read_blocks
 from flywheel_pipeline.adapters.re2 import Re2Match
 from flywheel_pipeline.ports import Block
 from flywheel_pipeline.records import CapturedTrace, Reject
@@ -21,13 +22,13 @@ from flywheel_pipeline.steps.capture import Rules, read_block
 from flywheel_pipeline_tests.builders import NOON, a_chat_record, a_conversation
 
 RULES = Rules("fernwater", date(2025, 6, 1), NOON)
-LIMITS = Limits(line=5_000_000, document=5_000_000)
+LIMITS = BlockLimits(line=5_000_000, document=5_000_000)
 BOM = b"\xef\xbb\xbf"
 DEEP = 100_000
 """Deeper than the JSON parser of any Python goes."""
 
 
-def line(**changes) -> bytes:
+def line(**changes: Any) -> bytes:
     return json.dumps(a_chat_record(**changes)).encode()
 
 
@@ -40,7 +41,7 @@ class Read:
     rejects: list[Reject] = field(default_factory=list)
 
 
-def read(*lines: bytes, limits: Limits = LIMITS) -> Read:
+def read(*lines: bytes, limits: BlockLimits = LIMITS) -> Read:
     """Read a file of these lines, all of its blocks."""
     whole = Read()
     with TemporaryDirectory() as folder:
@@ -60,7 +61,7 @@ def the_reject(captured: Read) -> Reject:
     return reject
 
 
-def test_every_good_line_is_a_trace_with_its_place():
+def test_every_good_line_is_a_trace_with_its_place() -> None:
     captured = read(line(trace_id="a"), line(trace_id="b"), b"", b"  \t", line(trace_id="c"))
     assert [(t.trace_id, t.source_file, t.source_line, t.app) for t in captured.traces] == [
         ("a", "a.jsonl", 1, "fernwater"),
@@ -101,7 +102,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("kind", BAD_ROWS)
-def test_a_bad_row_is_a_reject_with_its_line_and_reason_and_the_rows_around_it_are_read(kind):
+def test_a_bad_row_is_a_reject_with_its_line_and_reason_and_the_rows_around_it_are_read(kind: Any) -> None:
     bad, reason = BAD_ROWS[kind]
     captured = read(line(trace_id="before"), bad, line(trace_id="after"))
     assert [t.trace_id for t in captured.traces] == ["before", "after"]
@@ -112,12 +113,12 @@ def test_a_bad_row_is_a_reject_with_its_line_and_reason_and_the_rows_around_it_a
     assert captured.n_rows_in == 3
 
 
-def test_the_edges_of_the_window_are_inside():
+def test_the_edges_of_the_window_are_inside() -> None:
     first, last = line(started_at="2025-06-01T00:00:00Z"), line(started_at="2025-06-03T12:00:00Z")
     assert [t.started_at for t in read(first, last).traces] == [NOON - timedelta(days=1, hours=12), NOON + timedelta(1)]
 
 
-def test_no_depth_of_nesting_stops_the_reader():
+def test_no_depth_of_nesting_stops_the_reader() -> None:
     for depth in (*range(1, 1100), 10_000, DEEP):
         deep = b"[" * depth + b"]" * depth
         in_tags = line(trace_id="deep")[:-1] + b', "x": ' + deep + b"}"
@@ -127,23 +128,23 @@ def test_no_depth_of_nesting_stops_the_reader():
         assert captured.n_rows_in == len(captured.traces) + len(captured.rejects) == 4
 
 
-def test_no_depth_of_nesting_stops_the_reader_of_an_array():
+def test_no_depth_of_nesting_stops_the_reader_of_an_array() -> None:
     for depth in range(900, 1100):
         captured = read(b"[" + line()[:-1] + b', "x": ' + b"[" * depth + b"]" * depth + b"}]")
         assert captured.n_rows_in == len(captured.traces) + len(captured.rejects) == 1
 
 
 @pytest.mark.parametrize("lines", [[], [b""], [b" ", b"\t", b"\r"], [b"[]"], [b"[", b"]"]])
-def test_an_empty_file_is_one_reject_of_the_whole_file(lines):
+def test_an_empty_file_is_one_reject_of_the_whole_file(lines: Any) -> None:
     captured = read(*lines)
     assert (captured.n_rows_in, captured.traces) == (1, [])
     assert (the_reject(captured).line, the_reject(captured).excerpt) == (0, "")
     assert "the file is empty" in the_reject(captured).reason
 
 
-def test_a_line_that_is_too_long_is_a_reject_that_names_the_setting_also_when_it_comes_cut():
+def test_a_line_that_is_too_long_is_a_reject_that_names_the_setting_also_when_it_comes_cut() -> None:
     limit = len(line()) + 10
-    limits = Limits(line=limit, document=5_000_000)
+    limits = BlockLimits(line=limit, document=5_000_000)
     long = line(trace_id="x" * 100)
     captured = read(line(), long, line(trace_id="y" * (limit - len(line()) + 2)), limits=limits)
     assert [t.source_line for t in captured.traces] == [1, 3]
@@ -151,12 +152,12 @@ def test_a_line_that_is_too_long_is_a_reject_that_names_the_setting_also_when_it
     assert f"longer than {limit} bytes: raise capture.max_line_mb" in the_reject(captured).reason
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_line():
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
     assert [t.trace_id for t in read(BOM + line(trace_id="a"), line(trace_id="b")).traces] == ["a", "b"]
 
 
 @pytest.mark.parametrize("start", [b"", BOM, b"  "], ids=["plain", "byte order mark", "indented"])
-def test_a_file_that_is_one_json_array_is_taken_apart(start):
+def test_a_file_that_is_one_json_array_is_taken_apart(start: Any) -> None:
     items = [a_chat_record(trace_id="a"), {"no": "trace"}, a_chat_record(trace_id="b")]
     text = start + json.dumps(items, indent=1).encode()
     captured = read(*text.split(b"\n"))
@@ -165,7 +166,7 @@ def test_a_file_that_is_one_json_array_is_taken_apart(start):
     assert captured.n_rows_in == 3
 
 
-def test_an_array_is_read_like_lines():
+def test_an_array_is_read_like_lines() -> None:
     records = [a_chat_record(trace_id=t, messages=a_conversation("Ü\x00?", "漢")) for t in "abc"]
     as_lines = read(*(json.dumps(r).encode() for r in records))
     as_array = read(json.dumps(records, ensure_ascii=False).encode())
@@ -182,13 +183,13 @@ def test_an_array_is_read_like_lines():
     ],
     ids=["malformed", "broken UTF-8", "deep", "too long"],
 )
-def test_an_array_that_can_not_be_taken_apart_is_one_reject(text, reason):
+def test_an_array_that_can_not_be_taken_apart_is_one_reject(text: Any, reason: str) -> None:
     captured = read(text)
     assert (captured.n_rows_in, captured.traces) == (1, [])
     assert reason in the_reject(captured).reason
 
 
-def test_an_id_from_the_content_is_the_same_in_every_file_and_order():
+def test_an_id_from_the_content_is_the_same_in_every_file_and_order() -> None:
     record = a_chat_record()
     del record["trace_id"]
     one = read(json.dumps(record).encode()).traces[0]
@@ -197,7 +198,7 @@ def test_an_id_from_the_content_is_the_same_in_every_file_and_order():
     assert one.trace_id.startswith("c-")
 
 
-def test_a_reject_can_be_stored_whatever_the_row_held():
+def test_a_reject_can_be_stored_whatever_the_row_held() -> None:
     for bad in (b'{"\\ud800": 1}', b'{"a": "\xff\xfe"}', b'{"messages": [{"role": "\\udfff"}]}', b"\xed\xa0\x80"):
         reject = the_reject(read(bad))
         assert reject.reason.encode("utf-8")
@@ -232,7 +233,7 @@ any_lines = st.lists(
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(any_lines)
-def test_whatever_a_file_holds_every_row_is_either_a_trace_or_a_reject(lines):
+def test_whatever_a_file_holds_every_row_is_either_a_trace_or_a_reject(lines: Any) -> None:
     captured = read(*lines)
     assert captured.n_rows_in == len(captured.traces) + len(captured.rejects) > 0
     assert all(r.reason for r in captured.rejects)

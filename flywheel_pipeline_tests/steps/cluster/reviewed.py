@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.steps.cluster.history import Author, Reviewed, dump_taxonomy, load_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode
 from flywheel_pipeline.steps.cluster.proposals import dump_proposals
-from flywheel_pipeline.steps.cluster.propose import Proposal
+from flywheel_pipeline.steps.cluster.propose import ProposedChange
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.homes import Place
 
@@ -42,7 +42,7 @@ def a_failure(trace_id: str, category: str | None = None, text: str | None = Non
 
 
 def put_taxonomy(
-    place: Place, found: Reviewed, *proposals: Proposal, comment: str = "", loose: Sequence[str] = ()
+    place: Place, found: Reviewed, *proposals: ProposedChange, comment: str = "", loose: Sequence[str] = ()
 ) -> None:
     """Write the reviewed file, the proposals, and a labelled failure for every member and for every `loose` trace."""
     for name, value in ((TAXONOMY_FILE, dump_taxonomy(found)), (PROPOSALS_FILE, dump_proposals(proposals))):

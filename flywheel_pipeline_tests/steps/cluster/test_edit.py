@@ -17,6 +17,8 @@ from flywheel_pipeline.steps.cluster.modes import current_ids
 from flywheel_pipeline.steps.cluster.request import EDITS, Request, edit_taxonomy
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, a_mode, actions, known, members
 
+COVERS = ("steps/cluster/request.py",)
+
 RUDE, LATE = a_mode("rude", "r1", "r2", "r3"), a_mode("late", "l1")
 BOTH = known(RUDE, LATE)
 

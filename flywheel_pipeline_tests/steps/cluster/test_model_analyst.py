@@ -23,6 +23,8 @@ from flywheel_pipeline_tests.steps.cluster.topics import (
     places,
 )
 
+COVERS = ("steps/cluster/ask.py",)
+
 
 def test_an_invented_cluster_makes_no_mode() -> None:
     def invents(data: Any) -> NamedModes:

@@ -23,7 +23,7 @@ from flywheel_pipeline.steps.cluster.modes import (
 from flywheel_pipeline_tests.builders import an_annotation
 
 NEL = "\x85"  # PyYAML reads this line break back as a blank; `test_build` shows that the second run does not mind
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters=NEL), max_size=40)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=NEL), max_size=40)
 WORDS = TEXT.filter(str.strip)
 MEMBERS = st.builds(
     Member,

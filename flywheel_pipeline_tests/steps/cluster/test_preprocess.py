@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +57,7 @@ def test_one_note_stands_for_all_failures_in_the_same_words_in_the_writing_of_mo
 
 
 @given(st.lists(st.sampled_from(["too late", "Too late.", "rude", "RUDE", "a b"]), max_size=8), st.randoms())
-def test_the_order_of_the_notes_makes_no_difference(texts: list[str], random) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_of_the_notes_makes_no_difference(texts: list[str], random: Random) -> None:
     notes = [a_note(f"t{i}", t) for i, t in enumerate(texts)]
     shuffled = list(notes)
     random.shuffle(shuffled)

@@ -16,15 +16,17 @@ from flywheel_pipeline.steps.cluster.proposals import (
     reject_proposal,
     renew_proposals,
 )
-from flywheel_pipeline.steps.cluster.propose import Proposal
+from flywheel_pipeline.steps.cluster.propose import ProposedChange
 from flywheel_pipeline_tests.fakes import FakeLLM
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, a_mode, known, members
 
+COVERS = ("steps/cluster/confirm.py",)
+
 BOTH = known(a_mode("rude", "r1", "r2", "r3"), a_mode("late", "l1"))
-MERGE = Proposal("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
-SPLIT = Proposal("split", ("rude",), "Split “RUDE”", "0.62", name="Shouts", traces=("r1", "gone"))
-RENAME = Proposal("rename", ("rude",), "Rename", "3 of 3", name="Is impolite")
-RETIRE = Proposal("retire", ("late",), "Retire", "0%")
+MERGE = ProposedChange("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
+SPLIT = ProposedChange("split", ("rude",), "Split “RUDE”", "0.62", name="Shouts", traces=("r1", "gone"))
+RENAME = ProposedChange("rename", ("rude",), "Rename", "3 of 3", name="Is impolite")
+RETIRE = ProposedChange("retire", ("late",), "Retire", "0%")
 ALL = [MERGE, SPLIT, RENAME, RETIRE]
 
 
@@ -43,7 +45,7 @@ def test_a_broken_file_is_refused_and_says_what_to_do(content: object) -> None:
 
 def test_a_rejected_proposal_is_not_made_again_whatever_its_numbers() -> None:
     before = reject_proposal(ALL, MIRA, MERGE.proposal_id)
-    again = Proposal("merge", ("rude", "late"), "Merge “RUDE” into “LATE”", "alike: 0.99")
+    again = ProposedChange("merge", ("rude", "late"), "Merge “RUDE” into “LATE”", "alike: 0.99")
     kept = renew_proposals(before, [again, RETIRE])
     assert [(p.kind, p.status) for p in kept] == [("retire", "open"), ("merge", "rejected")]
     assert (kept[1].by, kept[1].at) == ("mira", MIRA.at)
@@ -51,7 +53,7 @@ def test_a_rejected_proposal_is_not_made_again_whatever_its_numbers() -> None:
 
 def test_another_name_for_a_mode_is_another_proposal() -> None:
     before = reject_proposal(ALL, MIRA, RENAME.proposal_id)
-    other = Proposal("rename", ("rude",), "Rename", "3 of 3", name="Shouts")
+    other = ProposedChange("rename", ("rude",), "Rename", "3 of 3", name="Shouts")
     assert renew_proposals(before, [RENAME, other])[0] == other
 
 

@@ -10,7 +10,7 @@ import pytest
 from flywheel_pipeline.steps.cluster.edit import set_text
 from flywheel_pipeline.steps.cluster.history import Reviewed
 from flywheel_pipeline.steps.cluster.modes import Member, Mode
-from flywheel_pipeline.steps.cluster.propose import Proposal, characteristic_words, propose_changes
+from flywheel_pipeline.steps.cluster.propose import ProposedChange, characteristic_words, propose_changes
 from flywheel_pipeline_tests.fakes import FakeEmbed
 from flywheel_pipeline_tests.steps.cluster.reviewed import MIRA, RUN, known
 
@@ -20,7 +20,7 @@ def noted(mode_id: str, *notes: str, name: str = "", status: str = "provisional"
     return Mode(mode_id, name or notes[0], "d", status, members=members)
 
 
-def propose(*modes: Mode, batches: Sequence[Sequence[str]] = ()) -> list[Proposal]:
+def propose(*modes: Mode, batches: Sequence[Sequence[str]] = ()) -> list[ProposedChange]:
     return propose_changes(known(*modes), batches, FakeEmbed())
 
 

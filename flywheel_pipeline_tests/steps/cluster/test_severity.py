@@ -26,10 +26,12 @@ def test_without_a_word_a_mode_weighs_what_a_medium_one_does() -> None:
 )
 def test_the_labels_are_averaged_by_weight(said: list[str], level: str, weight: float) -> None:
     found = severity_of(MODE, dict(zip(["r1", "r2"], said, strict=False)))
-    assert (found.level, found.weight) == (level, pytest.approx(weight))
+    assert found.level == level
+    assert found.weight == pytest.approx(weight)
     assert "of its 4 failures" in found.text
 
 
 def test_a_persons_word_for_the_mode_goes_before_the_labels() -> None:
     found = severity_of(a_mode("rude", "r1", severity="low"), {"r1": "high"})
-    assert (found.level, found.weight) == ("low", pytest.approx(1 / 3))
+    assert found.level == "low"
+    assert found.weight == pytest.approx(1 / 3)

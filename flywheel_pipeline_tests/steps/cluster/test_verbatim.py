@@ -106,4 +106,5 @@ def test_words_belong_where_people_put_them_then_to_the_mode_called_so_then_to_m
     modes: tuple[Mode, ...], place: tuple[str, float]
 ) -> None:
     mode_id, confidence = places_of_words(modes)["late"]
-    assert (mode_id, confidence) == (place[0], pytest.approx(place[1]))
+    assert mode_id == place[0]
+    assert confidence == pytest.approx(place[1])

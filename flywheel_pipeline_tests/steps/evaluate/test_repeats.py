@@ -67,10 +67,9 @@ def test_repeats_of_the_app_and_other_judges_are_not_merged() -> None:
 
 
 def test_outcomes_are_collected_per_case_over_its_repeats() -> None:
+    seen: dict[str, list[str | None]] = {"g-1": ["pass", "fail"], "g-2": ["pass", None], "g-3": [None, None]}
     results = [
-        an_eval_result(case_id=c, repeat=k, label=label)
-        for c, labels in {"g-1": ["pass", "fail"], "g-2": ["pass", None], "g-3": [None, None]}.items()
-        for k, label in enumerate(labels)
+        an_eval_result(case_id=c, repeat=k, label=label) for c, labels in seen.items() for k, label in enumerate(labels)
     ]
     found = outcomes_by_case(results, {"judge:fm-1"})
     assert found == {"g-1": [True, False], "g-2": [True], "g-3": []}

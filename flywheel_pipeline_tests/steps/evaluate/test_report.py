@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flywheel_pipeline.records import EvalResult
@@ -38,7 +40,7 @@ def rows(case_id: str = "g-1", repeat: int = 0, **labels: str | None) -> list[Ev
         ({"answered": "fail"}, False),
     ],
 )
-def test_a_case_fails_when_one_evaluator_fails_it(labels: dict[str, str | None], passes: bool) -> None:
+def test_a_case_fails_when_one_evaluator_fails_it(labels: dict[str, Any], passes: bool) -> None:
     assert case_outcomes(rows(**labels), EVALUATORS) == {"g-1": passes}
 
 

@@ -145,7 +145,7 @@ def test_an_answer_is_made_once_and_judged_by_many() -> None:
             "answered", "judge:fm-1", "judge:fm-2",
         ]  # fmt: skip
         assert (answer.output, answer.input_tokens, answer.finish_reason) == ("Fine.", 7, "stop")
-    assert {x.golden_version for x in (*found.answers, *found.results)} == {"gv-1"}
+    assert {a.golden_version for a in found.answers} | {r.golden_version for r in found.results} == {"gv-1"}
 
 
 def test_every_repeat_of_a_case_is_an_answer_of_its_own_with_verdicts_of_its_own() -> None:
@@ -159,7 +159,7 @@ def test_every_repeat_of_a_case_is_an_answer_of_its_own_with_verdicts_of_its_own
 
 def test_a_judge_is_asked_again_until_its_majority_is_decided() -> None:
     labels = iter(["pass", "pass", "fail", "pass", "fail", "fail"])
-    llm = FakeLLM(lambda data: Verdict(label=next(labels)))  # type: ignore[arg-type]
+    llm = FakeLLM(lambda data: Verdict(label=next(labels)))
     plan = Plan(MODES[:1], "demo", "m", judge_repeats=3)
     found = run_evals(PROMPT, CASES[:2], plan, FakeApp(lambda p, c: FINE), llm)
     rows = [(r.case_id, r.judge_repeat, r.label) for r in found.results if r.annotator_kind == "LLM"]

@@ -143,7 +143,8 @@ NOTHING = [hashlib.sha256(str(n).encode()).hexdigest().translate(DIGITS) for n i
 def a_space(n: int, seed: int = 0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """Unit rows of a model, that is without zeros."""
     rows = np.random.default_rng(seed).normal(size=(n, 64)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: np.ndarray[tuple[int, int], np.dtype[np.float32]] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 def test_questions_with_nearly_the_same_vector_mean_the_same() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.golden.select import MANY, facility_location, nearest_in_turn, quota
+from flywheel_pipeline.steps.golden.select import MANY, facility_location, nearest_in_turn
 from flywheel_pipeline_tests.fakes import FakeEmbed
 
 TEXTS = [
@@ -63,17 +63,6 @@ def test_as_many_as_wanted_are_chosen_each_once_and_none_of_the_taken(
 
 def test_a_larger_choice_begins_with_the_smaller_one() -> None:
     assert facility_location(VECTORS, 5)[:3] == facility_location(VECTORS, 3)
-
-
-@pytest.mark.parametrize(("n", "kept"), [(0, 0), (1, 1), (3, 3), (4, 4), (8, 8), (16, 12), (32, 14), (1000, 15)])
-def test_small_modes_are_kept_whole_and_large_ones_by_the_logarithm(n: int, kept: int) -> None:
-    assert quota(n, 15) == kept
-
-
-@given(st.integers(0, 10_000), st.integers(0, 30))
-def test_a_quota_never_shrinks_as_failures_come_in_and_never_exceeds_what_there_is(n: int, maximum: int) -> None:
-    assert quota(n, maximum) <= quota(n + 1, maximum) <= maximum
-    assert quota(n, maximum) <= n
 
 
 def test_of_very_many_rows_some_stand_for_all_and_no_larger_matrix_is_built() -> None:

@@ -90,7 +90,7 @@ def test_a_mode_with_fifteen_own_cases_must_exclude_a_loss_of_ten_points() -> No
     assert (few.decision, few.guards[0].loss) == ("ship", 0.30)
     assert (many.decision, many.guards[0].loss) == ("hold", 0.10)
     (need,) = many.needs
-    assert need.startswith("8 more test cases of m")
+    assert need.startswith("add about 8 test cases of m")
 
 
 def test_a_mode_with_too_few_own_cases_is_named_and_ships_by_consent_only() -> None:
@@ -178,7 +178,8 @@ def test_the_order_of_labelling_is_no_order_of_cases_and_always_the_same() -> No
 
 
 def test_the_next_twenty_are_asked_for_and_eighty_at_most() -> None:
-    found, labels = evidence(300, 100, 70), {}
+    found = evidence(300, 100, 70)
+    labels: dict[str, tuple[bool, bool]] = {}
     seen = []
     for _ in range(6):
         batch = decide(Gate(), replace(found, labels=labels)).to_label
@@ -286,5 +287,5 @@ def test_the_evidence_holds_the_numbers_of_the_total_and_of_every_guard() -> Non
 
 def test_the_same_outcomes_are_decided_the_same_way_in_any_order() -> None:
     whole = compared(40, 9, 2)
-    backwards = replace(whole, cases=whole.cases[::-1], before=dict(reversed(whole.before.items())))
+    backwards = replace(whole, cases=whole.cases[::-1], before=dict(reversed(list(whole.before.items()))))
     assert decide(ALONE, Evidence(whole)).reason == decide(ALONE, Evidence(backwards)).reason

@@ -48,11 +48,11 @@ def test_a_draw_is_decided_as_the_gate_decides_it() -> None:
     old = np.where(rng.random((40, 90)) < 0.01, np.nan, before.astype(float))
     ship, reject = decide_draws(GATE, old, seen, mode)
     for run in range(40):
-        sides = [{str(i): float(v) for i, v in enumerate(side[run]) if not np.isnan(v)} for side in (old, seen)]
+        was, now = ({str(i): float(v) for i, v in enumerate(side[run]) if not np.isnan(v)} for side in (old, seen))
         guards = tuple(
-            Comparison(f"m{m}", tuple(str(i) for i in np.flatnonzero(mode[run] == m)), *sides, MODE) for m in range(3)
+            Comparison(f"m{m}", tuple(str(i) for i in np.flatnonzero(mode[run] == m)), was, now, MODE) for m in range(3)
         )
-        whole = Comparison("all", tuple(map(str, range(90))), *sides)
+        whole = Comparison("all", tuple(map(str, range(90))), was, now)
         decision = decide(GATE, Evidence(whole, guards)).decision
         assert (decision == "ship", decision == "reject") == (bool(ship[run]), bool(reject[run]))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
-from flywheel_pipeline.steps.improve.propose import Proposal
+from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.rule import Gate
 from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
@@ -65,7 +65,7 @@ def search(
     cases = [*TRAIN, *DEV, *TEST]
     baseline = FakeEvaluate(by, JUDGE).evaluate(BASE, cases)
     bench = replace(Bench(BASE, cases, baseline, evaluate, JUDGEMENT, ALONE), **changes)
-    return improve_prompt(bench, [Proposal(t, (f"about {t[:9]}",)) for t in texts]), evaluate
+    return improve_prompt(bench, [ProposedPrompt(t, (f"about {t[:9]}",)) for t in texts]), evaluate
 
 
 def test_the_best_on_dev_ships_and_the_others_are_runners_up() -> None:

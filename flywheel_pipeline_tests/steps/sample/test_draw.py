@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from flywheel_pipeline.stats import weighted_rate
 from flywheel_pipeline.steps.sample import Design, Frame, sample_traces
 from flywheel_pipeline_tests.fakes import FakeEmbed
 
+COVERS = ("steps/sample/frame.py",)
+
 DESIGN = Design(since="2025-06-01", until="2025-06-07", size=20, risk_multiplier=10, uniform_share=0.3, seed=1)
 TOPICS = ("pair hub", "refund order", "late delivery", "battery empty", "student discount")
 
 
-def a_frame(trace_id: str = "t1", **flags) -> Frame:
+def a_frame(trace_id: str = "t1", **flags: Any) -> Frame:
     return Frame(**{"trace_id": trace_id, "input": "How do I pair the hub?", **flags})
 
 
@@ -30,7 +33,7 @@ def a_population(n: int) -> list[Frame]:
     ]
 
 
-def draw(frame: list[Frame], **changes) -> list[SampledTrace]:
+def draw(frame: list[Frame], **changes: Any) -> list[SampledTrace]:
     return sample_traces(frame, replace(DESIGN, **changes), FakeEmbed(), sum(f.n_like for f in frame))
 
 
@@ -48,30 +51,31 @@ def draw(frame: list[Frame], **changes) -> list[SampledTrace]:
         ({"thumbs_down": True, "failed": True, "slow": True}, 10.0, "thumbs down; ended in an error; unusually slow"),
     ],
 )
-def test_a_chosen_trace_says_why_and_how_risky_it_looked(flags, risk, reason):
+def test_a_chosen_trace_says_why_and_how_risky_it_looked(flags: Any, risk: float, reason: str) -> None:
     (row,) = draw([a_frame(**flags)])
-    assert (row.risk, row.reason) == (pytest.approx(risk), reason)
+    assert row.risk == pytest.approx(risk)
+    assert row.reason == reason
     assert row.stratum == ("flagged" if flags else "ordinary")
 
 
 @pytest.mark.parametrize("n", [1, 19, 20])
-def test_a_frame_no_larger_than_the_size_comes_whole_at_weight_one(n):
+def test_a_frame_no_larger_than_the_size_comes_whole_at_weight_one(n: int) -> None:
     rows = draw(a_population(n))
     assert [r.trace_id for r in rows] == [f"t{i}" for i in range(n)]
     assert {(r.inclusion_probability, r.weight, r.n_frame) for r in rows} == {(1.0, 1.0, n)}
 
 
-def test_nothing_to_draw_from_gives_an_empty_batch():
+def test_nothing_to_draw_from_gives_an_empty_batch() -> None:
     assert draw([]) == []
 
 
-def test_a_larger_frame_gives_exactly_the_size_in_one_batch_without_repeats():
+def test_a_larger_frame_gives_exactly_the_size_in_one_batch_without_repeats() -> None:
     rows = draw(a_population(200))
     assert len(rows) == len({r.trace_id for r in rows}) == 20
     assert {(r.batch, r.seed, r.n_frame) for r in rows} == {(replace(DESIGN).batch, 1, 200)}
 
 
-def test_weights_are_one_over_the_probability_and_bounded_by_the_floor():
+def test_weights_are_one_over_the_probability_and_bounded_by_the_floor() -> None:
     rows = draw(a_population(200))
     for row in rows:
         assert row.weight == pytest.approx(1 / row.inclusion_probability, rel=1e-5)
@@ -86,7 +90,7 @@ flags = st.fixed_dictionaries(
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(flags, min_size=1, max_size=40), st.integers(1, 40), st.floats(1, 100), st.floats(0, 1))
-def test_any_design_draws_valid_rows(population, size, multiplier, uniform_share):
+def test_any_design_draws_valid_rows(population: Any, size: Any, multiplier: Any, uniform_share: Any) -> None:
     frame = [a_frame(f"t{i}", **f) for i, f in enumerate(population)]
     rows = draw(frame, size=size, risk_multiplier=multiplier, uniform_share=uniform_share)
     assert len(rows) == min(size, len(frame))
@@ -96,7 +100,7 @@ def test_any_design_draws_valid_rows(population, size, multiplier, uniform_share
         assert 1 <= row.risk <= multiplier + 1e-6
 
 
-def test_the_same_frame_and_design_give_the_same_batch_and_another_seed_another():
+def test_the_same_frame_and_design_give_the_same_batch_and_another_seed_another() -> None:
     frame = a_population(200)
     assert draw(frame) == draw(frame)
     other = draw(frame, seed=2)
@@ -104,19 +108,21 @@ def test_the_same_frame_and_design_give_the_same_batch_and_another_seed_another(
     assert {r.batch for r in other} != {r.batch for r in draw(frame)}
 
 
-def test_the_name_of_a_batch_says_its_window_and_size_and_depends_on_the_whole_design():
-    changes = ({}, {"size": 21}, {"seed": 2}, {"risk_multiplier": 9}, {"uniform_share": 0.2}, {"until": "2025-06-08"})
+def test_the_name_of_a_batch_says_its_window_and_size_and_depends_on_the_whole_design() -> None:
+    changes: tuple[dict[str, Any], ...] = (
+        {}, {"size": 21}, {"seed": 2}, {"risk_multiplier": 9}, {"uniform_share": 0.2}, {"until": "2025-06-08"},
+    )  # fmt: skip
     names = [replace(DESIGN, **c).batch for c in changes]
     assert names[0].startswith("2025-06-01_2025-06-07_n20_")
     assert len(set(names)) == len(changes)
 
 
-def test_a_setting_that_is_written_out_is_the_same_design_as_the_default():
+def test_a_setting_that_is_written_out_is_the_same_design_as_the_default() -> None:
     assert replace(DESIGN, risk_multiplier=10.0).batch == DESIGN.batch
     assert replace(DESIGN, strata=("model",)).batch != DESIGN.batch == replace(DESIGN, min_per_stratum=3).batch
 
 
-def test_flagged_traces_are_drawn_more_often_and_all_topics_are_reached():
+def test_flagged_traces_are_drawn_more_often_and_all_topics_are_reached() -> None:
     frame = a_population(200)
     topic = {f.trace_id: f.input for f in frame}
     rows = [r for seed in range(10) for r in draw(frame, seed=seed)]
@@ -126,14 +132,14 @@ def test_flagged_traces_are_drawn_more_often_and_all_topics_are_reached():
         assert {topic[r.trace_id] for r in rows if r.seed == seed} == set(TOPICS)
 
 
-def test_where_no_trace_is_riskier_every_topic_gets_its_share_of_the_batch():
+def test_where_no_trace_is_riskier_every_topic_gets_its_share_of_the_batch() -> None:
     frame = [a_frame(f"t{i}", input=TOPICS[i % 5]) for i in range(200)]
     topic = {f.trace_id: f.input for f in frame}
     for seed in range(5):
         assert Counter(topic[r.trace_id] for r in draw(frame, seed=seed)) == dict.fromkeys(TOPICS, 4)
 
 
-def test_the_rate_from_draws_that_seek_failures_is_the_rate_of_production():
+def test_the_rate_from_draws_that_seek_failures_is_the_rate_of_production() -> None:
     rng = np.random.default_rng(2)
     wrong = rng.random(150) < 0.2
     frame = [

@@ -25,7 +25,10 @@ from flywheel_pipeline_tests.web.browsing import (
 )
 
 pytestmark = needs_chromium
-COVERS = ("web/annotate/__init__.py",)
+COVERS = (
+    "definitions.py",
+    "web/annotate/__init__.py",
+)
 
 
 def take_in(labelling_home: Place) -> None:

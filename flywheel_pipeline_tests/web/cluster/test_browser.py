@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.steps.cluster.propose import Proposal
+from flywheel_pipeline.steps.cluster.propose import ProposedChange
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, actions, known, members, put_taxonomy, taxonomy_of
 from flywheel_pipeline_tests.web.browsing import (
@@ -23,7 +23,7 @@ from flywheel_pipeline_tests.web.browsing import (
 
 pytestmark = needs_chromium
 COVERS = ("web/cluster/__init__.py",)
-MERGE = Proposal("merge", ("dull", "rude"), f"Merge {EVIL}", f"alike {EVIL}", examples=(EVIL,))
+MERGE = ProposedChange("merge", ("dull", "rude"), f"Merge {EVIL}", f"alike {EVIL}", examples=(EVIL,))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
 from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
 from flywheel_pipeline.steps.cluster.proposals import load_proposals
-from flywheel_pipeline.steps.cluster.propose import Proposal
+from flywheel_pipeline.steps.cluster.propose import ProposedChange
 from flywheel_pipeline.web import mount_pages, pages_of
 from flywheel_pipeline.web.guard import HEADERS
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -23,9 +23,14 @@ with warnings.catch_warnings():  # it would rather have httpx2, which nothing el
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-COVERS = ("web/cluster/__init__.py", "web/cluster/board.py", "flows/cluster/review.py")
+COVERS = (
+    "adapters/home/files.py",
+    "flows/cluster/review.py",
+    "web/cluster/__init__.py",
+    "web/cluster/board.py",
+)
 OURS = "http://127.0.0.1:4318"
-MERGE = Proposal("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
+MERGE = ProposedChange("merge", ("late", "rude"), "Merge “LATE” into “RUDE”", "alike: 0.91", examples=("late", "rude"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from flywheel_pipeline.steps.annotate import read_labels
 from flywheel_pipeline_tests.steps.annotate.formats.exports import an_argilla_record, facts, read, read_file
 
 
-def test_a_record_of_argilla_is_one_row_a_user():
+def test_a_record_of_argilla_is_one_row_a_user() -> None:
     found = read(an_argilla_record())
     assert facts(found) == [("t1", "u1", "fail", "made up"), ("t1", "u2", "pass", None)]
     assert json.loads(found.annotations[0].extra) == {"team": "north", "tags": "a\nb"}
@@ -18,7 +18,7 @@ def test_a_record_of_argilla_is_one_row_a_user():
     assert facts(read(an_argilla_record(metadata={})))[0][0] == "r1"
 
 
-def test_responses_by_user_are_read_with_their_status():
+def test_responses_by_user_are_read_with_their_status() -> None:
     def by(user: str, status: str, **values: Any) -> dict[str, Any]:
         answers = {q: {"value": v} for q, v in values.items()}
         return {"user_id": user, "status": status, "values": answers, "updated_at": "2025-06-02T12:00:00"}
@@ -30,7 +30,7 @@ def test_responses_by_user_are_read_with_their_status():
     assert found.n_unlabelled == 1
 
 
-def test_the_rows_of_an_argilla_data_set_are_read():
+def test_the_rows_of_an_argilla_data_set_are_read() -> None:
     row = {
         "id": "t1", "conversation": "user: Hi", "verdict.responses": ["fail", "pass"],
         "verdict.responses.users": ["u1", "u2"], "verdict.responses.status": ["submitted", "submitted"],

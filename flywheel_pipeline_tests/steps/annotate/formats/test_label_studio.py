@@ -19,7 +19,7 @@ from flywheel_pipeline_tests.steps.annotate.formats.exports import (
 COVERS = ("steps/annotate/answers.py", "steps/annotate/formats/label_studio.py")
 
 
-def test_a_task_of_label_studio_is_one_row_an_annotation():
+def test_a_task_of_label_studio_is_one_row_an_annotation() -> None:
     first = an_ls_annotation(
         a_choice("fail"), a_text("made up", name="code"), a_text("It is not so.", "Really."),
         {"from_name": "first_failure_step", "to_name": "conversation", "type": "number", "value": {"number": 3}},
@@ -37,23 +37,23 @@ def test_a_task_of_label_studio_is_one_row_an_annotation():
     assert json.loads(two.extra)["label_studio_ground_truth"] is True
 
 
-def test_a_skipped_task_is_deferred_and_one_without_annotation_is_not_labelled():
+def test_a_skipped_task_is_deferred_and_one_without_annotation_is_not_labelled() -> None:
     found = read(an_ls_task(an_ls_annotation(was_cancelled=True)), an_ls_task(), an_ls_task(an_ls_annotation()))
     assert [v for _, _, v, _ in facts(found)] == ["defer"]
     assert (found.n_unlabelled, found.n_rows) == (2, 3)
 
 
-def test_another_labelling_config_is_understood_by_what_was_chosen_and_written():
+def test_another_labelling_config_is_understood_by_what_was_chosen_and_written() -> None:
     found = read(an_ls_task(an_ls_annotation(a_choice("Bad", name="quality"), a_text("rude", name="notes"))))
     assert facts(found) == [("t1", "mira@example.com", "fail", "rude")]
 
 
-def test_a_fail_without_a_reason_is_rejected_with_the_number_of_the_task():
+def test_a_fail_without_a_reason_is_rejected_with_the_number_of_the_task() -> None:
     found = read(an_ls_task(an_ls_annotation(a_choice("pass"))), an_ls_task(an_ls_annotation(a_choice("fail"))))
     assert [(r.line, "needs a comment" in r.reason) for r in found.rejects] == [(2, True)]
 
 
-def test_a_task_file_of_its_own_and_lines_of_tasks_are_read():
+def test_a_task_file_of_its_own_and_lines_of_tasks_are_read() -> None:
     task = an_ls_task(an_ls_annotation(a_choice("pass")))
     assert facts(read_labels("1.json", json.dumps(task).encode())) == facts(read(task))
     assert len(read_labels("1.jsonl", f"{json.dumps(task)}\n{json.dumps(task)}\n".encode()).annotations) == 2
@@ -66,7 +66,7 @@ MIN = {
 }  # fmt: skip
 
 
-def test_the_json_min_and_csv_exports_of_label_studio_are_plain_rows():
+def test_the_json_min_and_csv_exports_of_label_studio_are_plain_rows() -> None:
     (from_json,) = read(MIN).annotations
     header, row = ",".join(f'"{k}"' for k in MIN), ",".join(json.dumps(v) for v in MIN.values())
     (from_csv,) = read_labels("export.csv", f"{header}\n{row}\n".encode()).annotations

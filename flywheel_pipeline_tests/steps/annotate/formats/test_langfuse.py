@@ -24,14 +24,14 @@ COVERS = ("steps/annotate/formats/langfuse.py", "steps/annotate/scores.py")
         ({"name": "Correctness"}, "fail"),
     ],
 )
-def test_a_score_of_langfuse_is_a_verdict_by_its_name(changes, verdict):
+def test_a_score_of_langfuse_is_a_verdict_by_its_name(changes: Any, verdict: str) -> None:
     found = read(a_langfuse_score(**changes))
     assert facts(found) == [("t1", "u1", verdict, "made up")]
     assert found.annotations[0].labelled_at == datetime(2025, 6, 2, 12, 30)
     assert json.loads(found.annotations[0].extra)["configid"] == "c1"
 
 
-def test_scores_of_langfuse_come_as_pages_and_as_tables():
+def test_scores_of_langfuse_come_as_pages_and_as_tables() -> None:
     page = {"data": [a_langfuse_score(), a_langfuse_score(traceId="t2")], "meta": {"page": 1, "totalItems": 2}}
     data = json.dumps(page).encode()
     assert len(read_labels("scores.json", data).annotations) == 2

@@ -26,7 +26,7 @@ def events(*chunks: dict[str, Any]) -> str:
 
 
 CLAUDE_REQUEST = {"model": "cl-2", "max_tokens": 99, "system": SYSTEM, "messages": TURNS}
-CLAUDE = {
+CLAUDE: dict[str, Any] = {
     "id": "msg_9", "type": "message", "role": "assistant", "model": "cl-2-b", "stop_reason": "end_turn",
     "content": [{"type": "thinking", "thinking": "They ask about today."}, {"type": "text", "text": REPLY}],
     "usage": {"input_tokens": 5, "cache_read_input_tokens": 14, "cache_creation_input_tokens": 2, "output_tokens": 6},
@@ -144,7 +144,7 @@ def attribute(key: str, value: Any) -> dict[str, Any]:
     return {"key": key, "value": {kind: value}}
 
 
-JAEGER_SPAN = {
+JAEGER_SPAN: dict[str, Any] = {
     "traceID": TRACE, "spanID": ROOT, "operationName": "openai.chat", "references": [], "startTime": NANO // 1000,
     "duration": 1_500_000, "processID": "p1", "logs": [], "tags": [
         {"key": "gen_ai.request.model", "type": "string", "value": "m-7"},

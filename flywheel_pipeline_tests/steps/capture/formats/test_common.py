@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -46,12 +47,12 @@ UNIX_NOON = 1_748_865_600
         str(UNIX_NOON * 10**9),
     ],
 )
-def test_a_time_in_any_usual_form_becomes_naive_utc(value):
+def test_a_time_in_any_usual_form_becomes_naive_utc(value: Any) -> None:
     assert utc(value) == NOON
     assert utc(value).tzinfo is None
 
 
-def test_parts_of_a_second_are_kept():
+def test_parts_of_a_second_are_kept() -> None:
     assert utc("2025-06-02T12:00:00.250Z") == utc(UNIX_NOON + 0.25) == datetime(2025, 6, 2, 12, 0, 0, 250_000)
 
 
@@ -71,13 +72,13 @@ def test_parts_of_a_second_are_kept():
         "9999-12-31T23:59:59-14:00",
     ],
 )
-def test_what_is_no_time_is_unreadable_and_shown(value):
+def test_what_is_no_time_is_unreadable_and_shown(value: Any) -> None:
     with pytest.raises(UnreadableError, match="is not a time") as error:
         utc(value)
     assert len(str(error.value)) < 120
 
 
-def test_an_endless_time_is_unreadable_and_does_not_hang():
+def test_an_endless_time_is_unreadable_and_does_not_hang() -> None:
     code = (
         "from flywheel_pipeline.steps.capture.formats.common import UnreadableError, utc\n"
         "for value in (float('inf'), '9' * 400):\n"
@@ -94,7 +95,7 @@ def test_an_endless_time_is_unreadable_and_does_not_hang():
 @pytest.mark.parametrize(
     ("value", "expected"), [(None, None), (0, 0.0), (1.5, 1.5), (3, 3.0), ("12", 12.0), ("1,234", 1234.0)]
 )
-def test_a_number_is_taken_as_it_is(value, expected):
+def test_a_number_is_taken_as_it_is(value: Any, expected: float | None) -> None:
     assert number({"latency_ms": value}, "latency_ms") == expected
     assert number({}, "latency_ms") is None
 
@@ -114,14 +115,14 @@ def test_a_number_is_taken_as_it_is(value, expected):
         pytest.param(10**400, id="an int of 400 digits"),
     ],
 )
-def test_what_is_no_number_of_at_least_zero_is_unreadable_and_names_its_key(value):
+def test_what_is_no_number_of_at_least_zero_is_unreadable_and_names_its_key(value: Any) -> None:
     with pytest.raises(UnreadableError, match="latency_ms"):
         number({"latency_ms": value}, "latency_ms")
     with pytest.raises(UnreadableError, match="latency_ms"):
         whole({"latency_ms": value}, "latency_ms")
 
 
-def test_a_whole_number_fits_64_bits():
+def test_a_whole_number_fits_64_bits() -> None:
     assert whole({"n": 12.0}, "n") == 12
     assert whole({}, "n") is None
     with pytest.raises(UnreadableError, match="n is too large"):
@@ -131,13 +132,13 @@ def test_a_whole_number_fits_64_bits():
 @pytest.mark.parametrize(
     ("value", "expected"), [("a", "a"), ("", None), (None, None), (5, "5"), ({"b": 1, "a": [2]}, '{"a":[2],"b":1}')]
 )
-def test_a_text_may_be_anything_and_is_nothing_when_empty(value, expected):
+def test_a_text_may_be_anything_and_is_nothing_when_empty(value: Any, expected: str | None) -> None:
     assert text({"k": value}, "k") == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text(st.characters(codec=None) | st.sampled_from("\x00\ud800\udfff")))
-def test_a_cleaned_text_can_be_stored_and_a_clean_one_stays(value):
+def test_a_cleaned_text_can_be_stored_and_a_clean_one_stays(value: Any) -> None:
     cleaned = clean(value)
     assert cleaned.encode("utf-8").decode("utf-8") == cleaned
     assert "\x00" not in cleaned
@@ -147,7 +148,7 @@ def test_a_cleaned_text_can_be_stored_and_a_clean_one_stays(value):
         assert cleaned == value
 
 
-def test_json_of_hostile_text_can_be_stored_and_read_again():
+def test_json_of_hostile_text_can_be_stored_and_read_again() -> None:
     stored = as_json({"b\ud800": "x\x00y", "a": "ü"})
     assert "\x00" not in stored
     assert json.loads(stored.encode("utf-8"))["a"] == "ü"
@@ -163,14 +164,14 @@ json_values = st.recursive(
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.dictionaries(st.text(), json_values, max_size=5), st.randoms())
-def test_an_id_from_content_depends_on_the_content_alone_and_not_on_the_order_of_keys(record, random):
+def test_an_id_from_content_depends_on_the_content_alone_and_not_on_the_order_of_keys(record: Any, random: Any) -> None:
     items = list(record.items())
     random.shuffle(items)
     assert content_id(dict(items)) == content_id(record)
     assert content_id({**record, "one more": 1}) != content_id(record)
 
 
-def test_an_id_from_content_is_the_same_in_every_version():
+def test_an_id_from_content_is_the_same_in_every_version() -> None:
     assert content_id({"messages": [], "started_at": "2025-06-02"}) == "c-1cc506b2cbf89b14894b"
 
 
@@ -186,18 +187,18 @@ def test_an_id_from_content_is_the_same_in_every_version():
         ([], ("", None)),
     ],
 )
-def test_the_last_turn_of_the_user_is_the_question_and_what_came_after_it_the_answer(texts, expected):
+def test_the_last_turn_of_the_user_is_the_question_and_what_came_after_it_the_answer(texts: Any, expected: Any) -> None:
     assert last_exchange(a_conversation(*texts)) == expected
 
 
-def test_a_greeting_before_the_first_question_is_no_answer_to_it():
+def test_a_greeting_before_the_first_question_is_no_answer_to_it() -> None:
     greeting = {"role": "assistant", "content": "Hello, I am Fern."}
     assert last_exchange([greeting, *a_conversation("How do I pair the hub?")]) == ("How do I pair the hub?", None)
     assert last_exchange([greeting, *a_conversation("Q", "A")]) == ("Q", "A")
 
 
-def test_tool_messages_between_question_and_answer_are_passed_over():
-    messages = [
+def test_tool_messages_between_question_and_answer_are_passed_over() -> None:
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": [{"type": "text", "text": "Where is\x00 it?"}]},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
         {"role": "tool", "content": "in Hall 4"},
@@ -209,5 +210,5 @@ def test_tool_messages_between_question_and_answer_are_passed_over():
 
 
 @pytest.mark.parametrize("text", ["\\u0000", "a\\\\u0000", "\x00", "\\\x00", "\\\\\x00 \\u0000"])
-def test_json_that_speaks_of_nul_stays_json_and_holds_none(text):
+def test_json_that_speaks_of_nul_stays_json_and_holds_none(text: str) -> None:
     assert json.loads(as_json([text])) == [text.replace("\x00", "�")]

@@ -94,7 +94,7 @@ def test_langfuse_takes_the_conversation_from_the_generation_where_the_trace_say
 
 
 def test_langfuse_rows_of_blob_storage_make_the_same_trace() -> None:
-    snake = [
+    snake: list[dict[str, Any]] = [
         {"id": "t1", "timestamp": "2025-06-02T12:00:00Z", "session_id": "s1", "user_id": "u1", "environment": "default",
          "public": False, "release": None},
         {"id": "o3", "trace_id": "t1", "type": "GENERATION", "start_time": "2025-06-02T12:00:01Z", "level": "ERROR",
@@ -314,7 +314,7 @@ def test_a_field_map_reads_any_table_and_says_which_column_is_missing() -> None:
     ] == [True] * 2
 
 
-ALL = {
+ALL: dict[str, dict[str, Any]] = {
     "langfuse": LANGFUSE, "langsmith": {**POST, **PATCH}, "litellm": PAYLOAD, "feedback": {"trace_id": "t", "score": 1},
     "openai": {"request": REQUEST, "response": COMPLETION, "timestamp": 1_748_865_600},
     "chat": {"messages": ASKED, "created_at": "2025-06-02T12:00:00Z"},

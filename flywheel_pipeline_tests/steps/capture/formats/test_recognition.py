@@ -149,7 +149,7 @@ DATADOG = {
     "attributes": {"trace_id": "1", "span_id": "2", "span_kind": "agent", "input": {"value": "Q"}},
 }
 INSPECT = {"version": 2, "status": "success", "eval": {"task": "x"}, "plan": {}, "results": {}, "samples": [{"id": 1}]}
-REFUSED = {
+REFUSED: dict[str, list[dict[str, Any]]] = {
     "W&B Weave": [WEAVE, {**WEAVE, "op_name": "weave:///x", "inputs": {"messages": test_exports.ASKED}}],
     "Datadog LLM Observability": [DATADOG, {"ml_app": "shop", "spans": []}, {"trace_id": "1", "span_id": "2", "meta": {"span.kind": "llm"}, "ml_app": "x"}],
     "Inspect": [INSPECT, {"id": 1, "epoch": 1, "target": "A", "messages": test_exports.ASKED, "scores": {}, "input": "Q"}],

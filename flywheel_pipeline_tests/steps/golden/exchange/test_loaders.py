@@ -69,7 +69,7 @@ def said(case: GoldenCase) -> list[str]:
     return [m["content"] or "" for m in json.loads(case.messages)]
 
 
-def test_inspect_reads_samples(tmp_path):
+def test_inspect_reads_samples(tmp_path: Path) -> None:
     code = """
 from inspect_ai.dataset import json_dataset
 told = [[s.id, [[m.role, m.text, [[c.function, c.arguments] for c in getattr(m, 'tool_calls', None) or []]]
@@ -82,7 +82,7 @@ told = [[s.id, [[m.role, m.text, [[c.function, c.arguments] for c in getattr(m, 
     assert told[0][2] == "No." and told[1][2].endswith("There is no discount.")
 
 
-def test_deepeval_reads_goldens(tmp_path):
+def test_deepeval_reads_goldens(tmp_path: Path) -> None:
     code = """
 from deepeval.dataset import EvaluationDataset
 data = EvaluationDataset()
@@ -94,7 +94,7 @@ told = [[g.name, g.input, g.expected_output, g.comments, g.context, g.actual_out
     assert told[0][4] == ["None."] and {t[5] for t in told} == {None}
 
 
-def test_langfuse_takes_dataset_items(tmp_path):
+def test_langfuse_takes_dataset_items(tmp_path: Path) -> None:
     code = """
 from langfuse.api import CreateDatasetItemRequest
 from langfuse.api.core.pydantic_utilities import parse_obj_as
@@ -106,7 +106,7 @@ told = [[i.id, i.dataset_name, i.input, i.expected_output, i.source_trace_id, i.
     assert told == want
 
 
-def test_langsmith_takes_examples(tmp_path):
+def test_langsmith_takes_examples(tmp_path: Path) -> None:
     code = """
 from langsmith.schemas import ExampleCreate
 made = [ExampleCreate(**json.loads(line)) for line in open(path)]
@@ -118,7 +118,7 @@ told = [[e.inputs, e.model_dump(by_alias=True)['outputs'], e.split, str(e.id)] f
     assert [t[2] for t in told] == [c.split for c in CASES] and len({t[3] for t in told}) == len(CASES)
 
 
-def test_mlflow_merges_records_into_an_evaluation_dataset(tmp_path):
+def test_mlflow_merges_records_into_an_evaluation_dataset(tmp_path: Path) -> None:
     code = """
 from mlflow.genai.datasets import create_dataset
 data = create_dataset(name='golden')
@@ -134,7 +134,7 @@ told = data.to_df()[['inputs', 'expectations', 'tags']].values.tolist()
         assert expectations.get("expected_response") == case.reference
 
 
-def test_openai_takes_items_of_evals_and_training_examples(tmp_path):
+def test_openai_takes_items_of_evals_and_training_examples(tmp_path: Path) -> None:
     code = """
 import openai.types.evals.create_eval_jsonl_run_data_source_param as evals
 from pydantic import TypeAdapter

@@ -67,37 +67,37 @@ THEIRS = [
 
 
 @pytest.mark.parametrize(("form", "name", "data"), THEIRS)
-def test_what_other_tools_write_is_recognised_and_understood(form, name, data):
+def test_what_other_tools_write_is_recognised_and_understood(form: Any, name: Any, data: Any) -> None:
     found = read(name, data)
     assert found.format == form
     assert only(found) == asked(reference="Yes, till six.")
 
 
-def test_every_format_has_an_example_of_another_tool():
+def test_every_format_has_an_example_of_another_tool() -> None:
     assert {form for form, _, _ in THEIRS} == {f.name for f in FORMATS}
 
 
-def test_the_expected_answer_counts_over_the_one_that_was_given_and_a_question_is_no_answer():
+def test_the_expected_answer_counts_over_the_one_that_was_given_and_a_question_is_no_answer() -> None:
     found = read("x.csv", 'text,output,expected_output\nIs it open?,No.,"Yes, till six."\n')
     assert only(found) == asked(reference="Yes, till six.") and found.dropped == {"output": 1}
     assert only(read("x.jsonl", {"text": "Is it open?"})) == asked()
 
 
-def test_criteria_of_another_tool_are_criteria():
+def test_criteria_of_another_tool_are_criteria() -> None:
     rubric = {"vars": {"q": "Is it open?"}, "assert": [{"type": "llm-rubric", "value": "is polite"}]}
     assert only(read("p.json", [rubric])) == asked(criteria="is polite", criteria_kind="requirement")
     guided = {"inputs": {"q": "Is it open?"}, "expectations": {"guidelines": ["is polite", "is short"]}}
     assert only(read("m.json", [guided])) == asked(criteria="is polite\nis short", criteria_kind="requirement")
 
 
-def test_documents_of_another_tool_are_context_and_a_trace_is_the_source():
+def test_documents_of_another_tool_are_context_and_a_trace_is_the_source() -> None:
     golden = {"input": "Is it open?", "expected_output": "Yes.", "context": ["Open till six."]}
     assert only(read("d.json", [golden]))["context"] == [{"content": "Open till six."}]
     item = {"datasetName": "d", "input": "Is it open?", "sourceTraceId": "t9"}
     assert only(read("l.json", [item])) == asked(source_trace_id="t9")
 
 
-def test_a_split_family_or_id_of_another_tool_does_not_count_and_what_is_not_kept_is_named():
+def test_a_split_family_or_id_of_another_tool_does_not_count_and_what_is_not_kept_is_named() -> None:
     item = {
         "inputs": {"question": "Is it open?", "tone": "kind"}, "outputs": {"answer": "Yes."}, "split": "train",
         "metadata": {"case_id": "g-1", "split": "train", "topic": "hours", "kind": "failure"}, "colour": "red",
@@ -108,18 +108,18 @@ def test_a_split_family_or_id_of_another_tool_does_not_count_and_what_is_not_kep
     assert found.dropped == dict.fromkeys(told, 1)
 
 
-def test_a_system_prompt_is_left_out_and_named():
+def test_a_system_prompt_is_left_out_and_named() -> None:
     chat = {"messages": [{"role": "system", "content": "Be kind."}, *ASK, {"role": "assistant", "content": "Yes."}]}
     found = read("f.jsonl", chat)
     assert only(found) == asked(reference="Yes.") and found.dropped == {"a system prompt": 1}
 
 
-def test_an_answer_at_the_end_of_a_conversation_does_not_replace_the_reference():
+def test_an_answer_at_the_end_of_a_conversation_does_not_replace_the_reference() -> None:
     said = [*ASK, {"role": "assistant", "content": "No."}]
     assert only(read("i.jsonl", {"input": said, "target": "Yes."})) == asked(reference="Yes.")
 
 
-def test_a_file_or_code_that_a_promptfoo_test_names_is_neither_opened_nor_kept():
+def test_a_file_or_code_that_a_promptfoo_test_names_is_neither_opened_nor_kept() -> None:
     tests = [
         {"vars": {"q": "file://secret.txt"}},
         {"vars": "file://vars.yaml"},
@@ -156,13 +156,15 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "data", "line", "reason"), BROKEN)
-def test_a_row_that_can_not_be_used_is_set_aside_with_its_line_and_the_reason(name, data, line, reason):
+def test_a_row_that_can_not_be_used_is_set_aside_with_its_line_and_the_reason(
+    name: Any, data: Any, line: Any, reason: Any
+) -> None:
     found = read(name, data)
     (bad,) = found.rejected
     assert (bad.line, reason in bad.reason) == (line, True), bad
 
 
-def test_yaml_is_read_as_promptfoo_does_with_anchors_merged_and_dates_as_text():
+def test_yaml_is_read_as_promptfoo_does_with_anchors_merged_and_dates_as_text() -> None:
     text = """
 fair: &fair {assert: [{type: equals, value: 2024-01-31}]}
 tests:
@@ -172,18 +174,18 @@ tests:
     assert only(read("p.yaml", text)) == asked(reference="2024-01-31")
 
 
-def test_a_yaml_file_of_a_few_lines_that_stands_for_billions_of_values_is_not_opened():
+def test_a_yaml_file_of_a_few_lines_that_stands_for_billions_of_values_is_not_opened() -> None:
     levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]" for i in range(1, 12)]
     found = read("x.yaml", "\n".join(["l0: &l0 [x]", *levels, "tests: [*l11]"]))
     assert [f"{MAX_NODES:,}" in r.reason for r in found.rejected] == [True]
 
 
-def test_a_yaml_file_that_stands_for_more_letters_than_memory_holds_is_not_opened():
+def test_a_yaml_file_that_stands_for_more_letters_than_memory_holds_is_not_opened() -> None:
     text = f"a: &a {'x' * 1000}\ntests: [{', '.join(['*a'] * 250_000)}]"
     assert ["characters" in r.reason for r in read("x.yaml", text).rejected] == [True]
 
 
-def test_an_export_of_ours_that_somebody_edited_is_read_as_it_is_now():
+def test_an_export_of_ours_that_somebody_edited_is_read_as_it_is_now() -> None:
     case = a_real_case(reference="Yes.", split="dev")
     (item,) = json.loads(export_cases([case], BY_NAME["langfuse"]).data)
     item["expectedOutput"] = "No, not since May."
@@ -192,7 +194,9 @@ def test_an_export_of_ours_that_somebody_edited_is_read_as_it_is_now():
 
 
 @pytest.mark.parametrize("form", ["promptfoo", "agenta", "csv", "jsonl", "deepeval"])
-def test_an_edit_of_the_question_alone_is_set_aside_rather_than_lost_where_the_conversation_says_it_too(form):
+def test_an_edit_of_the_question_alone_is_set_aside_rather_than_lost_where_the_conversation_says_it_too(
+    form: str,
+) -> None:
     turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, *ASK]
     made = export_cases([a_real_case(turns)], BY_NAME[form]).data.decode()
     where = {
@@ -207,7 +211,7 @@ def test_an_edit_of_the_question_alone_is_set_aside_rather_than_lost_where_the_c
     assert "differ: change both" in bad.reason
 
 
-def test_an_export_of_ours_with_an_impossible_value_is_set_aside():
+def test_an_export_of_ours_with_an_impossible_value_is_set_aside() -> None:
     (item,) = json.loads(export_cases([a_real_case()], BY_NAME["langfuse"]).data)
     for field, value in (("split", "validation"), ("family", 5), ("kind", "odd")):
         (bad,) = read("l.json", [{**item, "metadata": {**item["metadata"], field: value}}]).rejected
@@ -224,7 +228,7 @@ json_values = st.recursive(
 
 @settings(max_examples=300)
 @given(items=st.lists(json_values, min_size=1, max_size=3), form=st.none() | st.sampled_from([f.name for f in FORMATS]))
-def test_whatever_a_file_holds_every_item_is_a_row_or_is_set_aside(items, form):
+def test_whatever_a_file_holds_every_item_is_a_row_or_is_set_aside(items: Any, form: Any) -> None:
     found = read("x.json", json.dumps(items), form)
     assert len(found.rows) + len(found.rejected) == len(items)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +29,7 @@ def read_back(cases: list[GoldenCase], name: str, named: bool = True) -> list[Ro
 @pytest.mark.parametrize("name", WHOLE)
 @settings(max_examples=60)
 @given(cases=st.lists(golden_cases(), min_size=1, max_size=3))
-def test_what_is_exported_and_read_again_is_identical(name, cases):
+def test_what_is_exported_and_read_again_is_identical(name: Any, cases: Any) -> None:
     assert read_back(cases, name) == [row_of(c) for c in cases]
     assert export_cases(cases, BY_NAME[name]).loss.lost == ()
 
@@ -36,13 +37,13 @@ def test_what_is_exported_and_read_again_is_identical(name, cases):
 @pytest.mark.parametrize("name", WHOLE)
 @settings(max_examples=20)
 @given(case=golden_cases())
-def test_a_file_of_ours_is_recognised_by_its_content(name, case):
+def test_a_file_of_ours_is_recognised_by_its_content(name: Any, case: Any) -> None:
     assert read_back([case], name, named=False) == [row_of(case)]
 
 
 @settings(max_examples=60)
 @given(cases=st.lists(golden_cases(), max_size=4, unique_by=lambda c: c.case_id))
-def test_of_fine_tuning_the_conversation_and_the_answer_come_back_and_the_report_names_the_rest(cases):
+def test_of_fine_tuning_the_conversation_and_the_answer_come_back_and_the_report_names_the_rest(cases: Any) -> None:
     form = BY_NAME["openai-finetune"]
     made = export_cases(cases, form)
     kept = [c for c in cases if c.split == "train" and (c.reference or "").strip()]

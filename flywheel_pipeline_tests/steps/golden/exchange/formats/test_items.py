@@ -45,7 +45,7 @@ FAULT = {"criteria": "It made up a price.", "criteria_kind": "criticism"}
 NAME = {"case_id": CASE.case_id}
 
 
-def test_what_no_tool_has_a_field_for_is_among_what_is_carried():
+def test_what_no_tool_has_a_field_for_is_among_what_is_carried() -> None:
     assert CARRIED.keys() >= {"kind", "mode_id", "observed_output", "family", "added_in"}
 
 
@@ -60,7 +60,7 @@ def item(name: str) -> Any:
     return found
 
 
-def test_promptfoo():
+def test_promptfoo() -> None:
     assert item("promptfoo") == {
         "description": "failure: And its price?",
         "vars": {"input": "And its price?", "messages": ASK, "context": json.dumps(DOCS["context"])},
@@ -69,7 +69,7 @@ def test_promptfoo():
     }
 
 
-def test_promptfoo_csv():
+def test_promptfoo_csv() -> None:
     carried = {**NAME, **CARRIED, **TRACE, **SPLIT, "expected_doc_ids": '["d1"]'}
     assert item("promptfoo-csv") == {
         "input": "And its price?", "messages": ASK, "context": json.dumps(DOCS["context"]),
@@ -78,7 +78,7 @@ def test_promptfoo_csv():
     }  # fmt: skip
 
 
-def test_agenta():
+def test_agenta() -> None:
     assert item("agenta") == {
         "input": "And its price?", "messages": ASK, "correct_answer": "It costs 79 euros.",
         "__dedup_id__": CASE.case_id, **CARRIED, **TRACE, **SPLIT, **FAULT,
@@ -86,14 +86,14 @@ def test_agenta():
     }  # fmt: skip
 
 
-def test_langfuse():
+def test_langfuse() -> None:
     assert item("langfuse") == {
         "datasetName": "golden-set", "id": CASE.case_id, "input": TURNS, "expectedOutput": "It costs 79 euros.",
         "sourceTraceId": "t1", "metadata": {**CARRIED, **SPLIT, **FAULT, **DOCS, **IDS}, "status": "ACTIVE",
     }  # fmt: skip
 
 
-def test_langsmith():
+def test_langsmith() -> None:
     found = item("langsmith")
     assert found.pop("id") == item("langsmith")["id"]
     assert found == {
@@ -102,7 +102,7 @@ def test_langsmith():
     }  # fmt: skip
 
 
-def test_inspect():
+def test_inspect() -> None:
     flat = {"id": "c1", "function": "find", "arguments": {"q": "hub"}, "type": "function"}
     assert item("inspect") == {
         "id": CASE.case_id, "target": "It costs 79 euros.",
@@ -114,7 +114,7 @@ def test_inspect():
     }  # fmt: skip
 
 
-def test_deepeval():
+def test_deepeval() -> None:
     assert item("deepeval") == {
         "name": CASE.case_id, "input": "And its price?", "expected_output": "It costs 79 euros.",
         "context": ["The hub: 79 euros."], "comments": RUBRIC,
@@ -122,7 +122,7 @@ def test_deepeval():
     }  # fmt: skip
 
 
-def test_mlflow():
+def test_mlflow() -> None:
     tags = {**NAME, **CARRIED, **TRACE, **SPLIT, "context": json.dumps(DOCS["context"])}
     expected = {"expected_response": "It costs 79 euros.", "guidelines": [RUBRIC], **IDS}
     found = item("mlflow")
@@ -130,19 +130,19 @@ def test_mlflow():
     assert found == {"inputs": {"messages": TURNS}, "expectations": expected}
 
 
-def test_openai_evals_and_its_api():
+def test_openai_evals_and_its_api() -> None:
     carried = {**NAME, **CARRIED, **TRACE, **SPLIT, **DOCS, **IDS}
     sample = {"input": TURNS, "ideal": "It costs 79 euros.", "criteria": RUBRIC, "metadata": carried}
     assert item("openai-evals") == sample
     assert item("openai-evals-api") == {"item": sample}
 
 
-def test_openai_fine_tuning():
+def test_openai_fine_tuning() -> None:
     answer = {"role": "assistant", "content": "It costs 79 euros."}
     assert item("openai-finetune") == {"messages": [*TURNS, answer]}
 
 
-def test_our_own_rows():
+def test_our_own_rows() -> None:
     row = {
         **NAME, **CARRIED, **TRACE, **SPLIT, **FAULT, **DOCS, **IDS, "messages": TURNS, "input": "And its price?",
         "reference": "It costs 79 euros.",
@@ -152,5 +152,5 @@ def test_our_own_rows():
     assert item("csv").items() >= texts.items()
 
 
-def test_no_two_formats_share_a_name():
+def test_no_two_formats_share_a_name() -> None:
     assert len(BY_NAME) == len(FORMATS)

@@ -26,7 +26,7 @@ COVERS = (
     "steps/golden/exchange/formats/native.py",
     "steps/golden/exchange/formats/openai_evals.py",
 )
-IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
 TEXT = {"type": "text", "text": "What is this?"}
 
 
