@@ -37,7 +37,9 @@ _DOUBTFUL = _UNMISTAKABLE | _APIS | {
     "model", "ai", "claude", "gemini", "llama", "mistral", "qwen", "deepseek", "judge", "bot", "script", "pipeline",
     "rule", "rules", "regex", "heuristic", "heuristics", "classifier", "scorer", "auto", "automatic", "automated",
     "system", "code", "evaluator", "evals", "gemma", "mixtral", "haiku", "sonnet", "opus", "grok", "kimi", "phi",
-    "davinci", "glm", "copilot", "sonar", "prometheus", "command", "promptfoo", "langfuse", "synthetic",
+    "davinci", "glm", "copilot", "sonar", "prometheus", "command", "promptfoo", "langfuse", "synthetic", "correctness",
+    "faithfulness", "relevance", "relevancy", "groundedness", "coherence", "fluency", "similarity", "accuracy",
+    "hallucination", "toxicity", "helpfulness", "metric", "geval",
 }  # fmt: skip
 """Words that make it doubtful that a name is a person's."""
 _FILLER = re.compile(
