@@ -41,7 +41,10 @@ NAME = "chat"
 _MEANT = frozenset(("system", "user", "assistant", "tool"))
 _BLOCKS = ("tool_result", "tool_use", "toolResult", "toolUse", "functionResponse", "functionCall")
 """Types or keys of parts that are tool calls and results: the role of their message does not say whose turn it is."""
-_SYSTEM = ("system", "system_prompt", "instructions")
+_SYSTEM = (
+    "system", "system_prompt", "system_message", "system_instruction", "instructions", "systemPrompt", "systemMessage",
+    "systemInstruction",
+)  # fmt: skip
 _TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",

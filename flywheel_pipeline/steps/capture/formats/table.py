@@ -24,7 +24,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
 )
 from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_verdict
 from flywheel_pipeline.steps.capture.formats.ratings import is_rating
-from flywheel_pipeline.steps.capture.formats.row import make_trace
+from flywheel_pipeline.steps.capture.formats.row import make_trace, with_system
 from flywheel_pipeline.steps.capture.messages import loads, of_python, to_messages
 from flywheel_pipeline.steps.capture.spans import Unreadable
 
@@ -97,7 +97,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     trace = make_trace(
         NAME,
         source,
-        _conversation(values),
+        with_system(_conversation(values), None if source.fields else _system(record)),
         {
             **{
                 k: get_text(values, k)
@@ -184,6 +184,15 @@ def _at(record: Mapping[str, Any], path: str) -> Any:
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
+
+
+_SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "instructions")
+
+
+def _system(record: Mapping[str, Any]) -> str | None:
+    """Return the system prompt that has a column of its own."""
+    named = {_plain(k): v for k, v in record.items()}
+    return next((v for n in _SYSTEM if isinstance(v := named.get(n), str) and v.strip()), None)
 
 
 _PRINTED = re.compile(r"\[\s*\{\s*['\"](?:role|content|from|type)['\"]\s*:")

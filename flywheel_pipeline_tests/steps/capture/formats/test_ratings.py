@@ -136,3 +136,40 @@ def test_a_text_that_a_library_wrote_as_json_is_the_text() -> None:
                 "traceloop.entity.output": json.dumps(REPLY)}  # fmt: skip
     trace = the_trace(read(spans(a_span(1, workflow))))
     assert (trace.input, trace.output) == (QUESTION, REPLY)
+
+
+def test_an_instrumented_client_that_logs_request_and_response_is_read() -> None:
+    asked = {"messages": [{"role": "system", "content": SYSTEM}, *SPOKEN[:1]], "model": "m-7"}
+    whole = a_span(1, {"request_data": json.dumps(asked), "response_data": json.dumps({"message": SPOKEN[1]})})
+    streamed = a_span(2, {"request_data": json.dumps(asked),
+                          "response_data": json.dumps({"combined_chunk_content": REPLY, "chunk_count": 3})})  # fmt: skip
+    for span in (whole, streamed):
+        trace = the_trace(read(spans(span)))
+        assert (trace.input, trace.output) == (QUESTION, REPLY)
+        assert json.loads(trace.messages)[0] == {"role": "system", "content": SYSTEM}
+
+
+def test_arguments_that_ask_nothing_do_not_stand_for_the_question() -> None:
+    for arguments in (
+        {"args": [QUESTION], "kwargs": {"session": "x"}}, {"args": [], "kwargs": {"user_id": "u", "question": QUESTION}},
+    ):  # fmt: skip
+        workflow = {"traceloop.span.kind": "workflow", "traceloop.entity.input": json.dumps(arguments)}
+        assert the_trace(read(spans(a_span(1, workflow)))).input == QUESTION
+
+
+def test_keyword_arguments_beside_the_outputs_of_a_graph_are_not_the_answer() -> None:
+    outputs = {"outputs": {"messages": SPOKEN}, "kwargs": {"tags": ["a"]}}
+    workflow = {"traceloop.span.kind": "workflow", "traceloop.entity.output": json.dumps(outputs)}
+    trace = the_trace(read(spans(a_span(1, workflow))))
+    assert (trace.input, trace.output) == (QUESTION, REPLY)
+
+
+@pytest.mark.parametrize("column", ["system_prompt", "System message", "instructions", "systemPrompt"])
+def test_a_system_prompt_in_a_column_of_its_own_is_kept(column: str) -> None:
+    assert json.loads(the_trace(read({**ROW, column: SYSTEM})).messages)[0] == {"role": "system", "content": SYSTEM}
+
+
+@pytest.mark.parametrize("key", ["system_message", "systemPrompt", "instructions"])
+def test_a_system_prompt_beside_a_chat_is_kept(key: str) -> None:
+    trace = the_trace(read({"id": "t1", "created_at": AT, "messages": SPOKEN, key: SYSTEM}))
+    assert json.loads(trace.messages)[0] == {"role": "system", "content": SYSTEM}

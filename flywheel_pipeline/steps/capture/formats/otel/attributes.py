@@ -278,8 +278,8 @@ def _conversation(
         before, after = exchange_of(values["exchange"])
         asked, said = asked or before, said or after
     if kind == "llm":
-        asked = asked or to_messages(values.get("input"), "user")
-        said = said or to_messages(values.get("output"), "assistant")
+        asked = asked or to_messages(_decoded(values.get("input")), "user")
+        said = said or to_messages(_decoded(values.get("output")), "assistant")
     system = to_messages(values["system"], "system") if "system" in values else []
     return [*(m for m in system if m not in asked), *asked], said
 

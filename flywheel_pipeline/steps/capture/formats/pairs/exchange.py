@@ -189,12 +189,6 @@ def whole_conversation(asked: Messages, answer: Messages) -> Messages:
     return answer if is_all else [*asked, *answer]
 
 
-def with_system(messages: Messages, prompt: Any) -> Messages:
-    """Return the messages behind the system prompt that stands beside them, unless they have one."""
-    has_one = prompt in (None, "", [], {}) or any(m["role"] == "system" for m in messages)
-    return messages if has_one else [*({**m, "role": "system"} for m in to_messages(prompt, "system")), *messages]
-
-
 def added(usage: Mapping[str, Any], *keys: str) -> int | None:
     """Return the sum of the token counts under `keys`, which exclude each other; None where none is there."""
     found = [n for k in keys if (n := get_count(usage, k)) is not None]
