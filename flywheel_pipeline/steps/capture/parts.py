@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,20 @@ def loads(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
+
+
+_MOST = 200_000
+"""What Python printed is read up to this length."""
+
+
+def of_python(value: Any) -> Any:
+    """Return the object in what Python prints of dictionaries and lists; anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{'", "[{'")) or len(value) > _MOST:
+        return value
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
 
 
 def dump(value: Any) -> str:
@@ -142,6 +157,8 @@ def result_of(value: Mapping[str, Any], result: Any) -> dict[str, Any]:
 
 
 def _result_text(result: Any) -> str:
+    if isinstance(result, dict) and result.keys() == {"type", "value"}:  # Vercel AI SDK 5
+        result = result["value"]
     if (
         isinstance(result, list)
         and result
