@@ -131,7 +131,7 @@ def test_an_export_that_can_not_be_says_why(place: Place, tmp_path: Path) -> Non
         assert done.exit_code == 1 and "Traceback" not in done.output
         return done.output
 
-    assert "`flywheel run` draws one" in export()
+    assert f"`flywheel run --home {place.root}` draws one" in export()
     a_batch(place, "old", 1)
     assert "there are: old" in export("--batch", "none")
     assert "must end in .xlsx" in export("--format", "xlsx", str(tmp_path / "a.csv"))
