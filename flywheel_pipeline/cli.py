@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from flywheel_pipeline.commands.deploy import DEPLOY
 from flywheel_pipeline.commands.evaluate import evals
 from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
-from flywheel_pipeline.commands.options import ADDRESS, HOME
+from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.errors import FlywheelError
 
@@ -27,7 +28,7 @@ class FriendlyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FlywheelError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(name_home(str(error), ctx)) from None
 
 
 @click.group(cls=FriendlyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +44,8 @@ def init(home: Path) -> None:
     from flywheel_pipeline.commands.home import init_home
 
     init_home(home)
-    click.echo(f"{home} is ready. Put exported traces into {home / 'traces'} and run `flywheel run --home {home}`.")
+    then = f"flywheel run --home {shlex.quote(str(home))}"
+    click.echo(f"{home} is ready. Put exported traces into {home / 'traces'} and run `{then}`.")
 
 
 @main.command()
@@ -52,7 +54,7 @@ def run(home: Path | None) -> None:
     """Turn the flywheel once: read new files, and materialize everything that follows."""
     from flywheel_pipeline.commands.dagster_runs import turn_home
 
-    sys.exit(0 if turn_home(home, click.echo) else 1)
+    sys.exit(0 if turn_home(home, say) else 1)
 
 
 @main.command()
@@ -62,11 +64,9 @@ def demo(home: Path | None) -> None:
     from flywheel_pipeline.commands.dagster_runs import turn_home
     from flywheel_pipeline.commands.home import demo_home
 
-    ok = turn_home(demo_home(home), click.echo)
-    click.echo(
-        '\nNext: `flywheel dev` opens the Dagster UI; `flywheel sql "select * from failure_taxonomy"` shows a table;'
-    )
-    click.echo("`flywheel promote` puts a candidate that may ship into production.")
+    ok = turn_home(demo_home(home), say)
+    say('\nNext: `flywheel dev` opens the Dagster UI; `flywheel sql "select * from failure_taxonomy"` shows a table;')
+    say("`flywheel promote` puts a candidate that may ship into production.")
     sys.exit(0 if ok else 1)
 
 

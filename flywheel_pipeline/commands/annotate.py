@@ -39,8 +39,10 @@ def export(home: Path | None, file: Path | None, **asked: Any) -> None:
     from flywheel_pipeline.flows.annotate import export_labels
     from flywheel_pipeline.flows.workbench import Workbench
 
-    path, n, labelled = export_labels(Workbench.of(home), file, **asked)
-    click.echo(f"{path}: {n} traces to label, {labelled} of them labelled. Put it into labels/ when you are done.")
+    bench = Workbench.of(home)
+    path, n, labelled = export_labels(bench, file, **asked)
+    folder = bench.settings.home / "labels"
+    click.echo(f"{path}: {n} traces to label, {labelled} of them labelled. Put it into {folder} when you are done.")
 
 
 @labels.command()

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.options import HOME, say
 
 BY = click.option("--by", help="Who decides. Default: annotate.arbiter.")
 WHY = click.option("--why", default="", help="Why, for the history.")
@@ -25,7 +25,7 @@ def _edit(home: Path | None, by: str | None, **sent: Any) -> None:
     from flywheel_pipeline.flows.cluster.review import Review
 
     Review.of(home).edit(by, {k: v for k, v in sent.items() if v})
-    click.echo(f"Done. {NEXT}")
+    say(f"Done. {NEXT}")
 
 
 def _edit_command(command: Callable[..., None]) -> click.Command:
@@ -42,7 +42,7 @@ def show(home: Path | None, n_changes: int) -> None:
     from flywheel_pipeline.flows.cluster.review import Review
 
     for line in tell_taxonomy(Review.of(home), n_changes):
-        click.echo(line)
+        say(line)
 
 
 @taxonomy.command()
@@ -56,7 +56,7 @@ def review(home: Path | None, by: str | None, accepted: tuple[str, ...], rejecte
 
     reviewer = Review.of(home)
     for proposal_id in accepted:
-        click.echo(f"Accepted: {reviewer.accept(by, proposal_id).what}. {NEXT}")
+        say(f"Accepted: {reviewer.accept(by, proposal_id).what}. {NEXT}")
     for proposal_id in rejected:
         click.echo(f"Rejected: {reviewer.reject(by, proposal_id).what}.")
     if not accepted and not rejected:
@@ -80,11 +80,11 @@ def _walk(review: Any, by: str | None) -> None:
 
 
 def _walk_proposals(review: Any, by: str | None) -> None:
-    from flywheel_pipeline.commands.taxonomy_table import tell_proposal
+    from flywheel_pipeline.commands.taxonomy_table import NO_MODES, tell_proposal
 
     opened = [p for p in review.look().proposals if p.status == "open"]
     if not opened:
-        click.echo("Nothing is proposed.")
+        say(NO_MODES if not review.look().known.modes else "Nothing is proposed.")
     for proposal in opened:
         click.echo("\n".join(tell_proposal(proposal)))
         if not is_terminal():

@@ -148,7 +148,9 @@ def draw_home(home: Path | None, asked: Mapping[str, Any], say: Callable[[str], 
     (made,) = result.asset_materializations_for_node("sampled_traces")
     shown = {name: value.value for name, value in made.metadata.items()}
     if not shown["n_frame"]:
-        raise HomeError("No traces in these days: put export files into traces/ and run `flywheel run` first.")
+        raise HomeError(
+            f"No traces in these days: put export files into {settings.home / 'traces'} and run `flywheel run` first."
+        )
     for line in _batch_lines(shown, made.metadata["allocation"]):
         say(line)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.options import HOME, say
 
 
 @click.command()
@@ -30,7 +30,7 @@ def promote(home: Path | None, candidate: str | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     version = promote_candidate(Workbench.of(home), candidate)
-    click.echo(f"{version} is the production prompt now. `flywheel rollback` restores the previous one.")
+    say(f"{version} is the production prompt now. `flywheel rollback` restores the previous one.")
 
 
 @click.command()

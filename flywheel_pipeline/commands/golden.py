@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.options import HOME, say
 from flywheel_pipeline.records import KINDS, SPLITS
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def golden() -> None:
     """The golden set: what it holds and lacks, review of proposed cases, retirement, other tools."""
 
+
+NONE_WAITS = "No proposed case waits for review."
 
 REPORT = click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the report as JSON."
@@ -39,7 +41,7 @@ def export_cases(home: Path | None, file: Path, form: str, report: Path | None, 
     from flywheel_pipeline.flows.workbench import Workbench
 
     for line in export_golden(Workbench.of(home), file, form, report, **chosen):
-        click.echo(line)
+        say(line)
 
 
 @golden.command("import")
@@ -54,7 +56,7 @@ def import_cases(home: Path | None, file: Path, form: str, kind: str, report: Pa
     from flywheel_pipeline.flows.workbench import Workbench
 
     for line in import_golden(Workbench.of(home), file, form, kind, report):
-        click.echo(line)
+        say(line)
 
 
 @golden.command()
@@ -65,7 +67,7 @@ def show(home: Path | None, version: str | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     for line in describe(Workbench.of(home), version):
-        click.echo(line)
+        say(line)
 
 
 def describe(bench: Workbench, version: str | None) -> Iterator[str]:
@@ -116,12 +118,19 @@ def review(home: Path | None, listed: bool, reason: str | None, **ids: Any) -> N
 
     bench = Workbench.of(home)
     if listed:
-        click.echo("\n\n".join(list_pending(bench)) or "No proposed case waits.")
+        click.echo("\n\n".join(list_pending(bench)) or NONE_WAITS)
     elif ids["accept"] or ids["reject"]:
-        click.echo(review_by_id(bench, reason=reason, **ids))
+        say(review_by_id(bench, reason=reason, **ids))
     else:
-        choices = click.Choice(["accept", "reject", "skip", "quit"])
-        review_one_by_one(bench, lambda _: str(click.prompt("", type=choices, prompt_suffix="")), click.echo)
+        review_one_by_one(bench, lambda _: ask_to_decide(), say)
+
+
+def ask_to_decide() -> str:
+    """Ask what to do with a proposed case; return accept, reject, skip or quit, of which the first letter is enough."""
+    words = ("accept", "reject", "skip", "quit")
+    choice = click.Choice([*words, *(w[0] for w in words)])
+    answer = click.prompt("[a]ccept  [r]eject  [s]kip  [q]uit", type=choice, show_choices=False)
+    return next(w for w in words if w[0] == answer[0])
 
 
 def list_pending(bench: Workbench) -> list[str]:
@@ -152,7 +161,10 @@ def review_one_by_one(bench: Workbench, choose: Callable[[ProposedCase], str], s
     from flywheel_pipeline.flows.golden.review import pending_cases
     from flywheel_pipeline.steps.golden.proposals import describe_proposal
 
-    for proposal in pending_cases(bench).waiting:
+    waiting = pending_cases(bench).waiting
+    if not waiting:
+        say(NONE_WAITS)
+    for proposal in waiting:
         say(describe_proposal(proposal))
         choice = choose(proposal)
         if choice == "quit":

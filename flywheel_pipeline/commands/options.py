@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,9 +12,39 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+GIVEN_HOME = "flywheel_pipeline.home"
+"""Where a click context keeps the home that the command line names."""
+
+NEXT_COMMAND = re.compile(r"`(flywheel (?!init\b|demo\b|labels config\b)(?![^`\n]*--home)[^`\n]+)`")
+"""A command that a message recommends, if it takes --home and does not have it."""
+
+
+def _remember(context: click.Context, _: click.Parameter, home: Path | None) -> Path | None:
+    if home is not None:
+        context.meta[GIVEN_HOME] = home
+    return home
+
+
 HOME = click.option(
-    "--home", type=click.Path(path_type=Path), help="The flywheel home. Default: $FLYWHEEL_HOME, else `data`."
+    "--home",
+    type=click.Path(path_type=Path),
+    callback=_remember,
+    help="The flywheel home. Default: $FLYWHEEL_HOME, else `data`.",
 )
+
+
+def name_home(text: str, context: click.Context) -> str:
+    """Return a message in which every command to run next has the --home that this command was given, if any."""
+    home = context.meta.get(GIVEN_HOME)
+    if home is None:
+        return text
+    given = f" --home {shlex.quote(str(home))}"
+    return NEXT_COMMAND.sub(lambda found: f"`{found[1]}{given}`", text)
+
+
+def say(line: str) -> None:
+    """Print a line; the commands that it recommends are for the home of the command that runs."""
+    click.echo(name_home(line, click.get_current_context()))
 
 
 def ADDRESS(command: Command) -> Command:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.options import HOME, say
 
 
 @click.command()
@@ -22,4 +22,4 @@ def sample(home: Path | None, strata: str | None, **asked: Any) -> None:
     from flywheel_pipeline.commands.dagster_runs import draw_home
 
     names = [name.strip() for name in strata.split(",") if name.strip()] if strata else None
-    draw_home(home, {**asked, "strata": names}, click.echo)
+    draw_home(home, {**asked, "strata": names}, say)

@@ -56,12 +56,16 @@ def _traces(lake: Lake) -> list[str]:
         )
     )
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
-    sampled = _one(lake, "select count(*) from sampled_traces where to_label")
+    sampled, left = lake.frame(
+        "select count(distinct trace_id), count(distinct trace_id) filter (trace_id not in"
+        " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
+    ).iloc[0]
+    to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
     batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     return [
         f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
-        f"sampled    {sampled} traces for the expert",
+        f"sampled    {sampled} traces for the expert{to_do}",
         f"annotated  {found}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
     ]
 
@@ -120,7 +124,11 @@ def _evals(bench: Workbench) -> list[str]:
 def _candidate(lake: Lake) -> list[str]:
     rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
     if not rows:
-        return ["candidate  none: no failure mode fails on the train or dev split"]
+        known = _one(lake, "select count(*) from failure_taxonomy")
+        return [
+            "candidate  none: "
+            + ("no failure mode fails on the train or dev split" if known else "no failure modes yet")
+        ]
     lines = []
     for c in rows:
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")

@@ -11,6 +11,7 @@ from flywheel_pipeline.steps.cluster import Change, ProposedChange, Reviewed
 from flywheel_pipeline.steps.cluster.modes import SHOWN
 
 BAR = 20
+NO_MODES = "No failure modes yet: label failures (`flywheel label`), then `flywheel run`."
 
 
 def tell_taxonomy(review: Review, n_changes: int) -> list[str]:
@@ -19,7 +20,7 @@ def tell_taxonomy(review: Review, n_changes: int) -> list[str]:
     measured = review.measure(look.known)
     failures, rows = measured.failures, measured.ranks
     if not look.known.modes:
-        return ["No failure modes yet: label failures (`flywheel label`), then `flywheel run`."]
+        return [NO_MODES]
     placed = set(look.known.place_of()) & set(failures)
     opened = [p for p in look.proposals if p.status == "open"]
     return [
@@ -71,7 +72,9 @@ def _pareto(rows: list[FailureMode]) -> list[str]:
 def _told(change: Change, known: Reviewed) -> str:
     names = {m.mode_id: m.name for m in known.modes}
     modes = " / ".join(f"{i} {names.get(i, '')}".strip() for i in change.modes)
-    values = f": {change.before!r} -> {change.after!r}" if change.before or change.after else ""
+    values = (
+        f": {change.before!r} -> {change.after!r}" if change.before or change.after not in ("", *names.values()) else ""
+    )
     failures = f", {len(change.traces)} failures" if change.traces else ""
     return (
         f"{change.at}  {change.by}: {change.action} {modes}{values}{failures}{f' ({change.why})' if change.why else ''}"

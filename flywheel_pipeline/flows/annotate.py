@@ -153,8 +153,12 @@ def _batch(bench: Workbench, wanted: str | None) -> list[SampledTrace]:
     name = wanted or (str(newest.iat[0]) if len(newest) else "")
     found = [s for s in sampled if s.batch == name]
     if not found:
-        names = ", ".join(sorted({s.batch for s in sampled})) or "none yet: `flywheel run` draws one"
-        raise HomeError(f"There is no batch {name!r}; there are: {names}" if wanted else f"There is no batch: {names}.")
+        names = ", ".join(sorted({s.batch for s in sampled}))
+        raise HomeError(
+            f"There is no batch {name!r}; there are: {names or 'none'}"
+            if wanted
+            else "There is no batch yet: `flywheel run` draws one."
+        )
     return found
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
 from flywheel_pipeline.errors import HomeError
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases
+from flywheel_pipeline.flows.evaluate import Evaluator
+from flywheel_pipeline.flows.golden.grow import cases_on_file
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
@@ -41,17 +42,20 @@ def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
     Raises:
         HomeError: no case, or several, begin with `name`.
     """
-    cases = [c for c in active_cases(bench) if c.case_id.startswith(name)]
+    cases = [c for c in cases_on_file(bench) if c.case_id.startswith(name)]
     if len(cases) != 1:
         found = "No golden case begins" if not cases else f"{len(cases)} golden cases begin"
-        raise HomeError(f"{found} with {name!r}")
+        raise HomeError(f"{found} with {name!r}{'; name one of them' if cases else ''}.")
     (due,) = _due(bench, bench.llm(), cases)
     return cases[0].case_id, due.lines()
 
 
 def estimate_evals(bench: Workbench) -> Estimate:
-    """Return what an evaluation of the production prompt on the golden set as it is now would call."""
-    client, cases = bench.llm(), active_cases(bench)
+    """Return what an evaluation of the production prompt on the golden set as its file is now would call.
+
+    Cases that were imported or retired since the last run count; what that run will add itself is not known yet.
+    """
+    client, cases = bench.llm(), cases_on_file(bench)
     due = _due(bench, client, cases)
     n_answers, n_verdicts = sum(len(d.answers) for d in due), sum(len(d.verdicts) for d in due)
     used = [
@@ -76,7 +80,7 @@ def _cost(used: Sequence[tuple[int, Usage | None]]) -> float | None:
 def _due(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> list[Due]:
     prompts = bench.lake.read("production_prompt", PromptVersion)
     if not prompts:
-        raise HomeError("There is no production prompt yet: run `flywheel run` once")
+        raise HomeError("There is no production prompt yet: `flywheel run` takes it from the traces.")
     app_version, plan, version = bench.app(client).version, Evaluator(bench, client).plan(), prompts[0].version
     answers: dict[str, list[CaseAnswer]] = {c.case_id: [] for c in cases}
     results: dict[str, list[EvalResult]] = {c.case_id: [] for c in cases}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -47,7 +48,8 @@ class Workbench:
         """
         settings = load_settings(home)
         if not settings.home.is_dir():
-            raise HomeError(f"There is no flywheel home at {settings.home}: create one with `flywheel init`.")
+            make = f"flywheel init {shlex.quote(str(settings.home))}"
+            raise HomeError(f"There is no flywheel home at {settings.home}: create one with `{make}`.")
         return cls(settings)
 
     @cached_property

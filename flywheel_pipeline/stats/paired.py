@@ -199,7 +199,8 @@ def paired_change(
 def change_of(counts: Counts, n: int, fixed: float, broken: float, judge: Youden = PERFECT) -> PairedChange:
     """Return the change that effective `counts` show; `n`, `fixed` and `broken` are as they were counted."""
     mean = float((counts.fixed - counts.broken) / counts.n) if counts.n else 0.0
-    low, high = (_corrected_end(end - mean, mean, judge) for end in _quantiles(counts))
+    lower, upper = _quantiles(counts)
+    low, high = _corrected_end(-1, mean - lower, mean, judge), _corrected_end(1, upper - mean, mean, judge)
     return PairedChange(
         n, fixed, broken, max(-1.0, min(1.0, judge.correct(mean, 0.0)[0])), low, high,
         float(counts.p_better), float(mcnemar_mid_p(counts.fixed, counts.broken)), counts,
@@ -217,10 +218,14 @@ def _quantiles(counts: Counts) -> tuple[float, float]:
     return low, high
 
 
-def _corrected_end(reach: float, mean: float, judge: Youden) -> float:
-    """Return one end of the interval, `reach` from the mean; the distance counts as so many standard errors of D."""
-    centre, variance = judge.correct(mean, (reach / Z95) ** 2)
-    return max(-1.0, min(1.0, centre + (1 if reach > 0 else -1) * Z95 * sqrt(variance)))
+def _corrected_end(side: int, reach: float, mean: float, judge: Youden) -> float:
+    """Return the lower (-1) or upper (1) end of the interval; `reach` from the mean counts as standard errors of D.
+
+    Where all cases change alike, the posterior's quantile can lie on the wrong side of what was observed: the end is
+    then what was observed, as in the modified Jeffreys interval (Brown, Cai & DasGupta 2001, section 4.1).
+    """
+    centre, variance = judge.correct(mean, (max(reach, 0.0) / Z95) ** 2)
+    return max(-1.0, min(1.0, centre + side * Z95 * sqrt(variance)))
 
 
 def smallest_detectable_change(n: float, discordant: float, level: float = 0.975) -> float:

@@ -40,7 +40,10 @@ def test_show_prints_the_pareto_table_the_order_to_fix_in_and_how_complete_it_is
     assert "75%" in lines[2] and "100%" in lines[3]  # the cumulative share, without retired modes
     assert "  1. RUDE: 27.3% of labelled traces (9.7% to 56.6%), severity not set; may be tied with the next" in lines
     assert "coverage   83% (44% to 97%, n=6) of the failures belong to a mode" in lines
-    assert "6 failures are too few to tell" in told and "proposals  2 open: `flywheel taxonomy review`" in lines
+    assert (
+        "6 failures are too few to tell" in told
+        and f"proposals  2 open: `flywheel taxonomy review --home {place.root}`" in lines
+    )
     assert "OLD" not in told
 
 
@@ -61,9 +64,18 @@ def test_show_prints_the_pareto_table_the_order_to_fix_in_and_how_complete_it_is
 )
 def test_an_edit_is_made_and_is_in_the_history_with_who_and_why(place: Place, words: list[str], entry: str) -> None:
     done = taxonomy(place, *words, "--by", "ben", "--why", "we agreed")
-    assert done.exit_code == 0 and done.output.startswith("Done. The next `flywheel run`"), done.output
+    assert done.exit_code == 0 and done.output.startswith(f"Done. The next `flywheel run --home {place.root}`"), (
+        done.output
+    )
     shown = taxonomy(place, "show").output
     assert f"ben: {entry}" in shown and "(we agreed)" in shown
+
+
+def test_a_home_without_failure_modes_says_what_to_do_first(tmp_path: Path) -> None:
+    empty = a_home(tmp_path / "my home")
+    given = f"--home '{empty.root}'"
+    told = f"No failure modes yet: label failures (`flywheel label {given}`), then `flywheel run {given}`.\n"
+    assert [taxonomy(empty, word).output for word in ("show", "review")] == [told, told]
 
 
 def test_the_arbiter_edits_where_nobody_is_named(place: Place) -> None:

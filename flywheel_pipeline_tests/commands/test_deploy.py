@@ -11,7 +11,7 @@ from flywheel_pipeline.cli import main
 from flywheel_pipeline_tests.builders import a_candidate
 from flywheel_pipeline_tests.homes import Place, a_home
 
-COVERS = ("commands/options.py", "flows/deploy.py")
+COVERS = ("flows/deploy.py",)
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ def test_retire_takes_a_case_out_and_show_finds_the_old_version_again(place: Pla
     old = golden(place, "show", "--version", version_of(CASES)[:8])
     assert f"version {version_of(CASES)}: 2 cases" in old.output
     assert golden(place, "retire", "g-aa1", "--reason", "again").exit_code == 1
+    assert "No golden case begins with 'g-nope'." in golden(place, "retire", "g-nope", "--reason", "gone").output
+    assert "2 golden cases begin with 'g-'" in golden(place, "retire", "g-", "--reason", "gone").output
     assert golden(place, "show", "--version", "gv-nothing").exit_code == 1
 
 
@@ -82,11 +84,12 @@ def test_review_by_id_records_who_is_in_and_who_is_out(place: Place) -> None:
     assert "stilted" in (place.root / PENDING_FILE).read_text()
     assert golden(place, "review", "--accept", "g-unknown").exit_code == 1
     assert golden(place, "review", "--accept", "all").exit_code == 0
-    assert golden(place, "review", "--list").output == "No proposed case waits.\n"
+    assert golden(place, "review", "--list").output == "No proposed case waits for review.\n"
+    assert golden(place, "review").output == "No proposed case waits for review.\n"
 
 
 def test_review_one_by_one_keeps_every_decision_at_once(place: Place) -> None:
-    done = golden(place, "review", typed="accept\nskip\nquit\n")
+    done = golden(place, "review", typed="a\nmaybe\nskip\nq\n")
     assert done.exit_code == 0, done.output
     pending = load_pending(place.lines(PENDING_FILE))
     assert (pending.accepted, len(pending.waiting)) == ((PROPOSED[0],), 2)

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from flywheel_pipeline.adapters.home.files import GOLDEN_FILE
 from flywheel_pipeline.errors import BudgetError, HomeError, ModelError, SettingsError
 from flywheel_pipeline.flows.cells import estimate_evals, explain_case
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptVersion
 from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline.steps.golden import addition, dump_case
 from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, ScriptedServer, question_of, scripted_server
 from flywheel_pipeline_tests.builders import a_case, a_prompt
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -40,7 +42,9 @@ def evaluated_home(path: Path, settings: str, n_cases: int = 5) -> Place:
     """A home with cases, a production prompt and one failure mode."""
     place = a_home(path)
     (path / "flywheel.yaml").write_text(settings)
-    place.lake.write("golden_set", [a_case(case_id=f"g-{i}", input=f"Question {i}?") for i in range(n_cases)])
+    cases = [a_case(case_id=f"g-{i}", input=f"Question {i}?") for i in range(n_cases)]
+    place.append(GOLDEN_FILE, addition([], [dump_case(c) for c in cases]))
+    place.lake.write("golden_set", cases)
     place.lake.write("production_prompt", [PROMPT])
     (path / "taxonomy").mkdir(exist_ok=True)
     member = {"trace_id": "t-9", "assigned_by": "HUMAN", "confidence": 1.0, "text": "no such plan"}
@@ -75,6 +79,16 @@ def test_a_run_asks_app_and_judge_once_and_a_second_run_asks_nobody(tmp_path: Pa
     assert place.one("select sum(cost_usd) from llm_calls") == pytest.approx(5 * 12e-6 + 5 * 24e-6)
     assert place.one("select sum(cost_usd) from answers") == pytest.approx(5 * 12e-6)
     assert [r.label for r in read_verdicts(bench, PROMPT.version) if r.evaluator == "judge:fm-1"] == ["pass"] * 5
+
+
+def test_the_estimate_counts_cases_that_were_imported_since_the_last_run(tmp_path: Path) -> None:
+    with scripted_server(model) as server:
+        place = evaluated_home(tmp_path / "home", settings_of(server))
+        evaluate(place)
+        new = dump_case(a_case(case_id="g-new", input="Do you ship?"))
+        place.append(GOLDEN_FILE, addition(place.lines(GOLDEN_FILE), [new]))
+        assert str(estimate_evals(place.bench)).startswith("6 cases: 1 answers and 1 verdicts to ask for")
+        assert explain_case(place.bench, "g-new")[0] == "g-new"
 
 
 def test_a_changed_definition_asks_the_judge_and_not_the_app_and_is_named(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from flywheel_pipeline_tests.homes import a_home
 
 
 def test_a_folder_that_is_not_there_is_no_home(tmp_path: Path) -> None:
-    with pytest.raises(HomeError, match="create one with `flywheel init`"):
-        Workbench.of(tmp_path / "nowhere")
+    with pytest.raises(HomeError) as refused:
+        Workbench.of(tmp_path / "no where")
+    assert str(refused.value).endswith(f"create one with `flywheel init '{tmp_path}/no where'`.")
 
 
 def test_times_are_naive_utc_and_whole_seconds_in_files() -> None:

@@ -56,6 +56,16 @@ def test_a_wider_margin_makes_being_worse_than_it_less_likely(pairs: list[tuple[
     assert steps[-1] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("judge", [Youden(), Youden(0.8, 0.01)])
+@pytest.mark.parametrize(("fixed", "broken", "n"), [(9, 0, 9), (4, 0, 4), (0, 9, 9), (1, 0, 1), (0, 0, 5), (9, 1, 10)])
+def test_the_interval_contains_what_was_observed(fixed: int, broken: int, n: int, judge: Youden) -> None:
+    before = [0.0] * fixed + [1.0] * broken + [1.0] * (n - fixed - broken)
+    after = [1.0] * fixed + [0.0] * broken + [1.0] * (n - fixed - broken)
+    change = paired_change(before, after, judge=judge)
+    assert change.low - 1e-9 <= change.difference <= change.high + 1e-9
+    assert change.low < change.high
+
+
 def test_a_change_that_only_fixes_is_surely_better_and_one_that_only_breaks_surely_worse() -> None:
     better = paired_change([False] * 20 + [True] * 80, [True] * 100)
     worse = paired_change([True] * 100, [False] * 20 + [True] * 80)

@@ -79,7 +79,9 @@ def assignments_stable(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckR
     found = event.asset_materialization.metadata if event and event.asset_materialization else {}
     n, share = (found[k].value if k in found else None for k in ("n_assigned_twice", "share_agreed"))
     if not isinstance(n, int) or not isinstance(share, float):
-        return dg.AssetCheckResult(passed=True, severity=WARN, description="no failure was assigned twice")
+        return dg.AssetCheckResult(
+            passed=True, severity=WARN, description="not measured in this run: no failure was assigned twice"
+        )
     agreed = proportion(round(share * n), n)
     passed = agreed.value >= MIN_STABLE
     doubt = "" if passed == (agreed.low >= MIN_STABLE) and passed == (agreed.high >= MIN_STABLE) else "; inconclusive"

@@ -12,12 +12,12 @@ from typing import Any
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE
 from flywheel_pipeline.atomic_write import replace_text, replacing
 from flywheel_pipeline.errors import HomeError
-from flywheel_pipeline.flows.cluster.build import known_modes
+from flywheel_pipeline.flows.golden.grow import cases_on_file
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import FailureAssignment, FailureMode, GoldenCase, Reject
+from flywheel_pipeline.records import Reject
 from flywheel_pipeline.steps.capture.messages import to_messages
 from flywheel_pipeline.steps.capture.redact import Redactor
-from flywheel_pipeline.steps.golden import active, addition, dump_case, in_current_modes, load_cases
+from flywheel_pipeline.steps.golden import addition, dump_case, load_cases
 from flywheel_pipeline.steps.golden.exchange import (
     FORMATS,
     Admitted,
@@ -47,14 +47,14 @@ def export_golden(
     chosen = _format(form)
     if file.resolve().is_relative_to((bench.settings.home / GOLDEN_FILE).parent.resolve()):
         raise HomeError(f"{file} is in the folder of the golden set itself, which is append-only.")
-    cases = [c for c in _cases(bench) if (not splits or c.split in splits) and (not kinds or c.kind in kinds)]
+    cases = [c for c in cases_on_file(bench) if (not splits or c.split in splits) and (not kinds or c.kind in kinds)]
     made = export_cases(cases, chosen)
     if report:
         _write_report(report, made.loss.as_json())
     if not made.loss.written:
         why = "; ".join(f"{len(x.case_ids)} are {x.reason}" for x in made.loss.left_out)
         raise HomeError(
-            f"No case to write to {file}: {why or 'the golden set has none such; `flywheel run` grows it'}."
+            f"No case to write to {file}: {why or 'the golden set has no such case; `flywheel run` adds to it'}."
         )
     with replacing(file) as temporary:
         temporary.write_bytes(made.data)
@@ -100,15 +100,6 @@ def _format(name: str) -> Format:
     if found is None:
         raise HomeError(f"There is no format {name!r}; there are: {', '.join(f.name for f in FORMATS)}")
     return found
-
-
-def _cases(bench: Workbench) -> list[GoldenCase]:
-    """Return the cases that are evaluated, in the modes of the taxonomy as it is now, if there is one."""
-    rows, pinned = bench.home.append_only(GOLDEN_FILE).read().rows, bench.settings.golden.version
-    cases = load_cases(rows, pinned) if pinned else active(load_cases(rows))
-    modes = bench.lake.read("failure_taxonomy", FailureMode)
-    assigned = {a.trace_id: a.mode_id for a in bench.lake.read("failure_assignments", FailureAssignment)}
-    return in_current_modes(cases, assigned, known_modes(bench, modes)) if modes else cases
 
 
 def _redactor(bench: Workbench) -> Redactor:

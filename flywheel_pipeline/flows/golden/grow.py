@@ -20,6 +20,7 @@ from flywheel_pipeline.steps.golden import (
     Question,
     Quotas,
     Wishes,
+    active,
     addition,
     dump_case,
     dump_proposal,
@@ -84,6 +85,16 @@ def grow(bench: Workbench) -> Grown:
 
     cases = load_cases(file.extend(lines))
     return Grown(_in_modes(bench, cases), *done[-1])
+
+
+def cases_on_file(bench: Workbench) -> list[GoldenCase]:
+    """Return the cases that are evaluated according to the file, in the modes of the taxonomy as it is now, if any.
+
+    The table `golden_set` is that of the last run; the file also has what was imported or retired since.
+    """
+    rows, pinned = bench.home.append_only(GOLDEN_FILE).read().rows, bench.settings.golden.version
+    cases = load_cases(rows, pinned) if pinned else active(load_cases(rows))
+    return _in_modes(bench, cases) if bench.lake.read("failure_taxonomy", FailureMode) else cases
 
 
 def pinned_cases(rows: Sequence[dict[str, Any]], version: str) -> list[GoldenCase]:

@@ -104,7 +104,8 @@ def propose_dimensions(bench: Workbench) -> str:
     held_out = {c.input for c in cases if c.split != "train"}
     asked = [q.text for q in questions(bench) if q.text not in held_out]
     if not asked:
-        raise HomeError("No traces: put export files into traces/ and run `flywheel run` first.")
+        folder = bench.settings.home / "traces"
+        raise HomeError(f"No traces: put export files into {folder} and run `flywheel run` first.")
     modes = [m.name for m in bench.lake.read("failure_taxonomy", FailureMode)]
     (reply,) = bench.llm().ask([dimensions_ask(asked, modes, bench.settings.app.name)])
     if not isinstance(reply.parsed, Dimensions):

@@ -102,7 +102,9 @@ def _sort(part: Any, found: Parts) -> None:
         found.calls.append(call_of(called or part))
     elif answered or kind == "function_call_output" or kind.endswith(("tool_result", "tool_call_response")):
         of = answered or part
+        own = _object(of, "server_tool_call_response")
         output = next((of[k] for k in ("result", "response", "content", "output") if k in of), "")
+        output = {k: v for k, v in own.items() if k != "type"} if own else output
         found.results.append(result_of(of, output))
     elif kind in _THOUGHTS or part.get("thought") is True or "reasoningContent" in part:
         thought = next((part[k] for k in ("thinking", "reasoning", *_TEXTS) if isinstance(part.get(k), str)), "")
@@ -129,6 +131,9 @@ _IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id
 def call_of(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool call of any form as OpenAI's."""
     call = _object(call, "tool_call") or call
+    own = _object(call, "server_tool_call")
+    if own:  # OpenTelemetry: a built-in tool, whose arguments are whatever its own object holds
+        call = {**call, "arguments": {k: v for k, v in own.items() if k != "type"}}
     function = _object(call, "function") or call
     arguments = next(
         (function[k] for k in ("arguments", "args", "input", "parameters") if function.get(k) is not None), ""

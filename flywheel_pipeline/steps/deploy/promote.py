@@ -30,14 +30,22 @@ def check_promotion(
         if len(found) > 1:
             names = ", ".join(c.candidate_id for c in found)
             raise GateError(f"Several candidates may ship: {names}. Name one: `flywheel promote CANDIDATE`.")
-        decided = "; ".join(f"{c.candidate_id}: {c.decision or c.status}" for c in candidates)
-        raise GateError(f"No candidate has passed the gate{f' ({decided})' if decided else ''}. Run `flywheel run`.")
+        raise GateError(_none_passed(candidates, wanted))
     if found[0].base_version != production:
         raise GateError(
             f"{found[0].candidate_id} was compared with {found[0].base_version}, but {production} is in production "
             "now. Run `flywheel run` for a new decision."
         )
     return found[0]
+
+
+def _none_passed(candidates: Sequence[PromptCandidate], wanted: str | None) -> str:
+    if not candidates:
+        return "There is no candidate yet: `flywheel run` proposes one."
+    decided = "; ".join(f"{c.candidate_id}: {c.decision or c.status}" for c in candidates)
+    none = f"No candidate begins with {wanted!r}" if wanted else "No candidate has passed the gate"
+    why = '`flywheel sql "select candidate_id, decision, reason from prompt_candidate"` says why.'
+    return f"{none} ({decided}). {why}"
 
 
 def first_prompt(name: str, conversations: Iterable[str]) -> PromptVersion | None:

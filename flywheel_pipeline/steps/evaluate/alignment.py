@@ -209,7 +209,9 @@ def what_to_label(alignment: JudgeAlignment, name: str) -> str:
     seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
     seen += f", unsure on {alignment.n_unsure}" if alignment.n_unsure else ""
     if alignment.status == "unusable" or alignment.need_fails < 0:
-        return f"{name}: disagrees with the expert ({seen}): read where, and sharpen the definition"
+        unsure = 2 * alignment.n_unsure > alignment.n_pass + alignment.n_fail
+        what = "is mostly unsure" if unsure else "disagrees with the expert"
+        return f"{name}: {what} ({seen}): compare its verdicts with the labels, and sharpen the definition"
     wanted = [
         f"{n} more {what}" for n, what in ((alignment.need_fails, "fails"), (alignment.need_passes, "passes")) if n
     ]

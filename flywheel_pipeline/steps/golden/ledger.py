@@ -128,7 +128,8 @@ def retirement(rows: Sequence[Row], case_id: str, reason: str, at: str) -> list[
     """
     found = [c for c in load_cases(rows) if c.case_id.startswith(case_id)]
     if len(found) != 1:
-        raise HomeError(f"{len(found)} golden cases have an id that begins with {case_id!r}; name one of them.")
+        begins = f"{len(found)} golden cases begin with {case_id!r}; name one of them."
+        raise HomeError(begins if found else f"No golden case begins with {case_id!r}.")
     if found[0].status == "retired":
         raise HomeError(f"{found[0].case_id} is retired already.")
     if not reason.strip():

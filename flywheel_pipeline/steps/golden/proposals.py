@@ -115,7 +115,8 @@ def _named(pending: Pending, name: str) -> list[str]:
     found = [p.case_id for p in pending.waiting if name == "all" or p.case_id.startswith(name)]
     if not found or (len(found) > 1 and name != "all"):
         waiting = ", ".join(p.case_id for p in pending.waiting[:10]) or "none"
-        raise HomeError(f"{len(found)} waiting cases have an id that begins with {name!r}; waiting: {waiting}")
+        begins = f"{len(found)} waiting cases begin" if found else "No waiting case begins"
+        raise HomeError(f"{begins} with {name!r}; waiting: {waiting}.")
     return found
 
 

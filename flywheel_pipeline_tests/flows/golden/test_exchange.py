@@ -175,7 +175,9 @@ def test_a_retired_case_is_not_exported_and_a_pinned_version_is(filled: Place, t
 
 def test_what_can_not_be_says_why(place: Place, tmp_path: Path) -> None:
     assert "there are: promptfoo, promptfoo-csv, agenta" in refused(place, "export", "--format", "x", tmp_path / "a")
-    assert "`flywheel run` grows it" in refused(place, "export", "--format", "csv", tmp_path / "a")
+    assert f"`flywheel run --home {place.root}` adds to it" in refused(
+        place, "export", "--format", "csv", tmp_path / "a"
+    )
     (tmp_path / "x.jsonl").write_text("{}")
     assert "There is no format 'x'" in refused(place, "import", "--format", "x", tmp_path / "x.jsonl")
     nowhere = Place(tmp_path / "nowhere")

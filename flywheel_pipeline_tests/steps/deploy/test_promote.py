@@ -42,8 +42,13 @@ def test_an_unknown_candidate_is_refused_and_the_known_are_named() -> None:
 
 
 def test_without_candidates_the_way_to_one_is_named() -> None:
-    with pytest.raises(GateError, match=r"No candidate has passed the gate\. Run `flywheel run`"):
+    with pytest.raises(GateError, match=r"There is no candidate yet: `flywheel run` proposes one"):
         check_promotion([], None, "p1")
+
+
+def test_without_a_candidate_that_may_ship_the_decisions_are_named_and_where_the_reasons_are() -> None:
+    with pytest.raises(GateError, match=r"No candidate has passed the gate \(c-hold: hold\)\. `flywheel sql"):
+        check_promotion([HOLD], None, "p1")
 
 
 @pytest.mark.parametrize("production", ["p2", None])
