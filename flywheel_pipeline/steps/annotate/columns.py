@@ -35,8 +35,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "annotator_kind": (
         "annotator_kind", "annotator_type", "feedback_source", "source_type", "label_source", "verdict_source",
-        "annotation_source", "rater_type", "evaluator_type", "label_type", "annotation_type", "verdict_type",
-        "label_method", "annotation_method",
+        "annotation_source", "rater_type", "evaluator_type", "label_type",
+        "annotation_type", "verdict_type", "label_method", "annotation_method",
         "method", "origin", "source",
     ),
     "labelled_at": (

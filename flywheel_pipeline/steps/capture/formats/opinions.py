@@ -47,6 +47,13 @@ _OPINIONS = frozenset(
 _WITH_USER = frozenset("score opinion verdict value evaluation sentiment frustration happiness happy mood".split())
 _USERS = frozenset("user users enduser customer human".split())
 """A name is that of a user's opinion where it has a word of `_OPINIONS`, or one of each of the others."""
+_COUNTED = frozenset("likes dislikes votes ratings stars".split())
+"""Words that may be how many users thought so."""
+_ABOUT = (_OPINIONS - _COUNTED) | _USERS | frozenset(
+    "score value end was is this the that it of your our answer response reply chat conversation bot assistant final "
+    "overall positive negative not very explicit session experience with how to are were you".split()
+)  # fmt: skip
+"""The words of a column that holds a user's opinion of the app's answer."""
 _OTHERS_SAID: Mapping[str, str] = {
     **dict.fromkeys(
         ("llm", "judge", "judged", "gpt", "auto", "automated", "automatic", "predicted", "estimated", "inferred",
@@ -245,9 +252,12 @@ def _of_user(name: str, words: frozenset[str]) -> bool:
 
 @lru_cache(4096)
 def is_opinion(name: str) -> bool:
-    """Return whether a column or key of this name holds what a user thought, if it holds a verdict or a number."""
-    words = words_of(name)
-    return bool(words) and given_by("", name) == USER and not _USERS.issuperset(words)
+    """Return whether a column or key of this name holds what a user thought, if it holds a verdict or a number.
+
+    All of its words must be about that: `feedback_count`, `has_feedback` and `product_rating` are something else.
+    """
+    words = frozenset(words_of(name))
+    return words <= _ABOUT and bool(words & _OPINIONS) and given_by("", name) == USER
 
 
 @lru_cache(4096)

@@ -57,6 +57,16 @@ def test_texts_under_such_names_are_not_taken_for_opinions() -> None:
     assert opinions({"id": "t1", "created_at": AT, "messages": SPOKEN, "feedback_form": "spring", "user": "7"}) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["feedback_id", "feedback_count", "has_feedback", "likes", "upvotes_total", "rating_scale", "product_rating"],
+)
+@pytest.mark.parametrize("value", [0, 1, True])
+def test_numbers_around_opinions_are_none_themselves(name: str, value: Any) -> None:
+    assert opinions({"id": "t1", "created_at": AT, "messages": SPOKEN, name: value}) == []
+    assert opinions({**ROW, name: value}) == []
+
+
 def test_a_feedback_line_may_call_its_score_a_rating() -> None:
     (row,) = read({"trace_id": "t1", "rating": 2, "comment": "wrong"}).feedback
     assert (row.name, row.value, row.comment, row.score) == ("rating", 2.0, "wrong", None)

@@ -230,7 +230,9 @@ json_values = st.recursive(
 @given(items=st.lists(json_values, min_size=1, max_size=3), form=st.none() | st.sampled_from([f.name for f in FORMATS]))
 def test_whatever_a_file_holds_every_item_is_a_row_or_is_set_aside(items: Any, form: Any) -> None:
     found = read("x.json", json.dumps(items), form)
-    assert len(found.rows) + len(found.rejected) == len(items)
+    # a list of variables makes several rows of one item
+    lines = {*(r.line for r in found.rows), *(r.line for r in found.rejected)}
+    assert len(lines) == len(items)
 
 
 def test_a_gold_answer_counts_over_the_one_that_was_given() -> None:
