@@ -34,10 +34,10 @@ def flywheel(place: Place, *words: str) -> Result:
     return CliRunner().invoke(main, [words[0], "--home", str(place.root), *words[1:]])
 
 
-def test_every_command_is_in_the_readme_or_a_chapter() -> None:
-    chapters = [REPO / "README.md", *(REPO / "flywheel_pipeline").rglob("README.md")]
-    text = "".join(path.read_text("utf-8") for path in chapters)
-    assert [name for name in main.commands if f"flywheel {name}" not in text] == []
+def test_every_command_is_in_the_readme() -> None:
+    chapters = (REPO / "flywheel_pipeline" / "steps").glob("*/README.md")
+    readme = "\n".join(page.read_text("utf-8") for page in (REPO / "README.md", *chapters))
+    assert [name for name in main.commands if f"flywheel {name}" not in readme] == []
 
 
 def test_init_makes_a_home_and_overwrites_nothing(tmp_path: Path) -> None:

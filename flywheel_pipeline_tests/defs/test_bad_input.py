@@ -48,7 +48,7 @@ def test_the_turn_goes_on(place: Place) -> None:
     assert place.one("select count(*) from raw_traces") == 12
     assert place.one("select count(*) from annotations where is_current") == 3
     assert place.one("select n_unlabelled from label_log where source_file = 'a.csv'") == 1
-    assert place.one("select count(*) from failure_taxonomy") == 1
+    assert place.one("select count(*) from failure_assignments where mode_id is null") == 1  # one failure is no group
 
 
 def test_trace_rows_are_rejected_with_line_and_reason(place: Place) -> None:

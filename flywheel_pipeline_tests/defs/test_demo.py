@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,7 +168,8 @@ def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
 
 
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:
-    best = candidate(copy)
+    best = replace(candidate(copy), decision="ship")  # as the gate decides once the expert has labelled enough
+    copy.lake.write("prompt_candidate", [best])
     assert promote_candidate(copy.bench, None) == best.candidate_id
     assert copy.turn().success
     assert copy.one("select version from production_prompt") == best.candidate_id

@@ -96,7 +96,8 @@ def test_days_with_long_gaps_become_several_runs() -> None:
 def test_of_equally_full_rows_the_longer_and_then_the_newer_counts(place: Place) -> None:
     first = {**some_traces(1, "2025-06-02")[0], "session_id": "short and old"}
     newer = {**first, "started_at": "2025-06-02T23:00:00Z", "session_id": "short and new"}
-    longer = {**first, "messages": [*first["messages"], {"role": "user", "content": "More?"}], "session_id": "long"}
+    more = [{"role": "user", "content": "More?"}, {"role": "assistant", "content": "Yes."}]
+    longer = {**first, "messages": [*first["messages"], *more], "session_id": "long"}
     who = "select session_id from raw_traces where trace_id = '2025-06-02-0'"
     place.put_traces("0.jsonl", newer)
     place.put_traces("z.jsonl", first)  # the last file, but not the newest row

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flywheel_pipeline.steps.annotate.sources import kind_of
 from flywheel_pipeline.steps.annotate.words import is_blank, number_of, tidy, verdict_of
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -34,7 +35,9 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "annotator_kind": (
         "annotator_kind", "annotator_type", "feedback_source", "source_type", "label_source", "verdict_source",
-        "annotation_source", "rater_type", "evaluator_type", "origin", "source",
+        "annotation_source", "rater_type", "evaluator_type", "label_type", "annotation_type", "verdict_type",
+        "label_method", "annotation_method",
+        "method", "origin", "source",
     ),
     "labelled_at": (
         "labelled_at", "labeled_at", "annotated_at", "reviewed_at", "updated_at", "modified_at", "created_at",
@@ -61,8 +64,12 @@ DOUBTFUL = {"code": "code", "category": "category", "severity": "severity", "fir
 """Names that describe a failure in some files and the conversation in others."""
 WEAK_VERDICTS = ("assessment", "quality", "grade", "rating", "score")
 """Names that are a verdict only where every value is one."""
+GRADED = frozenset(("rating", "rate", "grade", "quality", "stars", "star"))
+"""Words of names whose numbers may be grades on any scale."""
 WEAK_SOURCES = ("origin", "source")
-AUTHORS = ("created_by", "author")
+TYPES = ("label_type", "annotation_type", "verdict_type", "label_method", "annotation_method", "method")
+"""Names that say who judged only where every value does."""
+AUTHORS = ("created_by", "generated_by", "author")
 """Columns that name whoever wrote the row, or the conversation: they matter only where they name a model."""
 CHANNELS = frozenset("""
     web website app ios android mobile desktop phone voice chat email mail sms whatsapp slack teams widget prod
@@ -123,7 +130,7 @@ def matches(ours: str, theirs: object) -> int | None:
     if ours == "comment" and (words[0] == "why" or name.startswith(("what_went_wrong", "what_is_wrong"))):
         return known.index("why")
     if ours in ("verdict", "comment", "code"):
-        core = [w for w in words if w not in QUALIFIERS]
+        core = [w for w in words if w not in QUALIFIERS or (w == "failure" and ours == "verdict")]
         if ours == "verdict" and {"pass", "fail"} < set(core):
             core = [w for w in core if w not in ("pass", "fail", "or")] or ["pass_fail"]
         if ours == "comment" and len(core) == 2 and core[0] in ("fail", "verdict", "label"):
@@ -169,7 +176,9 @@ def map_columns(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str | N
             n for n in names["annotator"] if not table.mostly_verdicts(n) and not table.has_verdict_of(n)
         )
     if "annotator_kind" not in configured:
-        names["annotator_kind"] = tuple(n for n in names["annotator_kind"] if not table.is_channel(n))
+        names["annotator_kind"] = tuple(
+            n for n in names["annotator_kind"] if not table.is_channel(n) and table.names_givers(n)
+        )
     notes += _rivals(names, table)
     taken = {n for found in names.values() for n in found[:1]}
     unused = tuple(table.shown[n] for n in table.values if n and n not in taken)
@@ -210,6 +219,10 @@ class _Table:
 
     def is_channel(self, name: str) -> bool:
         return name in WEAK_SOURCES and all(tidy(v) in CHANNELS for v in self.values[name])
+
+    def names_givers(self, name: str) -> bool:
+        """Return whether a column may say who judged; of a doubtful name, whether each of its values does."""
+        return name not in TYPES or (bool(self.values[name]) and all(kind_of(v) for v in self.values[name]))
 
     def verdicts_where(self, name: str, filled: bool) -> set[str | None]:
         """Return the verdicts of the rows in which a column is filled in, or is not."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flywheel_pipeline.records import Annotation, EvaluatorScore, Reject
-from flywheel_pipeline.steps.annotate.columns import LabelRules
+from flywheel_pipeline.steps.annotate.columns import GRADED, LabelRules
 from flywheel_pipeline.steps.annotate.dates import order_of, read_date
 from flywheel_pipeline.steps.annotate.entries import Entries, Entry
 from flywheel_pipeline.steps.annotate.formats import FORMATS
 from flywheel_pipeline.steps.annotate.judgements import Judged, Reading, judge
 from flywheel_pipeline.steps.annotate.rows import Row, read_rows
-from flywheel_pipeline.steps.annotate.words import is_blank, number_of
+from flywheel_pipeline.steps.annotate.words import is_blank, number_of, tidy
 
 T = TypeVar("T", Annotation, EvaluatorScore, Reject)
 
@@ -60,7 +60,7 @@ def read_labels(file: str, data: bytes, rules: LabelRules = NO_RULES) -> LabelFi
     rows = read_rows(file, data, rules.columns)
     found = _entries(rows.rows, rules)
     entries = sorted(found.entries, key=lambda e: e.row.line)
-    reading, notes = _reading(file, version, entries, rules)
+    reading, notes = _reading(file, version, entries, rules, found.columns.get("verdict", ""))
     made = [judge(entry, reading) for entry in entries]
     return LabelFile(
         file, _those(made, Annotation), _those(made, Reject), sum(m is None for m in made), (),
@@ -110,8 +110,13 @@ def _entries(rows: Sequence[Row], rules: LabelRules) -> Entries:
     )
 
 
-def _reading(file: str, version: str, entries: Sequence[Entry], rules: LabelRules) -> tuple[Reading, list[str]]:
-    """Return what must be known of the whole file to read one entry of it, and notes on what is doubtful."""
+def _reading(
+    file: str, version: str, entries: Sequence[Entry], rules: LabelRules, column: str
+) -> tuple[Reading, list[str]]:
+    """Return what must be known of the whole file to read one entry of it, and notes on what is doubtful.
+
+    `column` is what the verdicts of entries without a name of their own are called.
+    """
     dates = [e.cells.get("labelled_at") for e in entries]
     order = order_of(dates)
     undated = [d for d in dates if not is_blank(d) and read_date(d, order) is None]
@@ -125,5 +130,11 @@ def _reading(file: str, version: str, entries: Sequence[Entry], rules: LabelRule
     for entry in entries:
         if (number := number_of(entry.cells.get("verdict"))) is not None:
             numbers[entry.measure].add(number)
-    scales = {name: found for name, found in numbers.items() if not (found <= {0, 1} or found <= {-1, 1})}
+    scales = {name: found for name, found in numbers.items() if _is_scale(name or column, found)}
     return Reading(file, version, order, scales, rules.people), notes
+
+
+def _is_scale(name: str, numbers: Collection[float]) -> bool:
+    """Return whether numbers are not those of pass and fail: of a rating, 1 alone may be the worst of five."""
+    alone = set(numbers) == {1} and not GRADED.isdisjoint(tidy(name).split("_"))
+    return alone or not (set(numbers) <= {0, 1} or set(numbers) <= {-1, 1})

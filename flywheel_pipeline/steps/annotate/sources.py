@@ -21,7 +21,7 @@ _PEOPLE = frozenset("""
 _MODELS = frozenset("""
     llm llms model ai gpt chatgpt openai anthropic claude gemini gemma llama mistral mixtral qwen deepseek haiku
     sonnet opus judge autoeval autorater eval evals evaluator evaluation scoring scorer bot ragas deepeval
-    ki modell modele modelo
+    grok kimi phi davinci glm copilot sonar prometheus command ki modell modele modelo
 """.split())  # fmt: skip
 _PROGRAMS = frozenset("""
     code rule rules heuristic heuristics regex script program programmatic automatic automated automatically
@@ -36,11 +36,14 @@ _UNMISTAKABLE = frozenset(
 _DOUBTFUL = _UNMISTAKABLE | _APIS | {
     "model", "ai", "claude", "gemini", "llama", "mistral", "qwen", "deepseek", "judge", "bot", "script", "pipeline",
     "rule", "rules", "regex", "heuristic", "heuristics", "classifier", "scorer", "auto", "automatic", "automated",
-    "system", "code", "evaluator", "evals",
+    "system", "code", "evaluator", "evals", "gemma", "mixtral", "haiku", "sonnet", "opus", "grok", "kimi", "phi",
+    "davinci", "glm", "copilot", "sonar", "prometheus", "command", "promptfoo", "langfuse", "synthetic", "correctness",
+    "faithfulness", "relevance", "relevancy", "groundedness", "coherence", "fluency", "similarity", "accuracy",
+    "hallucination", "toxicity", "helpfulness", "metric", "geval",
 }  # fmt: skip
 """Words that make it doubtful that a name is a person's."""
 _FILLER = re.compile(
-    r"v?\d[\w.]*|as|a|an|the|by|of|in|based|mini|nano|turbo|pro|flash|instruct|latest|preview|large|small|\d*b"
+    r"v?\d[\w.]*|r|plus|max|text|chat|as|a|an|the|by|of|in|based|mini|nano|turbo|pro|flash|instruct|latest|preview|large|small|\d*b"
 )
 
 

@@ -21,7 +21,8 @@ _PASS = """
 """
 _FAIL = """
     fail failed fails failing failure f bad poor no n false 0 0.0 wrong incorrect unacceptable reject rejected
-    not_ok nok not_good not_acceptable invalid thumbs_down thumbsdown 👎 ✗ ✘ ✖ ❌ 🔴 -1
+    not_correct not_passed not_pass not_right not_ok nok not_good not_acceptable invalid thumbs_down thumbsdown
+    👎 ✗ ✘ ✖ ❌ 🔴 -1
     falsch nein inkorrekt schlecht durchgefallen nicht_bestanden nicht_in_ordnung n.i.o. faux non échoué échec mauvais
     incorrecto falso malo mal suspenso sbagliato scorretto errato incorreto errado ruim não
     onwaar nee fout slecht onjuist gezakt falskt fel felaktigt nej nei underkänd feil forkert
@@ -35,7 +36,7 @@ _BLANK = frozenset(
 )
 _ERRORS = frozenset(("#name?", "#ref!", "#value!", "#div/0!", "#null!", "#num!"))
 """What a spreadsheet shows where a formula cannot be calculated, for example for a comment that begins with `=`."""
-_EDGES = " .,;:!?\"'`´‘’“”„«»*_()[]{}<>|/\\~"
+_EDGES = " .,;:!\"'`´‘’“”„«»*_()[]{}<>|/\\~"
 
 
 def tidy(name: object) -> str:

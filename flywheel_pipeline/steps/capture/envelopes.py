@@ -18,7 +18,7 @@ _HOLDERS = (
     "outputs", "response", "answer", "result", "completion", "value", "kwargs", "data", "request", "body", "args",
 )  # fmt: skip
 """Keys under which a question or a conversation is found, in the order tried."""
-_ASKED = re.compile(r"(?i)question|query|message|utterance|prompt|(?<!context)text|ask|request|topic|input")
+_ASKED = re.compile(r"(?i)question|query|message|utterance|prompt|(?<!context)text|ask|request|topic|input|^q$")
 _ENVELOPES = (
     "messages", "output_messages", "choices", "candidates", "generations", "message", "return_values", "kwargs",
 )  # fmt: skip
@@ -26,7 +26,7 @@ _ENVELOPES = (
 _ANSWERS = (
     "output", "outputs", "response", "answer", "result", "results", "completion", "text", "content", "value", "data",
     "reply", "final_output", "final_answer", "output_text", "generated_text", "assistant_message", "raw", "parts",
-    "bot_response", "body", "generation",
+    "bot_response", "body", "generation", "combined_chunk_content",
 )  # fmt: skip
 _BESIDE = frozenset((
     "id", "object", "created", "created_at", "model", "usage", "usage_metadata", "metadata", "response_metadata",
@@ -37,7 +37,7 @@ _BESIDE = frozenset((
     "system_fingerprint", "service_tier", "latency", "latency_ms", "timestamp", "config", "instructions", "system",
     "remaining_steps", "is_last_step", "tools", "tool_calls", "temperature", "metrics", "token_usage",
     "additional_kwargs", "example", "pydantic", "json_dict", "tasks_output", "agent", "raw_output", "logprobs",
-    "structured_response", "citations_metadata",
+    "structured_response", "citations_metadata", "kwargs", "chunk_count",
 ))  # fmt: skip
 """Keys that are no part of an answer beside them: an envelope's, an agent's state, and what was retrieved."""
 _TASK = frozenset(("tasks_output", "expected_output", "json_dict", "agent"))
@@ -59,18 +59,23 @@ def inside(value: Mapping[str, Any], role: str) -> Iterator[tuple[str, Any]]:
 
 
 def _arguments(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the arguments with which a traced function was called: the first that says something."""
-    if isinstance(value.get("kwargs"), dict) and value["kwargs"]:
-        yield "kwargs", value["kwargs"]
+    """Yield the arguments with which a traced function was called: by name where a name says so, then by position."""
+    named = value["kwargs"] if isinstance(value.get("kwargs"), dict) else {}
+    asks = any(key in _HOLDERS or _ASKED.search(str(key)) for key in named)
+    if asks:
+        yield "kwargs", named
     args = value.get("args")
     for argument in args if isinstance(args, list) else [args]:
         if argument not in EMPTY and isinstance(argument, str | list | dict):
             yield "args", argument
+    if named and not asks:
+        yield "kwargs", named
 
 
 def _answers(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key in _ENVELOPES:
-        if isinstance(value.get(key), list | dict) and value[key]:
+        is_beside = key == "kwargs" and ("outputs" in value or "output" in value)  # OpenLLMetry of LangChain
+        if isinstance(value.get(key), list | dict) and value[key] and not is_beside:
             yield key, value[key]
     content = value.get("content")
     if isinstance(content, dict) and "parts" in content:  # an event of Google's ADK

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flywheel_pipeline.steps.capture.envelopes import inside
-from flywheel_pipeline.steps.capture.parts import call_of, dump, is_item, loads, of_item, parts_of, result_of
+from flywheel_pipeline.steps.capture.parts import call_of, dump, is_item, loads, of_item, of_python, parts_of, result_of
 from flywheel_pipeline.steps.capture.streams import joined
 from flywheel_pipeline.steps.capture.turns import transcript
 
-__all__ = ["ROLES", "is_message", "loads", "message", "role_of", "text_said", "to_messages", "to_text"]
+__all__ = ["ROLES", "is_message", "loads", "message", "of_python", "role_of", "text_said", "to_messages", "to_text"]
 
 ROLES: Mapping[str, str] = {
     **{r: r for r in ("system", "user", "assistant", "tool")},

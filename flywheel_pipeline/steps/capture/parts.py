@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,20 @@ def loads(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
+
+
+_MOST = 200_000
+"""What Python printed is read up to this length."""
+
+
+def of_python(value: Any) -> Any:
+    """Return the object in what Python prints of dictionaries and lists; anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{'", "[{'")) or len(value) > _MOST:
+        return value
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
 
 
 def dump(value: Any) -> str:
@@ -87,7 +102,9 @@ def _sort(part: Any, found: Parts) -> None:
         found.calls.append(call_of(called or part))
     elif answered or kind == "function_call_output" or kind.endswith(("tool_result", "tool_call_response")):
         of = answered or part
+        own = _object(of, "server_tool_call_response")
         output = next((of[k] for k in ("result", "response", "content", "output") if k in of), "")
+        output = {k: v for k, v in own.items() if k != "type"} if own else output
         found.results.append(result_of(of, output))
     elif kind in _THOUGHTS or part.get("thought") is True or "reasoningContent" in part:
         thought = next((part[k] for k in ("thinking", "reasoning", *_TEXTS) if isinstance(part.get(k), str)), "")
@@ -114,6 +131,9 @@ _IDS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id
 def call_of(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool call of any form as OpenAI's."""
     call = _object(call, "tool_call") or call
+    own = _object(call, "server_tool_call")
+    if own:  # OpenTelemetry: a built-in tool, whose arguments are whatever its own object holds
+        call = {**call, "arguments": {k: v for k, v in own.items() if k != "type"}}
     function = _object(call, "function") or call
     arguments = next(
         (function[k] for k in ("arguments", "args", "input", "parameters") if function.get(k) is not None), ""
@@ -137,6 +157,8 @@ def result_of(value: Mapping[str, Any], result: Any) -> dict[str, Any]:
 
 
 def _result_text(result: Any) -> str:
+    if isinstance(result, dict) and result.keys() == {"type", "value"}:  # Vercel AI SDK 5
+        result = result["value"]
     if (
         isinstance(result, list)
         and result

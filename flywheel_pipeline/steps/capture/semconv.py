@@ -34,11 +34,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "messages": (
         "gen_ai.input.messages", "llm.input_messages", "gen_ai.prompt", "ai.prompt.messages", "ai.prompt",
-        "gcp.vertex.agent.llm_request", "gen_ai.request.messages", "llm.prompts",
+        "gcp.vertex.agent.llm_request", "gen_ai.request.messages", "llm.prompts", "request_data",
     ),
     "reply": (
         "gen_ai.output.messages", "llm.output_messages", "gen_ai.completion", "gcp.vertex.agent.llm_response",
-        "gen_ai.response.messages", "llm.choices", "llm.completions",
+        "gen_ai.response.messages", "llm.choices", "llm.completions", "response_data",
     ),
     "reply_text": ("ai.response.text", "ai.result.text", "ai.response.object", "ai.result.object"),
     "reply_calls": ("ai.response.toolCalls", "ai.result.toolCalls"),

@@ -7,13 +7,12 @@ inside. Where the root says nothing, the step nearest to it that does speaks for
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel_pipeline.steps.capture.messages import loads, text_said, to_messages
+from flywheel_pipeline.steps.capture.messages import loads, of_python, text_said, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, ancestors
 from flywheel_pipeline.steps.capture.turns import last_turn, question_in
 
@@ -24,8 +23,6 @@ _NO_WORDS = ("llm", "tool", "retriever", "embedding", "evaluator")
 """Steps whose input and output are not what user and app said."""
 _PRINTED = ("content='", 'content="', "{'", "[{'")
 _OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-f]+>")
-_MOST = 200_000
-"""What Python printed is read up to this length."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def _voice(root: Span, spans: Sequence[Span], main: Span | None, side: str) -> M
 
 def _words(value: str | None, role: str) -> Messages:
     """Return the conversation in an input or output; none where it is an object of which nobody said a word."""
-    found = to_messages(_of_python(value), role)
+    found = to_messages(of_python(value), role)
     is_whole = len(found) == 1 and isinstance(loads(value), dict) and isinstance(loads(found[0]["content"]), dict)
     is_object = isinstance(value, str) and value[:1] == "{" and is_whole and found[0]["role"] == role
     return [] if (is_object and role == "user") or _is_repr(found) else found
@@ -109,16 +106,6 @@ def _is_repr(found: Messages) -> bool:
     """Return whether a text is how Python prints objects, which nobody says."""
     text = found[0]["content"].lstrip() if len(found) == 1 else ""
     return text.startswith(_PRINTED) or "Message(content=" in text or _OBJECT.match(text) is not None
-
-
-def _of_python(value: str | None) -> Any:
-    """Return the object in what Python prints of dictionaries and lists; anything else as it is."""
-    if value is None or not value.lstrip().startswith(("{'", "[{'")) or len(value) > _MOST:
-        return value
-    try:
-        return ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return value
 
 
 def _text_of(messages: Messages, role: str) -> str | None:
@@ -162,6 +149,7 @@ def _main(root: Span, spans: Sequence[Span], question: str | None, final: str | 
     one with the most messages, then the last, which saw most.
     """
     held = [s for s in _generations(spans) if s.messages or s.reply]
+    held = held or [s for s in spans if s.kind not in _NO_WORDS and (s.messages or s.reply)]  # kept at the agent only
     by_id, above = {s.span_id: s for s in spans}, {s.span_id: s.parent_id for s in spans}
 
     def level(span: Span) -> int:

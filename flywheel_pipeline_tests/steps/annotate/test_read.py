@@ -307,3 +307,37 @@ def test_every_line_of_json_is_either_an_annotation_or_a_reject(lines: Any) -> N
 def test_no_bytes_stop_the_reader(data: Any, file: Any) -> None:
     found = read_labels(file, b"trace_id,verdict\n" + data if file == "a.csv" else data)
     assert found.n_rows == len(found.annotations) + len(found.rejects) + found.n_unlabelled
+
+
+@pytest.mark.parametrize("name", ["rating", "Grade", "quality"])
+def test_a_rating_of_one_alone_is_no_verdict(name: str) -> None:
+    found = read(f"trace_id,{name},comment\nt1,1,useless\nt2,1,bad\n")
+    assert found.annotations == () and all("is on a scale (1)" in r.reason for r in found.rejects)
+    both = read(f"trace_id,{name},comment\nt1,0,useless\nt2,1,\n")
+    assert [a.verdict for a in both.annotations] == ["fail", "pass"]
+
+
+def test_a_score_of_failures_is_not_read_as_one_of_passes() -> None:
+    assert "missing column verdict" in the_reject("trace_id,failure_score,comment\nt1,1,wrong\n").reason
+
+
+def test_a_verdict_with_a_question_mark_is_doubtful() -> None:
+    assert "is not one of" in the_reject("trace_id,verdict,comment\nt1,pass?,look again\n").reason
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("label_type", "auto"), ("method", "llm-judge"), ("generated_by", "gpt-4o")]
+)
+def test_a_column_that_says_how_a_verdict_was_made_keeps_a_models_from_being_the_experts(
+    column: str, value: str
+) -> None:
+    found = read(f"trace_id,verdict,{column},comment\nt1,fail,{value},wrong\n")
+    assert (found.annotations, found.rejects, len(found.scores)) == ((), (), 1)
+
+
+def test_a_method_of_something_else_says_nothing_about_who_judged() -> None:
+    assert the_annotation("trace_id,verdict,method,comment\nt1,fail,card payment,wrong\n").annotator == "expert"
+
+
+def test_the_name_of_a_metric_is_no_person() -> None:
+    assert "may be a model or a person" in the_reject("trace_id,evaluator_name,verdict\nt1,faithfulness,pass\n").reason

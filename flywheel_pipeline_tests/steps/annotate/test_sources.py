@@ -42,10 +42,32 @@ def test_objects_and_empty_sources() -> None:
         ),
         (
             "LLM",
-            ["gpt-4o", "LLM judge", "claude-3-opus", "openai/gpt-4o-mini", "bot", "my-llm-judge", "Gemini 2.5 Pro"],
+            [
+                "gpt-4o",
+                "LLM judge",
+                "claude-3-opus",
+                "openai/gpt-4o-mini",
+                "bot",
+                "my-llm-judge",
+                "Gemini 2.5 Pro",
+                "grok-3",
+                "phi-4",
+            ],
         ),
         ("CODE", ["auto", "rule"]),
-        (None, ["Claude", "Ai Weiwei", "correctness_judge", "Mira (model team)", "system admin"]),
+        (
+            None,
+            [
+                "Claude",
+                "Ai Weiwei",
+                "correctness_judge",
+                "Mira (model team)",
+                "system admin",
+                "Opus",
+                "kimi-k2",
+                "langfuse-eval",
+            ],
+        ),
     ],
 )
 def test_a_name_is_a_person_s_a_model_s_or_doubtful(kind: str | None, names: list[str]) -> None:

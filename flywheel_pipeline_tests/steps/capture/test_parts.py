@@ -112,3 +112,14 @@ def test_a_stream_is_joined_and_a_refusal_is_said() -> None:
 )
 def test_agents_and_people_go_by_names_of_their_own(role: str, expected: str) -> None:
     assert [m["role"] for m in to_messages([{"role": role, "content": "42"}])] == [expected]
+
+
+def test_a_built_in_tool_of_opentelemetry_keeps_its_arguments_and_its_result() -> None:
+    call = {"type": "server_tool_call", "id": "c1", "name": "web_search", "server_tool_call": {
+        "type": "web_search", "query": "opening hours"}}  # fmt: skip
+    answer = {"type": "server_tool_call_response", "id": "c1", "server_tool_call_response": {
+        "type": "web_search", "results": ["Till six."]}}  # fmt: skip
+    found = parts_of([call, answer, {"type": "text", "content": "Until six."}])
+    assert [c["function"] for c in found.calls] == [{"name": "web_search", "arguments": '{"query": "opening hours"}'}]
+    assert [(r["tool_call_id"], r["content"]) for r in found.results] == [("c1", '{"results": ["Till six."]}')]
+    assert found.texts == ["Until six."]

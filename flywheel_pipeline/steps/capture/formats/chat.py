@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel_pipeline.records import CapturedTrace, Feedback, Json
+from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.amounts import cost_in, milliseconds_in
 from flywheel_pipeline.steps.capture.formats.common import (
     Item,
@@ -33,7 +33,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     utc,
     whole,
 )
-from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of
+from flywheel_pipeline.steps.capture.formats.ratings import ratings_in
 from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
 
 NAME = "chat"
@@ -41,19 +41,16 @@ NAME = "chat"
 _MEANT = frozenset(("system", "user", "assistant", "tool"))
 _BLOCKS = ("tool_result", "tool_use", "toolResult", "toolUse", "functionResponse", "functionCall")
 """Types or keys of parts that are tool calls and results: the role of their message does not say whose turn it is."""
-_SYSTEM = ("system", "system_prompt", "instructions")
+_SYSTEM = (
+    "system", "system_prompt", "system_message", "system_instruction", "instructions", "systemPrompt", "systemMessage",
+    "systemInstruction",
+)  # fmt: skip
 _TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
     "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
 })  # fmt: skip
 """Keys with a meaning of their own; all else is a tag."""
-_RATINGS = {
-    "rating", "stars", "star_rating", "thumbs", "thumb", "thumbs_up", "thumbs_down", "user_rating", "user_feedback",
-    "like", "liked", "dislike", "disliked", "csat", "nps",
-}  # fmt: skip
-"""Keys, of a line or of its `feedback`, under which users' scores are found beside `feedback.score`."""
-_SAID = {"feedback", *_RATINGS}
 _OTHERS = {
     "call_type", "run_type", "request", "response", "choices", "span_id", "observations", "spans", "info", "inputs",
     "standard_logging_object", "kwargs", "traceId", "root_span_id", "resourceSpans", "custom_id", "epoch",
@@ -99,8 +96,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         n_rows=1,
         spans=None,
     )
-    if not _SAID.isdisjoint(record):
-        yield from _opinions(record, trace_id, source)
+    yield from ratings_in(record, KNOWN, trace_id, source)
 
 
 def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
@@ -149,25 +145,6 @@ def time_of(record: Mapping[str, Any]) -> Any:
         if record.get(key) is not None:
             return record[key]
     raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
-
-
-def _opinions(record: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Feedback]:
-    """Yield the opinion of the user: `feedback`, and the columns whose names leave no doubt."""
-    feedback = record.get("feedback")
-    if isinstance(feedback, list):
-        raise UnreadableError("feedback must be an object with `score` and `comment`, or a score")
-    given = dict(feedback) if isinstance(feedback, dict) else {"score": feedback}
-    comment = text(given, "comment")
-    scores = {("feedback" if k == "score" else k): given[k] for k in given if k in ("score", *_RATINGS)}
-    scores |= {k: record[k] for k in _RATINGS & record.keys()}
-    n = 0
-    for name, value in clicked(scores).items():
-        opinion = Opinion(trace_id, name, value, "user", None if n else comment, alone=False)
-        for row in feedback_of(opinion, source):
-            n += 1
-            yield row
-    if not n and comment:
-        yield from feedback_of(Opinion(trace_id, "feedback", None, "user", comment, alone=False), source)
 
 
 def documents(value: Any) -> list[dict[str, Any]]:

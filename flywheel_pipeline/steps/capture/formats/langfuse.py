@@ -9,7 +9,7 @@ Scores are read by their source (API, ANNOTATION, EVAL), their name and their da
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,7 @@ _KNOWN = {
     "totaltokens", "inputusage", "outputusage", "totalusage", "inputcost", "outputcost", "internalmodel",
     "internalmodelid", "timetofirsttoken", "bookmarked", "public", "htmlpath", "providedcostdetails",
     "usagepricingtierid", "usagepricingtiername", "toolcalls", "toolcallnames", "tooldefinitions", "corrections",
+    "comments",
 }  # fmt: skip
 
 
@@ -81,8 +82,16 @@ def _is_score(keys: set[str]) -> bool:
 
 
 def _is_trace(keys: set[str]) -> bool:
-    own = keys & {"sessionid", "userid", "release", "public", "environment", "observations", "htmlpath", "bookmarked"}
-    return {"id", "timestamp"} <= keys and len(own) >= 2 and "messages" not in keys and "traceid" not in keys
+    """Return whether these are the keys of a trace: ids of user and session alone are those of anybody's table."""
+    own = keys & {*_OWN, "sessionid", "userid", "environment"}
+    is_one = {"id", "timestamp"} <= keys and len(own) >= 2 and "messages" not in keys and "traceid" not in keys
+    if keys.isdisjoint({"input", "output", "observations", "htmlpath"}):
+        return is_one and len(keys & _OWN) > 1
+    return is_one and not keys.isdisjoint(_OWN)
+
+
+_OWN = frozenset(("public", "bookmarked", "htmlpath", "observations", "scores", "release", "projectid"))
+"""Keys of a trace that few others have."""
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -94,11 +103,13 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         trace = {**_camel(inner), **{k: document[k] for k in ("observations", "scores") if document.get(k)}}
     keys = {_plain(k) for k in document}
     if _is_observation(keys):
-        yield _observation(document, get_text(document, "traceId"))
+        yield _observation(document, of := get_text(document, "traceId"))
+        yield from _columns_of(of or "", _score_columns(record), source)
     elif _is_score(keys):
         yield from _score(document, get_text(document, "traceId"), source)
     else:
-        yield from _trace(trace, source)
+        columns = _score_columns(record if trace is document else {})
+        yield from _trace(trace, columns, source)
 
 
 def _camel(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +121,7 @@ def _camel_key(key: str) -> str:
     return re.sub(r"_([a-z])", lambda m: m.group(1).upper(), str(key))
 
 
-def _trace(trace: Mapping[str, Any], source: Source) -> Iterator[Item]:
+def _trace(trace: Mapping[str, Any], columns: Sequence[tuple[str, Any]], source: Source) -> Iterator[Item]:
     trace_id = get_text(trace, "id")
     if not trace_id:
         raise UnreadableError("the trace has no id")
@@ -135,6 +146,23 @@ def _trace(trace: Mapping[str, Any], source: Source) -> Iterator[Item]:
         yield _safe_observation(observation, trace_id)
     for score in get_list(trace, "scores"):
         yield from _score(_camel(score), trace_id, source) if isinstance(score, dict) else ()
+    yield from _columns_of(trace_id, columns, source)
+
+
+def _columns_of(trace_id: str, columns: Sequence[tuple[str, Any]], source: Source) -> Iterator[Item]:
+    for name, value in columns:
+        yield from feedback_of(Opinion(trace_id, name, value, alone=False), source)
+
+
+def _score_columns(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return (name, value) of the scores in a row that was exported from Langfuse's page: a column of lists per name.
+
+    The row does not say who gave them, so that the name decides.
+    """
+    listed = ((name, loads(row[name])) for name in _unknown(tuple(row)) if not name.startswith("trace"))
+    return [
+        (n, v) for n, values in listed if isinstance(values, list) for v in values if isinstance(v, str | int | float)
+    ]
 
 
 def _safe_observation(value: Any, trace_id: str) -> Item:

@@ -47,6 +47,15 @@ _OPINIONS = frozenset(
 _WITH_USER = frozenset("score opinion verdict value evaluation sentiment frustration happiness happy mood".split())
 _USERS = frozenset("user users enduser customer human".split())
 """A name is that of a user's opinion where it has a word of `_OPINIONS`, or one of each of the others."""
+_OTHERS_SAID: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("llm", "judge", "judged", "gpt", "auto", "automated", "automatic", "predicted", "estimated", "inferred",
+         "evaluator", "classifier", "simulated", "synthetic", "ragas"), MODEL),
+    **dict.fromkeys(
+        ("expert", "annotator", "annotation", "reviewer", "labeler", "labeller", "sme", "grader", "supervisor"),
+        ANNOTATOR),
+}  # fmt: skip
+"""Words of a name that say who gave the score, whatever else it is called: `judge_rating`, `expert_feedback`."""
 
 ADVERSE = (
     "dislik", "negativ", "frustrat", "hallucinat", "toxic", "error", "harm", "bias", "refus", "fail", "issue",
@@ -55,11 +64,17 @@ ADVERSE = (
     "incomplet", "inappropriat", "unfaithful", "unground", "unresolv", "confus", "abus", "offens", "insult",
     "profan", "hate", "nsfw", "spam", "flagged", "fabricat", "contradict", "misinform", "down", "downvot",
     "thumbsdown", "offtopic", "disagree", "escalat", "worse", "useless", "broken", "bug", "slow", "rude", "repetit",
-    "distress",
+    "distress", "mislead", "disappoint", "regret", "mistake", "abandon", "nonsens", "gibberish", "unclear", "outdated",
+    "missing", "untru", "dishonest", "malicious", "insecure", "undesir", "inadequat", "unhappy", "unaccept", "unreli",
+    "unprofession", "unnecess", "unnatural", "unusable", "unanswer", "regenerat", "deflect", "churn", "verbos", "pii",
+    "toolong", "tooshort", "needsimprov", "falseinfo", "lies", "flag", "userreport", "vague", "garbage",
 )  # fmt: skip
 """How words begin of which more is worse."""
 _HARMLESS = ("harmless", "errorless", "download", "severance", "problemless", "badge")
-_NEGATIONS = frozenset("no not non without free lack absence avoid avoids avoided avoidance never isnt".split())
+_NEGATIONS = frozenset(
+    "no not non without free lack absence avoid avoids avoided avoidance never isnt isn didnt didn doesnt doesn dont "
+    "don wasnt wasn cannot".split()
+)
 
 GOOD = frozenset(
     "thumbs_up thumbsup thumb_up up upvote upvoted positive good great excellent love like liked helpful "
@@ -216,9 +231,23 @@ def given_by(source: str, name: str) -> str:
     """Return who gave a score: `user`, `annotator`, `model` or `script`."""
     called = source.strip().lower().replace("-", "_").replace(" ", "_")
     as_user, otherwise = SOURCES.get(called, SOURCES["api"])
-    words = set(words_of(name))
-    of_user = bool(words & _OPINIONS) or bool(words & _USERS and (words & _WITH_USER or words <= _USERS))
-    return as_user if of_user else otherwise
+    words = words_of(name)
+    if as_user == USER and (named := next((_OTHERS_SAID[w] for w in words if w in _OTHERS_SAID), None)):
+        return named
+    return as_user if _of_user(name, frozenset(words)) else otherwise
+
+
+def _of_user(name: str, words: frozenset[str]) -> bool:
+    """Return whether a name is that of a user's opinion: by its words, or a sign such as a thumb."""
+    by_words = bool(words & _OPINIONS) or bool(words & _USERS and (words & _WITH_USER or words <= _USERS))
+    return by_words or (not words and _plain(name) in GOOD | BAD)
+
+
+@lru_cache(4096)
+def is_opinion(name: str) -> bool:
+    """Return whether a column or key of this name holds what a user thought, if it holds a verdict or a number."""
+    words = words_of(name)
+    return bool(words) and given_by("", name) == USER and not _USERS.issuperset(words)
 
 
 @lru_cache(4096)
@@ -243,7 +272,7 @@ def scale_of(name: str, n: int, low: float, high: float) -> tuple[float, float] 
     Before polarity: of an adverse name the best is the worst. None where the values may mean several things.
     """
     words = set(words_of(name))
-    stated = next((STATED[w] for w in words if w in STATED), None)
+    stated = _stated(name) or next((STATED[w] for w in words if w in STATED), None)
     if stated and stated[0] <= low and high <= stated[1]:
         return stated
     if low >= 0 and high <= 1:
@@ -254,3 +283,13 @@ def scale_of(name: str, n: int, low: float, high: float) -> tuple[float, float] 
         return (low, high)
     fits = ((a, b) for a, b in ((1, 5), (0, 10), (0, 100)) if a <= low and (a + b) / 2 < high <= b)
     return next(fits, None) if n >= ENOUGH else None
+
+
+_RANGE = re.compile(r"(?<![\d.])(-?\d{1,3})\s*(?:-|–|to|bis)\s*(\d{1,3})(?![\d.])")
+
+
+def _stated(name: str) -> tuple[float, float] | None:
+    """Return the scale that a heading such as `Rating (1-5)` states."""
+    found = _RANGE.search(name)
+    low, high = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    return (low, high) if low < high else None

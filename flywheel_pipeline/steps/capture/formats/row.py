@@ -14,6 +14,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     content_id,
     last_exchange,
 )
+from flywheel_pipeline.steps.capture.messages import to_messages
 
 
 def make_trace(
@@ -37,7 +38,7 @@ def make_trace(
         )
     }  # fmt: skip
     return CapturedTrace(
-        trace_id=clean(values.get("trace_id") or content_id([messages, str(values["started_at"])])),
+        trace_id=clean(values.get("trace_id") or _own_id(messages, values)),
         started_at=values["started_at"],
         app=clean(values.get("app") or source.app),
         input=asked,
@@ -56,3 +57,15 @@ def make_trace(
         spans=None,
         **optional,
     )
+
+
+def _own_id(messages: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> str:
+    """Return the id of a trace without one: the same words at the same time are one trace, except in two sessions."""
+    session = values.get("session_id")
+    return content_id([messages, str(values["started_at"]), *([session] if session else [])])
+
+
+def with_system(messages: list[dict[str, Any]], prompt: Any) -> list[dict[str, Any]]:
+    """Return the messages behind the system prompt that stands beside them, unless they have one."""
+    has_one = prompt in (None, "", [], {}) or any(m["role"] == "system" for m in messages)
+    return messages if has_one else [*({**m, "role": "system"} for m in to_messages(prompt, "system")), *messages]

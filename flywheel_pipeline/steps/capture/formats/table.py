@@ -9,6 +9,7 @@ may be text (`$0.0012`, `1,234`, `350 ms`); a cell that holds no such number is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,8 +23,9 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     scalars,
 )
 from flywheel_pipeline.steps.capture.formats.opinions import Opinion, clicked, feedback_of, is_verdict
-from flywheel_pipeline.steps.capture.formats.row import make_trace
-from flywheel_pipeline.steps.capture.messages import to_messages
+from flywheel_pipeline.steps.capture.formats.ratings import is_rating
+from flywheel_pipeline.steps.capture.formats.row import make_trace, with_system
+from flywheel_pipeline.steps.capture.messages import loads, of_python, to_messages
 from flywheel_pipeline.steps.capture.spans import Unreadable
 
 NAME = "table"
@@ -73,7 +75,8 @@ def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _plain(column: Any) -> str:
-    return str(column).strip().lower().replace(" ", "_").replace("-", "_")
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(column).strip())
+    return re.sub(r"[\s_-]+", "_", parted).lower()
 
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
@@ -94,7 +97,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     trace = make_trace(
         NAME,
         source,
-        _conversation(values),
+        with_system(_conversation(values), None if source.fields else _system(record)),
         {
             **{
                 k: get_text(values, k)
@@ -118,13 +121,21 @@ def _opinions(
     """Yield what the user thought: the mapped column or, without a map, all whose names are those of opinions."""
     columns = [fields["feedback_score"]] if "feedback_score" in fields else []
     if not source.fields:
-        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"]]
+        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"] or _is_rating(str(c), record[c])]
     scores = {c.rpartition(".")[2]: _at(record, c) for c in columns}
     for name, value in scores.items():
         if isinstance(value, str) and value.strip() and not comment and not is_verdict(value):
             comment, scores = value, {k: v for k, v in scores.items() if k != name}  # what users write
     for name, value in (clicked(scores) or {"feedback": None}).items():
         yield from feedback_of(Opinion(trace_id, name, value, "user", comment, alone=False), source)
+
+
+def _is_rating(column: str, value: Any) -> bool:
+    """Return whether a column of a name of its own holds what a user thought."""
+    return _plain(column) not in _TAKEN and is_rating(column, value)
+
+
+_TAKEN = frozenset(n for names in OBVIOUS.values() for n in names)
 
 
 def _amounts(values: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -175,9 +186,35 @@ def _at(record: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+_SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "instructions")
+
+
+def _system(record: Mapping[str, Any]) -> str | None:
+    """Return the system prompt that has a column of its own."""
+    named = {_plain(k): v for k, v in record.items()}
+    return next((v for n in _SYSTEM if isinstance(v := named.get(n), str) and v.strip()), None)
+
+
+_PRINTED = re.compile(r"\[\s*\{\s*['\"](?:role|content|from|type)['\"]\s*:")
+
+
+def _printed(value: Any) -> Any:
+    """Return a conversation that a spreadsheet or pandas keeps as Python prints it; all else as it is.
+
+    Raises:
+        UnreadableError: it is how numpy prints it, of which the parts cannot be told apart.
+    """
+    if not isinstance(value, str) or not _PRINTED.match(value.strip()) or isinstance(loads(value), list):
+        return value
+    found = of_python(value)
+    if isinstance(found, str):
+        raise UnreadableError("the conversation is printed by Python or numpy, and cut or torn: export it as JSON")
+    return found
+
+
 def _conversation(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the messages, and question and answer behind them where they are not among them: a history ends before."""
-    messages = to_messages(values.get("messages"))
+    messages = to_messages(_printed(values.get("messages")))
     asked, answered = content(values.get("input")), content(values.get("output"))
     question = to_messages(asked) if asked else []
     if question and not any(m["role"] == "user" for m in question):

@@ -12,11 +12,13 @@ from flywheel_pipeline.steps.golden.exchange.messages import held_elsewhere, ope
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
-QUESTION_NAMES = ("messages", "input", "question", "query", "user_input", "prompt", "message", "text", "request")
+QUESTION_NAMES = ("messages", "input", "question", "query", "user_input", "prompt", "message", "text", "request",
+                  "instruction")  # fmt: skip
 """Names of what is asked, in the order tried."""
 REFERENCE_NAMES = (
-    "correct_answer", "expected_output", "expected_response", "expected_answer", "expected", "reference",
-    "ground_truth", "ideal", "target", "answer", "completion", "response", "output", "result",
+    "correct_answer", "right_answer", "expected_output", "expected_response", "expected_answer", "expected",
+    "reference", "reference_answer", "ground_truth", "gold", "gold_answer", "golden_answer", "ideal", "ideal_answer",
+    "ideal_response", "target", "answer", "completion", "response", "output", "result",
 )  # fmt: skip
 """Names of columns that hold the answer, those that say it is the right one first."""
 ANSWER_NAMES = (*REFERENCE_NAMES, "content", "text", "message", "label")
@@ -42,8 +44,13 @@ def convert_nothing(_: Any) -> list[dict[str, Any]]:
 
 def first_of(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
     """Return the key of `values`, in any case, that is the first of `names` and holds something."""
-    held = {str(k).strip().lower(): k for k, v in values.items() if v not in (None, "", [], {})}
+    held = {plain_name(k): k for k, v in values.items() if v not in (None, "", [], {})}
     return next((held[n] for n in names if n in held), None)
+
+
+def plain_name(name: object) -> str:
+    """Return a name as the lists of names here have it: `Gold answer` is `gold_answer`."""
+    return str(name).strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def conversation(inputs: Any, convert: Convert) -> Parsed:
@@ -55,7 +62,8 @@ def conversation(inputs: Any, convert: Convert) -> Parsed:
         if key is None and len(inputs) == 1:
             key = next(iter(inputs))
         if key is not None:
-            value, dropped = inputs[key], tuple(k for k in inputs if k != key)
+            value, used = _instructed(inputs, key)
+            dropped = tuple(k for k in inputs if k not in used)
     dropped = (*dropped, *held_elsewhere(value))
     if is_conversation(value):
         return Parsed(conversation_row(value), dropped)
@@ -63,6 +71,14 @@ def conversation(inputs: Any, convert: Convert) -> Parsed:
         return Parsed(conversation_row([{"role": "user", "content": value}]), dropped)
     messages, lost = with_attachments(value, convert)
     return Parsed(conversation_row(messages), (*dropped, *lost))
+
+
+def _instructed(inputs: Mapping[str, Any], key: str) -> tuple[Any, tuple[str, ...]]:
+    """Return (what is asked, the keys that it stands in): of an instruction and its input (Alpaca) both are asked."""
+    value, instruction = inputs[key], inputs.get("instruction")
+    if key == "input" and _is_words(value) and _is_words(instruction):
+        return f"{instruction}\n\n{value}", ("instruction", key)
+    return value, (key,)
 
 
 def _is_words(value: Any) -> bool:

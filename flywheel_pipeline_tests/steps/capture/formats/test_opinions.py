@@ -42,6 +42,8 @@ def row(name: str, value: Any, source: str = "user", **more: Any) -> Feedback:
         ("HUMAN", "user_feedback", "user"), ("HUMAN", "user_frustration", "user"), ("ui", "User feedback", "user"),
         ("EVAL", "user_satisfaction", "model"), ("LLM", "thumbs", "model"), ("LLM_JUDGE", "correct", "model"),
         ("online_scoring", "rating", "model"), ("auto", "score", "model"),
+        ("API", "llm_rating", "model"), ("API", "judge_satisfaction", "model"), ("user", "predicted_csat", "model"),
+        ("API", "expert_rating", "annotator"), ("", "reviewer_feedback", "annotator"), ("API", "👍", "user"),
     ],
 )  # fmt: skip
 def test_the_source_and_then_the_name_say_who_gave_a_score(source: str, name: str, expected: str) -> None:
@@ -52,7 +54,8 @@ def test_the_source_and_then_the_name_say_who_gave_a_score(source: str, name: st
     "name",
     ["dislike", "negative_user_feedback", "user_frustration", "hallucination", "HallucinationScore", "toxicity",
      "error-analysis_OffTopic", "harmful", "off_topic", "off topic", "bias", "refusal", "not_helpful", "unhelpful",
-     "thumbs_down", "thumbs-down", "downvotes", "incorrect", "jailbreak_risk", "complaint", "is_wrong"],
+     "thumbs_down", "thumbs-down", "downvotes", "incorrect", "jailbreak_risk", "complaint", "is_wrong",
+     "didnt_help", "misleading", "too_long", "unclear", "disappointed", "needs_improvement", "outdated", "contains_pii"],
 )  # fmt: skip
 def test_of_names_that_mean_harm_one_is_bad(name: str) -> None:
     assert is_adverse(name)
@@ -152,3 +155,9 @@ def test_of_two_buttons_the_one_that_was_not_clicked_says_nothing() -> None:
     assert clicked({"like": False, "dislike": False, "rating": 0}) == {"rating": 0}
     assert clicked({"thumbs_up": 0}) == {"thumbs_up": 0}
     assert clicked({}) == {}
+
+
+def test_a_heading_may_state_the_scale() -> None:
+    assert scale_of("User rating (1-5)", 2, 1, 2) == (1, 5)
+    assert scale_of("User rating (1-5)", 2, 1, 9) is None
+    assert scale_of("rating 2024-12", 2, 2, 3) is None

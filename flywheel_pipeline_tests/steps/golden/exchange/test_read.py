@@ -15,6 +15,7 @@ from flywheel_pipeline.steps.golden.exchange.yaml_items import MAX_NODES
 from flywheel_pipeline_tests.steps.golden.exchange.cases import BY_NAME, a_real_case, texts
 
 COVERS = (
+    "steps/golden/exchange/choices.py",
     "steps/golden/exchange/files.py",
     "steps/golden/exchange/yaml_items.py",
     "steps/golden/exchange/format.py",
@@ -230,3 +231,39 @@ json_values = st.recursive(
 def test_whatever_a_file_holds_every_item_is_a_row_or_is_set_aside(items: Any, form: Any) -> None:
     found = read("x.json", json.dumps(items), form)
     assert len(found.rows) + len(found.rejected) == len(items)
+
+
+def test_a_gold_answer_counts_over_the_one_that_was_given() -> None:
+    assert only(read("x.csv", "question,answer,Gold answer\nIs it open?,No.,Yes.\n")) == asked(reference="Yes.")
+
+
+def test_an_instruction_is_asked_with_its_input() -> None:
+    found = only(read("x.jsonl", {"instruction": "Translate.", "input": "Hallo", "output": "Hello"}))
+    assert (found["input"], found["reference"]) == ("Translate.\n\nHallo", "Hello")
+
+
+@pytest.mark.parametrize("answer", [1, "B"])
+def test_choices_belong_to_the_question_and_the_answer_is_one_of_them(answer: int | str) -> None:
+    found = only(read("x.jsonl", {"question": "Which?", "choices": ["red", "blue"], "answer": answer}))
+    assert (found["input"], found["reference"]) == ("Which?\n\nA) red\nB) blue", "blue")
+
+
+def test_an_index_beyond_the_choices_is_no_answer() -> None:
+    found = read("x.jsonl", {"question": "Which?", "choices": ["red", "blue"], "answer": 2})
+    assert "reference" not in only(found) and found.dropped == {"the answer (no such choice)": 1}
+
+
+def test_an_answer_of_weight_0_is_no_reference() -> None:
+    said = {"messages": [*ASK, {"role": "assistant", "content": "No.", "weight": 0}]}
+    found = read("f.jsonl", said)
+    assert only(found) == asked() and found.dropped == {"an answer of weight 0": 1}
+
+
+def test_alternatives_of_promptfoo_may_be_one_text() -> None:
+    found = only(
+        read(
+            "p.json",
+            [{"vars": {"q": "Is it open?"}, "assert": [{"type": "contains-any", "value": "till six, until 6"}]}],
+        )
+    )
+    assert (found["reference"], found["reference_alternatives"]) == ("till six", ["until 6"])

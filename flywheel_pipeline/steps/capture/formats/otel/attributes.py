@@ -207,7 +207,7 @@ def _make(raw: RawSpan, found: Found, content: EventContent) -> Span:
     kind = values.get("kind") or next((k for field_, k in semconv.HINTS if field_ in values), "other")
     messages, reply = _conversation(values, content, kind)
     error = _error(raw, values, content)
-    output = _text(values.get("output"))
+    output = _text(_decoded(values.get("output")))
     if error and output and output.strip() and output.strip() in error:  # some put the error's text there (Monocle)
         output, reply = None, []
     counts = kind not in _UNCOUNTED  # a sum above the calls counts only where they say nothing, see `assemble`
@@ -222,7 +222,7 @@ def _make(raw: RawSpan, found: Found, content: EventContent) -> Span:
         started_at=raw.started_at,
         ended_at=raw.ended_at,
         error=error,
-        input=_text(values.get("input")),
+        input=_text(_decoded(values.get("input"))),
         output=output,
         messages=_tidy(messages),
         reply=_tidy(reply),
@@ -246,6 +246,12 @@ def _text(value: Any) -> str | None:
     return storable(value) if isinstance(value, str) else as_json(value)
 
 
+def _decoded(value: Any) -> Any:
+    """Return the text that JSON text is, where a library writes texts as JSON too; all else as it is."""
+    decoded = loads(value) if isinstance(value, str) and value[:1] == '"' else value
+    return decoded if isinstance(decoded, str) else value
+
+
 def storable(value: str) -> str:
     """Return `clean` text, at once where there is nothing to clean."""
     return value if value.isascii() and "\x00" not in value else clean(value)
@@ -266,16 +272,23 @@ def _conversation(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (messages, reply) from attributes, else events, else (of a generation) input and output."""
     asked = by_role(values["messages"], "user") if "messages" in values else content.messages
-    said = by_role(values["reply"], "assistant") if "reply" in values else content.reply
+    said = by_role(_first_choice(values["reply"]), "assistant") if "reply" in values else content.reply
     said = said or _spoken(values)
     if "exchange" in values and not (asked and said):
         before, after = exchange_of(values["exchange"])
         asked, said = asked or before, said or after
     if kind == "llm":
-        asked = asked or to_messages(values.get("input"), "user")
-        said = said or to_messages(values.get("output"), "assistant")
+        asked = asked or to_messages(_decoded(values.get("input")), "user")
+        said = said or to_messages(_decoded(values.get("output")), "assistant")
     system = to_messages(values["system"], "system") if "system" in values else []
     return [*(m for m in system if m not in asked), *asked], said
+
+
+def _first_choice(reply: Any) -> Any:
+    """Return the first of several answers of which each says why it ended: the app asked for a choice."""
+    choices = loads(reply)
+    several = isinstance(choices, list) and len(choices) > 1
+    return choices[:1] if several and all(isinstance(c, dict) and c.get("finish_reason") for c in choices) else reply
 
 
 def _spoken(values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     call_of,
     read_call,
     response_alone,
-    with_system,
 )
+from flywheel_pipeline.steps.capture.formats.row import with_system
 from flywheel_pipeline.steps.capture.messages import to_messages
 
 NAME = "anthropic"

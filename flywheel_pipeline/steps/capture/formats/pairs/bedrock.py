@@ -20,9 +20,9 @@ from flywheel_pipeline.steps.capture.formats.pairs.exchange import (
     added,
     call_of,
     read_call,
-    with_system,
 )
 from flywheel_pipeline.steps.capture.formats.pairs.templates import messages_in_prompt
+from flywheel_pipeline.steps.capture.formats.row import with_system
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.streams import joined
 

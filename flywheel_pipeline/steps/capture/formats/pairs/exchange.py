@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError, clean, utc
 from flywheel_pipeline.steps.capture.formats.lenient import (
     get_cost,
@@ -24,6 +25,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     get_time,
     scalars,
 )
+from flywheel_pipeline.steps.capture.formats.ratings import ratings_in
 from flywheel_pipeline.steps.capture.formats.row import make_trace
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span
@@ -135,10 +137,14 @@ def read_call(name: str, call: Call, content: Content, source: Source) -> Iterat
     values = {**_values(call, source), "model": content.model, **content.values}
     values["input_tokens"], values["output_tokens"] = content.input_tokens, content.output_tokens
     own = values.pop("span_id")
+    made: Span | CapturedTrace
     if own and get_text(call.record, "trace_id"):
-        yield _step(name, messages, answer, {**values, "span_id": own})
+        made = _step(name, messages, answer, {**values, "span_id": own})
     else:
-        yield make_trace(name, source, messages, values)
+        made = make_trace(name, source, messages, values)
+    yield made
+    if call.request is not call.record and not isinstance(call.record.get("feedback"), list):
+        yield from ratings_in(call.record, _KNOWN, made.trace_id, source)
 
 
 def _values(call: Call, source: Source) -> dict[str, Any]:
@@ -181,12 +187,6 @@ def whole_conversation(asked: Messages, answer: Messages) -> Messages:
     texts = [m.get("content") for m in answer if m["role"] == "user"]
     is_all = texts and all(m.get("content") in texts for m in asked if m["role"] == "user")
     return answer if is_all else [*asked, *answer]
-
-
-def with_system(messages: Messages, prompt: Any) -> Messages:
-    """Return the messages behind the system prompt that stands beside them, unless they have one."""
-    has_one = prompt in (None, "", [], {}) or any(m["role"] == "system" for m in messages)
-    return messages if has_one else [*({**m, "role": "system"} for m in to_messages(prompt, "system")), *messages]
 
 
 def added(usage: Mapping[str, Any], *keys: str) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flywheel_pipeline.csv_injection import neutral
-from flywheel_pipeline.steps.golden.exchange.field_mapping import REFERENCE_NAMES, conversation, first_of
+from flywheel_pipeline.steps.golden.exchange.field_mapping import REFERENCE_NAMES, conversation, first_of, plain_name
 from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, one_reference, parsed, texts
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, Row, of_text, to_text
@@ -29,7 +29,7 @@ def _write(row: Row, carry: Row) -> Item:
 def _parse(item: Item, convert: Convert) -> Parsed:
     held = {k: v for k, v in item.items() if v not in (None, "")}
     inputs = {
-        k: v for k, v in held.items() if k in ("messages", "input") or k.lower() not in (*_KNOWN, *REFERENCE_NAMES)
+        k: v for k, v in held.items() if k in ("messages", "input") or plain_name(k) not in (*_KNOWN, *REFERENCE_NAMES)
     }
     if "messages" in held:
         inputs["messages"] = of_text("messages", held["messages"])
@@ -39,7 +39,7 @@ def _parse(item: Item, convert: Convert) -> Parsed:
         "case_id": next((held[k] for k in _DEDUP if k in held), None), "criteria": held.get("criteria"),
         "criteria_kind": held.get("criteria_kind"),
     }  # fmt: skip
-    further = [k for k in held if k != key and k.lower() in REFERENCE_NAMES and k not in SPECS]
+    further = [k for k in held if k != key and plain_name(k) in REFERENCE_NAMES and k not in SPECS]
     further += [k for k in held if k in ("__flags__", "__tags__", "__meta__") and held[k] not in ("{}", "[]")]
     return parsed(row, [*(k for k in asked.dropped if k not in SPECS), *further], {}, ())
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from string import ascii_uppercase
+from collections.abc import Mapping
 from typing import Any
 
 from flywheel_pipeline.prompting import text_of
+from flywheel_pipeline.steps.golden.exchange.choices import resolved, with_choices
 from flywheel_pipeline.steps.golden.exchange.criteria import of_remark, to_remark
-from flywheel_pipeline.steps.golden.exchange.field_mapping import answers, conversation, conversation_row
+from flywheel_pipeline.steps.golden.exchange.field_mapping import answers, conversation
 from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
 from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, parsed, present
 from flywheel_pipeline.steps.golden.exchange.messages import inspect_parts, openai_parts
@@ -53,38 +53,13 @@ def _write(row: Row, carry: Row) -> Item:
 def _parse(item: Item, convert: Convert) -> Parsed:
     asked = conversation(item.get("input"), convert)
     choices = [text_of(c) for c in item.get("choices") or [] if isinstance(c, str)]
-    target, unknown = _resolved(item.get("target"), choices)
+    target, unknown = resolved(item.get("target"), choices)
     remark = of_remark(target)
     row = {
-        **(_with_choices(asked.row, choices) if choices else asked.row), **(remark or answers(target)),
+        **(with_choices(asked.row, choices) if choices else asked.row), **(remark or answers(target)),
         "case_id": None if item.get("id") is None else str(item["id"]),
     }  # fmt: skip
     return parsed(row, [*(f"input.{k}" for k in asked.dropped), *unknown], item, _KNOWN)
-
-
-def _with_choices(row: Row, choices: Sequence[str]) -> Row:
-    """Return the conversation with the choices under the question, as Inspect's multiple-choice solver asks it."""
-    if not row["messages"]:
-        return row
-    last = row["messages"][-1]
-    listed = "\n".join(f"{letter}) {choice}" for letter, choice in zip(ascii_uppercase, choices, strict=False))
-    content = last.get("content")
-    if isinstance(content, list):
-        asked: Any = [*content, {"type": "text", "text": listed}]
-    else:
-        asked = f"{text_of(content)}\n\n{listed}"
-    return conversation_row([*row["messages"][:-1], {**last, "content": asked}])
-
-
-def _resolved(target: Any, choices: Sequence[str]) -> tuple[Any, list[str]]:
-    """Return the target with the letters of choices written out; several letters are one answer, all of it needed."""
-    letters = [target] if isinstance(target, str) else target
-    if not choices or not isinstance(letters, list) or not all(isinstance(x, str) for x in letters) or not letters:
-        return target, []
-    if any(x not in ascii_uppercase[: len(choices)] or len(x) != 1 for x in letters):
-        return target, [] if target in choices else ["target (no such choice)"]
-    chosen = [choices[ascii_uppercase.index(x)] for x in letters]
-    return ([chosen[0], letters[0]], []) if len(chosen) == 1 else ("\n".join(chosen), [])
 
 
 FORMAT = Format(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from flywheel_pipeline.steps.golden.exchange.choices import resolved, with_choices
 from flywheel_pipeline.steps.golden.exchange.field_mapping import (
     QUESTION_NAMES,
     REFERENCE_NAMES,
     answer,
+    answers,
     conversation,
     documents,
     first_of,
+    plain_name,
 )
 from flywheel_pipeline.steps.golden.exchange.format import Convert, Format, Item, Parsed
 from flywheel_pipeline.steps.golden.exchange.formats.agenta import quoted
@@ -26,14 +30,22 @@ def _parse(item: Item, convert: Convert) -> Parsed:
     if "case_id" in item and "messages" in item:
         own = {k: v for k, v in item.items() if k in SPECS}
         return Parsed(own, tuple(k for k in item if k not in SPECS))
-    inputs = {k: v for k, v in item.items() if k.lower() not in (*REFERENCE_NAMES, *_MORE)}
+    listed = next((k for k in ("choices", "options") if _are_texts(item.get(k))), None)
+    choices = item[listed] if listed else []
+    inputs = {k: v for k, v in item.items() if plain_name(k) not in (*REFERENCE_NAMES, *_MORE) and k != listed}
     asked, key = conversation(inputs, convert), first_of(item, REFERENCE_NAMES)
+    target, unknown = resolved(item[key] if key else None, choices)
     row = {
         **{k: item.get(k) for k in _MORE if k != "context"}, "context": documents(item.get("context")),
-        **asked.row, "reference": answer(item[key]) if key else None,
+        **(with_choices(asked.row, choices) if choices else asked.row),
+        **(answers(target) if choices else {"reference": answer(target)}),
     }  # fmt: skip
-    further = [k for k in item if k != key and k.lower() in REFERENCE_NAMES]
-    return parsed(row, [*asked.dropped, *further], {}, ())
+    further = [k for k in item if k != key and plain_name(k) in REFERENCE_NAMES]
+    return parsed(row, [*asked.dropped, *unknown, *further], {}, ())
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) for v in value)
 
 
 def _filled(item: Item) -> Item:

@@ -30,9 +30,15 @@ def _refuse(row: Row) -> str:
 
 
 def _parse(item: Item, convert: Convert) -> Parsed:
-    """Return the conversation; its last answer becomes the reference in `last_turn`."""
-    asked = conversation({"messages": item.get("messages")}, convert)
-    return parsed(asked.row, asked.dropped, item, ("messages",))
+    """Return the conversation; its last answer becomes the reference in `last_turn`.
+
+    An answer of weight 0 is one that is not to be learnt, and so no reference.
+    """
+    messages = item.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    unlearnt = isinstance(last, Mapping) and last.get("role") == "assistant" and last.get("weight") == 0
+    asked = conversation({"messages": messages[:-1] if unlearnt and isinstance(messages, list) else messages}, convert)
+    return parsed(asked.row, [*asked.dropped, *(["an answer of weight 0"] if unlearnt else [])], item, ("messages",))
 
 
 FORMAT = Format(

@@ -157,7 +157,10 @@ def _read(assertion: Mapping[str, Any], is_reference: bool, filler: Filler, foun
     name = f"assert {assertion['type']}"
     found.dropped += [f"{name}.{k} (not run)" if k == "transform" else f"{name}.{k}" for k in assertion
                       if k not in _KNOWN and assertion[k] not in (None, "", [], {})]  # fmt: skip
-    texts = [unescape(t) for v in _values(assertion.get("value")) if (t := _text(filler.fill(v, name)))]
+    values = assertion.get("value")
+    if isinstance(values, str) and kind.endswith(("-any", "-all")):
+        values = [part.strip() for part in values.split(",")]
+    texts = [unescape(t) for v in _values(values) if (t := _text(filler.fill(v, name)))]
     if kind in RUBRICS:
         lines = [t for t in texts if not t.startswith(ALTERNATIVES)]
         found.prohibitions += [f"It must not be true of the answer: {t}" for t in lines if negated]
