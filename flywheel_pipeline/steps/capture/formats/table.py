@@ -202,7 +202,7 @@ def _printed(value: Any) -> Any:
     """Return a conversation that a spreadsheet or pandas keeps as Python prints it; all else as it is.
 
     Raises:
-        UnreadableError: it is how numpy prints it, of which the parts cannot be told apart.
+        UnreadableError: it is how numpy prints it, of which the parts cannot be distinguished.
     """
     if not isinstance(value, str) or not _PRINTED.match(value.strip()) or isinstance(loads(value), list):
         return value
