@@ -63,6 +63,12 @@ def test_run_without_a_home_says_how_to_make_one_and_leaves_nothing_behind(tmp_p
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_dev_without_a_home_says_how_to_make_one_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["dev", "--home", str(tmp_path / "nowhere")])
+    assert done.exit_code == 1 and "flywheel init" in done.output
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_run_without_a_system_prompt_says_what_to_do(place: Place) -> None:
     (trace,) = some_traces(1)
     place.put_traces("a.jsonl", {**trace, "messages": trace["messages"][1:]})

@@ -26,7 +26,6 @@ from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.errors import FlywheelError, HomeError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.settings import load_settings
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
@@ -171,8 +170,12 @@ def _batch_lines(shown: Mapping[str, Any], allocation: Any) -> list[str]:
 
 
 def serve_dagster(home: Path | None, host: str, port: int) -> NoReturn:
-    """Replace this process by `dagster dev` on the home; schedules and sensors run as long as it does."""
-    root = load_settings(home).home
+    """Replace this process by `dagster dev` on the home; schedules and sensors run as long as it does.
+
+    Raises:
+        HomeError: there is no home.
+    """
+    root = Workbench.of(home).settings.home
     folder = prepare_instance(root)
     if runs_on_this_machine(root):
         with open_instance(root) as instance:

@@ -110,7 +110,7 @@ def _decide(session: GroupReview, group: Mode, key: str) -> str:
     actions: Mapping[str, Any] = {"a": _accept, "r": _rename, "m": _merge, "s": _split, "l": _list, "n": _skip}
     if key == "u":
         return session.undo()
-    return str(actions[key](session, group)) if key in actions else f"{key!r} is none of the keys."
+    return str(actions[key](session, group)) if key in actions else f"{key!r} is not one of the keys."
 
 
 def _accept(session: GroupReview, group: Mode) -> str:
@@ -141,7 +141,7 @@ def _split(session: GroupReview, group: Mode) -> str:
     texts = list(dict.fromkeys(x.text for x in group.members))
     chosen = {texts[n - 1] for n in _numbers("Numbers of the comments to split off", len(texts), len(texts))}
     if not chosen:
-        return "Not split."
+        return f"Not split: give numbers from 1 to {len(texts)}, with spaces between them."
     name = click.prompt("Name of the new mode").strip()
     traces = [x.trace_id for x in group.members if x.text in chosen]
     session.edit(action="split", mode=group.mode_id, traces=traces, name=name)

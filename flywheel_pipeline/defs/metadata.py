@@ -11,6 +11,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from flywheel_pipeline.records import TABLES, Reject, columns
+from flywheel_pipeline.steps.sample.saturation import Saturation
 
 PREVIEW_ROWS = 10
 CELL = 120
@@ -127,3 +128,11 @@ def version_of(rows: Sequence[Any]) -> dg.DataVersion:
 def text_block(text: str, language: str = "") -> dg.MarkdownMetadataValue:
     """Return a text as a fenced block that nothing in it can close."""
     return dg.MetadataValue.md(f"````{language}\n{text.replace('````', '` ` ` `')}\n````")
+
+
+def unseen_share(found: Saturation) -> dict[str, dg.MetadataValue]:
+    """Return the bound on failures in unseen modes as a number that Dagster plots; nothing while it is not known."""
+    known = found.n_failures and not found.n_to_review
+    return (
+        {"unseen_share_at_most": dg.MetadataValue.float(round(float(found.unseen_share_at_most), 4))} if known else {}
+    )

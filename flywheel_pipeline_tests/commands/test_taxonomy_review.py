@@ -80,8 +80,8 @@ def test_comments_are_split_off_by_their_numbers_with_all_their_failures(place: 
 def test_what_cannot_be_done_is_said_and_nothing_changes(place: Place) -> None:
     before = taxonomy_of(place)
     shown = review(place, "s1 2 3 4\nAll of it\nrtoo late\nzs7\nq").output
-    assert "rename it instead" in shown and "another mode is called" in shown and "none of the keys" in shown
-    assert "Not split." in shown
+    assert "rename it instead" in shown and "another mode is called" in shown and "not one of the keys" in shown
+    assert "Not split: give numbers from 1 to" in shown
     assert taxonomy_of(place) == before
 
 

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.defs.metadata import INLINE, bars, column_lineage, column_schema, table, text_block, version_of
+from flywheel_pipeline.defs.metadata import (
+    INLINE,
+    bars,
+    column_lineage,
+    column_schema,
+    table,
+    text_block,
+    unseen_share,
+    version_of,
+)
 from flywheel_pipeline.records import TABLES
+from flywheel_pipeline.steps.sample.saturation import judge_saturation
 
 
 @given(st.lists(st.tuples(st.text(max_size=60), st.floats(0, 1e6)), max_size=14))
@@ -55,3 +65,10 @@ def test_every_table_documents_its_columns_and_where_they_come_from() -> None:
     for name in TABLES:
         assert all(c.description for c in column_schema(name).columns)
     assert set(column_lineage("sampled_traces").deps_by_column) == {"trace_id"}
+
+
+def test_the_share_of_unseen_modes_is_a_number_only_where_it_is_known() -> None:
+    known = unseen_share(judge_saturation([20, 20, 1]))["unseen_share_at_most"]
+    assert isinstance(known.value, float) and 0 < known.value < 1
+    assert unseen_share(judge_saturation([20, 20, 1], n_to_review=2)) == {}
+    assert unseen_share(judge_saturation([])) == {}

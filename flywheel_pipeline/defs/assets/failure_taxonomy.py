@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, version_of
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, unseen_share, version_of
 from flywheel_pipeline.flows.cluster.build import Reviewing, build_modes
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, FailureMode
-from flywheel_pipeline.stats import unseen_share_bound
 from flywheel_pipeline.steps.cluster import Taxonomy
+from flywheel_pipeline.steps.sample.saturation import judge_saturation
 
 GROUP = "analyze_and_cluster"
 OWNERS = ["team:domain-experts"]
@@ -41,7 +41,7 @@ def failure_taxonomy(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.Material
 
 
 def _shown(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, dg.MetadataValue]:
-    n = sum(r.n_failures for r in rows)
+    n, n_groups = sum(r.n_failures for r in rows), sum(r.kind == "group to review" for r in rows)
     of = rows[0].share_of if rows else "traffic"
     fix_first = [
         [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.status]
@@ -55,9 +55,7 @@ def _shown(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, 
         "assigned_by": dg.MetadataValue.text(analyst),
         "n_unassigned": dg.MetadataValue.int(done.built.n_unassigned),
         "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
-        "unseen_share_at_most": dg.MetadataValue.float(
-            round(float(unseen_share_bound([r.n_failures for r in rows])), 4)
-        ),
+        **unseen_share(judge_saturation([*(r.n_failures for r in rows), *[1] * done.built.n_unassigned], n_groups)),
         "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
         "intervals": bars(
             [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]

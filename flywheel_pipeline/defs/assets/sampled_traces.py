@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
+from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, unseen_share
 from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, saturation
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import SampledTrace
@@ -59,7 +59,7 @@ def _shown(bench: Workbench, frame: list[Frame], rows: list[SampledTrace], least
             if n_strata(frame)
             else {}
         ),
-        "unseen_share_at_most": round(saturated.unseen_share_at_most, 4),
+        **unseen_share(saturated),
         "saturation": dg.MetadataValue.text(saturated.advice),
         "preview": preview(to_label, SHOWN),
     }

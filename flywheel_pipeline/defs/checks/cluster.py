@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import table
+from flywheel_pipeline.defs.metadata import table, unseen_share
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
@@ -45,7 +45,7 @@ def most_failures_covered(lake: LakeResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
-def modes_saturated(lake: LakeResource) -> dg.AssetCheckResult:
+def no_new_failure_modes_expected(lake: LakeResource) -> dg.AssetCheckResult:
     """At 95 %, at most 5 % of failures are of modes that nobody has seen, and there are at least 30 failures."""
     counts = lake.lake.frame(
         "select count(*) as n from failure_assignments group by coalesce(mode_id, trace_id) order by all"
@@ -57,7 +57,7 @@ def modes_saturated(lake: LakeResource) -> dg.AssetCheckResult:
         passed=passed,
         severity=WARN,
         description=found.advice,
-        metadata={"n_failures": found.n_failures, "unseen_share_at_most": found.unseen_share_at_most},
+        metadata={"n_failures": found.n_failures, **unseen_share(found)},
     )
 
 
@@ -88,4 +88,4 @@ def assignments_stable(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckR
     return dg.AssetCheckResult(passed=passed, severity=WARN, description=f"agree: {agreed}{doubt}")
 
 
-TAXONOMY_CHECKS = [most_failures_covered, modes_saturated, every_mode_in_use, assignments_stable]
+TAXONOMY_CHECKS = [most_failures_covered, no_new_failure_modes_expected, every_mode_in_use, assignments_stable]

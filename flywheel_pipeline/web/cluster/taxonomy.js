@@ -106,7 +106,7 @@ function pick(title, options) {
   return answer($("pick"), $("pick-filter")).then((ok) => (ok ? found[at] ?? null : null));
 }
 
-const unfinished = new Map();  // {title of a dialog: what was typed when it was left by Esc}
+const unfinished = new Map();  // {title of a dialog: what was typed and not sent}
 
 /** Ask for a text; returns it, or null. */
 function write(title, label, text, { longest = 80, rows = 1, hint = "" } = {}) {
@@ -119,24 +119,30 @@ function write(title, label, text, { longest = 80, rows = 1, hint = "" } = {}) {
     event.preventDefault();
     $("write").querySelector("button").click();
   };
+  $("write-text").oninput = () => unfinished.set(title, $("write-text").value);
+  $("write").querySelector("[value=cancel]").onclick = () => unfinished.delete(title);
   const done = answer($("write"), $("write-text"));
   $("write-text").select();
   return done.then((ok) => {
-    if (ok || $("write").returnValue === "cancel") unfinished.delete(title);
-    else unfinished.set(title, $("write-text").value);
+    if (ok) unfinished.delete(title);
     return ok ? $("write-text").value : null;
   });
 }
 
+let asked = 0;  // dialogs opened so far
+
+/** Open a dialog; returns whether it was answered. A dialog that is opened again before its close event is a new one. */
 function answer(dialog, field) {
-  const before = document.activeElement;
+  const before = document.activeElement, mine = ++asked;
   dialog.returnValue = "";
   dialog.showModal();
   field.focus();
-  return new Promise((resolve) => dialog.addEventListener("close", () => {
-    if (before?.isConnected) before.focus({ preventScroll: true });
-    resolve(dialog.returnValue === "ok");
-  }, { once: true }));
+  return new Promise((resolve) => dialog.addEventListener("close", function closed() {
+    if (mine === asked && dialog.open) return;  // the close event of the dialog before
+    dialog.removeEventListener("close", closed);
+    if (mine === asked && before?.isConnected) before.focus({ preventScroll: true });
+    resolve(mine === asked && dialog.returnValue === "ok");
+  }));
 }
 
 const live = (...but) => board.modes.filter((m) => m.status !== "retired" && !but.includes(m));
