@@ -202,11 +202,7 @@ def _printed(value: Any) -> Any:
     """Return a conversation that a spreadsheet or pandas keeps as Python prints it; all else as it is.
 
     Raises:
-<<<<<<< HEAD
         UnreadableError: it is how numpy prints it, which does not separate the messages.
-=======
-        UnreadableError: it is how numpy prints it, of which the parts cannot be distinguished.
->>>>>>> newcomer
     """
     if not isinstance(value, str) or not _PRINTED.match(value.strip()) or isinstance(loads(value), list):
         return value
