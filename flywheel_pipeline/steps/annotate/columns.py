@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel_pipeline.steps.annotate.sources import kind_of
+from flywheel_pipeline.steps.annotate.sources import BY_HUMAN, BY_MACHINE, kind_of
 from flywheel_pipeline.steps.annotate.words import is_blank, number_of, tidy, verdict_of
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +37,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
         "annotator_kind", "annotator_type", "feedback_source", "source_type", "label_source", "verdict_source",
         "annotation_source", "rater_type", "evaluator_type", "label_type",
         "annotation_type", "verdict_type", "label_method", "annotation_method",
-        "method", "origin", "source",
+        "method", "origin", *sorted(BY_HUMAN), *sorted(BY_MACHINE), "source",
     ),
     "labelled_at": (
         "labelled_at", "labeled_at", "annotated_at", "reviewed_at", "updated_at", "modified_at", "created_at",

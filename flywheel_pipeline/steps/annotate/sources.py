@@ -62,6 +62,20 @@ def kind_of(source: object, people: Collection[str] = ()) -> str | None:
     return None if text.lstrip()[:1] in ("{", "[") else _kind_of_words(text, people)
 
 
+BY_HUMAN = frozenset(("is_human", "by_human", "from_human", "human_labelled", "human_labeled"))
+BY_MACHINE = frozenset(("is_automated", "is_automatic", "is_ai", "is_llm", "is_model", "by_ai", "by_llm", "by_model"))
+"""Columns that say by yes or no whether a person judged."""
+_YES, _NO = frozenset(("true", "1", "1.0", "yes", "y", "t")), frozenset(("false", "0", "0.0", "no", "n", "f"))
+
+
+def kind_in(column: str, value: object, people: Collection[str] = ()) -> str | None:
+    """Return whom the cell of a column names, by its name (as `words.tidy` has it) and its content; None if unclear."""
+    answer = str(value).strip().lower()
+    if column not in BY_HUMAN | BY_MACHINE or answer not in _YES | _NO:
+        return kind_of(value, people)
+    return HUMAN if (column in BY_HUMAN) == (answer in _YES) else LLM
+
+
 def kind_of_name(name: str, people: Collection[str] = ()) -> str | None:
     """Return who a name in a column of annotators belongs to; None where it may be a model or a person."""
     words = _tokens(name.partition("@")[0])

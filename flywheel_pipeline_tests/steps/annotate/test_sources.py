@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.steps.annotate.sources import kind_of, kind_of_name, person_in, read_literal
+from flywheel_pipeline.steps.annotate import read_labels
+from flywheel_pipeline.steps.annotate.sources import kind_in, kind_of, kind_of_name, person_in, read_literal
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,20 @@ def test_no_text_stops_the_reader_of_sources(text: str) -> None:
     assert kind_of(text) in ("HUMAN", "LLM", "CODE", "API", None)
     assert kind_of_name(text) in ("HUMAN", "LLM", "CODE", "API", None)
     assert sys.getrecursionlimit() >= 1000
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "kind"),
+    [
+        ("is_human", "TRUE", "HUMAN"), ("is_human", "false", "LLM"), ("by_llm", "yes", "LLM"),
+        ("is_automated", 0, "HUMAN"), ("is_human", "maybe", None), ("is_human", "gpt-4o", "LLM"), ("source", "true", None),
+    ],
+)  # fmt: skip
+def test_a_column_that_says_by_yes_or_no_who_judged(column: str, cell: object, kind: str | None) -> None:
+    assert kind_in(column, cell) == kind
+
+
+def test_a_verdict_that_no_human_gave_is_no_annotation() -> None:
+    read = read_labels("a.csv", b"trace_id,verdict,comment,is_human\nt1,fail,wrong,FALSE\nt2,fail,wrong,TRUE\n")
+    assert [a.trace_id for a in read.annotations] == ["t2"]
+    assert [s.trace_id for s in read.scores] == ["t1"]

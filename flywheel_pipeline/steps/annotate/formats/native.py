@@ -9,7 +9,7 @@ from flywheel_pipeline.steps.annotate.columns import AUTHORS, ColumnMap, LabelRu
 from flywheel_pipeline.steps.annotate.entries import Cells, Entries, Entry, text_of
 from flywheel_pipeline.steps.annotate.rows import Row
 from flywheel_pipeline.steps.annotate.scores import numeric
-from flywheel_pipeline.steps.annotate.sources import HUMAN, kind_of, kind_of_name
+from flywheel_pipeline.steps.annotate.sources import HUMAN, kind_in, kind_of_name
 from flywheel_pipeline.steps.annotate.words import is_blank, tidy
 
 NAME = "columns"
@@ -61,7 +61,7 @@ def _kind(row: Row, columns: ColumnMap, rules: LabelRules) -> tuple[str | None, 
     if written not in (None, HUMAN):
         return written, None
     given = {str(k): v for n in names for k, v in row.cells.items() if tidy(k) == n}
-    kinds = {name: kind_of(value, rules.people) for name, value in given.items()}
+    kinds = {name: kind_in(tidy(name), value, rules.people) for name, value in given.items()}
     machine = next((k for k in kinds.values() if k not in (None, HUMAN)), None)
     if machine or not kinds:
         return machine, None
