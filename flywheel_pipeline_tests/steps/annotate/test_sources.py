@@ -111,7 +111,8 @@ def test_no_text_stops_the_reader_of_sources(text: str) -> None:
     ("column", "cell", "kind"),
     [
         ("is_human", "TRUE", "HUMAN"), ("is_human", "false", "LLM"), ("by_llm", "yes", "LLM"),
-        ("is_automated", 0, "HUMAN"), ("is_human", "maybe", None), ("is_human", "gpt-4o", "LLM"), ("source", "true", None),
+        ("is_automated", 0, "HUMAN"), ("is_human", "maybe", None), ("is_human", "gpt-4o", "LLM"),
+        ("source", "true", None),
     ],
 )  # fmt: skip
 def test_a_column_that_says_by_yes_or_no_who_judged(column: str, cell: object, kind: str | None) -> None:
