@@ -63,7 +63,7 @@ def test_an_unknown_an_ambiguous_and_a_contradictory_decision_are_refused(accept
 
 
 def test_what_is_decided_does_not_wait_any_more() -> None:
-    with pytest.raises(HomeError, match="0 waiting"):
+    with pytest.raises(HomeError, match="No waiting case begins with"):
         decided([ONE.case_id], [], decided([], [ONE.case_id]))
 
 
