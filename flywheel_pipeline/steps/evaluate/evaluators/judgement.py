@@ -1,0 +1,36 @@
+"""What an evaluator says of one answer, and what every evaluator written in code looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from flywheel_pipeline.ports import Answer
+from flywheel_pipeline.records import GoldenCase
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """An evaluator's judgement of one answer.
+
+    `label` is `pass`, `fail` or `unsure` (an abstention), or None where there is no judgement; `explanation` is then
+    the reason. `score` is from 0 to 1, None where the label says everything.
+    """
+
+    label: str | None
+    explanation: str
+    score: float | None = None
+
+
+class CodeEvaluator(Protocol):
+    """An evaluator in code: its fields are its settings, named as in `evaluators.yaml`.
+
+    `kind` is its name in that file, `code_version` changes whenever the same settings would judge differently.
+    """
+
+    kind: ClassVar[str]
+    code_version: ClassVar[str]
+
+    def check(self, case: GoldenCase, answer: Answer) -> Judgement:
+        """Judge an answer that exists; what cannot be decided is None or `unsure`, never a guess."""
+        ...
