@@ -7,23 +7,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
 
-from flywheel_pipeline.adapters.llm.calling import RoleModel
-from flywheel_pipeline.adapters.llm.client import CallLimits
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import ROLES
 from flywheel_pipeline.settings import (
-    GateSettings,
-    LLMSettings,
-    ModelSettings,
     RedactionKind,
     TraceFormat,
     load_settings,
 )
 from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS as REDACTED
-from flywheel_pipeline.steps.improve.rule import Gate
 
 
 @pytest.fixture
@@ -251,14 +244,3 @@ def test_an_embedder_that_nobody_knows_is_told(name: str, tmp_path: Path) -> Non
     (tmp_path / "flywheel.yaml").write_text(f"cluster: {{embedder: '{name}'}}")
     with pytest.raises(SettingsError, match=r"cluster\.embedder"):
         load_settings(tmp_path, {})
-
-
-@pytest.mark.parametrize(
-    ("section", "used"),
-    [(GateSettings(), Gate()), (LLMSettings(), CallLimits()), (ModelSettings(model="a/b"), RoleModel("a/b"))],
-)
-def test_the_settings_and_what_they_configure_have_the_same_defaults(section: BaseModel, used: object) -> None:
-    known = vars(used)
-    assert {k: v for k, v in section.model_dump().items() if k in known} == {
-        k: v for k, v in known.items() if k in section.model_dump()
-    }

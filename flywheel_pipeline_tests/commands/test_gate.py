@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.gate import characteristic
 from flywheel_pipeline.flows.simulate import gate_at_home
-from flywheel_pipeline.steps.improve import Gate
 from flywheel_pipeline.steps.improve.characteristic import WORLDS
 from flywheel_pipeline_tests.builders import a_case, an_alignment
 from flywheel_pipeline_tests.homes import Place
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = ("commands/gate.py", "flows/simulate.py")
 
@@ -59,7 +59,7 @@ def test_the_gate_is_the_one_of_the_settings_and_consent_is_by_name_or_id(place:
     (place.root / "flywheel.yaml").write_text("gate: {consent: [fm-1, Rude], judges_alone: true}", "utf-8")
     gate = gate_at_home(place.root).gate
     assert gate.judges_alone and gate.consent == ("fm-1", "Rude")
-    assert replace(gate, judges_alone=False, consent=()) == Gate()
+    assert replace(gate, judges_alone=False, consent=()) == a_gate()
 
 
 def test_a_home_that_is_named_must_be_there(tmp_path: Path) -> None:

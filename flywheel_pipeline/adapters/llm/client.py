@@ -54,9 +54,9 @@ _announced: set[str] = set()
 class CallLimits:
     """Bounds on the calls of one client, which lives for one step of a run; money is bounded by `Budget`."""
 
-    concurrency: int = 16
-    retries: int = 4
-    timeout_seconds: float = 60
+    concurrency: int
+    retries: int
+    timeout_seconds: float
     backoff_seconds: float = 1.0
 
 
