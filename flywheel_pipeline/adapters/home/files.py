@@ -44,7 +44,7 @@ PARTS = (
         FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
     ),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
-    HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
+    HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),
     HomePart("dagster/", "computed", "Dagster's own storage"),
