@@ -77,13 +77,13 @@ def test_pairs_of_a_file_are_replayed_with_and_without_a_home(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a,b\n1,2\n", "columns"), ("case,mode,x,y\n1,a,1,9\n", "Line 2: y is '9'")]
+    ("text", "reported"), [("a,b\n1,2\n", "columns"), ("case,mode,x,y\n1,a,1,9\n", "Line 2: y is '9'")]
 )
-def test_a_file_that_is_no_table_of_outcomes_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_no_table_of_outcomes_is_refused_by_name(tmp_path: Path, text: str, reported: str) -> None:
     (tmp_path / "bad.csv").write_text(text, "utf-8")
     done = flywheel("gate", "replay", str(tmp_path / "bad.csv"))
     assert done.exit_code == 1
-    assert "bad.csv" in done.output and told in done.output
+    assert "bad.csv" in done.output and reported in done.output
 
 
 def test_too_few_cases_are_said_to_be_too_few(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> No
     assert roll_back(copy.bench) == best.base_version
 
 
-def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
+def test_labels_without_the_drawn_batch_cannot_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
     drawn = copy.lake.read("sampled_traces", SampledTrace)
     shutil.rmtree(copy.root / "lake")
     assert copy.turn().success

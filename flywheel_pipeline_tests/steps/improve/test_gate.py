@@ -30,7 +30,7 @@ def test_what_is_shown_worse_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(("n", "fixed", "broken"), [(80, 12, 8), (40, 12, 12), (80, 8, 12), (40, 0, 0), (6, 1, 0)])
-def test_what_cannot_be_told_is_held_and_never_rejected(n: int, fixed: int, broken: int) -> None:
+def test_what_cannot_be_decided_is_held_and_never_rejected(n: int, fixed: int, broken: int) -> None:
     report = decide(ALONE, evidence(n, fixed, broken))
     assert report.decision == "hold"
     assert report.needs
