@@ -11,6 +11,15 @@ from flywheel_pipeline.steps.evaluate.alignment import (
 from flywheel_pipeline.steps.evaluate.cells import Due, Plan, Stored, due_cells
 from flywheel_pipeline.steps.evaluate.coverage import Coverage, coverage_of
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
+from flywheel_pipeline.steps.evaluate.known import (
+    KnownFailure,
+    KnownReport,
+    approvals,
+    approve,
+    dump_known,
+    known_failures,
+    read_known,
+)
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
     GoldenRate,
@@ -31,6 +40,8 @@ __all__ = [
     "Due",
     "Evaluation",
     "GoldenRate",
+    "KnownFailure",
+    "KnownReport",
     "LabelledAnswer",
     "ModePassRate",
     "ModeToJudge",
@@ -38,18 +49,23 @@ __all__ = [
     "RepeatReport",
     "Stored",
     "align_judges",
+    "approvals",
+    "approve",
     "case_outcomes",
     "case_scores",
     "coverage_of",
     "deciding",
     "due_cells",
+    "dump_known",
     "golden_rate",
     "held_out",
     "judge_errors",
+    "known_failures",
     "majority",
     "mode_scores",
     "outcomes_by_case",
     "pass_rates",
+    "read_known",
     "report_repeats",
     "run_evals",
     "what_to_label",
