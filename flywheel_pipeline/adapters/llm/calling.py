@@ -36,8 +36,8 @@ class RoleModel:
 
     model: str
     api_base: str | None = None
-    temperature: float = 0.0
-    max_tokens: int = 4000
+    temperature: float = field(kw_only=True)
+    max_tokens: int = field(kw_only=True)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     api_key_env: str | None = None
     price: Price | None = None
