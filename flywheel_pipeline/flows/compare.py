@@ -12,10 +12,12 @@ from flywheel_pipeline.records import FailureMode, JudgeAlignment, PromptCandida
 from flywheel_pipeline.steps.evaluate import (
     CaseChange,
     KnownFailure,
+    KnownReport,
     VersionComparison,
     approve,
     compare_versions,
     dump_known,
+    known_in,
     read_known,
     versions_to_compare,
 )
@@ -182,6 +184,11 @@ def known_failures_of(bench: Workbench) -> list[KnownFailure]:
         CorruptFileError: an entry cannot be read.
     """
     return read_known(bench.home.reviewed(KNOWN_FAILURES_FILE).read().value, KNOWN_FAILURES_FILE)
+
+
+def stand(compared: Compared) -> KnownReport:
+    """Return how the approved failures stand under the version after."""
+    return known_in(compared.found.cases, compared.found.counting, compared.approved)
 
 
 def approve_failure(bench: Workbench, case: str, reason: str, of: str = PRODUCTION) -> list[KnownFailure]:

@@ -20,6 +20,7 @@ from flywheel_pipeline.steps.evaluate.known import (
     approve,
     dump_known,
     known_failures,
+    known_in,
     read_known,
 )
 from flywheel_pipeline.steps.evaluate.quality import Quality, quality_of_change, quality_of_rate
@@ -70,6 +71,7 @@ __all__ = [
     "held_out",
     "judge_errors",
     "known_failures",
+    "known_in",
     "majority",
     "mode_scores",
     "outcomes_by_case",

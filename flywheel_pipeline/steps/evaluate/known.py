@@ -7,12 +7,13 @@ case may not fail for a new reason unseen.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.records import EvalResult
+from flywheel_pipeline.steps.evaluate.case_change import CaseChange
 from flywheel_pipeline.steps.evaluate.report import case_outcomes
 
 
@@ -89,6 +90,16 @@ def known_failures(
     for evaluator, rows in by_evaluator.items():
         passed |= {(case, evaluator) for case, passes in case_outcomes(rows, (evaluator,)).items() if passes}
     failed = {(r.case_id, e) for e, rows in by_evaluator.items() for r in rows if r.label == "fail"}
+    return _sort_out(passed, failed, approved)
+
+
+def known_in(cases: Iterable[CaseChange], evaluators: Collection[str], approved: Sequence[KnownFailure]) -> KnownReport:
+    """Return how the version after of compared cases stands to the approvals, as `known_failures` does for rows."""
+    passed: set[tuple[str, str]] = set()
+    failed: set[tuple[str, str]] = set()
+    for case in cases:
+        failed |= {(case.case_id, e) for e in case.after.failing if e in evaluators}
+        passed |= {(case.case_id, e) for e in evaluators if case.after.by(e) == 1}
     return _sort_out(passed, failed, approved)
 
 
