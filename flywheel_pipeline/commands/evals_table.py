@@ -15,15 +15,15 @@ SHOWN = 10
 """Cases that are listed."""
 QUIET = (PASSES, FIXED)
 """Outcomes whose cases are counted and not listed."""
+NOT_KNOWN = "together   not known: no judge may decide yet"
+HEADER = ("evaluator", "before, as judged", "after, as judged", "fixed", "broken", "difference, corrected", "")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~@&])")
 
 
 def evaluation_lines(compared: Compared, known: KnownReport) -> list[str]:
     """Return what is known of one version: its rates, and how its failures stand to the approved ones."""
     found = compared.found
-    overall = (
-        [f"together   {found.overall.after}"] if found.overall else ["together   not known: no judge may decide yet"]
-    )
+    overall = [f"together   {found.overall.after}" if found.overall else NOT_KNOWN]
     overall += [f"           {found.rates[1]}"] if found.rates else []
     header = ["evaluator", "passes", "n", "not evaluated", ""]
     rows = [[compared.name_of(e.evaluator), _rate(e.after), str(_n(e.after)), str(e.after.n_unknown), _counted(e)]
@@ -47,11 +47,11 @@ def comparison_lines(compared: Compared, known: KnownReport, questions: Mapping[
     counted = ", ".join(f"{n:,} {outcome}" for outcome, n in found.counts().items())
     return _printable([
         f"{compared.before} -> {compared.after}: {len(found.cases):,} cases",
-        *(rates or ["together   not known: no judge may decide yet"]),
+        *(rates or [NOT_KNOWN]),
         *(f"note       {note}" for note in compared.notes),
         *_removable(known),
         "",
-        *_aligned([["evaluator", "before", "after", "difference", "n", ""], *_rows(compared)]),
+        *_aligned([HEADER, *_rows(compared)]),
         "",
         f"cases      {counted}",
         *(f"  {case.outcome():14} {case.case_id}  {_who(case, compared)}  {first_line(questions.get(case.case_id, ''))}"
@@ -73,7 +73,7 @@ def comparison_markdown(compared: Compared, known: KnownReport, questions: Mappi
         "",
         *(f"- {escape(note)}" for note in (*compared.notes, *_removable(known))),
         "",
-        *_markdown_table(["evaluator", "before", "after", "difference", "n", ""],
+        *_markdown_table(HEADER,
                          [[escape(cell) for cell in row] for row in _rows(compared)]),
         "",
         *(_markdown_table(["", "case", "by", "question"], cases) if cases else []),
@@ -101,14 +101,16 @@ def _rows(compared: Compared) -> list[list[str]]:
     found = compared.found
     changes = [*([found.overall] if found.overall else []), *found.evaluators]
     return [
-        [compared.name_of(e.evaluator), _rate(e.before), _rate(e.after), difference(e),
-         str(e.change.n if e.change else 0), _counted(e)]
+        [compared.name_of(e.evaluator), _rate(e.before), _rate(e.after), f"{e.fixed:.3g}", f"{e.broken:.3g}",
+         difference(e), _counted(e)]
         for e in changes
     ]  # fmt: skip
 
 
 def difference(change: EvaluatorChange) -> str:
-    """Return the paired difference in percentage points with its 95 % interval."""
+    """Return the paired difference in percentage points with its 95 % interval, for evaluators that count."""
+    if change.status != COUNTS:
+        return ""
     if change.change is None:
         return "not known"
     low, high = 100 * change.change.low, 100 * change.change.high

@@ -33,7 +33,7 @@ class EvaluatorChange:
     """What one evaluator says of both versions; `evaluator` is empty for all together that count.
 
     `status` is `counts`, or why its verdicts are shown and not counted. `change` is on the cases that are known on both
-    sides (None without any), corrected for the judge's known errors, and clustered by family.
+    sides (None without any), clustered by family and, if it counts, corrected for the judge's known errors.
     """
 
     evaluator: str
@@ -41,6 +41,16 @@ class EvaluatorChange:
     before: Coverage
     after: Coverage
     change: PairedChange | None
+
+    @property
+    def fixed(self) -> float:
+        """Cases that fail before and pass after; with repeats, the sum of the gains of cases."""
+        return self.change.fixed if self.change else 0.0
+
+    @property
+    def broken(self) -> float:
+        """Cases that pass before and fail after, likewise."""
+        return self.change.broken if self.change else 0.0
 
     @property
     def complete(self) -> bool:
@@ -84,9 +94,9 @@ def compare_versions(cases: Sequence[CaseChange], alignment: Sequence[JudgeAlign
     counting, errors = deciding(alignment), judge_errors(alignment)
     arrays = _Arrays.of(compared)
     names = {a.evaluator for a in alignment if a.mode_id} | {e for j in arrays.distinct for e in j.seen}
-    changes = [
-        _change(e, arrays, _status(e, alignment, counting), errors[e].youden if e in errors else PERFECT) for e in names
-    ]
+    statuses = {e: _status(e, alignment, counting) for e in names}
+    known = {e: errors[e].youden for e in names if e in errors and statuses[e] == COUNTS}
+    changes = [_change(e, arrays, statuses[e], known.get(e, PERFECT)) for e in names]
     shown = sorted((c for c in changes if c.before.n), key=_lowest_first)
     together = errors[COMPOSITE].youden if COMPOSITE in errors else PERFECT
     overall = _change("", arrays, COUNTS, together) if counting != {answered.NAME} else None

@@ -34,12 +34,11 @@ def _evaluator(change: EvaluatorChange, compared: Compared) -> dict[str, Any]:
         "complete": change.complete,
         "before": _coverage(change.before),
         "after": _coverage(change.after),
-        "n": paired.n if paired else 0,
         "difference": paired and paired.difference,
         "low": paired and paired.low,
         "high": paired and paired.high,
-        "fixed": paired.fixed if paired else 0,
-        "broken": paired.broken if paired else 0,
+        "fixed": f"{change.fixed:.3g}",
+        "broken": f"{change.broken:.3g}",
     }
 
 
