@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from flywheel_pipeline.atomic_write import replace_text
-from flywheel_pipeline.commands.evals_table import comparison_lines, comparison_markdown, listed
-from flywheel_pipeline.flows.case_details import read_questions
+from flywheel_pipeline.commands.evals_table import comparison_lines, comparison_markdown
 from flywheel_pipeline.flows.compare import CANDIDATE, PRODUCTION, Compared, compare, evaluated_versions, stand
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.steps.evaluate import Quality, quality_of_change
@@ -20,16 +19,16 @@ def compare_and_report(
 ) -> Quality:
     """Print the comparison, write what else was asked for, and return whether the version after may follow."""
     compared = compare(bench, *versions)
-    known, questions = stand(compared), read_questions(bench, [c.case_id for c in listed(compared)])
+    known = stand(compared)
     quality = quality_of_change(compared.found, compared.approved, fail_under)
-    click.echo("\n".join(comparison_lines(compared, known, questions)))
+    click.echo("\n".join(comparison_lines(compared, known)))
     if junit:
         from flywheel_pipeline.commands.junit import write_junit
 
         write_junit(compared, junit)
     if summary:
         with summary.open("a", encoding="utf-8") as file:
-            file.write(comparison_markdown(compared, known, questions, quality))
+            file.write(comparison_markdown(compared, known, quality))
     return quality
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from flywheel_pipeline.flows.compare import Compared
 from flywheel_pipeline.steps.evaluate import CaseChange, Coverage, EvaluatorChange, KnownReport, Quality
@@ -40,8 +40,8 @@ def evaluation_lines(compared: Compared, known: KnownReport) -> list[str]:
     ])  # fmt: skip
 
 
-def comparison_lines(compared: Compared, known: KnownReport, questions: Mapping[str, str]) -> list[str]:
-    """Return what changed between two versions; `questions` are those of the cases that `listed` returns."""
+def comparison_lines(compared: Compared, known: KnownReport) -> list[str]:
+    """Return what changed between two versions."""
     found = compared.found
     rates = [f"before     {found.rates[0]}", f"after      {found.rates[1]}"] if found.rates else []
     counted = ", ".join(f"{n:,} {outcome}" for outcome, n in found.counts().items())
@@ -54,17 +54,16 @@ def comparison_lines(compared: Compared, known: KnownReport, questions: Mapping[
         *_aligned([HEADER, *_rows(compared)]),
         "",
         f"cases      {counted}",
-        *(f"  {case.outcome():14} {case.case_id}  {_who(case, compared)}  {first_line(questions.get(case.case_id, ''))}"
+        *(f"  {case.outcome():14} {case.case_id}  {_who(case, compared)}  {first_line(case.question)}"
           for case in listed(compared)),
     ])  # fmt: skip
 
 
-def comparison_markdown(compared: Compared, known: KnownReport, questions: Mapping[str, str], quality: Quality) -> str:
+def comparison_markdown(compared: Compared, known: KnownReport, quality: Quality) -> str:
     """Return the comparison as GitHub Markdown, in which texts of users cannot become markup."""
     found = compared.found
     counted = ", ".join(f"{n:,} {outcome}" for outcome, n in found.counts().items())
-    asked = {c.case_id: first_line(questions.get(c.case_id, "")) for c in listed(compared)}
-    cases = [[c.outcome(), f"`{c.case_id}`", escape(_who(c, compared)), escape(asked[c.case_id])]
+    cases = [[c.outcome(), f"`{c.case_id}`", escape(_who(c, compared)), escape(first_line(c.question))]
              for c in listed(compared)]  # fmt: skip
     lines = [
         f"### Evals: {escape(str(quality))}",

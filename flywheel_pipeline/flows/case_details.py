@@ -73,12 +73,10 @@ def find_cases(bench: Workbench, compared: Compared, text: str) -> set[str]:
     return set(frame["case_id"])
 
 
-def read_questions(bench: Workbench, case_ids: Sequence[str]) -> dict[str, str]:
-    """Return {case_id: the beginning of its question}."""
-    frame = bench.lake.frame(
-        "select case_id, left(input, 300) from golden_set where case_id in (select unnest(?))", [list(case_ids)]
-    )
-    return dict(frame.itertuples(index=False, name=None))
+def is_to_label(bench: Workbench, trace_id: str) -> bool:
+    """Return whether a trace is in a batch on the labelling page."""
+    found = bench.lake.frame("select count(*) from sampled_traces where to_label and trace_id = ?", [trace_id])
+    return bool(found.iat[0, 0])
 
 
 def _repeat(answer: CaseAnswer) -> int:

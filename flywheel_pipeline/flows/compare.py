@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
 from flywheel_pipeline.errors import EditError, HomeError
@@ -50,7 +50,10 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two versions of a home on its golden set; `names` are those of the evaluators, `notes` what limits the result."""
+    """Two versions of a home on its golden set; `names` are those of the evaluators, `notes` what limits the result.
+
+    `versions` are all that could be compared.
+    """
 
     before: Evaluated
     after: Evaluated
@@ -58,6 +61,7 @@ class Compared:
     names: Mapping[str, str]
     notes: tuple[str, ...]
     approved: tuple[KnownFailure, ...]
+    versions: tuple[Evaluated, ...] = ()
 
     def name_of(self, evaluator: str) -> str:
         """Return what people call an evaluator: its failure mode, or its own name."""
@@ -118,9 +122,10 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     compared = versions_to_compare(_latest(used, new.version), alignment)
     found = compare_versions(_changes(bench, (old.version, new.version), alignment, compared), alignment)
     names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
-    result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)))
-    notes = (*_left_out(result), *_app_changed(bench, result), *_other_judges(used, compared, result))
-    return Compared(old, new, found, names, notes, result.approved)
+    result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)), tuple(versions))
+    return replace(
+        result, notes=(*_left_out(result), *_app_changed(bench, result), *_other_judges(used, compared, result))
+    )
 
 
 def _changes(

@@ -86,7 +86,7 @@ def versions_to_compare(latest: Mapping[str, str], alignment: Sequence[JudgeAlig
 
 @dataclass(frozen=True)
 class CaseChange:
-    """One case under both versions."""
+    """One case under both versions; `question` is the beginning of the user's message."""
 
     case_id: str
     before: Judged
@@ -95,6 +95,7 @@ class CaseChange:
     mode_id: str | None = None
     family: str = ""
     split: str = "test"
+    question: str = ""
 
     def outcome(self, evaluator: str = "") -> str:
         """Return one of `OUTCOMES`, by one evaluator or by all that count.

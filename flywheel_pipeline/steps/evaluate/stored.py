@@ -14,11 +14,11 @@ from flywheel_pipeline.records import EvalResult, JudgeAlignment
 from flywheel_pipeline.steps.evaluate.case_change import MISSING, CaseChange, Judged, judge_case
 
 VERDICTS_SQL = files(__package__).joinpath("verdicts.sql").read_text(encoding="utf-8")
-"""A row per active golden case: case_id, kind, mode_id, family, split, and its verdicts before and after."""
+"""A row per active golden case: its columns of `CaseChange`, then its verdicts before and after."""
 ROWS, FIELDS = "\x1e", "\x1f"
 LABELS = {"": None}
 
-Row = tuple[str, str, str | None, str, str, str, str]
+Row = tuple[str, str, str | None, str, str, str, str, str]
 """A row of `VERDICTS_SQL`."""
 
 
@@ -34,9 +34,9 @@ def read_changes(
     return [
         CaseChange(
             case_id, judged(before, kind == "adversarial"), judged(after, kind == "adversarial"), kind, mode_id, family,
-            split,
+            split, question,
         )
-        for case_id, kind, mode_id, family, split, before, after in rows
+        for case_id, kind, mode_id, family, split, question, before, after in rows
     ]  # fmt: skip
 
 

@@ -9,7 +9,8 @@ with verdicts as (
     from eval_results where prompt_version in ($before, $after)
     group by case_id, prompt_version
 )
-select g.case_id, g.kind, g.mode_id, g.family, g.split, coalesce(b.rows, '') as before, coalesce(a.rows, '') as after
+select g.case_id, g.kind, g.mode_id, g.family, g.split, left(g.input, 300) as question,
+    coalesce(b.rows, '') as before, coalesce(a.rows, '') as after
 from golden_set g
 left join verdicts b on b.case_id = g.case_id and b.prompt_version = $before
 left join verdicts a on a.case_id = g.case_id and a.prompt_version = $after

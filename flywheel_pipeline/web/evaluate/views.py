@@ -12,6 +12,7 @@ from flywheel_pipeline.prompting import plain_messages
 from flywheel_pipeline.records import EvalResult
 from flywheel_pipeline.steps.evaluate import CaseChange, Coverage, EvaluatorChange, word_diff
 from flywheel_pipeline.steps.evaluate.compare import COUNTS
+from flywheel_pipeline.web.words import first_line
 
 LONGEST = 20_000
 """Characters of one text that are shown."""
@@ -129,12 +130,10 @@ def _cut(text: str, longest: int = LONGEST) -> str:
     return text if more <= 0 else f"{text[:longest]} […] ({more:,} more characters)"
 
 
-def row_of(
-    change: CaseChange, compared: Compared, evaluator: str, question: str, approved: Collection[str]
-) -> list[Any]:
+def row_of(change: CaseChange, compared: Compared, evaluator: str, approved: Collection[str]) -> list[Any]:
     """Return a case as a row of the list: id, outcome, the evaluators that do not pass it now, question, approved."""
     return [
         change.case_id, change.outcome(evaluator),
         ", ".join(compared.name_of(e) for e in change.culprits(compared.found.counting)),
-        question, change.case_id in approved,
+        first_line(change.question), change.case_id in approved,
     ]  # fmt: skip

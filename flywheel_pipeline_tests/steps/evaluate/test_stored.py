@@ -14,6 +14,7 @@ from flywheel_pipeline.steps.evaluate.stored import VERDICTS_SQL, read_changes
 from flywheel_pipeline_tests.builders import a_case, an_eval_result
 from flywheel_pipeline_tests.steps.evaluate.comparing import LABELS, MADE_UP, RUDE, TRUSTED
 
+QUESTION = "Is there a student discount?"
 CASES = ("g-1", "g-2", "g-3")
 ROWS = st.lists(
     st.builds(
@@ -50,6 +51,6 @@ def test_reading_in_bulk_gives_what_the_records_give(tmp_path: Path, rows: list[
     frame = lake.frame(VERDICTS_SQL, {"before": "p1", "after": "p2"}).astype(object)
     found = read_changes(frame.where(frame.notna(), None).itertuples(index=False, name=None), TRUSTED, VERSIONS)
     assert found == [
-        CaseChange("g-1", judged("g-1", "p1"), judged("g-1", "p2"), "failure", "fm-1", "f-1", "test"),
-        CaseChange("g-2", judged("g-2", "p1"), judged("g-2", "p2"), "adversarial", None, "f-1", "test"),
+        CaseChange("g-1", judged("g-1", "p1"), judged("g-1", "p2"), "failure", "fm-1", "f-1", "test", QUESTION),
+        CaseChange("g-2", judged("g-2", "p1"), judged("g-2", "p2"), "adversarial", None, "f-1", "test", QUESTION),
     ]
