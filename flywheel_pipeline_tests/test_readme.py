@@ -23,6 +23,7 @@ PAGES = [
     REPO / ".github" / "CONTRIBUTING.md",
     *CHAPTERS,
     REPO / "flywheel_pipeline" / "web" / "README.md",
+    REPO / "flywheel_pipeline" / "defs" / "README.md",
 ]
 
 

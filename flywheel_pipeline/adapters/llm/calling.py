@@ -181,7 +181,7 @@ def elapsed_ms(started: float) -> float:
 
 
 def _check_key(litellm: Any, model: RoleModel) -> None:
-    """Fail before the first request when a key is missing: providers' clients report it in ways that look passing."""
+    """Fail before the first request when a key is missing: providers' clients report it in ways that look transient."""
     if model.api_key or model.api_base:
         return
     missing = litellm.validate_environment(model.model).get("missing_keys") or []
