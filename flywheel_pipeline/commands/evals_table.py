@@ -9,7 +9,7 @@ from flywheel_pipeline.flows.compare import Compared
 from flywheel_pipeline.steps.evaluate import CaseChange, Coverage, EvaluatorChange, KnownReport, Quality
 from flywheel_pipeline.steps.evaluate.case_change import FIXED, PASSES
 from flywheel_pipeline.steps.evaluate.compare import COUNTS
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.web.words import first_line, show_number
 
 SHOWN = 10
 """Cases that are listed."""
@@ -25,8 +25,8 @@ def evaluation_lines(compared: Compared, known: KnownReport) -> list[str]:
     found = compared.found
     overall = [f"together   {found.overall.after}" if found.overall else NOT_KNOWN]
     overall += [f"           {found.rates[1]}"] if found.rates else []
-    header = ["evaluator", "passes", "n", "not evaluated", ""]
-    rows = [[compared.name_of(e.evaluator), _rate(e.after), str(_n(e.after)), str(e.after.n_unknown), _counted(e)]
+    header = ["evaluator", "passes, as judged", ""]
+    rows = [[compared.name_of(e.evaluator), _rate(e.after), _counted(e)]
             for e in found.evaluators]  # fmt: skip
     approved = f"approved   {len(known.stay)} known failures still fail" if compared.approved else ""
     return _printable([
@@ -100,7 +100,7 @@ def _rows(compared: Compared) -> list[list[str]]:
     found = compared.found
     changes = [*([found.overall] if found.overall else []), *found.evaluators]
     return [
-        [compared.name_of(e.evaluator), _rate(e.before), _rate(e.after), f"{e.fixed:.3g}", f"{e.broken:.3g}",
+        [compared.name_of(e.evaluator), _rate(e.before), _rate(e.after), show_number(e.fixed), show_number(e.broken),
          difference(e), _counted(e)]
         for e in changes
     ]  # fmt: skip
@@ -117,14 +117,9 @@ def difference(change: EvaluatorChange) -> str:
 
 
 def _rate(coverage: Coverage) -> str:
-    if not _n(coverage):
+    if not coverage.rate.n:
         return "not known"
-    rate = f"{coverage.rate.value:.0%} ({coverage.rate.low:.0%} to {coverage.rate.high:.0%})"
-    return f"{rate}, {coverage.n_unknown} unknown" if coverage.n_unknown else rate
-
-
-def _n(coverage: Coverage) -> int:
-    return coverage.n_passed + coverage.n_failed
+    return f"{coverage.rate}, {coverage.n_unknown} unknown" if coverage.n_unknown else str(coverage.rate)
 
 
 def _counted(change: EvaluatorChange) -> str:

@@ -6,11 +6,9 @@ stays) and prints milliseconds.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,10 @@ from flywheel_pipeline.flows.compare import compare
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptVersion
 from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline_tests.benchmarks.pages import Browser, report, timed
 from flywheel_pipeline_tests.builders import a_candidate, a_case, a_mode, an_alignment, an_answer, an_eval_result
+from flywheel_pipeline_tests.web.browsing import CHROMIUM, open_browser
+from flywheel_pipeline_tests.web.serving import serving
 
 CASES, MODES = 20_000, 7
 LABELS = np.array(["pass", "fail", "unsure", None], dtype=object)
@@ -62,14 +63,59 @@ def repeated(row: Any, n: int, **columns: list[Any]) -> dict[str, list[Any]]:
     return {name: columns.get(name, [value] * n) for name, value in vars(row).items()}
 
 
-def timed(name: str, work: Callable[[], object], times: int = 3) -> None:
-    """Do some work several times, and print how many milliseconds the first and the fastest took."""
-    took = []
-    for _ in range(times):
+def measure_page(home: Path) -> None:
+    """Ask for what the page asks for, of a server that has just been started."""
+    with serving(home) as server:
         started = time.perf_counter()
-        work()
-        took.append((time.perf_counter() - started) * 1000)
-    print(f"{name:52}{took[0]:>10.0f}{min(took):>10.0f}", flush=True)
+        Browser(server.port).ask("/evals/api/compare")
+        report("first request after the start", ([(time.perf_counter() - started) * 1000], 0))
+        browser, places = Browser(server.port), iter(range(0, CASES, 997))
+        report("the page's comparison", timed(lambda: browser.ask("/evals/api/compare"), 20))
+        report(
+            "100 rows of the list, anywhere",
+            timed(lambda: browser.ask(f"/evals/api/cases?start={next(places)}&n=100"), 20),
+        )
+        report("a case", timed(lambda: browser.ask("/evals/api/case?case=g-00777"), 20))
+        report(
+            "filtered by evaluator and outcome",
+            timed(lambda: browser.ask("/evals/api/cases?evaluator=judge:m1&outcome=broken"), 20),
+        )
+        words = iter(range(10))
+        report("filtered by a new text", timed(lambda: browser.ask(f"/evals/api/cases?text=hub+{next(words)}"), 10))
+        measure_browser(server.url)
+
+
+def measure_browser(url: str) -> None:
+    """Open the page in Chromium, if there is one, and drag the list from its beginning to its end."""
+    if CHROMIUM is None:
+        return
+    with open_browser() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        for name in ("page opened until a case is shown, first time", "page opened again"):
+            started = time.perf_counter()
+            page.goto(url + "/evals/")
+            page.wait_for_selector("#case header")
+            report(name, ([(time.perf_counter() - started) * 1000], 0))
+        report("jump into the list until its rows are there", timed(lambda: jump(page), 20))
+        report("next case (j) until it is shown", timed(lambda: step(page), 20))
+
+
+def jump(page: Any) -> bytes:
+    """Scroll somewhere else, and wait until no row in sight is empty."""
+    page.evaluate("""() => { const list = document.querySelector("#list"); window.jumps = (window.jumps ?? 0) + 1;
+        list.scrollTop = (window.jumps * 7919 * 60) % list.scrollHeight; }""")
+    page.wait_for_function("""() => { const rows = [...document.querySelectorAll(".row-of-list")];
+        const first = Math.floor(document.querySelector("#list").scrollTop / 60);
+        return rows.some((r) => Number(r.dataset.at) === first) && !document.querySelector("[data-waits]"); }""")
+    return b""
+
+
+def step(page: Any) -> bytes:
+    """Go to the next case, and wait until it is the one that is shown."""
+    page.keyboard.press("j")
+    page.wait_for_function("""() => document.querySelector("[aria-selected=true] .by")?.textContent.startsWith(
+        document.querySelector("#case .id")?.textContent ?? "?")""")
+    return b""
 
 
 def main() -> None:
@@ -79,9 +125,13 @@ def main() -> None:
         if not (home / "lake").exists():
             make_home(home)
         bench = Workbench(load_settings(home, {}))
-        print(f"{CASES:,} cases, {MODES} judges, two versions: milliseconds\n{'':52}{'first':>10}{'fastest':>10}")
-        timed("compare two runs", lambda: compare(bench, "production", "candidate"))
-        print(json.dumps(compare(bench, "production", "candidate").found.counts()))
+        print(f"{CASES:,} cases, {MODES} judges and a check, two versions: {2 * CASES * (MODES + 1):,} verdicts\n")
+        print(f"{'milliseconds':44}{'n':>6}{'p50':>10}{'p99':>10}{'longest':>10}{'KB':>10}")
+        report(
+            "two finished runs compared",
+            timed(lambda: str(compare(bench, "production", "candidate").before).encode(), 5),
+        )
+        measure_page(home)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ export const place = () => at;
 export const size = () => n;
 const rowAt = (i) => parts.get(Math.floor(i / PART))?.rows?.[i % PART];
 export const current = () => rowAt(at);
+export const following = () => rowAt(at + 1);
 
 /** Begin a new list; `fetchPart(start, n)` answers rows. The first part is there when this returns. */
 export async function begin(fetchPart) {
@@ -44,7 +45,7 @@ export function draw() {
   const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - BEYOND);
   const last = Math.min(n - 1, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + BEYOND);
   const there = new Map([...space.children].map((row) => [Number(row.dataset.at), row]));
-  for (const [i, row] of there) if (i < first || i > last || (row.dataset.waits && rowAt(i))) { row.remove(); there.delete(i); }
+  for (const [i, row] of there) if (i < first || i > last || ("waits" in row.dataset && rowAt(i))) { row.remove(); there.delete(i); }
   for (let i = first; i <= last; i++) if (!there.has(i)) space.append(element(i, rowAt(i)));
   for (const row of space.children) row.setAttribute("aria-selected", String(Number(row.dataset.at) === at));
   if (at >= 0 && $(`case-${at}`)) list.setAttribute("aria-activedescendant", `case-${at}`);

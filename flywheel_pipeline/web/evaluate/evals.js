@@ -1,6 +1,6 @@
 // What is looked at is in the address: versions, filters and case, so that a view can be sent to somebody.
 import { $, ask, attempt, count, listen, make, succeed } from "../assets/shared.js";
-import { begin, choose, current, onChoose, place, placeOf } from "./case_list.js";
+import { begin, choose, current, following, onChoose, place, placeOf } from "./case_list.js";
 
 const FILTERS = ["mode", "outcome", "evaluator", "text"];
 let counts = {}, trace = null, shown = null, loads = 0;
@@ -14,6 +14,7 @@ function remember(values) {
 }
 
 async function start() {
+  cases.clear();
   const reply = await ask("api/compare?" + asked());
   for (const side of ["before", "after"]) {
     $(side).replaceChildren(...reply.versions.map(([value, name]) => new Option(name, value, false, value === reply[side])));
@@ -54,9 +55,18 @@ onChoose((row) => {
   setTimeout(() => { if (load === loads) attempt(() => show(row[0], load)); }, shown ? 40 : 0);  // a key that is held down
 });
 
+const cases = new Map();  // {address of a case: what the server answers}, the last few
+function fetchCase(id) {
+  const path = "api/case?" + asked({ case: id });
+  if (!cases.has(path)) cases.set(path, ask(path).catch((error) => { cases.delete(path); throw error; }));
+  if (cases.size > 20) cases.delete(cases.keys().next().value);
+  return cases.get(path);
+}
+
 async function show(id, load) {
-  const reply = await ask("api/case?" + asked({ case: id }));
+  const reply = await fetchCase(id);
   if (load !== loads) return;
+  if (following()) fetchCase(following()[0]).catch(() => {});
   shown = id;
   trace = reply.trace_id;
   $("case").innerHTML = reply.html;

@@ -12,7 +12,7 @@ from flywheel_pipeline.prompting import plain_messages
 from flywheel_pipeline.records import EvalResult
 from flywheel_pipeline.steps.evaluate import CaseChange, Coverage, EvaluatorChange, word_diff
 from flywheel_pipeline.steps.evaluate.compare import COUNTS
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.web.words import first_line, show_number
 
 LONGEST = 20_000
 """Characters of one text that are shown."""
@@ -38,8 +38,8 @@ def _evaluator(change: EvaluatorChange, compared: Compared) -> dict[str, Any]:
         "difference": paired and paired.difference,
         "low": paired and paired.low,
         "high": paired and paired.high,
-        "fixed": f"{change.fixed:.3g}",
-        "broken": f"{change.broken:.3g}",
+        "fixed": show_number(change.fixed),
+        "broken": show_number(change.broken),
     }
 
 
