@@ -116,7 +116,8 @@ class Opinion:
     """One score as its source has it.
 
     `value` is a number, a boolean, a word or None; `source` is what the export calls the source, `scale` the ends of
-    its scale where the export states them; `alone` is whether it is a row of its own.
+    its scale where the export states them; `alone` is whether it is a row of its own; `author` is a name or an id;
+    `step_id` is the step of the trace that was judged, where the export names one.
     """
 
     trace_id: str
@@ -128,6 +129,8 @@ class Opinion:
     label: Any = None
     scale: tuple[float, float] | None = None
     alone: bool = True
+    author: str | None = None
+    step_id: str | None = None
 
 
 def feedback_of(opinion: Opinion, source: Source) -> Iterator[Feedback]:
@@ -143,10 +146,12 @@ def feedback_of(opinion: Opinion, source: Source) -> Iterator[Feedback]:
     scale = opinion.scale or read_from or source.scales.get(name)
     if score is None and number is not None and scale is not None:
         score = scaled(number, scale, adverse)
+    by = given_by(opinion.source, name)
     yield Feedback(
         trace_id=clean(opinion.trace_id), score=score, comment=comment, given_at=opinion.at, source_file=source.file,
-        source_line=source.line, name=name, given_by=given_by(opinion.source, name), value=number, label=word,
-        is_adverse=adverse, n_rows=int(opinion.alone),
+        source_line=source.line, name=name, given_by=by, value=number, label=word, is_adverse=adverse,
+        n_rows=int(opinion.alone), author=clean(opinion.author)[:200] if opinion.author and by == ANNOTATOR else None,
+        step_id=clean(opinion.step_id)[:200] if opinion.step_id else None,
     )  # fmt: skip
 
 
