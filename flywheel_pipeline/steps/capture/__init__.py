@@ -3,5 +3,6 @@
 from flywheel_pipeline.steps.capture.formats.opinions import scale_of
 from flywheel_pipeline.steps.capture.join_pieces import join_pieces
 from flywheel_pipeline.steps.capture.read import Captured, Rules, read_block
+from flywheel_pipeline.steps.capture.same_id import shared_id
 
-__all__ = ["Captured", "Rules", "join_pieces", "read_block", "scale_of"]
+__all__ = ["Captured", "Rules", "join_pieces", "read_block", "scale_of", "shared_id"]
