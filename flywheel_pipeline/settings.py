@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Mapping
@@ -20,7 +21,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.records import ROLES
@@ -155,15 +165,24 @@ TraceFormat = Literal[
 """The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
 
 
+def _known_encoding(name: str | None) -> str | None:
+    try:
+        return codecs.lookup(name).name if name else None
+    except LookupError:
+        raise ValueError(f"{name!r} is not an encoding; for example windows-1252, iso-8859-1, utf-16") from None
+
+
 class SourceSettings(Section):
     """How certain landing files are read: `files` is a pattern such as `crm/*.csv`; the first that fits counts.
 
-    `fields` maps ours to theirs, for example `input: question`; it is meant for files of no known format.
+    `fields` maps ours to theirs, for example `input: question`; it is meant for files of no known format. `encoding` is
+    that of text which is not UTF-8, such as `windows-1252`.
     """
 
     files: str
     format: TraceFormat | None = None
     fields: dict[str, str] = {}
+    encoding: Annotated[str | None, AfterValidator(_known_encoding)] = None
 
 
 RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]

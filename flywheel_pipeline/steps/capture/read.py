@@ -32,7 +32,10 @@ _ORDER = attrgetter("started_at", "trace_id", "source_line")
 
 @dataclass(frozen=True)
 class Rules:
-    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores."""
+    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores.
+
+    `encoding` is that of its text where the settings state one.
+    """
 
     app: str
     first_day: date
@@ -42,6 +45,7 @@ class Rules:
     redact: tuple[str, ...] = ()
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     salt: str = ""
+    encoding: str | None = None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Two conversations under one id, far apart in a file or in two files: reported with their lines, never only counted."""
+"""Two conversations under one id, far apart or in two files: reported with their lines, never only counted."""
 
 from __future__ import annotations
 
