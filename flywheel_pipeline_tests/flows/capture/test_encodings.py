@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.capture import capture_traces
 from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline_tests.builders import a_chat_record, a_conversation
 from flywheel_pipeline_tests.homes import Place, a_home
 
 TABLE = "id,timestamp,question,answer\nt1,2025-06-02T10:00:00Z,Größe?,Zwölf.\nt2,2025-06-02T10:00:00Z,Offen?,Ja.\n"
@@ -53,7 +55,7 @@ def test_a_byte_order_mark_wins_over_a_stated_encoding(tmp_path: Path) -> None:
 
 def test_a_line_of_json_that_is_not_utf_8_costs_that_line(tmp_path: Path) -> None:
     lines = [
-        f'{{"trace_id": "{t}", "started_at": "2025-06-02T10:00:00Z", "messages": [{{"role": "user", "content": "{q}"}}]}}'
+        json.dumps(a_chat_record(trace_id=t, messages=a_conversation(q, "Ja.")), ensure_ascii=False)
         for t, q in (("t1", "Größe?"), ("t2", "Offen?"))
     ]
     place = captured(tmp_path, "\n".join(lines).encode("latin-1"), "a.jsonl")

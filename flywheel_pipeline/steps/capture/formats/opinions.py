@@ -3,7 +3,7 @@
 **Who.** Only a person who used the app is a user; what an annotator, a model or a script said is kept under its name
 and is never the user's opinion. Sources say `API` or `HUMAN` of several of these; then the name decides (`given_by`).
 
-**Polarity.** Of a name such as `dislike` or `hallucination`, 1 is bad (`is_adverse`).
+**Polarity.** Of a name such as `dislike` or `hallucination`, 1 is bad (`polarity`).
 
 **Scale.** Words, booleans and scores whose export states their range are verdicts at once. A bare number is not: 1 is
 praise on a scale from 0 to 1 and the worst of five stars. It is kept with its name, and judged when all values
@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Source, as_json, clean
+from flywheel_pipeline.steps.capture.formats.polarity import is_adverse, words_of
 
 USER, ANNOTATOR, MODEL, SCRIPT = "user", "annotator", "model", "script"
 
@@ -44,7 +44,10 @@ _OPINIONS = frozenset(
     "dissatisfied dissatisfaction like liked likes dislike disliked dislikes upvote upvoted downvote downvoted "
     "vote votes reaction emoji helpful unhelpful".split()
 )
-_WITH_USER = frozenset("score opinion verdict value evaluation sentiment frustration happiness happy mood".split())
+_WITH_USER = frozenset(
+    "score opinion verdict value evaluation sentiment frustration happiness happy mood effort reported report "
+    "complaint complaints complained".split()
+)
 _USERS = frozenset("user users enduser customer human".split())
 """A name is that of a user's opinion where it has a word of `_OPINIONS`, or one of each of the others."""
 _COUNTED = frozenset("likes dislikes votes ratings stars".split())
@@ -63,25 +66,6 @@ _OTHERS_SAID: Mapping[str, str] = {
         ANNOTATOR),
 }  # fmt: skip
 """Words of a name that say who gave the score, whatever else it is called: `judge_rating`, `expert_feedback`."""
-
-ADVERSE = (
-    "dislik", "negativ", "frustrat", "hallucinat", "toxic", "error", "harm", "bias", "refus", "fail", "issue",
-    "problem", "complain", "annoy", "angr", "anger", "leak", "unsafe", "risk", "sever", "violat", "bad", "poor",
-    "wrong", "jailbreak", "injection", "dissatisf", "unsatisf", "unhelpful", "incorrect", "inaccura", "irrelevan",
-    "incomplet", "inappropriat", "unfaithful", "unground", "unresolv", "confus", "abus", "offens", "insult",
-    "profan", "hate", "nsfw", "spam", "flagged", "fabricat", "contradict", "misinform", "down", "downvot",
-    "thumbsdown", "offtopic", "disagree", "escalat", "worse", "useless", "broken", "bug", "slow", "rude", "repetit",
-    "distress", "mislead", "disappoint", "regret", "mistake", "abandon", "nonsens", "gibberish", "unclear", "outdated",
-    "missing", "untru", "dishonest", "malicious", "insecure", "undesir", "inadequat", "unhappy", "unaccept", "unreli",
-    "unprofession", "unnecess", "unnatural", "unusable", "unanswer", "regenerat", "deflect", "churn", "verbos", "pii",
-    "toolong", "tooshort", "needsimprov", "falseinfo", "lies", "flag", "userreport", "vague", "garbage",
-)  # fmt: skip
-"""How words begin of which more is worse."""
-_HARMLESS = ("harmless", "errorless", "download", "severance", "problemless", "badge")
-_NEGATIONS = frozenset(
-    "no not non without free lack absence avoid avoids avoided avoidance never isnt isn didnt didn doesnt doesn dont "
-    "don wasnt wasn cannot".split()
-)
 
 GOOD = frozenset(
     "thumbs_up thumbsup thumb_up up upvote upvoted positive good great excellent love like liked helpful "
@@ -263,22 +247,6 @@ def is_opinion(name: str) -> bool:
     """
     words = frozenset(words_of(name))
     return words <= _ABOUT and bool(words & _OPINIONS) and given_by("", name) == USER
-
-
-@lru_cache(4096)
-def words_of(name: str) -> tuple[str, ...]:
-    """Return the words of a name, in lower case: of `userFeedback-v2`, user, feedback and v."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return tuple(w.lower() for w in re.findall(r"[^\W\d_]+", parted))
-
-
-@lru_cache(4096)
-def is_adverse(name: str) -> bool:
-    """Return whether a high value of a score of this name is bad."""
-    words = words_of(name)
-    pairs = [a + b for a, b in pairwise(words)]
-    found = any(w.startswith(ADVERSE) and not w.startswith(_HARMLESS) for w in (*words, *pairs))
-    return found != any(w in _NEGATIONS for w in words)
 
 
 def scale_of(name: str, n: int, low: float, high: float) -> tuple[float, float] | None:
