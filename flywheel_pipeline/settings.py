@@ -159,8 +159,8 @@ class LLMSettings(Section):
 
 TraceFormat = Literal[
     "chat", "otlp", "otlp_logs", "jaeger", "logfire", "litellm", "langsmith", "mlflow", "opik", "langfuse",
-    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "feedback",
-    "table",
+    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "sharegpt",
+    "feedback", "turns", "table",
 ]  # fmt: skip
 """The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
 

@@ -10,6 +10,7 @@ from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean
 from flywheel_pipeline.steps.capture.spans import Span, ancestors
 from flywheel_pipeline.steps.capture.talk import main_talk, root_of
+from flywheel_pipeline.steps.capture.turn_rows import join_turns
 
 MAX_TAGS = 60
 
@@ -26,16 +27,20 @@ def merge_spans(spans: Iterable[Span]) -> tuple[list[Span], int]:
     return sorted(found.values(), key=lambda s: (s.started_at or datetime.max, s.span_id)), repeated
 
 
-def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str, n_rows: int) -> CapturedTrace:
+def assemble_trace(
+    spans: Sequence[Span], place: tuple[str, str, int], app: str, n_rows: int, is_whole: bool = True
+) -> CapturedTrace:
     """Return the trace that merged `spans`, of one trace id, make; `place` is (format, file, line).
 
     Input and output are those of `main_talk`; tokens and cost are summed over the spans, the time runs from the first
     start to the last end.
 
+    Of pieces that are joined, `is_whole` is False: they are stored already, so that they cannot be rejected.
+
     Raises:
-        UnreadableError: no span has a time.
+        UnreadableError: no span has a time, or the order of turns is not determined.
     """
-    stored, spans = spans, [s.with_logged() for s in spans]
+    stored, spans = spans, join_turns([s.with_logged() for s in spans], is_whole)
     times = [s.started_at for s in spans if s.started_at]
     if not times:
         raise UnreadableError("no span of the trace has a start time")

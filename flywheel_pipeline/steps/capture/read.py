@@ -206,7 +206,8 @@ class _Reader:
         except (UnreadableError, RecursionError, *FAULTS) as error:
             self.captured.n_rows_in -= len(held)
             for span, at, _ in held:
-                self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), span.name)
+                shown = span.name or next((m.get("content") or "" for m in span.messages), "")
+                self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), shown)
             return
         self.captured.n_repeated += repeated
         self.captured.traces.append(trace)

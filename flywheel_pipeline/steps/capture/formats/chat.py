@@ -34,7 +34,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     whole,
 )
 from flywheel_pipeline.steps.capture.formats.ratings import ratings_in
-from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
+from flywheel_pipeline.steps.capture.messages import ROLES, is_message, message, role_of
 
 NAME = "chat"
 
@@ -45,10 +45,10 @@ _SYSTEM = (
     "system", "system_prompt", "system_message", "system_instruction", "instructions", "systemPrompt", "systemMessage",
     "systemInstruction",
 )  # fmt: skip
-_TIMES = ("started_at", "created_at", "start_time", "timestamp")
+TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
-    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
+    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *TIMES,
 })  # fmt: skip
 """Keys with a meaning of their own; all else is a tag."""
 _OTHERS = {
@@ -117,7 +117,12 @@ def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
 
 
 def _read_message(value: Any, index: int) -> list[dict[str, Any]]:
-    """Return a message as it is, with a role that means one thing; blocks of tools become messages of their own."""
+    """Return a message as it is, with a role that means one thing; blocks of tools become messages of their own.
+
+    Messages of other forms that say who speaks (LangChain's `type`, ShareGPT's `from`) are read as such.
+    """
+    if isinstance(value, dict) and "role" not in value and is_message(value):
+        return message(value)
     role = value.get("role") if isinstance(value, dict) else None
     meant = role_of(role) if isinstance(role, str) else None
     if not isinstance(value, dict) or meant is None:
@@ -141,10 +146,10 @@ def _with_system(record: Mapping[str, Any], messages: list[dict[str, Any]]) -> l
 
 def time_of(record: Mapping[str, Any]) -> Any:
     """Return when a record says that it began, in whatever form."""
-    for key in _TIMES:
+    for key in TIMES:
         if record.get(key) is not None:
             return record[key]
-    raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
+    raise UnreadableError(f"no time; one of {', '.join(TIMES)} is needed")
 
 
 def documents(value: Any) -> list[dict[str, Any]]:
