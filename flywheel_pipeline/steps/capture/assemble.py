@@ -8,9 +8,9 @@ from typing import Any
 
 from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean
+from flywheel_pipeline.steps.capture.formats.turn_rows import join_turns
 from flywheel_pipeline.steps.capture.spans import Span, ancestors
 from flywheel_pipeline.steps.capture.talk import main_talk, root_of
-from flywheel_pipeline.steps.capture.turn_rows import join_turns
 
 MAX_TAGS = 60
 

@@ -13,9 +13,9 @@ from flywheel_pipeline.steps.capture.formats.common import Item, Source, Unreada
 from flywheel_pipeline.steps.capture.formats.lenient import get_cost, get_count, get_text, scalars
 from flywheel_pipeline.steps.capture.formats.ratings import is_rating, ratings_in
 from flywheel_pipeline.steps.capture.formats.table import OBVIOUS, plain_column
+from flywheel_pipeline.steps.capture.formats.turn_rows import TURN, order_of
 from flywheel_pipeline.steps.capture.messages import loads, message, role_of
 from flywheel_pipeline.steps.capture.spans import Span
-from flywheel_pipeline.steps.capture.turn_rows import TURN, order_of
 
 NAME = "turns"
 

@@ -17,7 +17,7 @@ from flywheel_pipeline.steps.capture import Captured, Rules, read_block
 from flywheel_pipeline_tests.homes import a_home
 from flywheel_pipeline_tests.steps.capture.test_read import RULES
 
-COVERS = ("steps/capture/turn_rows.py", "steps/capture/formats/turns_table.py")
+COVERS = ("steps/capture/formats/turn_rows.py", "steps/capture/formats/turns_table.py")
 
 AT = "2025-06-01T10:00:{:02}Z"
 
