@@ -9,6 +9,7 @@ from typing import Any
 from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean
 from flywheel_pipeline.steps.capture.formats.turn_rows import join_turns
+from flywheel_pipeline.steps.capture.media import without_payloads
 from flywheel_pipeline.steps.capture.spans import Span, ancestors
 from flywheel_pipeline.steps.capture.talk import main_talk, root_of
 
@@ -59,9 +60,9 @@ def assemble_trace(
         prompt_name=_first(ranked, "prompt_name"),
         prompt_version=_first(ranked, "prompt_version"),
         model=talk.model or _first(ranked, "model"),
-        input=clean(talk.asked),
-        output=None if talk.answered is None else clean(talk.answered),
-        messages=Json(as_json(messages)),
+        input=without_payloads(clean(talk.asked)),
+        output=None if talk.answered is None else without_payloads(clean(talk.answered)),
+        messages=Json(without_payloads(as_json(messages))),
         retrieved=Json(as_json(_documents(spans))),
         n_turns=sum(m["role"] == "user" for m in messages),
         n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),
@@ -76,7 +77,7 @@ def assemble_trace(
         source_file=place[1],
         source_line=place[2],
         n_rows=n_rows,
-        spans=Json(as_json([s.as_dict() for s in stored])),
+        spans=Json(without_payloads(as_json([s.as_dict() for s in stored]))),
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flywheel_pipeline.steps.capture.media import described
+
 
 @dataclass(slots=True)
 class Parts:
@@ -55,7 +57,8 @@ def dump(value: Any) -> str:
 
 _KEYS = {
     "type", "text", "function_call", "functionCall", "toolUse", "function_response", "functionResponse", "toolResult",
-    "message_content", "toolName", "reasoningContent", "executableCode", "codeExecutionResult",
+    "message_content", "toolName", "reasoningContent", "executableCode", "codeExecutionResult", "inlineData",
+    "inline_data", "fileData", "file_data",
 }  # fmt: skip
 """One of them is in every part of a content, whatever API it is of."""
 _CALLED = ("function_call", "functionCall", "toolUse")
@@ -118,6 +121,8 @@ def _sort(part: Any, found: Parts) -> None:
 
 
 def _text(part: Mapping[str, Any], kind: str) -> str:
+    if (media := described(part, kind)) is not None:
+        return media
     text = next((part[k] for k in _TEXTS if part.get(k)), None)
     if isinstance(text, dict):
         text = text.get("value") or text.get("text")

@@ -34,6 +34,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     whole,
 )
 from flywheel_pipeline.steps.capture.formats.ratings import ratings_in
+from flywheel_pipeline.steps.capture.media import without_payloads
 from flywheel_pipeline.steps.capture.messages import ROLES, is_message, message, role_of
 
 NAME = "chat"
@@ -77,9 +78,9 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         prompt_name=text(record, "prompt_name"),
         prompt_version=text(record, "prompt_version"),
         model=text(record, "model"),
-        input=asked,
-        output=answered,
-        messages=Json(as_json(messages)),
+        input=without_payloads(asked),
+        output=None if answered is None else without_payloads(answered),
+        messages=Json(without_payloads(as_json(messages))),
         retrieved=Json(as_json(documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
         n_turns=n_turns,
         n_tool_calls=n_tool_calls,
