@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +22,13 @@ class Parts:
     results: list[dict[str, Any]] = field(default_factory=list)
 
 
+_OPENING = re.compile(r'\s*[{\["]')
+
+
 def loads(value: Any) -> Any:
     """Return what JSON text holds, also where it was encoded twice; anything else as it is."""
     for _ in range(3):
-        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
+        if not isinstance(value, str) or not _OPENING.match(value):
             return value
         try:
             value = json.loads(value)
