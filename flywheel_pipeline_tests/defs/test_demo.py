@@ -15,7 +15,7 @@ from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT
 from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
-from flywheel_pipeline.flows.deploy import promote_candidate, roll_back
+from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
 from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.records import (
     EvalResult,
@@ -26,8 +26,9 @@ from flywheel_pipeline.records import (
     SampledTrace,
 )
 from flywheel_pipeline.steps.evaluate import case_outcomes, case_scores, deciding, mode_scores
-from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, ProposedPrompt, improve_prompt
+from flywheel_pipeline.steps.improve import Bench, Judgement, ProposedPrompt, improve_prompt
 from flywheel_pipeline_tests.homes import Place
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = (
     "commands/summary.py",
@@ -133,7 +134,7 @@ def test_the_gate_refuses_a_candidate_that_regresses(demo: Place) -> None:
     judgement = Judgement(
         lambda rows: case_scores(rows, judges), mode_scores, tuple(sorted(j for j in judges if ":" in j))
     )
-    bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, Gate())
+    bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, a_gate())
     decided = improve_prompt(bench, [ProposedPrompt(FIRST_PROMPT, ("say nothing of documents",))])
     assert [c.decision for c in decided] == ["reject"]
     assert "broken" in decided[0].reason
@@ -170,17 +171,17 @@ def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:
     best = replace(candidate(copy), decision="ship")  # as the gate decides once the expert has labelled enough
     copy.lake.write("prompt_candidate", [best])
-    assert promote_candidate(copy.bench, None) == best.candidate_id
+    assert promote_candidate(copy.bench, None, Mover()) == best.candidate_id
     assert copy.turn().success
     assert copy.one("select version from production_prompt") == best.candidate_id
     rows = copy.lake.read("eval_results", EvalResult, "prompt_version = ?", [best.candidate_id])
     assert {r.case_id for r in rows} == {c.case_id for c in copy.lake.read("golden_set", GoldenCase)}
     with pytest.raises(GateError):
-        promote_candidate(copy.bench, best.candidate_id)
-    assert roll_back(copy.bench) == best.base_version
+        promote_candidate(copy.bench, best.candidate_id, Mover())
+    assert roll_back(copy.bench, Mover()) == best.base_version
 
 
-def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
+def test_labels_without_the_drawn_batch_cannot_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
     drawn = copy.lake.read("sampled_traces", SampledTrace)
     shutil.rmtree(copy.root / "lake")
     assert copy.turn().success

@@ -69,11 +69,18 @@ def same_fix_ask(one: Sequence[str], other: Sequence[str], app: str) -> Ask:
     return ask_about(ROLE, load_prompt(__package__, "same_fix").format(app=app), data, SameFix)
 
 
-def name_ask(clusters: Sequence[Sequence[str]], known: Sequence[Mode], app: str, max_modes: int) -> Ask:
-    """Ask for names of all clusters of codes at once, so that the names contrast; ids are c1, c2, …"""
+def name_ask(
+    clusters: Sequence[Sequence[str]], known: Sequence[Mode], app: str, wanted: tuple[int, Sequence[str]]
+) -> Ask:
+    """Ask for names of all clusters of codes at once, so that the names contrast; ids are c1, c2, …
+
+    `wanted` is how many modes there should be at most, and what was wrong with an earlier reply, if there was one.
+    """
+    max_modes, faults = wanted
     data = {
         "clusters": [{"cluster_id": f"c{i}", "notes": _notes(c, SHOWN)} for i, c in enumerate(clusters, 1)],
         "known_modes": [{"name": m.name, "definition": m.meaning} for m in known],
+        **({"faults": list(faults)} if faults else {}),
     }
     instructions = load_prompt(__package__, "name_modes").format(app=app, max_modes=max_modes)
     return ask_about(ROLE, instructions, data, NamedModes)
@@ -87,11 +94,11 @@ def assign_ask(note: Note, modes: Sequence[Mode], app: str, shuffled: bool = Fal
     order, failure = list(modes), note.failures[0]
     if shuffled:
         random.Random(failure.text).shuffle(order)
-    data = {"modes": [_shown(m) for m in order], "failure": {"note": failure.text, "comment": failure.comment}}
+    data = {"modes": [_mode_data(m) for m in order], "failure": {"note": failure.text, "comment": failure.comment}}
     return ask_about(ROLE, load_prompt(__package__, "assign_failure").format(app=app), data, Assignment)
 
 
-def _shown(mode: Mode) -> dict[str, object]:
+def _mode_data(mode: Mode) -> dict[str, object]:
     """Return a mode as the model sees it: with the first examples only, so that new members change no question."""
     by_expert = [m.text for m in mode.members if m.assigned_by == "HUMAN"]
     others = [m.text for m in mode.members if m.assigned_by != "HUMAN"]
