@@ -61,12 +61,17 @@ def _traces(lake: Lake) -> list[str]:
         " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
-    batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
+    is_export = "starts_with(source_file, '../traces/')"
+    batches, exports = lake.frame(
+        f"select count(distinct source_file) filter (not {is_export}), count(distinct source_file) filter ({is_export})"
+        " from annotations where not is_superseded"
+    ).iloc[0]
+    inside = f" and {exports} trace exports" if exports else ""
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     return [
         f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
         f"sampled    {sampled} traces for the expert{to_do}",
-        f"annotated  {found}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
+        f"annotated  {found}, from {batches} label files{inside}, {rejected.get('labels', 0)} rows rejected",
     ]
 
 
