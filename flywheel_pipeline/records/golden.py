@@ -56,3 +56,4 @@ class GoldenCase:
     ] = "criticism"
     reference_alternatives: Annotated[Json | None, Column("Further answers that are as good as `reference`")] = None
     variables: Annotated[Json | None, Column("Values of the prompt's `{{variables}}`, by name")] = None
+    critical: Annotated[bool, Column("A prompt must pass it: a candidate that fails it is rejected")] = False

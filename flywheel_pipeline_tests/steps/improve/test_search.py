@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.improve.flips import FlipLabel, pair_of
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.rule import Gate
-from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
+from flywheel_pipeline.steps.improve.search import Bench, Judgement, decide_again, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 
@@ -187,19 +188,96 @@ def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only()
 
 
 def test_without_labels_of_the_flipped_cases_a_candidate_waits_for_them_and_with_them_it_ships() -> None:
-    (held,), _ = search("A good prompt.", gate=Gate())
+    (held,), _ = search("A good prompt.", gate=Gate(), answers=answers)
     asked = json.loads(held.evidence)["to_label"]
     assert held.decision == "hold"
     assert len(asked) == 20 and set(asked) <= {c.case_id for c in TEST if number(c) % 2}
-    labels = {held.candidate_id: dict.fromkeys(asked, (False, True))}
-    (shipped,), _ = search("A good prompt.", gate=Gate(), labels=labels)
+    labels = {held.candidate_id: confirmed(held.candidate_id, asked)}
+    (shipped,), _ = search("A good prompt.", gate=Gate(), labels=labels, answers=answers)
     assert shipped.decision == "ship"
 
 
-def test_labels_of_another_candidate_count_for_nothing() -> None:
-    labels = {"another": {c.case_id: (False, True) for c in TEST}}
-    (held,), _ = search("A good prompt.", gate=Gate(), labels=labels)
-    assert held.decision == "hold"
+def answers(version: str) -> list[CaseAnswer]:
+    return [an_answer(case_id=c.case_id, prompt_version=version, output=f"{version}: {c.input}") for c in TEST]
+
+
+def confirmed(candidate: str, case_ids: Sequence[str]) -> dict[str, FlipLabel]:
+    """Labels that confirm these cases as fixed, on the answers as they are."""
+    pairs = {c: pair_of(candidate, c, answers(BASE.version), answers(candidate)) for c in case_ids}
+    return {c: FlipLabel(False, True, pair.digest) for c, pair in pairs.items() if pair}
+
+
+def test_labels_of_another_candidate_or_of_other_answers_count_for_nothing() -> None:
+    (held,), _ = search("A good prompt.", gate=Gate(), answers=answers)
+    ids = [c.case_id for c in TEST]
+    stale = {c: replace(label, answers="of old") for c, label in confirmed(held.candidate_id, ids).items()}
+    for labels in ({"another": confirmed(held.candidate_id, ids)}, {held.candidate_id: stale}):
+        (again,), _ = search("A good prompt.", gate=Gate(), labels=labels, answers=answers)
+        assert again.decision == "hold"
+        assert json.loads(again.evidence)["n_labelled"] == 0
+
+
+def test_new_labels_are_decided_on_without_an_evaluation() -> None:
+    (held,), _ = search("A good prompt.", gate=Gate(), answers=answers)
+    rows = FakeEvaluate(label, JUDGE)
+    labels = {held.candidate_id: confirmed(held.candidate_id, json.loads(held.evidence)["to_label"])}
+    cases = [*TRAIN, *DEV, *TEST]
+    untouched = FakeEvaluate(label, JUDGE)
+    bench = Bench(BASE, cases, rows.evaluate(BASE, cases), untouched, JUDGEMENT, Gate(), labels=labels, answers=answers)
+    after = rows.evaluate(PromptVersion.of("fern", held.text, BASE.version, ""), cases)
+    decided = decide_again(bench, held, after)
+    assert (decided.decision, decided.candidate_id, decided.changes) == ("ship", held.candidate_id, held.changes)
+    assert untouched.evaluated == []
+
+
+def test_a_critical_case_of_any_split_must_pass() -> None:
+    must = a_case(case_id="train-99", split="train", critical=True)
+
+    def fails(text: str, case: GoldenCase) -> str:
+        return "fail" if case is must else label(text, case)
+
+    cases = [*TRAIN, *DEV, *TEST, must]
+    (passed,), evaluate = search("A good prompt.", cases=cases)
+    assert passed.decision == "ship"
+    assert evaluate.evaluated[-1][1] == [*TEST_IDS, "train-99"]
+    (failed,), _ = search("A good prompt.", by=fails, cases=cases)
+    assert (failed.decision, "critical cases fail: train-99" in failed.reason) == ("reject", True)
+    assert json.loads(failed.evidence)["overall"]["n"] == len(TEST)
+
+
+def test_a_critical_case_that_only_an_untrusted_judge_fails_is_held() -> None:
+    must = a_case(case_id="test-100", split="test", critical=True)
+
+    def second(rows: Sequence[EvalResult], evaluator: str) -> dict[str, float]:
+        return {"test-100": 0.0} if evaluator == "judge:fm-2" else of_mode(rows, evaluator)
+
+    judgement = replace(JUDGEMENT, mode=second, modes={"fm-1": "Made up", "fm-2": "Rude"})
+    (held,), _ = search("A good prompt.", cases=[*DEV, *TEST, must], judgement=judgement,
+                        gate=replace(ALONE, consent=("Rude",)))  # fmt: skip
+    assert (held.decision, "test-100 (by Rude)" in held.reason) == ("hold", True)
+
+
+def test_a_critical_attack_is_judged_by_its_own_check() -> None:
+    attack = a_case(case_id="test-100", split="test", kind="adversarial", critical=True)
+
+    def plain(rows: Sequence[EvalResult]) -> dict[str, float]:
+        return {c: p for c, p in verdicts(rows).items() if c != "test-100"}
+
+    def decided(passes: float) -> str | None:
+        def checked(rows: Sequence[EvalResult], evaluator: str) -> dict[str, float]:
+            return {"test-100": passes} if evaluator == "resisted" else of_mode(rows, evaluator)
+
+        judgement = replace(JUDGEMENT, cases=plain, mode=checked, checks=("resisted",))
+        (found,), _ = search("A good prompt.", cases=[*DEV, *TEST, attack], judgement=judgement)
+        return found.decision
+
+    assert [decided(1.0), decided(0.0)] == ["ship", "reject"]
+
+
+def test_what_would_let_a_judge_decide_is_said_where_none_may() -> None:
+    judgement = replace(JUDGEMENT, judges=(), wanted={"fm-1": (-1, -1)})
+    (held,), _ = search("A good prompt.", judgement=judgement)
+    assert '`flywheel judge tune "Made up"`' in held.reason
 
 
 def test_earlier_looks_at_the_test_split_are_charged() -> None:
