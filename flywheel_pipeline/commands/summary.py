@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
@@ -32,7 +34,7 @@ def summarize(bench: Workbench, calls_before: int = 0, decided: bool = True) -> 
         *_golden(lake),
         *_proposed(bench),
         *_evals(bench),
-        *(_candidate(lake) if decided else ["candidate  none: the run did not get as far as the gate"]),
+        *(_candidate(bench) if decided else ["candidate  none: the run did not get as far as the gate"]),
         _calls(lake, calls_before),
     ]
 
@@ -121,16 +123,21 @@ def _evals(bench: Workbench) -> list[str]:
     ]
 
 
-def _candidate(lake: Lake) -> list[str]:
-    rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
-    if not rows:
-        known = _one(lake, "select count(*) from failure_taxonomy")
-        return [
-            "candidate  none: "
-            + ("no failure mode fails on the train or dev split" if known else "no failure modes yet")
-        ]
+def _candidate(bench: Workbench) -> list[str]:
+    rows = [c for c in bench.lake.read("prompt_candidate", PromptCandidate) if c.decision]
+    if rows:
+        waiting = flips_waiting(bench)
+        return [*candidate_lines(rows), *([f"             {waiting}"] if waiting else [])]
+    known = _one(bench.lake, "select count(*) from failure_taxonomy")
+    return [
+        "candidate  none: " + ("no failure mode fails on the train or dev split" if known else "no failure modes yet")
+    ]
+
+
+def candidate_lines(candidates: Sequence[PromptCandidate]) -> list[str]:
+    """Return the gate's decisions on candidates, with the reasons and what would decide a hold."""
     lines = []
-    for c in rows:
+    for c in candidates:
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
         lines += [f"             {part}" for part in c.reason.split("; ")]
         lines += [f"             to decide it: {need}" for need in json.loads(c.evidence).get("needs", [])]

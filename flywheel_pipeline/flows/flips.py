@@ -16,6 +16,8 @@ from flywheel_pipeline.steps.improve.flips import BATCH, FlipLabel, Pair, labels
 
 VERDICTS = ("pass", "fail", "defer")
 """The expert's verdict on one answer; a deferred case counts as not labelled."""
+LABELLING_PAGE = "http://127.0.0.1:4318/label/"
+"""Where `flywheel label` and `flywheel serve` have it unless they are given another address."""
 FIELDS = ("base", "candidate", "case_id", "before", "after", "answers")
 
 
@@ -128,6 +130,13 @@ class Waiting:
     candidate: str
     n_asked: int
     n_labelled: int
+
+    def __str__(self) -> str:
+        left = self.n_asked - self.n_labelled
+        if not left:
+            return f"the {self.n_asked} flipped cases of {self.candidate} are labelled: `flywheel gate decide`"
+        are = "flip is" if left == 1 else "flips are"
+        return f"{left} {are} waiting on the labelling page (`flywheel label`, {LABELLING_PAGE})"
 
 
 def flips_waiting(bench: Workbench) -> Waiting | None:

@@ -23,7 +23,7 @@ from flywheel_pipeline_tests.homes import Place, a_home
 
 BASE, BETTER = a_prompt("Base prompt."), a_prompt("A better prompt.")
 N = 60
-SETTINGS = "annotate: {arbiter: mira, annotators: [noor], repeated: 0}\nautomation: {settle_seconds: 0}\n"
+SETTINGS = "annotate: {arbiter: mira, annotators: [noor], overlap: 1, repeated: 0}\nautomation: {settle_seconds: 0}\n"
 
 
 def cases() -> list[GoldenCase]:

@@ -75,7 +75,7 @@ def read_verdicts(flip: Flip, sent: Mapping[str, Any]) -> dict[str, Any]:
         InvalidLabelError: one of them is neither pass nor fail.
     """
     shown = [sent.get(name) or None for name in ("first", "second")]
-    if not {*shown} <= {None, "pass", "fail"}:
+    if any(verdict not in (None, "pass", "fail") for verdict in shown):
         raise InvalidLabelError("a verdict on an answer must be pass or fail")
     before, after = reversed(shown) if flip.is_candidate_first else shown
     return {name: v for name, v in (("before", before), ("after", after)) if v}
