@@ -33,7 +33,7 @@ def prompt_candidate(config: GateConfig, bench: dg.ResourceParam[Workbench]) -> 
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
     base, candidates = (decide_on_labels if config.on_labels else find_candidate)(bench)
     looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
-    return dg.MaterializeResult(metadata={**_shown(base, candidates), **looks, **_asked(flips_waiting(bench))})
+    return dg.MaterializeResult(metadata={**_metadata(base, candidates), **looks, **_asked(flips_waiting(bench))})
 
 
 def _asked(waiting: Waiting | None) -> dict[str, dg.MetadataValue]:
@@ -43,7 +43,7 @@ def _asked(waiting: Waiting | None) -> dict[str, dg.MetadataValue]:
     return {"labelling": dg.MetadataValue.text(str(waiting)), "labelling_page": dg.MetadataValue.url(LABELLING_PAGE)}
 
 
-def _shown(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
+def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
     if not candidates:
         return {
             "dagster/row_count": dg.MetadataValue.int(0),

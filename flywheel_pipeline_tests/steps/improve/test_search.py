@@ -12,10 +12,10 @@ import pytest
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.improve.flips import FlipLabel, pair_of
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
-from flywheel_pipeline.steps.improve.rule import Gate
 from flywheel_pipeline.steps.improve.search import Bench, Judgement, decide_again, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 JUDGE = "judge:fm-1"
 BASE = a_prompt("Base prompt.")
@@ -54,7 +54,7 @@ def of_mode(rows: Sequence[EvalResult], evaluator: str) -> dict[str, float]:
 
 
 JUDGEMENT = Judgement(verdicts, of_mode, (JUDGE,), modes={"fm-1": "Made up"})
-ALONE = Gate(judges_alone=True)
+ALONE = a_gate(judges_alone=True)
 
 
 def search(
@@ -188,12 +188,12 @@ def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only()
 
 
 def test_without_labels_of_the_flipped_cases_a_candidate_waits_for_them_and_with_them_it_ships() -> None:
-    (held,), _ = search("A good prompt.", gate=Gate(), answers=answers)
+    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
     asked = json.loads(held.evidence)["to_label"]
     assert held.decision == "hold"
     assert len(asked) == 20 and set(asked) <= {c.case_id for c in TEST if number(c) % 2}
     labels = {held.candidate_id: confirmed(held.candidate_id, asked)}
-    (shipped,), _ = search("A good prompt.", gate=Gate(), labels=labels, answers=answers)
+    (shipped,), _ = search("A good prompt.", gate=a_gate(), labels=labels, answers=answers)
     assert shipped.decision == "ship"
 
 
@@ -208,22 +208,24 @@ def confirmed(candidate: str, case_ids: Sequence[str]) -> dict[str, FlipLabel]:
 
 
 def test_labels_of_another_candidate_or_of_other_answers_count_for_nothing() -> None:
-    (held,), _ = search("A good prompt.", gate=Gate(), answers=answers)
+    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
     ids = [c.case_id for c in TEST]
     stale = {c: replace(label, answers="of old") for c, label in confirmed(held.candidate_id, ids).items()}
     for labels in ({"another": confirmed(held.candidate_id, ids)}, {held.candidate_id: stale}):
-        (again,), _ = search("A good prompt.", gate=Gate(), labels=labels, answers=answers)
+        (again,), _ = search("A good prompt.", gate=a_gate(), labels=labels, answers=answers)
         assert again.decision == "hold"
         assert json.loads(again.evidence)["n_labelled"] == 0
 
 
 def test_new_labels_are_decided_on_without_an_evaluation() -> None:
-    (held,), _ = search("A good prompt.", gate=Gate(), answers=answers)
+    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
     rows = FakeEvaluate(label, JUDGE)
     labels = {held.candidate_id: confirmed(held.candidate_id, json.loads(held.evidence)["to_label"])}
     cases = [*TRAIN, *DEV, *TEST]
     untouched = FakeEvaluate(label, JUDGE)
-    bench = Bench(BASE, cases, rows.evaluate(BASE, cases), untouched, JUDGEMENT, Gate(), labels=labels, answers=answers)
+    bench = Bench(
+        BASE, cases, rows.evaluate(BASE, cases), untouched, JUDGEMENT, a_gate(), labels=labels, answers=answers
+    )
     after = rows.evaluate(PromptVersion.of("fern", held.text, BASE.version, ""), cases)
     decided = decide_again(bench, held, after)
     assert (decided.decision, decided.candidate_id, decided.changes) == ("ship", held.candidate_id, held.changes)
