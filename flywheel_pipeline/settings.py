@@ -286,7 +286,7 @@ class GateSettings(Section):
     margin: float = Field(0.10, gt=0, lt=1)
     max_probability_worse: float = Field(0.005, gt=0, lt=1)
     min_cases_per_mode: int = Field(10, ge=1)
-    min_coverage: float = Field(0.95, ge=0, le=1)
+    min_coverage: float = Field(0.95, ge=0.95, le=1)
     max_growth: float = Field(1.2, ge=1)
     max_prompt_characters: int = Field(20_000, ge=1)
     consent: tuple[Annotated[str, Field(min_length=1)], ...] = ()

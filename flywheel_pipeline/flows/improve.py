@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
 from flywheel_pipeline.flows.workbench import Workbench
@@ -28,6 +29,7 @@ from flywheel_pipeline.steps.evaluate import (
     without_stale,
 )
 from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
+from flywheel_pipeline.steps.evaluate.known import approvals
 from flywheel_pipeline.steps.improve import (
     OVERALL,
     READER,
@@ -73,6 +75,7 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         base, active_cases(bench), baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
         gate_of(bench), reads_of_test(bench), flip_labels(bench, base.version),
         lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
+        approvals(known_failures_of(bench)),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,7 @@ class Bench:
     """What a proposal is compared with: the production prompt `base` with its rows `baseline` on all cases.
 
     `reads` are the earlier reads of the test split, oldest first; `labels` are the expert's verdicts on flipped cases,
-    {candidate's version: {case_id: label}}.
+    {candidate's version: {case_id: label}}; `approved` are (case_id, evaluator) of failures that a person lets stay.
     """
 
     base: PromptVersion
@@ -79,6 +79,7 @@ class Bench:
     labels: Mapping[str, Mapping[str, FlipLabel]] = field(default_factory=dict)
     answers: Callable[[str], Sequence[CaseAnswer]] = _no_answers
     """Returns the app's answers under a prompt version, for what they take."""
+    approved: Collection[tuple[str, str]] = ()
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -208,13 +209,29 @@ def _critical(bench: Bench, after: Results) -> CriticalCases:
         is_complete = case.case_id in whole or (bool(known) and case.kind == "adversarial")
         if is_complete or min(known, default=1) < 1:
             found[case.case_id] = min(known)
-    doubted: dict[str, list[str]] = {}
-    for mode, name in read.modes.items():
-        if f"judge:{mode}" not in read.judges:
-            for case_id, passes in read.mode(after, f"judge:{mode}").items():
-                doubted.setdefault(case_id, []).extend([name] if passes < 1 else [])
-    names = {c: ", ".join(judges) for c, judges in doubted.items() if judges}
-    return CriticalCases(tuple(c.case_id for c in critical), found, names)
+    ids = [c.case_id for c in critical]
+    votes = (*read.judges, *read.checks)
+    others = [f"judge:{m}" for m in read.modes if f"judge:{m}" not in read.judges]
+    fails = _failing(read, after, votes, ids)
+    accepted = [c for c, names in fails.items() if all((c, e) in bench.approved for e in names)]
+    doubted = {
+        c: ", ".join(read.modes[e.removeprefix("judge:")] for e in names)
+        for c, names in _failing(read, after, others, ids, bench.approved).items()
+    }
+    return CriticalCases(tuple(ids), found, doubted, frozenset(accepted))
+
+
+def _failing(
+    read: Judgement,
+    rows: Results,
+    evaluators: Sequence[str],
+    case_ids: Sequence[str],
+    approved: Collection[tuple[str, str]] = (),
+) -> dict[str, list[str]]:
+    """Return {case_id: evaluators that fail it without an approval}, of those that some evaluator fails."""
+    by = {e: read.mode(rows, e) for e in evaluators}
+    found = {c: [e for e in evaluators if by[e].get(c, 1) < 1 and (c, e) not in approved] for c in case_ids}
+    return {c: names for c, names in found.items() if names}
 
 
 def _guards(

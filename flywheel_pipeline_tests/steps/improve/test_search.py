@@ -259,6 +259,17 @@ def test_a_critical_case_that_only_an_untrusted_judge_fails_is_held() -> None:
     assert (held.decision, "test-100 (by Rude)" in held.reason) == ("hold", True)
 
 
+def test_an_approved_failure_of_a_critical_case_may_stay_and_another_failure_of_it_may_not() -> None:
+    must = a_case(case_id="test-100", split="test", critical=True)
+
+    def fails(text: str, case: GoldenCase) -> str:
+        return "fail" if case is must else label(text, case)
+
+    for approved, decision in (((must.case_id, JUDGE), "ship"), ((must.case_id, "answered"), "reject")):
+        (found,), _ = search("A good prompt.", by=fails, cases=[*DEV, *TEST, must], approved=[approved])
+        assert found.decision == decision, found.reason
+
+
 def test_a_critical_attack_is_judged_by_its_own_check() -> None:
     attack = a_case(case_id="test-100", split="test", kind="adversarial", critical=True)
 
