@@ -269,10 +269,15 @@ class EvaluateSettings(Section):
 
 
 class ImproveSettings(Section):
-    """How prompts are proposed."""
+    """How prompts are proposed, and what they are compared with.
+
+    `fresh_baseline: true` evaluates the production prompt on the test split once more beside every candidate, where the
+    app or the judges are real models.
+    """
 
     few_shot_examples: int = Field(3, ge=0, le=10)
     max_modes: int = Field(8, ge=1)
+    fresh_baseline: bool = True
 
 
 class GateSettings(Section):

@@ -56,6 +56,18 @@ def decide(home: Path | None) -> None:
 
 @gate.command()
 @HOME
+@click.option("--run", type=click.IntRange(1), default=1, show_default=True, help="Another number asks once more.")
+def noise(home: Path | None, run: int) -> None:
+    """Evaluate the production prompt against itself: how many cases flip although nothing has changed (A/A)."""
+    from flywheel_pipeline.flows.noise import measure_noise
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for line in measure_noise(Workbench.of(home), run).lines():
+        say(line)
+
+
+@gate.command()
+@HOME
 @RUNS
 def simulate(home: Path | None, runs: int) -> None:
     """Print how often the gate ships and rejects candidates of known truth: its operating characteristic."""

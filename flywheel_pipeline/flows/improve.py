@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
@@ -69,14 +72,26 @@ def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
 
 
 def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Sequence[EvalResult]) -> Bench:
-    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
-    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
     return Bench(
-        base, active_cases(bench), baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
+        base, active_cases(bench), baseline, Evaluator(bench, llm, READER), judgement_of(bench),
         gate_of(bench), reads_of_test(bench), flip_labels(bench, base.version),
         lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
         approvals(known_failures_of(bench)),
+        partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
     )  # fmt: skip
+
+
+def is_fresh(bench: Workbench) -> bool:
+    """Return whether the production prompt is evaluated afresh beside a candidate."""
+    return bench.settings.improve.fresh_baseline and outcomes_vary(bench)
+
+
+def evaluate_baseline_afresh(
+    bench: Workbench, base: PromptVersion, llm: ModelClient, candidate: str, cases: Sequence[GoldenCase]
+) -> tuple[str, list[EvalResult]]:
+    """Evaluate the production prompt once more, as rows of their own; the same candidate again finds them cached."""
+    beside = replace(base, version=f"{base.version}~{candidate}")
+    return beside.version, Evaluator(bench, llm, "baseline", beside.version).evaluate(beside, cases)
 
 
 def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
@@ -109,6 +124,12 @@ def gate_of(bench: Workbench) -> Gate:
 def build_gate(settings: GateSettings) -> Gate:
     """Return the gate with these settings."""
     return Gate(**settings.model_dump())
+
+
+def judgement_of(bench: Workbench) -> Judgement:
+    """Return how rows of this home are read."""
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
+    return _judgement(bench.lake.read("judge_alignment", JudgeAlignment), names)
 
 
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:

@@ -80,6 +80,8 @@ class Bench:
     answers: Callable[[str], Sequence[CaseAnswer]] = _no_answers
     """Returns the app's answers under a prompt version, for what they take."""
     approved: Collection[tuple[str, str]] = ()
+    fresh: Callable[[str, Sequence[GoldenCase]], tuple[str, Results]] | None = None
+    """Evaluates the base afresh beside a candidate: (version of the rows, rows); None compares with `baseline`."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -145,26 +147,39 @@ def _problem(text: str, bench: Bench) -> str | None:
 
 def _decided(best: Trial, bench: Bench) -> PromptCandidate:
     cases = bench.decisive()
-    before = [r for r in bench.baseline if r.case_id in {c.case_id for c in cases}]
+    before: tuple[str, Results] = (
+        bench.base.version,
+        [r for r in bench.baseline if r.case_id in {c.case_id for c in cases}],
+    )
+    if bench.fresh:
+        before = bench.fresh(best.version.version, cases)
     return _judged(best, bench, before, bench.evaluate.evaluate(best.version, cases))
 
 
 def decide_again(bench: Bench, candidate: PromptCandidate, after: Results) -> PromptCandidate:
     """Return a candidate with the gate's decision on the rows `after` that are known of it: nothing is evaluated.
 
-    For new labels of its flipped cases, which are no new look at the test split.
+    For new labels of its flipped cases, which are no new look at the test split. `bench.baseline` are the rows that it
+    was compared with before.
     """
-    version = PromptVersion.of(bench.base.name, candidate.text, bench.base.version, "")
-    dev_rate = json.loads(candidate.evidence).get("dev_pass_rate", 0.0)
+    version, evidence = (
+        PromptVersion.of(bench.base.name, candidate.text, bench.base.version, ""),
+        json.loads(candidate.evidence),
+    )
     ids = {c.case_id for c in bench.decisive()}
     before, after = ([r for r in side if r.case_id in ids] for side in (bench.baseline, after))
-    return _judged(Trial(version, tuple(json.loads(candidate.changes)), dev_rate), bench, before, after)
+    trial = Trial(version, tuple(json.loads(candidate.changes)), evidence.get("dev_pass_rate", 0.0))
+    return _judged(trial, bench, (evidence.get("baseline") or bench.base.version, before), after)
 
 
-def _judged(trial: Trial, bench: Bench, before: Results, after: Results) -> PromptCandidate:
-    report = decide(bench.gate, gather_evidence(bench, trial.version.version, before, after))
+def _judged(trial: Trial, bench: Bench, baseline: tuple[str, Results], after: Results) -> PromptCandidate:
+    version, before = baseline
+    report = decide(bench.gate, gather_evidence(bench, trial.version.version, baseline, after))
     noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
-    evidence = {**report.evidence(), "dev_pass_rate": round(trial.dev_rate, 4), "split": "test", "noise_floor": noise}
+    evidence = {
+        **report.evidence(), "dev_pass_rate": round(trial.dev_rate, 4), "split": "test", "noise_floor": noise,
+        "baseline": version,
+    }  # fmt: skip
     return _row(trial, bench, report.decision, report.reason, evidence)
 
 
@@ -178,8 +193,13 @@ def noise_floor(outcomes: Outcomes, repeats: int) -> float | None:
     return round(sum(2 * p * (1 - p) for p in outcomes.values()) / len(outcomes) * repeats / (repeats - 1), 4)
 
 
-def gather_evidence(bench: Bench, candidate: str, before: Results, after: Results) -> Evidence:
-    """Return all that the gate decides from: rows of the test cases before and after, read by the judgement."""
+def gather_evidence(bench: Bench, candidate: str, baseline: tuple[str, Results], after: Results) -> Evidence:
+    """Return all that the gate decides from: rows of the test cases before and after, read by the judgement.
+
+    `baseline` are the rows before, and the prompt version that they and their answers are stored under.
+    """
+    version, before = baseline
+    answers = bench.answers(version), bench.answers(candidate)
     read, test = bench.judgement, bench.split("test")
     plain = [c for c in test if c.kind != "adversarial"]
     still_open = tuple(c.case_id for c in plain if c.stage != "regression")
@@ -190,11 +210,9 @@ def gather_evidence(bench: Bench, candidate: str, before: Results, after: Result
         tuple(_compared(read, c, [x.case_id for x in test], (before, after)) for c in read.checks),
         {c.case_id: c.family for c in test},
         read.unjudged(),
-        labels_on(
-            bench.labels.get(candidate, {}), candidate, bench.answers(bench.base.version), bench.answers(candidate)
-        ),
+        labels_on(bench.labels.get(candidate, {}), candidate, *answers),
         count_looks(bench.reads, candidate, len(test)),
-        _sizes(bench, candidate),
+        _sizes(bench, answers),
         _critical(bench, after),
     )
 
@@ -262,13 +280,10 @@ def _compared(read: Judgement, evaluator: str, ids: Sequence[str], rows: tuple[R
     return Comparison(evaluator, tuple(ids), before, after, ALL)
 
 
-def _sizes(bench: Bench, candidate: str) -> tuple[Size, ...]:
+def _sizes(bench: Bench, both: tuple[Sequence[CaseAnswer], Sequence[CaseAnswer]]) -> tuple[Size, ...]:
     """Return what an answer takes, on the mean over answers to test cases, where both sides know it."""
     test = {c.case_id for c in bench.split("test")}
-    before, after = (
-        [a for a in bench.answers(version) if a.case_id in test and not a.error]
-        for version in (bench.base.version, candidate)
-    )
+    before, after = ([a for a in answers if a.case_id in test and not a.error] for answers in both)
     found = []
     for name, unit, floor, of in MEASURES:
         old, new = (_mean([of(a) for a in answers]) for answers in (before, after))

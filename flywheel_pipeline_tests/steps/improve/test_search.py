@@ -232,6 +232,22 @@ def test_new_labels_are_decided_on_without_an_evaluation() -> None:
     assert untouched.evaluated == []
 
 
+def test_a_candidate_is_compared_with_a_baseline_that_is_as_fresh_as_itself() -> None:
+    """The provider has changed since: what passes now would have passed under the base as well."""
+    asked = []
+
+    def fresh(candidate: str, cases: Sequence[GoldenCase]) -> tuple[str, Sequence[EvalResult]]:
+        asked.append((candidate, [c.case_id for c in cases]))
+        return f"{BASE.version}~{candidate}", FakeEvaluate(lambda *_: "pass", JUDGE).evaluate(BASE, cases)
+
+    (stale,), _ = search("A good prompt.")
+    (best,), _ = search("A good prompt.", fresh=fresh)
+    assert (stale.decision, best.decision) == ("ship", "hold")
+    assert asked == [(best.candidate_id, TEST_IDS)]
+    evidence = json.loads(best.evidence)
+    assert (evidence["overall"]["fixed"], evidence["baseline"]) == (0, f"{BASE.version}~{best.candidate_id}")
+
+
 def test_a_critical_case_of_any_split_must_pass() -> None:
     must = a_case(case_id="train-99", split="train", critical=True)
 
