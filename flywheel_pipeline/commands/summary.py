@@ -13,6 +13,7 @@ from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
+from flywheel_pipeline.steps.improve.traffic import describe_gain
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -140,7 +141,9 @@ def candidate_lines(candidates: Sequence[PromptCandidate]) -> list[str]:
     for c in candidates:
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
         lines += [f"             {part}" for part in c.reason.split("; ")]
-        lines += [f"             to decide it: {need}" for need in json.loads(c.evidence).get("needs", [])]
+        evidence = json.loads(c.evidence)
+        lines += [f"             {describe_gain(evidence['traffic'])}"] if "traffic" in evidence else []
+        lines += [f"             to decide it: {need}" for need in evidence.get("needs", [])]
     return lines
 
 

@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, production_rate, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
@@ -23,6 +23,7 @@ from flywheel_pipeline.records import (
     PromptVersion,
 )
 from flywheel_pipeline.settings import GateSettings
+from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
     COMPOSITE,
     case_scores,
@@ -44,6 +45,7 @@ from flywheel_pipeline.steps.improve import (
     improve_prompt,
     propose_prompts,
 )
+from flywheel_pipeline.steps.improve.traffic import Traffic
 
 
 def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
@@ -78,7 +80,16 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
         approvals(known_failures_of(bench)),
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
+        _traffic(bench),
     )  # fmt: skip
+
+
+def _traffic(bench: Workbench) -> Traffic | None:
+    """Return the modes' shares of production traffic; None where the labels are not of our sample."""
+    passing, modes = production_rate(bench), bench.lake.read("failure_taxonomy", FailureMode, "status <> 'retired'")
+    if passing is None or any(m.share_of != "traffic" for m in modes):
+        return None
+    return Traffic({m.name: Rate(m.share, m.share_low, m.share_high, m.n_failures) for m in modes}, passing)
 
 
 def is_fresh(bench: Workbench) -> bool:

@@ -12,6 +12,7 @@ from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.improve.traffic import describe_gain
 
 DIFF_WIDTH = 84
 
@@ -65,6 +66,8 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         "candidate": dg.MetadataValue.text(best.candidate_id),
         "what_would_decide_it": table(("need",), [[n] for n in evidence.get("needs", [])], cell=300),
         "flipped_cases_to_label": table(("case",), [[c] for c in evidence.get("to_label", [])]),
+        "gain_in_traffic": dg.MetadataValue.text(describe_gain(evidence["traffic"]) if "traffic" in evidence else ""),
+        "baseline": dg.MetadataValue.text(evidence.get("baseline", base.version)),
         **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
         "cases_fixed_and_broken": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),

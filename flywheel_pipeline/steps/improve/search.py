@@ -18,6 +18,7 @@ from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes,
 from flywheel_pipeline.steps.improve.looks import count_looks
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE, Gate
+from flywheel_pipeline.steps.improve.traffic import Traffic, gain_in_traffic
 
 Results = Sequence[EvalResult]
 
@@ -82,6 +83,8 @@ class Bench:
     approved: Collection[tuple[str, str]] = ()
     fresh: Callable[[str, Sequence[GoldenCase]], tuple[str, Results]] | None = None
     """Evaluates the base afresh beside a candidate: (version of the rows, rows); None compares with `baseline`."""
+    traffic: Traffic | None = None
+    """The modes' shares of production traffic, where they are known."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -178,7 +181,7 @@ def _judged(trial: Trial, bench: Bench, baseline: tuple[str, Results], after: Re
     noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
     evidence = {
         **report.evidence(), "dev_pass_rate": round(trial.dev_rate, 4), "split": "test", "noise_floor": noise,
-        "baseline": version,
+        "baseline": version, "traffic": gain_in_traffic(report.guards, bench.traffic, HAPPY).evidence(),
     }  # fmt: skip
     return _row(trial, bench, report.decision, report.reason, evidence)
 
