@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flywheel_pipeline.commands.options import HOME, say
-from flywheel_pipeline.commands.summary import candidate_lines
+from flywheel_pipeline.commands.summary import decision_lines
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.simulate import GateAtHome
@@ -49,8 +49,8 @@ def decide(home: Path | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     bench = Workbench.of(home)
-    _, candidates = decide_on_labels(bench)
-    for line in candidate_lines(candidates[:1]):
+    decide_on_labels(bench)
+    for line in decision_lines(bench):
         say(line)
 
 

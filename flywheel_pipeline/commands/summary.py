@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
@@ -35,7 +34,7 @@ def summarize(bench: Workbench, calls_before: int = 0, decided: bool = True) -> 
         *_golden(lake),
         *_proposed(bench),
         *_evals(bench),
-        *(_candidate(bench) if decided else ["candidate  none: the run did not get as far as the gate"]),
+        *(decision_lines(bench) if decided else ["candidate  none: the run did not get as far as the gate"]),
         _calls(lake, calls_before),
     ]
 
@@ -124,27 +123,23 @@ def _evals(bench: Workbench) -> list[str]:
     ]
 
 
-def _candidate(bench: Workbench) -> list[str]:
-    rows = [c for c in bench.lake.read("prompt_candidate", PromptCandidate) if c.decision]
-    if rows:
-        waiting = flips_waiting(bench)
-        return [*candidate_lines(rows), *([f"             {waiting}"] if waiting else [])]
-    known = _one(bench.lake, "select count(*) from failure_taxonomy")
-    return [
-        "candidate  none: " + ("no failure mode fails on the train or dev split" if known else "no failure modes yet")
-    ]
-
-
-def candidate_lines(candidates: Sequence[PromptCandidate]) -> list[str]:
-    """Return the gate's decisions on candidates, with the reasons and what would decide a hold."""
+def decision_lines(bench: Workbench) -> list[str]:
+    """Return the gate's last decisions on candidates, what would decide a hold, and which labels it waits for."""
+    lake = bench.lake
+    rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
+    if not rows:
+        known = _one(lake, "select count(*) from failure_taxonomy")
+        why = "no failure mode fails on the train or dev split" if known else "no failure modes yet"
+        return [f"candidate  none: {why}"]
     lines = []
-    for c in candidates:
+    for c in rows:
+        evidence = json.loads(c.evidence)
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
         lines += [f"             {part}" for part in c.reason.split("; ")]
-        evidence = json.loads(c.evidence)
         lines += [f"             {describe_gain(evidence['traffic'])}"] if "traffic" in evidence else []
         lines += [f"             to decide it: {need}" for need in evidence.get("needs", [])]
-    return lines
+    waiting = flips_waiting(bench)
+    return [*lines, *([f"             {waiting}"] if waiting else [])]
 
 
 def _calls(lake: Lake, before: int) -> str:

@@ -131,7 +131,8 @@ def unjudged(modes: Sequence[Unjudged]) -> Obstacle | None:
     if not modes:
         return None
     more = f"; {len(modes) - 3} more in `judge_alignment`" if len(modes) > 3 else ""
-    needs = "; ".join(m.need for m in modes[:3])
+    nearest = sorted(modes, key=lambda m: (m.fails < 0, m.fails + m.passes))
+    needs = "; ".join(m.need for m in nearest[:3])
     return Obstacle(
         f"nothing guards {_quoted([m.mode for m in modes])}: no judge of it may decide",
         f"{needs}{more}; or name the modes in `gate.consent`",
