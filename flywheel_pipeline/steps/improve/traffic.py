@@ -2,8 +2,8 @@
 
 The golden set has as many cases of a rare failure mode as of a frequent one, so that its gain says little of what users
 would notice. With the modes m and what passes (happy paths, h), the gain in traffic is Σ share_m · d_m + share_h · d_h,
-where d is a part's difference of pass rates; traffic that no test case stands for counts as unknown within its share. The interval takes both factors for independent and normal (Goodman 1960:
-var(xy) = x² var y + y² var x + var x · var y).
+where d is a part's difference of pass rates. Traffic that no test case stands for counts as unknown within its share.
+The interval takes both factors for independent and normal (Goodman 1960: var(xy) = x² var y + y² var x + var x var y).
 """
 
 from __future__ import annotations
