@@ -25,15 +25,6 @@ class Side:
         errors = [a.error for a in self.answers if a.error]
         return texts[0] if texts else f"No answer: {errors[0]}" if errors else "No answer."
 
-    def why(self, evaluators: Sequence[str]) -> str:
-        """Return the reasons of verdicts by `evaluators` that are no pass, with their labels."""
-        reasons = [
-            f"{r.evaluator} {r.label or 'not evaluated'}: {r.explanation or r.error or 'no reason given'}"
-            for r in self.verdicts
-            if r.evaluator in evaluators and r.label != "pass"
-        ]
-        return "; ".join(reasons)
-
 
 @dataclass(frozen=True)
 class CaseDetails:

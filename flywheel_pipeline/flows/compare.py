@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -175,10 +176,13 @@ def _app_changed(bench: Workbench, compared: Compared) -> list[str]:
 
 
 def _other_judges(used: Used, compared: Mapping[str, str], names: Compared) -> list[str]:
-    stale = {e: n for _, e, v, n in used if compared.get(e, v) != v}
+    stale: Counter[str] = Counter()
+    for _, evaluator, version, n in used:
+        stale[evaluator] += n if compared.get(evaluator, version) != version else 0
     return [
-        f"{names.name_of(evaluator)}: {n:,} verdicts are by another version of it, and count as not evaluated"
+        f"{names.name_of(evaluator)}: verdicts by another version of it count as not evaluated ({n:,})"
         for evaluator, n in sorted(stale.items())
+        if n
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +11,7 @@ from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
+from flywheel_pipeline.flows.deploy.promote import promote_automatically
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, production_rate, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
 from flywheel_pipeline.flows.workbench import Workbench
@@ -18,6 +20,7 @@ from flywheel_pipeline.records import (
     EvalResult,
     FailureMode,
     GoldenCase,
+    Json,
     JudgeAlignment,
     PromptCandidate,
     PromptVersion,
@@ -51,14 +54,19 @@ from flywheel_pipeline.steps.improve.traffic import Traffic
 def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
     """Return the production prompt and the candidates against it, the best first; both tables are written.
 
-    There are no candidates when no failure mode fails.
+    There are no candidates when no failure mode fails. Where `deploy.automatic` says so, one that the gate lets ship is
+    put into production.
     """
     base = bench.lake.read("production_prompt", PromptVersion)[0]
     candidates = _improve(bench, base)
     bench.lake.write("prompt_candidate", candidates)
+    app = bench.settings.models.app
+    used = Json(json.dumps({"temperature": app.temperature, **app.parameters}, sort_keys=True))
     for c in candidates:
         note = f"{c.decision or c.status}: {c.reason}"
-        bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note))
+        author, model = bench.model_name("improver"), bench.model_name("app")
+        bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note, author, model, used))
+    promote_automatically(bench)
     return base, candidates
 
 
@@ -109,7 +117,7 @@ def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandid
     """Let the gate decide again on its last candidate, with the labels of flipped cases given since.
 
     Answers and verdicts are those in the tables: nothing is evaluated, and no model is called. Returns the production
-    prompt and the candidates, as `find_candidate` does.
+    prompt and the candidates, and puts one into production where the settings say so, as `find_candidate` does.
 
     Raises:
         HomeError: there is no candidate against the present production prompt.
@@ -122,6 +130,7 @@ def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandid
     decided = decide_again(compared, waiting, read_verdicts(bench, waiting.candidate_id))
     others = [c for c in bench.lake.read("prompt_candidate", PromptCandidate) if c.candidate_id != waiting.candidate_id]
     bench.lake.write("prompt_candidate", [decided, *others])
+    promote_automatically(bench)
     return base, [decided, *others]
 
 
