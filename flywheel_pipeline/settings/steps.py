@@ -141,10 +141,15 @@ class EvaluateSettings(Section):
 
 
 class ImproveSettings(Section):
-    """How prompts are proposed."""
+    """How prompts are proposed, and what they are compared with.
+
+    `fresh_baseline: true` evaluates the production prompt on the test split once more beside every candidate, where the
+    app or the judges are real models.
+    """
 
     few_shot_examples: int = Field(3, ge=0, le=10)
     max_modes: int = Field(8, ge=1)
+    fresh_baseline: bool = True
 
 
 class GateSettings(Section):
@@ -158,7 +163,7 @@ class GateSettings(Section):
     margin: float = Field(0.10, gt=0, lt=1)
     max_probability_worse: float = Field(0.005, gt=0, lt=1)
     min_cases_per_mode: int = Field(10, ge=1)
-    min_coverage: float = Field(0.95, ge=0, le=1)
+    min_coverage: float = Field(0.95, ge=0.95, le=1)
     max_growth: float = Field(1.2, ge=1)
     max_prompt_characters: int = Field(20_000, ge=1)
     consent: tuple[Annotated[str, Field(min_length=1)], ...] = ()
