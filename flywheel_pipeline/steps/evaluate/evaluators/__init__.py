@@ -1,1 +1,1 @@
-"""The evaluators: code checks, one module per kind, and judges: `judge:<mode_id>` of a failure mode, `criteria` of a case."""
+"""The evaluators: code checks, one module per kind, and judges, `judge:<mode_id>` and `criteria`, which ask a model."""
