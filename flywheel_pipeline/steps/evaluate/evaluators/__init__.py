@@ -1,1 +1,1 @@
-"""The evaluators: code checks, one module per kind, and judges, `judge:<mode_id>` and `criteria`, which ask a model."""
+"""The evaluators: code checks, one module per kind; `judge:<mode_id>` judges a failure mode, `criteria` a case."""
