@@ -13,10 +13,10 @@ from pydantic.dataclasses import dataclass
 
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import GoldenCase
+from flywheel_pipeline.steps.evaluate.evaluators.facts.names import Names, fold, names_in
+from flywheel_pipeline.steps.evaluate.evaluators.facts.negation import contradiction, telling_stems
+from flywheel_pipeline.steps.evaluate.evaluators.facts.quantities import Quantity, quantities
 from flywheel_pipeline.steps.evaluate.evaluators.judgement import Judgement
-from flywheel_pipeline.steps.evaluate.evaluators.names import Names, fold, names_in
-from flywheel_pipeline.steps.evaluate.evaluators.negation import contradiction, telling_stems
-from flywheel_pipeline.steps.evaluate.evaluators.quantities import Quantity, quantities
 from flywheel_pipeline.steps.evaluate.evaluators.references import conversation, document_id, documents, texts_in
 from flywheel_pipeline.steps.evaluate.evaluators.sentences import sentences, without_code
 from flywheel_pipeline.steps.evaluate.evaluators.text import SETTINGS, TextEvaluator, quoted

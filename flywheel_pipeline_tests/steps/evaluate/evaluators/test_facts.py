@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_pipeline.steps.evaluate.evaluators.facts import Difference, compare
-from flywheel_pipeline.steps.evaluate.evaluators.names import names_in
-from flywheel_pipeline.steps.evaluate.evaluators.negation import denials
-from flywheel_pipeline.steps.evaluate.evaluators.quantities import quantities
+from flywheel_pipeline.steps.evaluate.evaluators.facts.names import names_in
+from flywheel_pipeline.steps.evaluate.evaluators.facts.negation import denials
+from flywheel_pipeline.steps.evaluate.evaluators.facts.quantities import quantities
 from flywheel_pipeline_tests.conftest import REPO
 
 COVERS = (
-    "steps/evaluate/evaluators/facts.py", "steps/evaluate/evaluators/names.py",
-    "steps/evaluate/evaluators/negation.py", "steps/evaluate/evaluators/quantities.py",
+    "steps/evaluate/evaluators/facts/__init__.py", "steps/evaluate/evaluators/facts/names.py",
+    "steps/evaluate/evaluators/facts/negation.py", "steps/evaluate/evaluators/facts/quantities.py",
 )  # fmt: skip
 PAIRS = Path(REPO / "flywheel_pipeline_tests" / "benchmarks" / "evaluators_pairs.jsonl")
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flywheel_pipeline.steps.evaluate.evaluators.facts.quantities import MONTHS, UNITS
 from flywheel_pipeline.steps.evaluate.evaluators.links import links_in
-from flywheel_pipeline.steps.evaluate.evaluators.quantities import MONTHS, UNITS
 from flywheel_pipeline.steps.evaluate.evaluators.sentences import sentences, without_code
 
 _CODE = re.compile(r"(?<![\w@./-])(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[^\W_]+(?:-[^\W_]+)*(?![\w@])")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flywheel_pipeline.steps.evaluate.evaluators.names import Names, names_in
-from flywheel_pipeline.steps.evaluate.evaluators.negation import contradiction
-from flywheel_pipeline.steps.evaluate.evaluators.quantities import Quantity, quantities
+from flywheel_pipeline.steps.evaluate.evaluators.facts.names import Names, names_in
+from flywheel_pipeline.steps.evaluate.evaluators.facts.negation import contradiction
+from flywheel_pipeline.steps.evaluate.evaluators.facts.quantities import Quantity, quantities
 
 
 @dataclass(frozen=True)
