@@ -84,6 +84,12 @@ def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -
     return (n if app_varies(bench) else 0), n * len(plan.modes) * plan.judge_repeats
 
 
+def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:
+    """Return what the verdicts on the answers under a prompt cost when they were made, in dollars, where known."""
+    sql = "select coalesce(sum(cost_usd), 0) from eval_results where prompt_version = ?"
+    return float(bench.lake.frame(sql, [prompt_version]).iloc[0].tolist()[0])
+
+
 def _tokens(used: Sequence[tuple[int, Usage | None]]) -> float | None:
     known = [n * (u.input_tokens + u.output_tokens) for n, u in used if u]
     return sum(known) if len(known) == len(used) else None
