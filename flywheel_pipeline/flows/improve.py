@@ -14,6 +14,7 @@ from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.deploy.promote import promote_automatically
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, production_rate, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
+from flywheel_pipeline.flows.foreign import unread_parts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
@@ -89,6 +90,7 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         approvals(known_failures_of(bench)),
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
         _traffic(bench),
+        lambda text: unread_parts(bench, text, base.text),
     )  # fmt: skip
 
 
