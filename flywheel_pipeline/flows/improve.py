@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
 from flywheel_pipeline.errors import CorruptFileError
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test, standing_judges
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
@@ -54,7 +54,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
-    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    alignment = standing_judges(bench)
     baseline = read_verdicts(bench, base.version)
     evidence = _evidence(bench, cases, baseline)
     if not evidence:

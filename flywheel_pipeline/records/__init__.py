@@ -20,7 +20,7 @@ from flywheel_pipeline.records.cluster import (
     FailureMode,
 )
 from flywheel_pipeline.records.deploy import PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -58,6 +58,7 @@ __all__ = [
     "GoldenCase",
     "Json",
     "JudgeAlignment",
+    "JudgeVerdict",
     "LLMCall",
     "LabelLog",
     "PromptCandidate",
@@ -86,6 +87,7 @@ TABLES: Mapping[str, type] = {
     "answers": CaseAnswer,
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
+    "judge_verdicts": JudgeVerdict,
     "prompt_candidate": PromptCandidate,
     "llm_calls": LLMCall,
 }

@@ -2,15 +2,18 @@
 
 from flywheel_pipeline.steps.evaluate.alignment import (
     COMPOSITE,
-    LabelledAnswer,
+    Aligned,
     align_judges,
-    held_out,
+    is_stale,
     judge_errors,
+    majority_label,
+    mark_stale,
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.cells import Due, Plan, Stored, due_cells
 from flywheel_pipeline.steps.evaluate.coverage import Coverage, coverage_of
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, held_out, mark_dev
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
     GoldenRate,
@@ -27,6 +30,7 @@ from flywheel_pipeline.steps.evaluate.run import Evaluation, run_evals
 
 __all__ = [
     "COMPOSITE",
+    "Aligned",
     "Coverage",
     "Due",
     "Evaluation",
@@ -45,8 +49,12 @@ __all__ = [
     "due_cells",
     "golden_rate",
     "held_out",
+    "is_stale",
     "judge_errors",
     "majority",
+    "majority_label",
+    "mark_dev",
+    "mark_stale",
     "mode_scores",
     "outcomes_by_case",
     "pass_rates",

@@ -2,10 +2,12 @@
 // Its HTML comes escaped from the server; pieces of texts are set as text.
 import { $, ask, attempt, count, make } from "../assets/shared.js";
 
-let key = null, shown = 0, step = null, nMessages = 0, changed = () => {};
+let key = null, shown = 0, step = null, nMessages = 0, canMark = true, changed = () => {};
 
 export const currentStep = () => step;
 export function onMark(work) { changed = work; }
+/** Let people mark the first failure, or only see it. */
+export function allowMarks(value) { canMark = value; $("trace").classList.toggle("fixed", !value); }
 
 const url = (name, values) => `api/${name}?` + new URLSearchParams({ key, ...values });
 const messageAt = (n) => document.querySelector(`#trace .message[data-step="${n}"]`);
@@ -38,7 +40,7 @@ function mark(message) {
   message.querySelector(":scope > header .step").setAttribute("aria-pressed", String(isMarked));
 }
 
-function toggle(n) { setStep(n === step ? null : n); changed(); }
+function toggle(n) { if (canMark) { setStep(n === step ? null : n); changed(); } }
 
 /** Mark the message in focus, or else the one after the marked one. */
 export async function markNext() {

@@ -133,8 +133,25 @@ class LabellingService:
             InvalidLabelError: it is not one.
             OSError: it cannot be written.
         """
-        label, own = read_label(sent), self._own[annotator]
+        label = read_label(sent)
         self._check_key(annotator, label["key"])
+        return self._keep(annotator, label)
+
+    def relabel(self, annotator: str, label: Mapping[str, Any], page: str) -> dict[str, Any]:
+        """Keep a label, its `key` and fields, of any captured trace, given on another `page`; returns as `label`.
+
+        Raises:
+            NotThereError: there is no such trace.
+            OSError: it cannot be written.
+        """
+        try:
+            self.conversations.trace(label["key"])
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+        return self._keep(annotator, {**label, "page": page})
+
+    def _keep(self, annotator: str, label: Mapping[str, Any]) -> dict[str, Any]:
+        own = self._own[annotator]
         own.journal.append({**label, **_stamp("label", annotator)})
         own.drafts.keep(label["key"], None)
         with own.journal.session() as session:
@@ -142,6 +159,11 @@ class LabellingService:
         if self._submit_after is None or n_pending < self._submit_after:
             return {"n_labels": n_labels, "n_pending": n_pending, "n_submitted": 0}
         return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
+
+    def given(self, annotator: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any] | None, int]:
+        """Return {item key: label} of all labels given on pages that stand, the latest, and how many are pending."""
+        with self._own[annotator].journal.session() as session:
+            return session.labels, session.latest, len(session.pending)
 
     def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.

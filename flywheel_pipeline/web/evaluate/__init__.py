@@ -1,0 +1,1 @@
+"""The pages of the evaluate step: what a change did, and the judges."""
