@@ -11,7 +11,7 @@ from flywheel_pipeline.flows.evaluate import standing_judges
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, FailureMode, GoldenCase, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.steps.annotate import FIELDS
-from flywheel_pipeline.steps.evaluate import is_stale, majority_label, what_to_label
+from flywheel_pipeline.steps.evaluate import is_stale, majority_label, next_step
 
 TABLES = ("judge_alignment", "judge_verdicts", "annotations", "failure_taxonomy", "golden_set")
 """What the review of the judges is made from."""
@@ -67,16 +67,11 @@ def read_judges(bench: Workbench) -> JudgeBoard:
     """Return the judges of a home and their disagreements with the expert, as of the last run."""
     names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     rows = [a for a in standing_judges(bench) if a.mode_id]
-    judges = [_judge(a, names.get(a.mode_id or "", a.evaluator)) for a in rows]
+    judges = [Judge(a, names.get(a.mode_id or "", a.evaluator), next_step(a), is_stale(a)) for a in rows]
     judges.sort(key=lambda j: (("unusable", "advisory", "trusted").index(j.row.status), j.name))
     current = bench.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
     labels = {a.trace_id: {name: getattr(a, name) for name in (*FIELDS, "annotator")} for a in current}
     return JudgeBoard(judges, _disagreements(bench, judges), labels)
-
-
-def _judge(row: JudgeAlignment, name: str) -> Judge:
-    said = what_to_label(row, name).removeprefix(f"{name}: ")
-    return Judge(row, name, said, is_stale(row))
 
 
 def _disagreements(bench: Workbench, judges: list[Judge]) -> list[Disagreement]:

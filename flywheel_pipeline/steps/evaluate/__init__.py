@@ -8,6 +8,7 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     judge_errors,
     majority_label,
     mark_stale,
+    next_step,
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.cells import Due, Plan, Stored, due_cells
@@ -56,6 +57,7 @@ __all__ = [
     "mark_dev",
     "mark_stale",
     "mode_scores",
+    "next_step",
     "outcomes_by_case",
     "pass_rates",
     "report_repeats",

@@ -200,23 +200,30 @@ def is_stale(alignment: JudgeAlignment) -> bool:
     return alignment.status == "advisory" and not (alignment.need_fails or alignment.need_passes)
 
 
-def what_to_label(alignment: JudgeAlignment, name: str) -> str:
-    """Return in a sentence what would let a judge decide that may not yet; `name` is that of its failure mode."""
+def next_step(alignment: JudgeAlignment) -> str:
+    """Return what would let a judge decide that may not yet."""
     if alignment.status == "trusted":
-        return f"{name}: may decide"
+        return "may decide"
     if is_stale(alignment):
-        return f"{name}: {STALE}"
-    seen = f"catches {_share(alignment.fail_recall, alignment.n_fail)} of its fails, "
-    seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
-    seen += f", unsure on {alignment.n_unsure}" if alignment.n_unsure else ""
+        return STALE
     if alignment.status == "unusable" or alignment.need_fails < 0:
         unsure = 2 * alignment.n_unsure > alignment.n_pass + alignment.n_fail
         what = "is mostly unsure" if unsure else "disagrees with the expert"
-        return f"{name}: {what} ({seen}): compare its verdicts with the labels, and sharpen the definition"
-    wanted = [
-        f"{n} more {what}" for n, what in ((alignment.need_fails, "fails"), (alignment.need_passes, "passes")) if n
-    ]
-    return f"{name}: label {' and '.join(wanted)} ({seen})"
+        return f"{what}: compare its verdicts with the labels, and sharpen the definition"
+    needs = (alignment.need_fails, "fail", "fails"), (alignment.need_passes, "pass", "passes")
+    wanted = [f"{n} more {one if n == 1 else many}" for n, one, many in needs if n]
+    return f"label {' and '.join(wanted)}"
+
+
+def what_to_label(alignment: JudgeAlignment, name: str) -> str:
+    """Return in a sentence what would let a judge decide that may not yet; `name` is that of its failure mode."""
+    if alignment.status == "trusted" or is_stale(alignment):
+        return f"{name}: {next_step(alignment)}"
+    seen = f"catches {_share(alignment.fail_recall, alignment.n_fail)} of its fails, "
+    seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
+    seen += f", unsure on {alignment.n_unsure}" if alignment.n_unsure else ""
+    first, colon, rest = next_step(alignment).partition(": ")
+    return f"{name}: {first} ({seen}){colon}{rest}"
 
 
 def _share(recall: float | None, n: int) -> str:

@@ -50,16 +50,20 @@ def held_out(
     taken = {c.source_trace_id for c in train}
     open_ones = [a for a in answers if a.case.source_trace_id not in taken and (a.case.observed_output or "").strip()]
     texts = [asked(c.messages) for c in train] + [asked(a.case.messages) for a in open_ones]
-    reached = _reached(range(len(train)), near_pairs(texts))
+    reached = _reached(range(len(train)), _links(near_pairs(texts)))
     return [a for i, a in enumerate(open_ones, len(train)) if i not in reached]
 
 
-def _reached(start: Iterable[int], pairs: Iterable[tuple[int, int]]) -> set[int]:
-    """Return what pairs connect with `start`, itself included."""
+def _links(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
     links: dict[int, set[int]] = defaultdict(set)
     for i, j in pairs:
         links[i].add(j)
         links[j].add(i)
+    return links
+
+
+def _reached(start: Iterable[int], links: dict[int, set[int]]) -> set[int]:
+    """Return what is connected with `start`, itself included."""
     waiting = list(start)
     reached = set(waiting)
     while waiting:
@@ -82,11 +86,11 @@ def mark_dev(
 
 def families_of(answers: Sequence[LabelledAnswer], near_pairs: NearPairs) -> list[str]:
     """Return the name of every answer's family: that of its first near-duplicate, itself included."""
-    pairs = list(near_pairs([asked(a.case.messages) for a in answers]))
+    links = _links(near_pairs([asked(a.case.messages) for a in answers]))
     names: dict[int, str] = {}
     for i, a in enumerate(answers):
         if i not in names:
-            names.update(dict.fromkeys(_reached([i], pairs), a.trace_id))
+            names.update(dict.fromkeys(_reached([i], links), a.trace_id))
     return [names[i] for i in range(len(answers))]
 
 
@@ -110,7 +114,7 @@ def ask_judges(
         judge_ask(m, a.case, a.case.observed_output or "", plan.app_name, r, order) for m, a in work for r in repeats
     ]
     replies = iter(llm.ask(asks))
-    return [[_verdict(m, a, plan.judge_model, (r, order), read_verdict(next(replies))) for r in repeats]
+    return [[_verdict(m, a, plan.judge_model, (r, purpose), read_verdict(next(replies))) for r in repeats]
             for m, a in work]  # fmt: skip
 
 
