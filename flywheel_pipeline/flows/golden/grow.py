@@ -124,7 +124,7 @@ def _outcomes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[tuple[str, 
 
 
 def propose(bench: Workbench, grown: Grown) -> Grown:
-    """Have cases written for what the set still lacks; they wait in the home until somebody has reviewed them."""
+    """Have cases written for what the set still lacks; they wait in the home for review."""
     if grown.pinned:
         return grown
     settings = bench.settings.golden

@@ -41,8 +41,8 @@ def align_judges(answers: Sequence[LabelledAnswer], plan: Plan, llm: LLM, n_chec
     """Return the agreement of every mode's judge with the expert, and of all trusted judges together.
 
     Each judge is asked what it is asked when it decides. Its fails are the failures of its mode among `answers`
-    (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since nobody
-    labelled whether they show its mode, too; only trusted judges are asked about them, and these verdicts are not
+    (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since no
+    label says whether they show its mode, too; only trusted judges are asked about them, and these verdicts are not
     returned. Of repeats the majority counts, as it does when the judge decides. On `n_checked` answers each judge's
     consistency is checked (`check_consistency`).
     """

@@ -28,7 +28,7 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class ModeToJudge:
-    """A failure mode as its judge sees it; `belongs` and `does_not_belong` draw its borders, if somebody drew them.
+    """A failure mode as its judge sees it; `belongs` and `does_not_belong` delimit it, where written.
 
     `guidance` is what else helps to decide. `is_tuned` says that the criterion was chosen on dev, on which the judge is
     therefore not measured.
@@ -49,9 +49,9 @@ class ModeToJudge:
         return f"judge:{self.mode_id}"
 
     def shown(self) -> dict[str, Any]:
-        """Return what the judge is shown of the mode; borders that nobody drew are left out."""
-        borders = {"belongs": self.belongs, "does_not_belong": self.does_not_belong, "guidance": self.guidance}
-        known = {k: v for k, v in borders.items() if v}
+        """Return what the judge is shown of the mode; `belongs`, `does_not_belong` and `guidance` are left out where empty."""
+        limits = {"belongs": self.belongs, "does_not_belong": self.does_not_belong, "guidance": self.guidance}
+        known = {k: v for k, v in limits.items() if v}
         return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}
 
     def version(self, model: str) -> str:

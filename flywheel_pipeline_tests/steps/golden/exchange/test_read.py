@@ -104,8 +104,8 @@ def test_a_split_family_or_id_of_another_tool_does_not_count_and_what_is_not_kep
     }  # fmt: skip
     found = read("s.json", [item])
     assert only(found) == asked(reference="Yes.", kind="failure")
-    told = ("inputs.tone", "colour", "metadata.topic", "metadata.case_id", "metadata.split")
-    assert found.dropped == dict.fromkeys(told, 1)
+    reported = ("inputs.tone", "colour", "metadata.topic", "metadata.case_id", "metadata.split")
+    assert found.dropped == dict.fromkeys(reported, 1)
 
 
 def test_a_system_prompt_is_left_out_and_named() -> None:
@@ -156,7 +156,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "data", "line", "reason"), BROKEN)
-def test_a_row_that_can_not_be_used_is_set_aside_with_its_line_and_the_reason(
+def test_a_row_that_cannot_be_used_is_set_aside_with_its_line_and_the_reason(
     name: Any, data: Any, line: Any, reason: Any
 ) -> None:
     found = read(name, data)
