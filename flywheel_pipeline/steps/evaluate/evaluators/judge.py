@@ -49,7 +49,7 @@ class ModeToJudge:
         return f"judge:{self.mode_id}"
 
     def shown(self) -> dict[str, Any]:
-        """Return what the judge is shown of the mode; `belongs`, `does_not_belong` and `guidance` are left out where empty."""
+        """Return what the judge is shown of the mode; its limits and the guidance are left out where empty."""
         limits = {"belongs": self.belongs, "does_not_belong": self.does_not_belong, "guidance": self.guidance}
         known = {k: v for k, v in limits.items() if v}
         return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}
