@@ -12,6 +12,7 @@ from flywheel_pipeline.commands.options import HOME, say
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.judge_tuning import ModelComparison, TunedJudge
+    from flywheel_pipeline.stats import Recall
 
 
 @click.group()
@@ -66,17 +67,22 @@ def tuned_lines(found: TunedJudge) -> Iterator[str]:
 
 def comparison_lines(found: ModelComparison) -> Iterator[str]:
     """Yield the agreement of two models with each other and with the expert."""
-    from flywheel_pipeline.steps.evaluate.judge_change import OPTIONS, describe_error
+    from flywheel_pipeline.steps.evaluate.judge_change import OPTIONS
 
-    (old, old_error), (new, new_error) = found.old, found.new
+    old, new = found.old[0], found.new[0]
     yield f"Judge of “{found.name}”: {old} (rows) and {new} (columns) on {found.n} labelled answers"
     yield f"  {'':8}" + "".join(f"{label:>8}" for label in OPTIONS)
     for label, counts in found.matrix.rows():
         yield f"  {label:8}" + "".join(f"{n:8}" for n in counts)
-    yield f"  same label: {found.matrix.agreement}"
-    yield f"  {old}: {describe_error(old_error)}"
-    yield f"  {new}: {describe_error(new_error)}"
+    agreement = found.matrix.agreement
+    yield f"  same label: {agreement if agreement.n else 'not known: no answer has verdicts of both'}"
+    for name, error in (found.old, found.new):
+        yield f"  {name}: catches {_shown(error.fails)} of the fails, recognises {_shown(error.passes)} of the passes"
     dropped = f"; {found.change.n_dropped} without a verdict of both left out" if found.change.n_dropped else ""
     yield f"  change: {found.change}{dropped}"
     if found.problem:
         yield f"  {new} gave no verdict: {found.problem}"
+
+
+def _shown(recall: Recall) -> str:
+    return str(recall.rate) if recall.n else "not known (n=0)"

@@ -16,15 +16,17 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     MAX_P_GUESS,
     MIN_YOUDEN,
     align_judges,
+    is_stale,
     judge_errors,
     labels_needed,
+    mark_stale,
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
 from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer
 from flywheel_pipeline.steps.evaluate.run import run_evals
-from flywheel_pipeline_tests.builders import a_case, a_prompt
+from flywheel_pipeline_tests.builders import a_case, a_prompt, an_alignment
 from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
 
 MODE = ModeToJudge("fm-1", "Made up", "d", ())
@@ -215,3 +217,33 @@ def test_a_judge_that_misses_half_of_a_kind_is_hardly_ever_trusted(recalls: tupl
 def test_a_weak_judge_is_hardly_trusted_at_twenty_labels_a_class_and_a_good_one_nearly_always() -> None:
     assert _trusted_share(0.7, 0.7, 20) < 0.03
     assert _trusted_share(0.9, 0.9, 20) > 0.85
+
+
+def test_a_judge_that_changed_since_it_was_measured_is_advisory_and_so_is_nothing_together() -> None:
+    rows = [an_alignment(), an_alignment(evaluator="judge:fm-2", mode_id="fm-2"),
+            an_alignment(evaluator=COMPOSITE, mode_id=None, evaluator_version="")]  # fmt: skip
+    same = {"judge:fm-1": "e1", "judge:fm-2": "e1"}
+    assert mark_stale(rows, same) == rows
+    changed = mark_stale(rows, {**same, "judge:fm-2": "e2"})
+    assert [(a.evaluator, a.status) for a in changed] == [("judge:fm-1", "trusted"), ("judge:fm-2", "advisory")]
+    assert is_stale(changed[1]) and not is_stale(changed[0])
+    assert what_to_label(changed[1], "Rude").startswith("Rude: has changed since it was measured")
+    gone = mark_stale(rows, {"judge:fm-1": "e1"})
+    assert [a.status for a in gone] == ["trusted", "advisory"]
+
+
+def test_what_all_judges_did_together_stands_while_only_a_judge_without_a_vote_changed() -> None:
+    rows = [an_alignment(), an_alignment(evaluator="judge:fm-2", mode_id="fm-2", status="unusable"),
+            an_alignment(evaluator=COMPOSITE, mode_id=None)]  # fmt: skip
+    assert [a.status for a in mark_stale(rows, {"judge:fm-1": "e1"})] == ["trusted", "advisory", "trusted"]
+
+
+def test_a_tuned_judge_is_measured_on_what_is_not_dev_alone_and_together() -> None:
+    dev = [
+        LabelledAnswer(a.case, a.weight, is_dev=True) for a in [*fails(5, observed_output="bad dev"), *passes(5, "dev")]
+    ]
+    tuned = ModeToJudge("fm-1", "Made up", "d", (), is_tuned=True)
+    llm = FakeLLM(perfect)
+    judge, together = align_judges([*fails(10), *passes(10), *dev], Plan([tuned], "demo", ""), llm).rows
+    assert (judge.n_fail, judge.n_pass, together.n_fail, together.n_pass) == (10, 10, 10, 10)
+    assert not any("dev" in a.messages[-1]["content"] for a in llm.asked)
