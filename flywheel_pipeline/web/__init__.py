@@ -4,6 +4,7 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate import labelling_page
 from flywheel_pipeline.web.capture.receiver import RequestLimits, build_app
 from flywheel_pipeline.web.cluster import taxonomy_page
+from flywheel_pipeline.web.evaluate.comparison import comparison_page
 from flywheel_pipeline.web.evaluate.judges import judges_page
 from flywheel_pipeline.web.pages import Page, mount_pages, prepare_pages
 from flywheel_pipeline.web.server import open_socket, serve_app
@@ -13,4 +14,4 @@ __all__ = ["RequestLimits", "build_app", "mount_pages", "open_socket", "pages_of
 
 def pages_of(bench: Workbench) -> list[Page]:
     """Return the pages of a home, in the order of the navigation."""
-    return [labelling_page(bench), taxonomy_page(bench), judges_page(bench)]
+    return [labelling_page(bench), taxonomy_page(bench), comparison_page(bench), judges_page(bench)]

@@ -13,6 +13,7 @@ GOLDEN_FILE = "golden/golden_set.jsonl"
 PENDING_FILE = "golden/pending.jsonl"
 TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
+KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
 
 
@@ -43,6 +44,7 @@ PARTS = (
     HomePart(
         FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
     ),
+    HomePart(KNOWN_FAILURES_FILE, "reviewed", "Approved failures: they may stay, a pass may not fall"),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
     HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
     HomePart("lake/", "computed", "The tables, as Parquet"),

@@ -1,1 +1,1 @@
-"""The pages of the evaluate step: what a change did, and the judges."""
+"""The pages of the evaluations: what changed between two versions, and where judges and expert disagree."""

@@ -65,7 +65,7 @@ async function show(d) {
   current = d ?? null;
   ready = false;
   $("none").hidden = Boolean(d);
-  $("case").hidden = !d;
+  $("dispute").hidden = !d;
   if (!d) { setTitle(); return; }
   const item = await ask("api/item?" + new URLSearchParams({ judge: d.judge, trace: d.trace }));
   if (load !== loads) return;
