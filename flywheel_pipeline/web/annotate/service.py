@@ -56,13 +56,17 @@ class LabellingService:
         self._tables = Tables(source, people.sharing)
         self._own = {name: _Own(Journal(labels, name), Drafts(labels, name)) for name in self.annotators}
 
+    def refresh(self) -> None:
+        """Forget what was read if a table has changed since."""
+        if self._tables.refresh():
+            self.conversations.forget()
+
     def queue(self, annotator: str) -> dict[str, Any]:
         """Return an annotator's items in order, batch by batch, their verdicts, and what the form offers.
 
         `batches` is a list of [name, number of items], `keys` the items of all of them in the same order.
         """
-        if self._tables.refresh():
-            self.conversations.forget()
+        self.refresh()
         own, queue, filed = self._own[annotator], self._tables.queue(annotator), self._tables.filed(annotator)
         sizes: dict[str, int] = {}
         for batch in queue.values():
@@ -152,7 +156,8 @@ class LabellingService:
 
     def _keep(self, annotator: str, label: Mapping[str, Any]) -> dict[str, Any]:
         own = self._own[annotator]
-        own.journal.append({**label, **_stamp("label", annotator)})
+        seen = self._tables.filed(annotator).get(label["key"], {}).get("seen")
+        own.journal.append({**label, **({"seen": seen} if seen else {}), **_stamp("label", annotator)})
         own.drafts.keep(label["key"], None)
         with own.journal.session() as session:
             n_labels, n_pending = session.n_labels, len(session.pending)

@@ -46,7 +46,7 @@ class JudgeReview:
             stamp = judges_stamp(self.bench)
             if self._board is None or self._board[0] != stamp:
                 self._board = stamp, read_judges(self.bench)
-                self.service.conversations.forget()
+            self.service.refresh()
             return self._board[1]
 
     def show(self, annotator: str) -> dict[str, Any]:

@@ -128,6 +128,23 @@ def test_corrections_are_submitted_as_label_rows_and_count_in_the_next_run(clien
     assert {(a.trace_id, a.verdict) for a in labels.annotations if a.is_current} == {("r1", "pass"), ("ok1", "pass")}
 
 
+@pytest.mark.parametrize("page", ["judges", "label"])
+def test_a_correction_overrules_the_experts_own_undated_label_of_another_file(
+    client: TestClient, place: Place, page: str
+) -> None:
+    """Two verdicts of one person without dates would contradict each other, and stop the next run."""
+    place.put_labels("first.csv", "trace_id,verdict,comment,annotator\nr1,fail,It insults.,mira\nok1,pass,,mira\n")
+    collect_labels(place.bench)
+    if page == "judges":
+        act(client, "correct", "r1")
+    else:
+        client.post("/label/api/label", json={"key": "r1", "verdict": "pass"})
+    act(client, "submit")
+    labels, _ = collect_labels(place.bench)
+    assert {(a.trace_id, a.verdict) for a in labels.annotations if a.is_current} == {("r1", "pass"), ("ok1", "pass")}
+    assert [a.corrects for a in labels.annotations if a.is_current and a.trace_id == "r1"] == ["fail"]
+
+
 def test_only_labels_of_this_page_are_undone_here(client: TestClient, place: Place) -> None:
     client.post("/label/api/label", json={"key": "r1", "verdict": "pass"})
     assert act(client, "undo").json()["key"] is None
