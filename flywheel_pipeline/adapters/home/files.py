@@ -46,7 +46,7 @@ PARTS = (
     ),
     HomePart(KNOWN_FAILURES_FILE, "reviewed", "Approved failures: they may stay, a pass may not fall"),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
-    HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
+    HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),
     HomePart("dagster/", "computed", "Dagster's own storage"),

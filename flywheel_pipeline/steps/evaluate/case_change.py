@@ -29,7 +29,8 @@ class Judged:
     """What the verdicts on the answers to one case say.
 
     `score` is the share of its answers that pass by all evaluators that count; `scores` the same by each evaluator.
-    Both lack what is not known. `seen` are the evaluators that gave a row, `failing` those that fail an answer.
+    Both lack what is not known. `seen` are the evaluators that gave a verdict or failed to (a row with neither says
+    that the evaluator does not apply to the case), `failing` those that fail an answer.
     """
 
     score: float | None = None
@@ -76,7 +77,8 @@ def judge_case(
     if counting == {answered.NAME} and score:
         score = None
     failing = frozenset(r.evaluator for r in known if r.label == "fail")
-    return Judged(score, scores, frozenset(r.evaluator for r in rows), failing)
+    seen = frozenset(r.evaluator for r in rows if r.label is not None or r.error is not None)
+    return Judged(score, scores, seen, failing)
 
 
 def versions_to_compare(latest: Mapping[str, str], alignment: Sequence[JudgeAlignment]) -> dict[str, str]:

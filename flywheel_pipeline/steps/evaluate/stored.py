@@ -17,6 +17,7 @@ VERDICTS_SQL = files(__package__).joinpath("verdicts.sql").read_text(encoding="u
 """A row per active golden case: its columns of `CaseChange`, then its verdicts before and after."""
 ROWS, FIELDS = "\x1e", "\x1f"
 LABELS = {"": None}
+ERROR = "an error"
 
 Row = tuple[str, str, str | None, str, str, str, str, str]
 """A row of `VERDICTS_SQL`."""
@@ -46,9 +47,9 @@ def read_verdicts_of(text: str) -> list[EvalResult]:
 
 
 def _read_verdict(row: str) -> EvalResult:
-    evaluator, version, repeat, judge_repeat, label = row.split(FIELDS)
+    evaluator, version, repeat, judge_repeat, label, failed = row.split(FIELDS)
     return EvalResult(
         case_id="", prompt_version="", evaluator=evaluator, evaluator_version=version, repeat=int(repeat),
         label=LABELS.get(label, label), score=None, explanation="", annotator_kind="", cost_usd=None, cached=True,
-        judge_repeat=int(judge_repeat),
+        judge_repeat=int(judge_repeat), error=ERROR if failed == "true" else None,
     )  # fmt: skip

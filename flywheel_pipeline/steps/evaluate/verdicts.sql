@@ -1,9 +1,10 @@
 -- The active golden cases, each with its verdicts under the versions $before and $after: one text per version, in which
--- verdicts are separated by chr(30) and their fields (evaluator, its version, repeats of answer and judge, label) by
+-- verdicts are separated by chr(30) and their fields (evaluator, its version, repeats of answer and judge, label,
+-- whether there is an error) by
 -- chr(31). Most cases have the same few texts, so that each is read once.
 with verdicts as (
     select case_id, prompt_version, string_agg(
-        concat_ws(chr(31), evaluator, evaluator_version, repeat, judge_repeat, coalesce(label, '')),
+        concat_ws(chr(31), evaluator, evaluator_version, repeat, judge_repeat, coalesce(label, ''), error is not null),
         chr(30) order by evaluator, repeat, judge_repeat
     ) as rows
     from eval_results where prompt_version in ($before, $after)

@@ -24,7 +24,12 @@ def verdicts(labels: str, evaluator: str = RUDE, **changes: Any) -> list[EvalRes
         an_eval_result(evaluator="answered", evaluator_version="1", repeat=n, annotator_kind="CODE")
         for n in range(len(labels))
     ]
-    judged = [an_eval_result(evaluator=evaluator, repeat=n, label=LABELS[x], **changes) for n, x in enumerate(labels)]
+    judged = [
+        an_eval_result(
+            evaluator=evaluator, repeat=n, label=LABELS[x], error=None if LABELS[x] else "timed out", **changes
+        )
+        for n, x in enumerate(labels)
+    ]
     return [*answered, *judged]
 
 

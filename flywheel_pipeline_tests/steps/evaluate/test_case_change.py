@@ -70,6 +70,14 @@ def test_a_judge_without_a_verdict_on_one_of_the_answers_has_no_score() -> None:
     assert (found.score, found.by(RUDE)) == (None, None)
 
 
+def test_an_evaluator_that_does_not_apply_to_a_case_does_not_concern_it() -> None:
+    row = an_eval_result(evaluator="check:links", label=None, error=None)
+    silent = judge_case([*verdicts("p"), row], TRUSTED)
+    assert not CaseChange("g", silent, silent).concerns("check:links")
+    broke = judge_case([*verdicts("p"), an_eval_result(evaluator="check:links", label=None, error="x")], TRUSTED)
+    assert CaseChange("g", silent, broke).outcome("check:links") == "not evaluated"
+
+
 def test_adversarial_cases_are_decided_by_their_own_check() -> None:
     row = an_eval_result(evaluator="resisted", evaluator_version="1", label="fail")
     assert judge_case([row], TRUSTED, is_adversarial=True).score == 0

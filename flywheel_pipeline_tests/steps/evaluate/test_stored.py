@@ -26,6 +26,7 @@ ROWS = st.lists(
         repeat=st.integers(0, 1),
         judge_repeat=st.integers(0, 2),
         label=st.sampled_from(list(LABELS.values())),
+        error=st.sampled_from([None, "an error"]),
     ),
     max_size=25,
     unique_by=lambda r: (r.case_id, r.prompt_version, r.evaluator, r.repeat, r.judge_repeat),
