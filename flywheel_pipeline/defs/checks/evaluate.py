@@ -3,6 +3,7 @@
 from collections import Counter
 
 import dagster as dg
+import pandas as pd
 
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
@@ -38,7 +39,21 @@ def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
     """No evaluator broke; one that did leaves a row with the error and without a score."""
     broken = lake.lake.frame("select case_id, evaluator, error from eval_results where label is null order by all")
     listed = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
-    return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": listed})
+    return dg.AssetCheckResult(
+        passed=broken.empty,
+        severity=WARN,
+        description=_what_broke(broken) if len(broken) else None,
+        metadata={"n_broken": len(broken), "broken": listed},
+    )
+
+
+def _what_broke(broken: pd.DataFrame) -> str:
+    """Return how many verdicts are missing, the most frequent reason, and what to do."""
+    reason, n = Counter(str(error or "no reason given") for error in broken["error"]).most_common(1)[0]
+    return (
+        f"{len(broken):,} verdicts are missing, {n:,} of them because: {reason[:200]}. They count as not evaluated, "
+        "never as passed; `flywheel run` asks for them again, and for nothing else"
+    )
 
 
 EVALUATE_CHECKS = [judges_agree_with_expert, every_answer_judged]

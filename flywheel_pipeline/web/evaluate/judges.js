@@ -1,6 +1,6 @@
 // The server holds the state: every action is sent, and what it answers is shown.
 import { $, ask, attempt, count, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
-import { allowMarks, currentStep, goToFirstFailure, goToLast, showConversation } from "./conversation.js";
+import { currentStep, goToFirstFailure, goToLast, showConversation } from "./conversation.js";
 
 // `current` is the disagreement on the screen, or, while not `ready`, about to be: an action is always on that one.
 let board = { judges: [], disagreements: [] }, current = null, ready = false, loads = 0;
@@ -79,13 +79,13 @@ async function show(d) {
   $("verdict").className = d.kind === "unsure" ? "" : isFail ? "pass" : "fail";
   $("critique").textContent = item.explanation || "no reason given";
   $("describe").hidden = isFail;
-  allowMarks(!isFail);
+  $("trace").classList.toggle("fixed", isFail);
   $("comment").value = written.get(idOf(d)) ?? "";
   $("correct-text").textContent = isFail ? "Correct to pass" : "Correct to fail";
   showDone();
   $("fence").textContent = d.split === "train" ? "" : `It ${d.split ? `is a ${d.split} case` : "is no golden case yet"}: no judge is shown it as an example${d.split ? "" : " unless it comes into the train split"}.`;
   $("badges").replaceChildren(...[d.trace, ...item.badges].map((b) => make("li", { dir: "auto" }, b)));
-  showConversation(item, label.first_failure_step ?? null);
+  showConversation({ ...item, marking: !isFail }, label.first_failure_step ?? null);
   $("first-failure").hidden = label.first_failure_step == null;
 }
 

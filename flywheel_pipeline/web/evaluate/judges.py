@@ -17,9 +17,10 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.stats import wilson
 from flywheel_pipeline.steps.annotate import FIELDS
 from flywheel_pipeline.web.annotate.badges import badges_of
+from flywheel_pipeline.web.annotate.flips import OUTLINE
 from flywheel_pipeline.web.annotate.labels import MAX_CODE_WORDS, InvalidLabelError, read_label
 from flywheel_pipeline.web.annotate.render import read_piece, render_piece
-from flywheel_pipeline.web.annotate.service import OUTLINE, LabellingService, NotThereError
+from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
 from flywheel_pipeline.web.annotate.source import people_of, source_of
 from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
 

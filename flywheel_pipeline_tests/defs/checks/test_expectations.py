@@ -128,8 +128,10 @@ def test_a_trusted_judge_that_changed_since_may_not_decide(place: Place) -> None
 
 
 def test_a_broken_evaluation_and_a_refused_candidate_warn(place: Place) -> None:
-    place.lake.write("eval_results", [an_eval_result(label=None, score=None, explanation="RateLimitError")])
-    assert not check(place, "eval_results", "every_answer_judged").passed
+    place.lake.write("eval_results", [an_eval_result(label=None, score=None, error="RateLimitError")])
+    found = check(place, "eval_results", "every_answer_judged")
+    assert not found.passed
+    assert (found.description or "").startswith("1 verdicts are missing, 1 of them because: RateLimitError.")
     place.lake.write("prompt_candidate", [a_candidate(decision="reject", reason="3 broken")])
     refused = check(place, "prompt_candidate", "gate")
     assert not refused.passed and "3 broken" in (refused.description or "")
