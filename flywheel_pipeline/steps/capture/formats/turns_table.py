@@ -74,6 +74,9 @@ def _columns(record: Mapping[str, Any]) -> dict[str, str]:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the turn as a step of its conversation, and what the user thought of it."""
     columns = _columns(record)
+    if missing := [k for k in ("conversation", "speaker", "said") if k not in columns]:
+        names = "; ".join(f"{k}: {', '.join(_COLUMNS[k][:5])}" for k in missing)
+        raise UnreadableError(f"a turn without a column for what it needs ({names})")
     conversation = get_text(record, columns["conversation"])
     if not conversation:
         raise UnreadableError(f"a turn without a conversation: column {columns['conversation']!r} is empty")
