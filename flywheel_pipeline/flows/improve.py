@@ -20,6 +20,7 @@ from flywheel_pipeline.flows.evaluate import (
     reads_of_test,
 )
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
+from flywheel_pipeline.flows.foreign import unread_parts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
@@ -95,6 +96,7 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         approvals(known_failures_of(bench)),
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
         _traffic(bench),
+        lambda text: unread_parts(bench, text, base.text),
     )  # fmt: skip
 
 
