@@ -79,6 +79,19 @@ def compare_command(
 
 @evals.command()
 @HOME
+@click.option("--otlp", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@click.option("--of", default="production", show_default=True, help="The version whose evaluation is written.")
+def export(home: Path | None, otlp: Path, of: str) -> None:
+    """Write answers and verdicts as OpenTelemetry GenAI spans, for your own tracing: one OTLP request per line."""
+    from flywheel_pipeline.flows.export_evals import export_evals
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    version, n = export_evals(Workbench.of(home), of, otlp)
+    click.echo(f"Wrote {n:,} spans of {version} to {otlp}.")
+
+
+@evals.command()
+@HOME
 @click.argument("case")
 @click.option("--reason", required=True, help="Why this failure may stay.")
 @click.option("--of", default="production", show_default=True, help="The version that fails the case.")
