@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
 from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.afresh import app_varies
 from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.flows.golden.grow import cases_on_file
+from flywheel_pipeline.flows.improve import is_fresh
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
@@ -26,8 +28,15 @@ class Estimate:
     n_verdicts: int
     tokens: float | None
     cost_usd: float | None
+    fresh: tuple[int, int] = (0, 0)
+    """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
 
     def __str__(self) -> str:
+        answers, verdicts = self.fresh
+        gate = f"; beside each candidate {answers} answers and up to {verdicts} verdicts more, for a fresh baseline"
+        return self._production() + (gate if answers + verdicts else "")
+
+    def _production(self) -> str:
         if not self.n_answers + self.n_verdicts:
             return f"{self.n_cases} cases: nothing to call, everything is in the cache"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
@@ -64,7 +73,15 @@ def estimate_evals(bench: Workbench) -> Estimate:
         if n
     ]
     client.store.close()
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used))
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), _fresh(bench, client, cases))
+
+
+def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:
+    if not is_fresh(bench):
+        return 0, 0
+    plan = Evaluator(bench, client).plan()
+    n = plan.repeats * sum(c.split == "test" or c.critical for c in cases)
+    return (n if app_varies(bench) else 0), n * len(plan.modes) * plan.judge_repeats
 
 
 def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:

@@ -8,8 +8,10 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
+from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, first_repeat
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
+from flywheel_pipeline.ports import App, Engine
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import load_modes, traffic_pass_rate, weighted_verdicts
@@ -62,12 +64,14 @@ def evaluate_production(bench: Workbench) -> Evaluated:
 class Evaluator:
     """The `Evaluate` port of a home: runs the app, judges, and keeps the rows by prompt version.
 
-    `reader` is who asks, for the log of reads of the test split.
+    `reader` is who asks, for the log of reads of the test split. With `fresh`, a word, everything is asked anew, once
+    for that word, whatever the caches hold.
     """
 
     bench: Workbench
     llm: ModelClient
     reader: str = "eval_results"
+    fresh: str = ""
 
     def judges(self) -> list[ModeToJudge]:
         """Return one judge per failure mode of the reviewed taxonomy.
@@ -102,11 +106,18 @@ class Evaluator:
         """
         version = version_of(active_cases(self.bench))
         self._log_read(prompt.version, version, sum(c.split == "test" for c in cases))
-        found = run_evals(prompt, cases, self.plan(version), self.bench.app(self.llm), self.llm)
+        found = run_evals(prompt, cases, self.plan(version), *self._engine())
         self._keep("answers", CaseAnswer, prompt.version, found.answers)
         self._keep("eval_results", EvalResult, prompt.version, found.results)
         found.check()
         return majority(found.results)
+
+    def _engine(self) -> tuple[App, Engine]:
+        app = self.bench.app(self.llm)
+        if not self.fresh:
+            return app, self.llm
+        start = first_repeat(self.fresh)
+        return FreshApp(app, start) if app_varies(self.bench) else app, FreshEngine(self.llm, start)
 
     def _keep(self, table: str, record: type[Any], prompt_version: str, rows: Sequence[Any]) -> None:
         replaced, lake = {r.case_id for r in rows}, self.bench.lake

@@ -19,7 +19,7 @@ class CaseAnswer:
 
     answer_id: Annotated[str, Column("Hash of the case and of everything in `inputs`", unique=True)]
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
-    prompt_version: Annotated[str, Column("The prompt that answered")]
+    prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
     app_version: Annotated[str, Column("Hash of the app's settings and code, the prompt excepted")]
     repeat: Annotated[int, Column("Repetition of the same question, from 0", low=0)]
     output: Annotated[str | None, Column("The answer; empty when there is none")]
@@ -41,7 +41,7 @@ class EvalResult:
     """One evaluator's judgement of one answer (OpenInference annotation vocabulary)."""
 
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
-    prompt_version: Annotated[str, Column("The prompt that answered")]
+    prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
     evaluator: Annotated[str, Column("What was checked: `judge:<mode_id>`, `answered` or `resisted`")]
     evaluator_version: Annotated[str, Column("Hash of all that decides its verdict: prompt, model, definition")]
     repeat: Annotated[int, Column("Repetition of the answer, from 0", low=0)]

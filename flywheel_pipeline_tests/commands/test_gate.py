@@ -11,9 +11,12 @@ from click.testing import CliRunner, Result
 
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.gate import characteristic
+from flywheel_pipeline.commands.summary import summarize
+from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.flows.simulate import gate_at_home
 from flywheel_pipeline.steps.improve.characteristic import WORLDS
 from flywheel_pipeline_tests.builders import a_case, an_alignment
+from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, label_all
 from flywheel_pipeline_tests.homes import Place
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
@@ -88,3 +91,31 @@ def test_a_file_that_is_no_table_of_outcomes_is_refused_by_name(tmp_path: Path, 
 
 def test_too_few_cases_are_said_to_be_too_few(tmp_path: Path) -> None:
     assert "fewer than 100 cases" in flywheel("gate", "replay", str(outcomes(tmp_path / "x.csv", 20))).output
+
+
+def test_labels_says_what_the_gate_waits_for_and_decide_runs_it_again(tmp_path: Path) -> None:
+    place = a_home_with_flips(tmp_path / "home")
+    home = ("--home", str(place.root))
+    asked = flywheel("gate", "labels", *home)
+    assert asked.exit_code == 0 and "0 of 20 flipped cases" in asked.output
+    assert (
+        "http://127.0.0.1:4318/label/" in asked.output and f"`flywheel gate decide --home {place.root}`" in asked.output
+    )
+    label_all(place, flips_to_label(place.bench))
+    assert "20 of 20 flipped cases" in flywheel("gate", "labels", *home).output
+    decided = flywheel("gate", "decide", *home)
+    assert decided.exit_code == 0 and ": SHIP" in decided.output
+    assert flywheel("gate", "labels", *home).output == "The gate asks for no labels of flipped cases.\n"
+
+
+def test_decide_without_a_candidate_says_how_to_get_one(place: Place) -> None:
+    done = flywheel("gate", "decide", "--home", str(place.root))
+    assert done.exit_code == 1 and "flywheel run" in done.output
+
+
+def test_the_summary_says_that_flips_wait_and_never_shows_an_earlier_decision_as_its_own(tmp_path: Path) -> None:
+    place = a_home_with_flips(tmp_path / "home")
+    decided, stopped = ("\n".join(summarize(place.bench, decided=d)) for d in (True, False))
+    assert "HOLD" in decided and "20 flips are waiting on the labelling page" in decided
+    assert "none: the run did not get as far as the gate" in stopped
+    assert not any(word in stopped for word in (BETTER.version, "HOLD", "labelling page"))

@@ -21,6 +21,7 @@ from flywheel_pipeline.steps.evaluate import (
     report_repeats,
     what_to_label,
 )
+from flywheel_pipeline.steps.evaluate.report import MIN_COVERAGE
 
 OWNERS = ["team:evals"]
 SHOWN = 25
@@ -79,7 +80,7 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
     repeats = report_repeats(outcomes_by_case(results, trusted)) if any(r.repeat for r in results) else None
     flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
     overall = golden_rate(results, alignment)
-    best = overall and (overall.corrected or overall.judged)
+    best = (overall.corrected or overall.judged) if overall and overall.share >= MIN_COVERAGE else None
     plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(float(best.value), 4))} if best else {}
     rates, coverage = pass_rates(results), coverage_of(results, trusted)
     rows = [
