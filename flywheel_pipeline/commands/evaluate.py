@@ -66,7 +66,10 @@ def compare_command(
     context: click.Context, home: Path | None, fail_under: float | None, junit: Path | None,
     summary: Path | None, before: str, after: str,
 ) -> None:  # fmt: skip
-    """Compare two evaluated prompts, BEFORE and AFTER: each a version or its first letters, production or candidate.
+    """Compare two evaluated prompts, BEFORE and AFTER.
+
+    Each is a version or its first letters, `production`, `candidate`, or `baseline`: production as it was evaluated anew
+    beside the candidate.
 
     Exit codes: 0 passed, 100 a case that passed fails now and nobody approved it, or fewer than --fail-under pass,
     1 error: nothing evaluated, or too little of it.
