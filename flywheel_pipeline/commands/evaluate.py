@@ -68,8 +68,8 @@ def compare_command(
 ) -> None:  # fmt: skip
     """Compare two evaluated prompts, BEFORE and AFTER.
 
-    Each is a version or its first letters, `production`, `candidate`, or `baseline`: production as it was evaluated anew
-    beside the candidate.
+    Each is a version or its first letters, `production`, `candidate`, or `baseline`: production as it was evaluated
+    anew beside the candidate.
 
     Exit codes: 0 passed, 100 a case that passed fails now and nobody approved it, or fewer than --fail-under pass,
     1 error: nothing evaluated, or too little of it.

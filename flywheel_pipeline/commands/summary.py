@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.evaluate import production_rate, standing_judges
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import EvalResult, FailureMode, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
 from flywheel_pipeline.steps.improve.traffic import describe_gain
 
@@ -107,7 +107,7 @@ def _proposed(bench: Workbench) -> list[str]:
 
 def _evals(bench: Workbench) -> list[str]:
     lake = bench.lake
-    prompts, alignment = lake.read("production_prompt", PromptVersion), lake.read("judge_alignment", JudgeAlignment)
+    prompts, alignment = lake.read("production_prompt", PromptVersion), standing_judges(bench)
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"

@@ -25,6 +25,7 @@ from flywheel_pipeline.steps.annotate import (
     read_versions,
     resolve_labels,
 )
+from flywheel_pipeline.steps.annotate.judgements import digest
 from flywheel_pipeline.steps.annotate.read import DIGITS
 from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
@@ -145,11 +146,16 @@ def sampled_to_label(bench: Workbench) -> list[tuple[str, str, str]]:
 
 
 def labels_of(bench: Workbench, annotator: str) -> dict[str, dict[str, Any]]:
-    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts."""
+    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts.
+
+    `seen` marks the label as an export would: a new row with it is known to correct this one, dated or not.
+    """
     where = "annotator = ? and not is_repeat and not is_superseded"
     rows = bench.lake.read("annotations", Annotation, where, [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
-    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
+    return {
+        a.trace_id: {**{name: getattr(a, name) for name in FIELDS}, "seen": f"{a.verdict} {digest(a)}"} for a in rows
+    }
 
 
 def export_labels(

@@ -12,8 +12,16 @@ from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.deploy.promote import promote_automatically
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, production_rate, read_verdicts, reads_of_test
+from flywheel_pipeline.flows.evaluate import (
+    Evaluator,
+    active_cases,
+    production_rate,
+    read_verdicts,
+    reads_of_test,
+    standing_judges,
+)
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
+from flywheel_pipeline.flows.foreign import unread_parts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
@@ -89,6 +97,7 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         approvals(known_failures_of(bench)),
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
         _traffic(bench),
+        lambda text: unread_parts(bench, text, base.text),
     )  # fmt: skip
 
 
@@ -149,7 +158,7 @@ def build_gate(settings: GateSettings) -> Gate:
 def judgement_of(bench: Workbench) -> Judgement:
     """Return how rows of this home are read."""
     names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
-    return _judgement(bench.lake.read("judge_alignment", JudgeAlignment), names)
+    return _judgement(standing_judges(bench), names)
 
 
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:

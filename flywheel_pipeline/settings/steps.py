@@ -134,10 +134,14 @@ class GoldenSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """How often the app is asked every case, and how often a judge every answer, at most."""
+    """How often the app is asked every case, and how often a judge every answer, at most.
+
+    `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    """
 
     repeats: int = Field(1, ge=1, le=100)
     judge_repeats: int = Field(1, ge=1, le=25)
+    judge_checks: int = Field(10, ge=0, le=1_000)
 
 
 class ImproveSettings(Section):

@@ -7,17 +7,19 @@ import pandas as pd
 
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
-from flywheel_pipeline.records import FailureMode, JudgeAlignment
+from flywheel_pipeline.flows.evaluate import standing_judges
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.steps.evaluate import what_to_label
 
 WARN = dg.AssetCheckSeverity.WARN
 
 
 @dg.asset_check(asset="judge_alignment")
-def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
+def judges_agree_with_expert(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every judge agrees with the expert well enough to decide; one that does not is shown and counts for nothing."""
-    rows = [a for a in lake.lake.read("judge_alignment", JudgeAlignment) if a.mode_id]
-    names = {m.mode_id: m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
+    rows = [a for a in standing_judges(bench) if a.mode_id]
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     status = Counter(a.status for a in rows)
     wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in rows if a.status != "trusted"]
     described = f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide"

@@ -2,10 +2,13 @@
 
 from flywheel_pipeline.steps.evaluate.alignment import (
     COMPOSITE,
-    LabelledAnswer,
+    Aligned,
     align_judges,
-    held_out,
+    is_stale,
     judge_errors,
+    majority_label,
+    mark_stale,
+    next_step,
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.case_change import CaseChange, versions_to_compare, worst_first
@@ -23,6 +26,7 @@ from flywheel_pipeline.steps.evaluate.known import (
     known_in,
     read_known,
 )
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, held_out, mark_dev
 from flywheel_pipeline.steps.evaluate.quality import Quality, quality_of_change, quality_of_rate
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
@@ -41,6 +45,7 @@ from flywheel_pipeline.steps.evaluate.word_diff import word_diff
 
 __all__ = [
     "COMPOSITE",
+    "Aligned",
     "CaseChange",
     "Coverage",
     "Due",
@@ -69,11 +74,16 @@ __all__ = [
     "dump_known",
     "golden_rate",
     "held_out",
+    "is_stale",
     "judge_errors",
     "known_failures",
     "known_in",
     "majority",
+    "majority_label",
+    "mark_dev",
+    "mark_stale",
     "mode_scores",
+    "next_step",
     "outcomes_by_case",
     "pass_rates",
     "quality_of_change",

@@ -14,6 +14,7 @@ from flywheel_pipeline.stats import PERFECT, Youden
 from flywheel_pipeline.steps.improve.advice import Unjudged
 from flywheel_pipeline.steps.improve.critical import CriticalCases
 from flywheel_pipeline.steps.improve.flips import FlipLabel, labels_on
+from flywheel_pipeline.steps.improve.foreign import Foreign, copied_cases, lost_variables
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes, Size, decide
 from flywheel_pipeline.steps.improve.looks import count_looks
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
@@ -35,6 +36,10 @@ MEASURES: tuple[tuple[str, str, float, Callable[[CaseAnswer], float | None]], ..
 
 
 def _no_answers(_: str) -> Sequence[CaseAnswer]:
+    return ()
+
+
+def _nothing(_: str) -> Sequence[Foreign]:
     return ()
 
 
@@ -85,6 +90,8 @@ class Bench:
     """Evaluates the base afresh beside a candidate: (version of the rows, rows); None compares with `baseline`."""
     traffic: Traffic | None = None
     """The modes' shares of production traffic, where they are known."""
+    unread: Callable[[str], Sequence[Foreign]] = _nothing
+    """Returns what a person has to read in a prompt before it may ship."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -108,8 +115,9 @@ class Trial:
 def improve_prompt(bench: Bench, proposals: Sequence[ProposedPrompt]) -> list[PromptCandidate]:
     """Return one candidate per proposal; the best on dev (the shorter of equals) carries the gate's decision.
 
-    A proposal that holds text of a dev or test case, or is longer than the gate allows, is rejected without being
-    evaluated. Without a trusted judge the first is held: nothing shows whether it is better.
+    A proposal that drops or invents a variable, holds text of a case, or is longer than the gate allows, is rejected
+    without being evaluated. One with foreign parts (`steps.improve.foreign`) is held until a person has read it.
+    Without a trusted judge the first is held: nothing shows whether it is better.
     """
     if not bench.judgement.judges:
         why = "no judge agrees with the expert yet: " + _advice_on_judges(bench.judgement)
@@ -132,7 +140,7 @@ def _trial(proposal: ProposedPrompt, bench: Bench) -> Trial:
 
 def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     trial = _trial(proposal, bench)
-    problem = _problem(trial.version.text, bench)
+    problem = _problem(proposal, bench)
     if problem:
         return Trial(trial.version, trial.changes, problem=problem)
     dev = bench.split("dev")
@@ -140,10 +148,14 @@ def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     return Trial(trial.version, trial.changes, sum(passes.values()) / max(sum(c.kind != "adversarial" for c in dev), 1))
 
 
-def _problem(text: str, bench: Bench) -> str | None:
-    leaked = leaks(text, bench.cases, bench.base.text)
-    if leaked:
+def _problem(proposal: ProposedPrompt, bench: Bench) -> str | None:
+    text, base = proposal.text, bench.base.text
+    if lost := lost_variables(text, base):
+        return f"it {lost}"
+    if leaked := leaks(text, bench.cases, base):
         return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
+    if copied := copied_cases(proposal.instructions, base, bench.cases):
+        return f"its instructions copy text of cases: {', '.join(copied[:5])}"
     limit = max(bench.gate.max_growth * len(bench.base.text), bench.gate.max_prompt_characters)
     return f"it has {len(text)} characters, more than {limit:.0f}" if len(text) > limit else None
 
@@ -178,11 +190,17 @@ def decide_again(bench: Bench, candidate: PromptCandidate, after: Results) -> Pr
 def _judged(trial: Trial, bench: Bench, baseline: tuple[str, Results], after: Results) -> PromptCandidate:
     version, before = baseline
     report = decide(bench.gate, gather_evidence(bench, trial.version.version, baseline, after))
+    unread = bench.unread(trial.version.text)
     noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
     evidence = {
         **report.evidence(), "dev_pass_rate": round(trial.dev_rate, 4), "split": "test", "noise_floor": noise,
-        "baseline": version, "traffic": gain_in_traffic(report.guards, bench.traffic, HAPPY).evidence(),
+        "baseline": version, "unread": [str(f) for f in unread],
+        "traffic": gain_in_traffic(report.guards, bench.traffic, HAPPY).evidence(),
     }  # fmt: skip
+    if unread and report.decision == "ship":
+        what = "; ".join(str(f) for f in unread[:3])
+        to_do = f"a person has to read it first: it has {what}; `flywheel prompts read {trial.version.version}`"
+        return _row(trial, bench, "hold", f"{to_do}. Else: {report.reason}", evidence)
     return _row(trial, bench, report.decision, report.reason, evidence)
 
 

@@ -70,13 +70,17 @@ class LabellingService:
         self._tables = Tables(source, people.sharing)
         self._own = {name: _Own(Journal(labels, name), Drafts(labels, name)) for name in self.annotators}
 
+    def refresh(self) -> None:
+        """Forget what was read if a table has changed since."""
+        if self._tables.refresh():
+            self.conversations.forget()
+
     def queue(self, annotator: str) -> dict[str, Any]:
         """Return an annotator's items in order, batch by batch, their verdicts, and what the form offers.
 
         `batches` is a list of [name, number of items], `keys` the items of all of them in the same order.
         """
-        if self._tables.refresh():
-            self.conversations.forget()
+        self.refresh()
         own, queue, filed = self._own[annotator], self._tables.queue(annotator), self._tables.filed(annotator)
         sizes: dict[str, int] = {}
         for batch in queue.values():
@@ -157,16 +161,39 @@ class LabellingService:
             InvalidLabelError: it is not one.
             OSError: it cannot be written.
         """
-        own, key = self._own[annotator], str(sent.get("key", ""))
+        key = str(sent.get("key", ""))
         label = read_flip_label(self._asked(annotator, key), sent) if is_flip(key) else read_label(sent)
         self._check_key(annotator, label["key"])
-        own.journal.append({**label, **_stamp("label", annotator)})
+        return self._keep(annotator, label)
+
+    def relabel(self, annotator: str, label: Mapping[str, Any], page: str) -> dict[str, Any]:
+        """Keep a label, its `key` and fields, of any captured trace, given on another `page`; returns as `label`.
+
+        Raises:
+            NotThereError: there is no such trace.
+            OSError: it cannot be written.
+        """
+        try:
+            self.conversations.trace(label["key"])
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+        return self._keep(annotator, {**label, "page": page})
+
+    def _keep(self, annotator: str, label: Mapping[str, Any]) -> dict[str, Any]:
+        own = self._own[annotator]
+        seen = self._tables.filed(annotator).get(label["key"], {}).get("seen")
+        own.journal.append({**label, **({"seen": seen} if seen else {}), **_stamp("label", annotator)})
         own.drafts.keep(label["key"], None)
         with own.journal.session() as session:
             n_labels, n_pending = session.n_labels, len(session.pending)
         if self._submit_after is None or n_pending < self._submit_after:
             return {"n_labels": n_labels, "n_pending": n_pending, "n_submitted": 0}
         return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
+
+    def given(self, annotator: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any] | None, int]:
+        """Return {item key: label} of all labels given on pages that stand, the latest, and how many are pending."""
+        with self._own[annotator].journal.session() as session:
+            return session.labels, session.latest, len(session.pending)
 
     def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.
