@@ -18,7 +18,7 @@ from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
 class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
-    `cost_usd` is None where there is no call on record, or no price.
+    `cost_usd` is None where there is no call on record, or no price. `n_checks` are judgements by code that are new.
     """
 
     n_cases: int
@@ -26,14 +26,16 @@ class Estimate:
     n_verdicts: int
     tokens: float | None
     cost_usd: float | None
+    n_checks: int = 0
 
     def __str__(self) -> str:
+        checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
         if not self.n_answers + self.n_verdicts:
-            return f"{self.n_cases} cases: nothing to call, everything is in the cache"
+            return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
-        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
+        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}{checks}"
 
 
 def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
@@ -64,7 +66,8 @@ def estimate_evals(bench: Workbench) -> Estimate:
         if n
     ]
     client.store.close()
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used))
+    n_checks = sum(len(d.checks) for d in due)
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), n_checks)
 
 
 def _tokens(used: Sequence[tuple[int, Usage | None]]) -> float | None:

@@ -8,21 +8,32 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
-from flywheel_pipeline.flows.labelled import labelled_traces
+from flywheel_pipeline.flows.evaluators import accepted_checks, judged_modes, read_entries_of
+from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
+from flywheel_pipeline.records import (
+    CaseAnswer,
+    EvalResult,
+    FailureMode,
+    GoldenCase,
+    JudgeAlignment,
+    PromptVersion,
+    SampledTrace,
+)
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import load_modes, traffic_pass_rate, weighted_verdicts
 from flywheel_pipeline.steps.evaluate import (
-    LabelledAnswer,
+    ModeDisagreement,
     ModeToJudge,
     Plan,
     align_judges,
+    find_disagreements,
     held_out,
     majority,
     run_evals,
+    try_check,
 )
-from flywheel_pipeline.steps.golden import labelled_case, near_pairs, version_of
+from flywheel_pipeline.steps.golden import near_pairs, version_of
 from flywheel_pipeline.steps.improve import READER
 
 EXAMPLES = 4
@@ -70,12 +81,13 @@ class Evaluator:
     reader: str = "eval_results"
 
     def judges(self) -> list[ModeToJudge]:
-        """Return one judge per failure mode of the reviewed taxonomy.
+        """Return one judge per failure mode of the reviewed taxonomy, but for modes whose judge a person rejected.
 
         Its examples are failures from which train cases were made: a judge that has seen the expert's remark on a
         trace can neither judge it nor be measured on it.
         """
-        modes = load_modes(self.bench.home.reviewed(TAXONOMY_FILE).read().value)
+        known = load_modes(self.bench.home.reviewed(TAXONOMY_FILE).read().value)
+        modes = judged_modes(read_entries_of(self.bench), known)
         train = {c.source_trace_id for c in active_cases(self.bench) if c.split == "train"}
         shown = [replace(m, members=tuple(x for x in m.members if x.trace_id in train)) for m in modes]
         return [
@@ -90,7 +102,9 @@ class Evaluator:
         """Return how this home evaluates."""
         settings = self.bench.settings
         repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
-        return Plan(self.judges(), settings.app.name, self.bench.model_name("judge"), *repeats, golden_version)
+        checks = accepted_checks(self.bench)
+        model = self.bench.model_name("judge")
+        return Plan(self.judges(), settings.app.name, model, *repeats, golden_version, checks)
 
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
         """Evaluate `prompt` on `cases` and return one verdict per answer and evaluator.
@@ -125,20 +139,30 @@ class Evaluator:
             self.bench.home.append_only(TEST_READS_FILE).extend(add)
 
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
-        """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
+        """Compare all that judge a failure mode with the expert on labelled traces that none was made of; keep it."""
         train = [c for c in cases if c.split == "train"]
         answers, plan = held_out(labelled_answers(self.bench), train, near_pairs), self.plan()
-        rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats)
+        tried = [
+            try_check(c, c.version(plan.judge_model), answers, self.llm, plan.app_name, plan.judge_repeats).measured
+            for c in plan.checks
+        ]
+        rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats, tried)
         self.bench.lake.write("judge_alignment", rows)
         return rows
 
 
-def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
-    """Return every labelled trace as a case, with its weight in production where our sampler drew it."""
-    traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples)
-    weights = {v.trace_id: v.weight for v in verdicts}
-    return [LabelledAnswer(case, weights.get(t.trace_id)) for t in traces if (case := labelled_case(t))]
+def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:
+    """Return the golden cases on which evaluators of one failure mode disagree, under the production prompt."""
+    prompts, alignment = bench.lake.read("production_prompt", PromptVersion), stored_alignment(bench)
+    if not prompts:
+        return []
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    return find_disagreements(read_verdicts(bench, prompts[0].version), alignment, modes)
+
+
+def stored_alignment(bench: Workbench) -> list[JudgeAlignment]:
+    """Return the agreement of every evaluator as the last evaluation measured it."""
+    return bench.lake.read("judge_alignment", JudgeAlignment)
 
 
 def production_rate(bench: Workbench) -> Rate | None:

@@ -20,9 +20,11 @@ from flywheel_pipeline.records import (
 from flywheel_pipeline.steps.evaluate import (
     COMPOSITE,
     case_scores,
+    decides,
     deciding,
     judge_errors,
     mode_scores,
+    requirements,
     without_stale,
 )
 from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
@@ -56,7 +58,7 @@ def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     cases = active_cases(bench)
     alignment = bench.lake.read("judge_alignment", JudgeAlignment)
     baseline = read_verdicts(bench, base.version)
-    evidence = _evidence(bench, cases, baseline)
+    evidence = _evidence(bench, cases, baseline, {a.evaluator: a.mode_id for a in alignment})
     if not evidence:
         return []
     settings, llm = bench.settings, bench.llm()
@@ -81,16 +83,18 @@ def gate_of(bench: Workbench) -> Gate:
 
 
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:
-    """Return how rows are read: by the judges that agree with the expert, with their known errors."""
+    """Return how rows are read: by all that may decide, with the known errors of those that agree with the expert."""
     trusted = deciding(alignment)
+    mode_of = {a.evaluator: a.mode_id for a in alignment if decides(a) and a.mode_id}
     errors = {e: error.youden for e, error in judge_errors(alignment).items()}
     return Judgement(
         lambda rows: case_scores(without_stale(rows, alignment), trusted),
         lambda rows, evaluator: mode_scores(without_stale(rows, alignment), evaluator),
-        tuple(sorted(e for e in trusted if e.startswith("judge:"))),
-        (answered.NAME, resisted.NAME),
+        tuple(sorted(mode_of)),
+        (answered.NAME, resisted.NAME, *sorted(requirements(alignment))),
         {OVERALL if e == COMPOSITE else e: j for e, j in errors.items()},
         names,
+        mode_of,
     )
 
 
@@ -114,14 +118,16 @@ def flip_labels(bench: Workbench, base: PromptVersion) -> dict[str, dict[str, tu
     return found
 
 
-def _evidence(bench: Workbench, cases: list[GoldenCase], baseline: list[EvalResult]) -> list[ModeEvidence]:
+def _evidence(
+    bench: Workbench, cases: list[GoldenCase], baseline: list[EvalResult], mode_of: Mapping[str, str | None]
+) -> list[ModeEvidence]:
     """Return the modes that still fail, most frequent first, with what the improver may see of them.
 
     That is the train split; that a mode fails may show on dev too, never on test.
     """
     seen = {c.case_id for c in cases if c.split != "test"}
-    failing = {r.evaluator for r in baseline if r.label == "fail" and r.case_id in seen}
-    modes = [m for m in bench.lake.read("failure_taxonomy", FailureMode) if f"judge:{m.mode_id}" in failing]
+    failing = {mode_of.get(r.evaluator) for r in baseline if r.label == "fail" and r.case_id in seen}
+    modes = [m for m in bench.lake.read("failure_taxonomy", FailureMode) if m.mode_id in failing]
     ranked = sorted(modes, key=lambda m: m.rank)[: bench.settings.improve.max_modes]
     own = {
         m.mode_id: [c for c in cases if c.mode_id == m.mode_id and c.split == "train" and c.kind == "failure"]

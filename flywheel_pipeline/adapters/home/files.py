@@ -14,6 +14,9 @@ PENDING_FILE = "golden/pending.jsonl"
 TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
+EVALUATORS_FILE = "evaluators.yaml"
+OWN_EVALUATORS = "evaluators"
+"""The folder of a person's own evaluator functions and their tests."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ PARTS = (
         FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
     ),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
+    HomePart(EVALUATORS_FILE, "reviewed", "Which evaluators judge which failure mode, accepted and proposed"),
+    HomePart(f"{OWN_EVALUATORS}/", "landing", "Your own evaluator functions in Python, with their tests"),
     HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),

@@ -10,8 +10,12 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
     coverage_of,
+    decides,
     deciding,
+    does_not_apply,
+    evaluator_names,
     golden_rate,
     outcomes_by_case,
     pass_rates,
@@ -49,7 +53,8 @@ SHOWN = 25
 def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
     done = evaluate_production(bench)
-    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answers_shown(done.answers))
     yield dg.MaterializeResult("eval_results", metadata=_shown(done, names, production_rate(bench)))
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(done.alignment, names))
@@ -94,7 +99,7 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
         "coverage": dg.MetadataValue.text(str(coverage_of(results, trusted))),
         "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
         "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
-        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
+        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None and not does_not_apply(r) for r in results)),
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
@@ -106,13 +111,13 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
 
 def _alignment_shown(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
     rows = [
-        [names.get(a.evaluator, "all trusted judges together"), a.status if a.mode_id else "", a.n_fail,
+        [names[a.evaluator], "" if a.evaluator == COMPOSITE else a.status, a.n_fail,
          _rate(a.fail_recall, a.fail_recall_low), a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure,
          "" if a.kappa is None else round(a.kappa, 2), "" if a.majority is None else f"{a.majority:.0%}"]
         for a in alignment
     ]  # fmt: skip
     judges = [a for a in alignment if a.mode_id]
-    wanted = [[what_to_label(a, names.get(a.evaluator, a.evaluator))] for a in judges if a.status != "trusted"]
+    wanted = [[what_to_label(a, names[a.evaluator])] for a in judges if not decides(a)]
     titles = ("judge", "status", "fails", "caught", "passes", "recognised", "unsure", "kappa", "always the majority")
     return {
         "dagster/row_count": dg.MetadataValue.int(len(alignment)),

@@ -7,25 +7,25 @@ import dagster as dg
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.records import FailureMode, JudgeAlignment
-from flywheel_pipeline.steps.evaluate import what_to_label
+from flywheel_pipeline.steps.evaluate import decides, evaluator_names, what_to_label
 
 WARN = dg.AssetCheckSeverity.WARN
 
 
 @dg.asset_check(asset="judge_alignment")
 def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
-    """Every judge agrees with the expert well enough to decide; one that does not is shown and counts for nothing."""
+    """Every judge or check of a failure mode agrees with the expert well enough to decide; others decide nothing."""
     rows = [a for a in lake.lake.read("judge_alignment", JudgeAlignment) if a.mode_id]
-    names = {m.mode_id: m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
+    names = evaluator_names(rows, {m.mode_id: m.name for m in lake.lake.read("failure_taxonomy", FailureMode)})
     status = Counter(a.status for a in rows)
-    wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in rows if a.status != "trusted"]
+    wanted = [what_to_label(a, names[a.evaluator]) for a in rows if not decides(a)]
     described = f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide"
     return dg.AssetCheckResult(
         passed=not wanted,
         severity=WARN,
         description="; ".join([described, *wanted[:3]]),
         metadata={
-            **{f"n_{s}": status[s] for s in ("trusted", "advisory", "unusable")},
+            **{f"n_{s}": status[s] for s in ("trusted", "advisory", "unusable", "requirement")},
             "what_to_label": table(("next",), [[line] for line in wanted], cell=300),
         },
     )
@@ -34,7 +34,10 @@ def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset="eval_results")
 def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
     """No evaluator broke; one that did leaves a row with the error and without a score."""
-    broken = lake.lake.frame("select case_id, evaluator, error from eval_results where label is null order by all")
+    broken = lake.lake.frame(
+        "select case_id, evaluator, error from eval_results"
+        " where label is null and (error is not null or not starts_with(evaluator, 'check:')) order by all"
+    )
     listed = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
     return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": listed})
 

@@ -1,19 +1,23 @@
-"""Measure every judge against the expert, and decide whether it may vote."""
+"""Measure every judge and every evaluator of a failure mode against the expert, and decide whether it may vote."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from flywheel_pipeline.leakage import asked
-from flywheel_pipeline.ports import LLM
+from flywheel_pipeline.ports import LLM, Message
 from flywheel_pipeline.records import GoldenCase, JudgeAlignment
 from flywheel_pipeline.stats import JudgeError, Recall, weighted_rate
+from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
 
 COMPOSITE = "judges:all"
-"""The row of all trusted judges together: an answer passes when none of them fails it."""
+"""The row of all that decide together: an answer passes when none of them fails it."""
+
+NOT_APPLICABLE, SEEN = "not applicable", "seen"
+"""In the place of a label: the evaluator does not apply to the answer, or was made of its verdict."""
 
 MIN_YOUDEN = 0.4
 """Lower 95 % bound of Youden's J (both recalls - 1) from which a judge may decide."""
@@ -31,11 +35,14 @@ rates of the whole rule.
 class LabelledAnswer:
     """An answer of production that the expert labelled: a failure of `case.mode_id`, or a happy path.
 
-    `weight` is 1 / inclusion probability, None where the trace is not of our sample.
+    `weight` is 1 / inclusion probability, None where the trace is not of our sample. `calls` are the answer's tool
+    calls, `ratings` what else the expert noted, {column of the label file: text}.
     """
 
     case: GoldenCase
     weight: float | None = None
+    calls: tuple[Message, ...] = ()
+    ratings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -76,8 +83,9 @@ def align_judges(
     app: str,
     model: str = "",
     repeats: int = 1,
+    measured: Sequence[Measured] = (),
 ) -> list[JudgeAlignment]:
-    """Return the agreement of every mode's judge with the expert, and of all trusted judges together.
+    """Return the agreement with the expert of every mode's judge, of `measured`, and of all that decide together.
 
     Each judge is asked what it is asked when it decides. Its fails are the failures of its mode among `answers`
     (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since nobody
@@ -92,24 +100,64 @@ def align_judges(
             for repeat in range(repeats)
         ]
         found = [read_verdict(reply)[0] for reply in llm.ask(asks)]
-        return [_majority(found[i : i + repeats]) for i in range(0, len(found), repeats)]
+        return [majority_label(found[i : i + repeats]) for i in range(0, len(found), repeats)]
 
-    own = [(m, a) for m in modes for a in answers if _is_of(a, m)]
+    own = [(m, a) for m in modes for a in answers if _is_of(a, m.mode_id)]
     labels = {(m.mode_id, id(a)): label for (m, a), label in zip(own, ask(own), strict=True)}
-    rows = [_of_judge(m, model, [(a, labels[m.mode_id, id(a)]) for a in answers if _is_of(a, m)]) for m in modes]
+    rows = [
+        _of_judge(m, model, [(a, labels[m.mode_id, id(a)]) for a in answers if _is_of(a, m.mode_id)]) for m in modes
+    ]
     trusted = [m for m, row in zip(modes, rows, strict=True) if row.status == "trusted"]
-    others = [(m, a) for m in trusted for a in answers if not _is_of(a, m)]
+    others = [(m, a) for m in trusted for a in answers if not _is_of(a, m.mode_id)]
     labels.update({(m.mode_id, id(a)): label for (m, a), label in zip(others, ask(others), strict=True)})
-    together = [(a, _together([labels[m.mode_id, id(a)] for m in trusted])) for a in answers]
-    return [*rows, _alignment(COMPOSITE, None, "", together)] if trusted else rows
+    found = [align_check(m, answers) for m in measured]
+    voting = [m for m, row in zip(measured, found, strict=True) if row and decides(row)]
+    given = [[labels[m.mode_id, id(a)] for a in answers] for m in trusted] + [list(m.labels) for m in voting]
+    together = [(a, _together([g[i] for g in given])) for i, a in enumerate(answers)]
+    all_rows = [*rows, *(row for row in found if row)]
+    return [*all_rows, _alignment(COMPOSITE, None, "", together)] if given else all_rows
 
 
-def _is_of(answer: LabelledAnswer, mode: ModeToJudge) -> bool:
+@dataclass(frozen=True)
+class Measured:
+    """An evaluator of `evaluators.yaml` with the label that it gave each labelled answer; see also `NOT_APPLICABLE`."""
+
+    check: Check
+    version: str
+    labels: Sequence[str | None]
+
+
+def align_check(measured: Measured, answers: Sequence[LabelledAnswer]) -> JudgeAlignment | None:
+    """Return the agreement of an evaluator with the expert; None for one of all answers that is no requirement.
+
+    One of a failure mode earns its vote as a judge does. A requirement decides whatever the expert says: it is no
+    measurement of her verdict.
+    """
+    check = measured.check
+    if check.mode_id is None and not check.requirement:
+        return None
+    row = agreement(measured, answers)
+    return replace(row, status="requirement", need_fails=0, need_passes=0) if check.requirement else row
+
+
+def agreement(measured: Measured, answers: Sequence[LabelledAnswer]) -> JudgeAlignment:
+    """Return how far an evaluator agrees with the expert: on passes, and on failures of its mode, or all if of none."""
+    mode = measured.check.mode_id
+    own = [(a, label) for a, label in zip(answers, measured.labels, strict=True) if mode is None or _is_of(a, mode)]
+    return _alignment(measured.check.row_name, mode, measured.version, own)
+
+
+def decides(row: JudgeAlignment) -> bool:
+    """Return whether an evaluator's verdict counts: it agrees with the expert, or is what was agreed."""
+    return row.status == "requirement" or (row.status == "trusted" and row.mode_id is not None)
+
+
+def _is_of(answer: LabelledAnswer, mode_id: str) -> bool:
     """Return whether the expert's verdict on an answer says anything about a mode: a pass, or a failure of it."""
-    return not answer.failed or answer.case.mode_id == mode.mode_id
+    return not answer.failed or answer.case.mode_id == mode_id
 
 
-def _majority(labels: Sequence[str | None]) -> str | None:
+def majority_label(labels: Sequence[str | None]) -> str | None:
     """Return the most frequent label, unsure for a tie, None where every repeat broke."""
     counts = Counter(label for label in labels if label is not None).most_common(2)
     if len(counts) > 1 and counts[0][1] == counts[1][1]:
@@ -122,7 +170,12 @@ def _of_judge(mode: ModeToJudge, model: str, found: Sequence[tuple[LabelledAnswe
 
 
 def _together(labels: Sequence[str | None]) -> str | None:
-    """Return what all judges say together: fail if one fails it, pass if all pass it, else no verdict."""
+    """Return what all say together: fail if one fails it, pass if all pass it that apply to it, else no verdict.
+
+    Nothing is measured where one of them has learned from the verdict.
+    """
+    if SEEN in labels:
+        return SEEN
     if "fail" in labels:
         return "fail"
     if None in labels:
@@ -134,6 +187,7 @@ def _alignment(
     evaluator: str, mode_id: str | None, version: str, verdicts: Sequence[tuple[LabelledAnswer, str | None]]
 ) -> JudgeAlignment:
     """Compare a judge's labels with the expert's; `unsure` recognises nothing, an error is no verdict at all."""
+    verdicts = [(a, label) for a, label in verdicts if label not in (NOT_APPLICABLE, SEEN)]
     given = [(a, label) for a, label in verdicts if label is not None]
     fails = [(a, label == "fail") for a, label in given if a.failed]
     passes = [(a, label == "pass") for a, label in given if not a.failed]
@@ -203,7 +257,7 @@ def labels_needed(error: JudgeError) -> tuple[int, int]:
 
 def what_to_label(alignment: JudgeAlignment, name: str) -> str:
     """Return in a sentence what would let a judge decide that may not yet; `name` is that of its failure mode."""
-    if alignment.status == "trusted":
+    if decides(alignment):
         return f"{name}: may decide"
     seen = f"catches {_share(alignment.fail_recall, alignment.n_fail)} of its fails, "
     seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
@@ -232,11 +286,15 @@ def _until(recall: Recall, enough: Callable[[Recall], bool]) -> int:
 
 
 def judge_errors(alignment: Sequence[JudgeAlignment]) -> Mapping[str, JudgeError]:
-    """Return the errors of every measured judge, weighted to production where the labels are of our sample."""
+    """Return the errors of all that was measured, weighted to production where the labels are of our sample.
+
+    A requirement has none: it does not estimate the expert's verdict.
+    """
     return {
         a.evaluator: JudgeError(
             Recall((a.production_pass_recall or 0.0) * a.production_n_pass, a.production_n_pass),
             Recall((a.production_fail_recall or 0.0) * a.production_n_fail, a.production_n_fail),
         )
         for a in alignment
+        if a.status != "requirement"
     }  # fmt: skip

@@ -39,9 +39,10 @@ def _no_answers(_: str) -> Sequence[CaseAnswer]:
 class Judgement:
     """How rows of `eval_results` are read: which cases pass, overall and by one evaluator.
 
-    `judges` are the judges that agree with the expert; without one nothing can be decided. `checks` are code checks,
-    of which no pass may fall. `errors` is {judge: its J}, with `OVERALL` for all together. `modes` is {mode_id: name}
-    of the failure modes that are to be guarded.
+    `judges` are the evaluators of failure modes that may decide; without one nothing can be decided. `checks` are code
+    checks and requirements, of which no pass may fall. `errors` is {judge: its J}, with `OVERALL` for all together.
+    `modes` is {mode_id: name} of the failure modes that are to be guarded, `mode_of` {judge: its mode_id}, for those
+    that are not called `judge:<mode_id>`.
     """
 
     cases: Callable[[Results], Outcomes]
@@ -50,6 +51,17 @@ class Judgement:
     checks: tuple[str, ...] = ()
     errors: Mapping[str, Youden] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
+    mode_of: Mapping[str, str] = field(default_factory=dict)
+
+    def guarded(self, judge: str) -> str:
+        """Return the id of the failure mode that a judge judges."""
+        return self.mode_of.get(judge, judge.removeprefix("judge:"))
+
+    def guard_name(self, judge: str) -> str:
+        """Return the name of a judge's mode, with the judge's own where several judge it."""
+        mode = self.guarded(judge)
+        shared = [self.guarded(j) for j in self.judges].count(mode) > 1
+        return f"{self.modes.get(mode, judge)} by {judge}" if shared else self.modes.get(mode, judge)
 
 
 @dataclass(frozen=True)
@@ -155,7 +167,7 @@ def gather_evidence(bench: Bench, candidate: str, before: Results, after: Result
         _guards(read, plain, (old, new), (before, after)),
         tuple(_compared(read, c, [x.case_id for x in test], (before, after)) for c in read.checks),
         {c.case_id: c.family for c in test},
-        tuple(name for m, name in read.modes.items() if f"judge:{m}" not in read.judges),
+        tuple(name for m, name in read.modes.items() if m not in map(read.guarded, read.judges)),
         bench.labels.get(candidate, {}),
         count_looks(bench.reads, candidate, len(test)),
         _sizes(bench, candidate),
@@ -165,11 +177,10 @@ def gather_evidence(bench: Bench, candidate: str, before: Results, after: Result
 def _guards(
     read: Judgement, cases: Sequence[GoldenCase], outcomes: tuple[Outcomes, Outcomes], rows: tuple[Results, Results]
 ) -> tuple[Comparison, ...]:
-    """Return a guard per trusted judge on all cases and on its mode's own, one of happy paths, one of regressions."""
+    """Return a guard per deciding judge on all cases and on its mode's own, one of happy paths, one of regressions."""
     guards = []
     for judge in read.judges:
-        mode = judge.removeprefix("judge:")
-        name = read.modes.get(mode, judge)
+        mode, name = read.guarded(judge), read.guard_name(judge)
         own = [c.case_id for c in cases if c.mode_id == mode and c.kind in ("failure", "synthetic")]
         by_judge = _compared(read, judge, [c.case_id for c in cases], rows)
         error = read.errors.get(judge, PERFECT)

@@ -1,0 +1,72 @@
+"""Every kind of evaluator that `evaluators.yaml` can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
+from pydantic.dataclasses import dataclass
+
+from flywheel_pipeline.steps.evaluate.evaluators.contains import Contains
+from flywheel_pipeline.steps.evaluate.evaluators.exact import Exact
+from flywheel_pipeline.steps.evaluate.evaluators.forbidden import Forbidden
+from flywheel_pipeline.steps.evaluate.evaluators.learned import Learned
+from flywheel_pipeline.steps.evaluate.evaluators.length import Length
+from flywheel_pipeline.steps.evaluate.evaluators.own_function import OwnFunction
+from flywheel_pipeline.steps.evaluate.evaluators.regex import Regex
+from flywheel_pipeline.steps.evaluate.evaluators.text import SETTINGS
+from flywheel_pipeline.steps.evaluate.evaluators.tone import Tone
+
+
+@dataclass(frozen=True, config=SETTINGS)
+class ModeJudge:
+    """The judge of a failure mode, which every mode has unless its entry in the file is rejected."""
+
+    kind: ClassVar[str] = "judge"
+
+
+EVALUATORS: Mapping[str, type[Any]] = {
+    "contains": Contains,
+    "exact": Exact,
+    "forbidden": Forbidden,
+    "judge": ModeJudge,
+    "learned": Learned,
+    "length": Length,
+    "python": OwnFunction,
+    "regex": Regex,
+    "tone": Tone,
+}
+"""{kind: its class}. The fields of a class are the settings of the kind."""
+
+MAY_ERR = ("judge", "tone", "learned", "similarity", "groundedness")
+"""Kinds that estimate what a person would say: none of them can be a requirement."""
+
+
+def make_evaluator(kind: str, settings: Mapping[str, Any]) -> Any:
+    """Return the evaluator of a kind with these settings.
+
+    Raises:
+        ValueError: there is no such kind, or a setting is wrong; the text names what there is.
+    """
+    made = EVALUATORS.get(kind)
+    if made is None:
+        raise ValueError(f"there is no kind {kind!r}; the kinds are {', '.join(EVALUATORS)}")
+    try:
+        return made(**settings)
+    except ValidationError as error:
+        raise ValueError("; ".join(_explain(e, made) for e in error.errors()[:3])) from None
+    except TypeError as error:  # a key that is no text
+        raise ValueError(str(error)) from None
+
+
+def _explain(error: Any, made: type[Any]) -> str:
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = ", ".join(f.name for f in fields(made)) or "none"
+        return f"{made.kind} has no setting {where!r}; its settings are {known}"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{made.kind} needs the setting {where!r}"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"settings.{where}: {said}" if where else said
