@@ -66,5 +66,5 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def version_of(data: bytes) -> str:
-    """Return the version that a file with this content is of."""
+    """Return the version of a file with this content."""
     return hashlib.sha256(data).hexdigest()[:16]

@@ -38,4 +38,4 @@ class EditError(FlywheelError):
 
 
 class ConflictError(FlywheelError):
-    """A reviewed file was changed by somebody else meanwhile; nothing was overwritten."""
+    """A reviewed file was changed by another writer in the meantime; nothing was overwritten."""

@@ -109,7 +109,7 @@ Model = Annotated[ModelSettings, BeforeValidator(_model)]
 
 
 class ModelsSettings(Section):
-    """One model a role; the default is the offline stand-in, which needs no key and no network.
+    """One model per role; the default is the offline stand-in, which needs no key and no network.
 
     The stand-in of `taxonomy`, also called `none`, is the model-free path: words are counted, no model is asked.
     """
@@ -132,7 +132,7 @@ class ModelsSettings(Section):
 
 
 class LLMSettings(Section):
-    """How models are called; limits of 0 are none.
+    """How models are called; a limit of 0 means no limit.
 
     `concurrency` is the calls in flight at one endpoint, `budget_usd` and `max_calls` bound one step of a run,
     `daily_budget_usd` and `daily_max_calls` all that a home spends in 24 hours.

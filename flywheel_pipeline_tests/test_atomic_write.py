@@ -62,7 +62,7 @@ def test_missing_folders_are_made_and_text_is_utf8_with_newlines_as_given(tmp_pa
     assert path.read_bytes() == "größe: 1\r\n漢: 2\n".encode()
 
 
-def test_text_that_can_not_be_written_leaves_the_old_text(tmp_path: Path) -> None:
+def test_text_that_cannot_be_written_leaves_the_old_text(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     replace_text(path, "old")
     with pytest.raises(UnicodeEncodeError):

@@ -131,7 +131,7 @@ def test_a_batch_is_written_to_be_labelled_and_read_as_not_filled_in(place: Plac
         assert read_labels(file.name, file.read_bytes()).n_unlabelled == n
 
 
-def test_an_export_that_can_not_be_says_why(place: Place, tmp_path: Path) -> None:
+def test_an_export_that_cannot_be_says_why(place: Place, tmp_path: Path) -> None:
     def export(*words: str) -> str:
         done = CliRunner().invoke(main, ["labels", "export", "--home", str(place.root), *words])
         assert done.exit_code == 1 and "Traceback" not in done.output

@@ -23,6 +23,7 @@ PAGES = [
     REPO / ".github" / "CONTRIBUTING.md",
     *CHAPTERS,
     REPO / "flywheel_pipeline" / "web" / "README.md",
+    REPO / "flywheel_pipeline" / "defs" / "README.md",
 ]
 
 
@@ -142,13 +143,13 @@ def test_the_python_example_runs(clone: Path, demo_output: str) -> None:
 def test_the_tree_is_the_real_one() -> None:
     tree = re.search(r"^```\nflywheel_pipeline/\n(.*?)^```", README, re.M | re.S)
     assert tree
-    told = set(re.findall(r"(?<![\w/])(\w+(?:\.py|/))(?=\s|$)", re.sub(r"[├└─│]", " ", tree.group(1))))
+    reported = set(re.findall(r"(?<![\w/])(\w+(?:\.py|/))(?=\s|$)", re.sub(r"[├└─│]", " ", tree.group(1))))
     real = {
         p.name + ("/" if p.is_dir() else "")
         for p in (REPO / "flywheel_pipeline").iterdir()
         if p.name[0] not in "_." and p.suffix != ".md"
     }
-    assert told - {"flywheel_pipeline_tests/", "data/"} == real
+    assert reported - {"flywheel_pipeline_tests/", "data/"} == real
     for folder in ("steps", "adapters"):
         line = next(x for x in tree.group(1).splitlines() if f" {folder}/" in x)
         inside = {p.name for p in (REPO / "flywheel_pipeline" / folder).iterdir() if p.is_dir() and p.name[0] != "_"}

@@ -1,4 +1,4 @@
-"""Dagster's own storage inside a flywheel home, so that nobody needs to set DAGSTER_HOME."""
+"""Dagster's own storage inside a flywheel home, so that DAGSTER_HOME does not need to be set."""
 
 import os
 from collections.abc import Callable

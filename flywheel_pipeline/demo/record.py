@@ -12,9 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import ModelClient, ReplyStore
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT, Chat, hold_chats
+from flywheel_pipeline.flows.engine import call_limits, role_model
 from flywheel_pipeline.records import PromptVersion
+from flywheel_pipeline.settings import LLMSettings, ModelSettings
 
 APP, PROMPT_NAME = "fernwater-support", "fern"
 
@@ -28,9 +30,9 @@ def traffic() -> list[dict[str, Any]]:
 def record_traffic(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the traces of the rows: the stand-in assistant answers each under the first prompt."""
     with tempfile.TemporaryDirectory() as folder:
-        models = {"app": RoleModel("offline/app")}
+        models = {"app": role_model(ModelSettings(model="offline/app"))}
         store, now = ReplyStore(Path(folder) / "replies.sqlite"), lambda: datetime.now(timezone.utc)
-        llm = ModelClient(models, store, CallLimits(), now, lambda batch, calls: None)
+        llm = ModelClient(models, store, call_limits(LLMSettings()), now, lambda batch, calls: None)
         chats = [Chat(row["turns"]) for row in rows]
         hold_chats(chats, FIRST_PROMPT, llm)
     return [_trace(row, chat) for row, chat in zip(rows, chats, strict=True)]

@@ -44,7 +44,7 @@ def collect_labels(bench: Workbench) -> tuple[Labels, list[LabelLog]]:
 def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[Labels, list[LabelLog]]:
     """Read all label files together, against the traces that are known now; of files that are gone, the last version.
 
-    Unusable rows of a file that is gone are counted and not reported again: nobody can correct them.
+    Unusable rows of a file that is gone are counted and not reported again, since they cannot be corrected.
     """
     versions = bench.home.history("labels").versions()
     rules = label_rules(bench)

@@ -22,7 +22,7 @@ from flywheel_pipeline.adapters.llm import Budget, CallLimits, ModelClient, Pric
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.ports import App
 from flywheel_pipeline.records import ROLES, LLMCall
-from flywheel_pipeline.settings import ModelSettings, Settings
+from flywheel_pipeline.settings import LLMSettings, ModelSettings, Settings
 
 STORE = "llm_cache/replies.sqlite"
 
@@ -35,16 +35,21 @@ def build_client(
     spent, calls = store.spent(clock() - timedelta(days=1)) if llm.daily_budget_usd or llm.daily_max_calls else (0.0, 0)
     budget = Budget(llm.budget_usd, llm.max_calls, llm.daily_budget_usd, llm.daily_max_calls, spent, calls)
     models = {role: role_model(getattr(settings.models, role)) for role in ROLES}
-    limits = CallLimits(llm.concurrency, llm.retries, llm.timeout_seconds)
-    return ModelClient(models, store, limits, clock, on_calls, budget)
+    return ModelClient(models, store, call_limits(llm), clock, on_calls, budget)
+
+
+def call_limits(llm: LLMSettings) -> CallLimits:
+    """Return the bounds on the calls of one client."""
+    return CallLimits(llm.concurrency, llm.retries, llm.timeout_seconds)
 
 
 def role_model(model: ModelSettings) -> RoleModel:
     """Return the model of a role as it is called."""
     price = Price.per_million(model.price.input, model.price.output) if model.price else None
     return RoleModel(
-        model.model, model.api_base, model.temperature, model.max_tokens, model.parameters, model.api_key_env, price
-    )
+        model.model, model.api_base, model.parameters, model.api_key_env, price,
+        temperature=model.temperature, max_tokens=model.max_tokens,
+    )  # fmt: skip
 
 
 def build_app(settings: Settings, client: ModelClient) -> App:

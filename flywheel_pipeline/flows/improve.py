@@ -17,6 +17,7 @@ from flywheel_pipeline.records import (
     PromptCandidate,
     PromptVersion,
 )
+from flywheel_pipeline.settings import GateSettings
 from flywheel_pipeline.steps.evaluate import (
     COMPOSITE,
     case_scores,
@@ -79,7 +80,12 @@ def gate_of(bench: Workbench) -> Gate:
     """Return the gate as the settings have it; the modes that a person consents to are given by name or id."""
     names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     settings = bench.settings.gate
-    return Gate(**{**settings.model_dump(), "consent": tuple(names.get(m, m) for m in settings.consent)})
+    return build_gate(settings.model_copy(update={"consent": tuple(names.get(m, m) for m in settings.consent)}))
+
+
+def build_gate(settings: GateSettings) -> Gate:
+    """Return the gate with these settings."""
+    return Gate(**settings.model_dump())
 
 
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:

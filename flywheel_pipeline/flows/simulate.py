@@ -8,9 +8,10 @@ from pathlib import Path
 
 from flywheel_pipeline.errors import FlywheelError, HomeError
 from flywheel_pipeline.flows.evaluate import active_cases
-from flywheel_pipeline.flows.improve import gate_of
+from flywheel_pipeline.flows.improve import build_gate, gate_of
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import JudgeAlignment
+from flywheel_pipeline.settings import GateSettings
 from flywheel_pipeline.stats import JudgeError, Recall
 from flywheel_pipeline.steps.evaluate import judge_errors
 from flywheel_pipeline.steps.improve import Gate
@@ -42,7 +43,9 @@ def gate_at_home(home: Path | None) -> GateAtHome:
     except HomeError:
         if home is not None:
             raise
-        return GateAtHome(Gate(), None, (), "No flywheel home here: the gate with its default settings.")
+        return GateAtHome(
+            build_gate(GateSettings()), None, (), "No flywheel home here: the gate with its default settings."
+        )
     return _at_home(bench, gate_of(bench))
 
 

@@ -1,4 +1,4 @@
-"""One class per table: its columns, their types, meaning and allowed values; one module a step.
+"""One class per table: its columns, their types, meaning and allowed values; one module per step.
 
 From these classes come the Parquet schema (`sql_type`), the column documentation in the Dagster UI and
 the expectations of the asset checks. Times are UTC and end in ``_at``; money ends in ``_usd``; rates are

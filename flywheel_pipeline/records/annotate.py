@@ -69,7 +69,7 @@ class LabelLog:
     n_rows: Annotated[int, Column("Rows in the file; an item that several people judged is one for each", low=0)]
     n_annotations: Annotated[int, Column("Rows used as verdicts of people", low=0)]
     n_rejects: Annotated[int, Column("Rows that could not be used; each is in `rejects`", low=0)]
-    n_unlabelled: Annotated[int, Column("Rows that nobody filled in: no verdict, no code, no comment", low=0)]
+    n_unlabelled: Annotated[int, Column("Rows that are not filled in: no verdict, no code, no comment", low=0)]
     n_scores: Annotated[int, Column("Rows kept as scores of models, programs and APIs", low=0)] = 0
     n_joined: Annotated[int, Column("Rows that belong to the verdict of another row, such as its text", low=0)] = 0
     columns: Annotated[Json, Column("Which column was read as which: {ours: theirs}")] = _NO_COLUMNS

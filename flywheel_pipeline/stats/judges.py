@@ -90,7 +90,7 @@ def post_stratified_rate(cells: Sequence[Cell], seed: int = 0) -> Rate:
     ½), and their number of true ones from Binomial(n - n_labelled, β): without the second draw, the variance lacks a
     factor and the interval covers 78 % where 60 of 100 are labelled (`benchmarks.judges` prints the coverage). The
     rate is the mean over 4,000 seeded draws, the interval their 2.5 and 97.5 percentiles. Value 0 and interval (0, 1)
-    where nobody is in any cell. Sources: Jeffreys' prior (Brown, Cai & DasGupta 2001, section 4.3); posterior
+    where every cell is empty. Sources: Jeffreys' prior (Brown, Cai & DasGupta 2001, section 4.3); posterior
     predictive of a finite population (Ericson 1969); post-stratification (Little 1993, section 2).
 
     Raises:

@@ -1,1 +1,1 @@
-"""The flywheel: pure logic, one folder a step. Steps never import each other and touch nothing outside."""
+"""The flywheel: pure logic, one folder per step. Steps never import each other and touch nothing outside."""

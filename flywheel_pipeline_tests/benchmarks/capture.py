@@ -148,10 +148,10 @@ def measure(step: str, home: Path) -> dict[str, float]:
     while process.poll() is None:
         peak = max(peak, sum(map(resident, family(process.pid))))
         time.sleep(0.1)
-    told = process.communicate()[0]
+    reported = process.communicate()[0]
     if process.returncode:
         raise SystemExit(f"{step} failed")
-    return {**json.loads(told.splitlines()[-1]), "mb": peak / 1e6}
+    return {**json.loads(reported.splitlines()[-1]), "mb": peak / 1e6}
 
 
 def family(pid: int) -> list[int]:
@@ -248,22 +248,24 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--step", choices=STEPS)
     parser.add_argument("--home", type=Path)
-    told = parser.parse_args()
-    if told.step:
-        print(json.dumps(STEPS[told.step](told.home)))
+    reported = parser.parse_args()
+    if reported.step:
+        print(json.dumps(STEPS[reported.step](reported.home)))
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, lines, n, run in (
-            ("chat JSONL, traces", chat_lines, told.traces, measure_chat),
-            ("OTLP JSON, spans", otlp_lines, told.spans, measure_spans),
-            ("Langfuse, traces", langfuse_lines, told.langfuse, measure_spans),
+            ("chat JSONL, traces", chat_lines, reported.traces, measure_chat),
+            ("OTLP JSON, spans", otlp_lines, reported.spans, measure_spans),
+            ("Langfuse, traces", langfuse_lines, reported.langfuse, measure_spans),
         ):
             if n:
                 home = Path(folder) / lines.__name__
-                parts = 4 if lines is langfuse_lines else told.files  # its first file, of over 32 MB, is one document
+                parts = (
+                    4 if lines is langfuse_lines else reported.files
+                )  # its first file, of over 32 MB, is one document
                 size = make_home(home, lines, n, parts)
                 print(f"\n{n} {name}, {size / 1e6:.0f} MB in {parts} files", flush=True)
-                run(home, n, told.rounds)
+                run(home, n, reported.rounds)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ class Prose:
     def __init__(self, seed: int, size: int = 32_000_000) -> None:
         self.random = random.Random(seed)
         folder = files("flywheel_pipeline.demo").joinpath("documents")
-        told = " ".join(p.read_text("utf-8") for p in folder.iterdir() if p.name.endswith(".md"))
-        words = [json.dumps(w, ensure_ascii=False)[1:-1] for w in re.findall(r"[^\W\d_]+[,.?!']?", told)]
+        reported = " ".join(p.read_text("utf-8") for p in folder.iterdir() if p.name.endswith(".md"))
+        words = [json.dumps(w, ensure_ascii=False)[1:-1] for w in re.findall(r"[^\W\d_]+[,.?!']?", reported)]
         self.text = " ".join(self.random.choices([*words, "\\n", '\\"so\\"'], k=size // 6)).encode()
         self.end = len(self.text) - 10_000
 
@@ -147,8 +147,8 @@ def trace_spans(prose: Prose, i: int, began: int) -> list[bytes]:
     )  # fmt: skip
     return [
         SPAN % (trace, root + k, b"%016x" % root if k else b"", name, began + k * ms,
-                began + (k + 9 if k else 99) * ms, b",".join(attribute(*a) for a in told))
-        for k, (name, told) in enumerate(steps)
+                began + (k + 9 if k else 99) * ms, b",".join(attribute(*a) for a in reported))
+        for k, (name, reported) in enumerate(steps)
     ]  # fmt: skip
 
 

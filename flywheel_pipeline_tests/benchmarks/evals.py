@@ -129,19 +129,20 @@ async def run_pydantic_evals(url: str, n: int, in_flight: int) -> None:
 
 def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, Any]:
     from flywheel_pipeline.adapters.apps import PromptApp
-    from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
+    from flywheel_pipeline.adapters.llm import ModelClient, ReplyStore
     from flywheel_pipeline.records import GoldenCase, Json, LLMCall, PromptVersion
     from flywheel_pipeline.steps.evaluate import ModeToJudge, Plan, run_evals
+    from flywheel_pipeline_tests.adapters.llm.clients import a_model, some_limits
     from flywheel_pipeline_tests.builders import a_case
 
     calls: list[LLMCall] = []
-    model = RoleModel("openai/m", url)
+    model = a_model("openai/m", url)
     from datetime import datetime
 
     client = ModelClient(
         {"app": model, "judge": model},
         ReplyStore(folder / "replies.sqlite"),
-        CallLimits(concurrency=in_flight),
+        some_limits(concurrency=in_flight),
         datetime.utcnow,
         lambda batch, found: calls.extend(found),
     )

@@ -193,16 +193,16 @@ def fill(folder: str, n: int) -> None:
 
 def read_leasing(file: Path) -> tuple[list[Frame], list[tuple[str, str]]]:
     """Return the traces of a chat JSONL file, and of each its channel and property, as its system prompt tells them."""
-    frame, told = [], []
+    frame, reported = [], []
     for line in file.read_text("utf-8").splitlines():
         trace = json.loads(line)
         system = " ".join(str(m["content"]) for m in trace["messages"] if m["role"] == "system")
         asked = [str(m["content"]) for m in trace["messages"] if m["role"] == "user"]
         channel = next((c for c in ("phone", "text", "email") if re.search(CHANNELS[c], system)), "other")
         place = PROPERTY.search(system)
-        told.append((channel, place[1] if place else "?"))
-        frame.append(Frame(trace["trace_id"], " ".join(asked), n_turns=len(asked), strata=told[-1]))
-    return frame, told
+        reported.append((channel, place[1] if place else "?"))
+        frame.append(Frame(trace["trace_id"], " ".join(asked), n_turns=len(asked), strata=reported[-1]))
+    return frame, reported
 
 
 PROPERTY = re.compile(
@@ -213,17 +213,17 @@ CHANNELS = {"phone": r"(?i)caller|phone call|voice", "text": r"(?i)text message|
 
 def compare_leasing(file: Path, seeds: int = 200, size: int = 40) -> None:
     """Print how batches cover channels and properties, ours against random ones."""
-    frame, told = read_leasing(file)
-    counts = [Counter(t[k] for t in told) for k in range(2)]
+    frame, reported = read_leasing(file)
+    counts = [Counter(t[k] for t in reported) for k in range(2)]
     print(f"\n{len(frame)} traces; channels {dict(counts[0])}; {len(counts[1])} properties")
     embed = StoredEmbed(Population(frame, []))
     ours, plain = [], []
     for seed in range(seeds):
         design = Design("a", "b", size, 10.0, 0.3, seed, ("channel", "property"), 3)
         chosen = {r.trace_id for r in sample_traces(frame, design, embed, len(frame))}
-        ours.append(_coverage([t for f, t in zip(frame, told, strict=True) if f.trace_id in chosen], counts))
+        ours.append(_coverage([t for f, t in zip(frame, reported, strict=True) if f.trace_id in chosen], counts))
         drawn = np.random.default_rng(seed).choice(len(frame), size, replace=False)
-        plain.append(_coverage([told[i] for i in drawn], counts))
+        plain.append(_coverage([reported[i] for i in drawn], counts))
     print(f"{'':10}{'channels':>10}{'least of a channel':>20}{'properties':>12}{'with 3 or all':>15}")
     for name, rows in (("ours", ours), ("random", plain)):
         a, b, c, d = np.array(rows).mean(axis=0)

@@ -46,15 +46,15 @@ def measure(kill: bool) -> dict[str, Any]:
                 wait_for_lines(home, SPANS // 2)
                 server.kill()
                 server.start()
-            told = json.loads(client.communicate()[0])
+            reported = json.loads(client.communicate()[0])
         landed = {int(s["spanId"], 16) - 1 for s in spans_of(home)}
-    took = told["took"]
+    took = reported["took"]
     return {
-        "rate": len(took) / told["seconds"],
+        "rate": len(took) / reported["seconds"],
         "p50": took[len(took) // 2] * 1000,
         "p99": took[len(took) * 99 // 100] * 1000,
-        "acknowledged": len(told["numbers"]),
-        "lost": len(set(told["numbers"]) - landed),
+        "acknowledged": len(reported["numbers"]),
+        "lost": len(set(reported["numbers"]) - landed),
     }
 
 

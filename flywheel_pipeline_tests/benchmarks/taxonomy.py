@@ -33,8 +33,9 @@ from typing import Any
 import numpy as np
 
 from flywheel_pipeline.adapters.embed import choose_embedder
-from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import ModelClient, ReplyStore
 from flywheel_pipeline.steps.cluster import Analyst, Failure, ModelAnalyst, WordAnalyst, build_taxonomy
+from flywheel_pipeline_tests.adapters.llm.clients import a_model, some_limits
 
 UNASSIGNED = "unassigned"
 DRAWN = 0.8
@@ -243,8 +244,8 @@ def _report_ordinary(rows: Sequence[Labelled], embed: Any, seeds: int) -> None:
 
 def _model(name: str, cache: Path) -> ModelClient:
     clock = lambda: datetime.now(timezone.utc).replace(tzinfo=None)  # noqa: E731
-    models = {"taxonomy": RoleModel(name)}
-    return ModelClient(models, ReplyStore(cache / "replies.sqlite"), CallLimits(), clock, lambda batch, calls: None)
+    models = {"taxonomy": a_model(name)}
+    return ModelClient(models, ReplyStore(cache / "replies.sqlite"), some_limits(), clock, lambda batch, calls: None)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -34,17 +34,17 @@ def taxonomy(place: Place, *words: str, typed: str | None = None) -> Result:
 
 
 def test_show_prints_the_pareto_table_the_order_to_fix_in_and_how_complete_it_is(place: Place) -> None:
-    told = taxonomy(place, "show").output
-    lines = told.splitlines()
+    reported = taxonomy(place, "show").output
+    lines = reported.splitlines()
     assert lines[2].split()[:5] == ["RUDE", "rude", "3", "27.3%", "9.7%"] and lines[3].startswith("LATE")
     assert "75%" in lines[2] and "100%" in lines[3]  # the cumulative share, without retired modes
     assert "  1. RUDE: 27.3% of labelled traces (9.7% to 56.6%), severity not set; may be tied with the next" in lines
     assert "coverage   83% (44% to 97%, n=6) of the failures belong to a mode" in lines
     assert (
-        "6 failures are too few to tell" in told
+        "6 failures are too few to tell" in reported
         and f"proposals  2 open: `flywheel taxonomy review --home {place.root}`" in lines
     )
-    assert "OLD" not in told
+    assert "OLD" not in reported
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_an_edit_is_made_and_is_in_the_history_with_who_and_why(place: Place, wo
 def test_a_home_without_failure_modes_says_what_to_do_first(tmp_path: Path) -> None:
     empty = a_home(tmp_path / "my home")
     given = f"--home '{empty.root}'"
-    told = f"No failure modes yet: label failures (`flywheel label {given}`), then `flywheel run {given}`.\n"
-    assert [taxonomy(empty, word).output for word in ("show", "review")] == [told, told]
+    reported = f"No failure modes yet: label failures (`flywheel label {given}`), then `flywheel run {given}`.\n"
+    assert [taxonomy(empty, word).output for word in ("show", "review")] == [reported, reported]
 
 
 def test_the_arbiter_edits_where_nobody_is_named(place: Place) -> None:
@@ -83,7 +83,7 @@ def test_the_arbiter_edits_where_nobody_is_named(place: Place) -> None:
     assert taxonomy_of(place).history[0].by == "expert"
 
 
-def test_a_severity_is_taken_back(place: Place) -> None:
+def test_a_severity_is_undone(place: Place) -> None:
     taxonomy(place, "rate", "late", "high")
     taxonomy(place, "rate", "rude", "low")
     assert "  1. LATE" in taxonomy(place, "show").output
@@ -91,25 +91,25 @@ def test_a_severity_is_taken_back(place: Place) -> None:
     assert taxonomy_of(place).mode("late").severity is None
 
 
-def test_what_can_not_be_done_says_why_and_changes_nothing(place: Place) -> None:
+def test_what_cannot_be_done_says_why_and_changes_nothing(place: Place) -> None:
     before = (place.root / TAXONOMY_FILE).read_bytes()
-    for words, told in (
+    for words, reported in (
         (["rename", "nobody", "x"], "No mode is called 'nobody'. There are: late LATE; rude RUDE; old OLD"),
         (["merge", "rude", "--into", "old"], "retired: accept it again first"),
         (["move", "t9", "--to", "late"], "no failure is labelled on the trace 't9'"),
         (["review", "--accept", "p-1"], "no open proposal 'p-1'"),
     ):
         done = taxonomy(place, *words)
-        assert done.exit_code == 1 and told in done.output and "Traceback" not in done.output
+        assert done.exit_code == 1 and reported in done.output and "Traceback" not in done.output
     assert (place.root / TAXONOMY_FILE).read_bytes() == before
 
 
 def test_review_without_a_terminal_prints_what_is_proposed_and_flags_decide_it(place: Place) -> None:
-    told = taxonomy(place, "review").output
-    assert f"{MERGE.proposal_id}  Merge “LATE” into “RUDE”\n    why: alike: 0.91\n    - too late" in told
+    reported = taxonomy(place, "review").output
+    assert f"{MERGE.proposal_id}  Merge “LATE” into “RUDE”\n    why: alike: 0.91\n    - too late" in reported
     words = ["--accept", RENAME.proposal_id, "--reject", MERGE.proposal_id, "--by", "ben"]
-    told = taxonomy(place, "review", *words).output
-    assert "Accepted: Rename" in told and "Rejected: Merge" in told
+    reported = taxonomy(place, "review", *words).output
+    assert "Accepted: Rename" in reported and "Rejected: Merge" in reported
     assert taxonomy_of(place).mode("rude").name == "Is impolite"
     (kept,) = load_proposals(ReviewedFile(place.root / PROPOSALS_FILE).read().value)
     assert (kept.kind, kept.status, kept.by) == ("merge", "rejected", "ben")

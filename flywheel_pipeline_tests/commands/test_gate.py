@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.gate import characteristic
 from flywheel_pipeline.flows.simulate import gate_at_home
-from flywheel_pipeline.steps.improve import Gate
 from flywheel_pipeline.steps.improve.characteristic import WORLDS
 from flywheel_pipeline_tests.builders import a_case, an_alignment
 from flywheel_pipeline_tests.homes import Place
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = ("commands/gate.py", "flows/simulate.py")
 
@@ -59,7 +59,7 @@ def test_the_gate_is_the_one_of_the_settings_and_consent_is_by_name_or_id(place:
     (place.root / "flywheel.yaml").write_text("gate: {consent: [fm-1, Rude], judges_alone: true}", "utf-8")
     gate = gate_at_home(place.root).gate
     assert gate.judges_alone and gate.consent == ("fm-1", "Rude")
-    assert replace(gate, judges_alone=False, consent=()) == Gate()
+    assert replace(gate, judges_alone=False, consent=()) == a_gate()
 
 
 def test_a_home_that_is_named_must_be_there(tmp_path: Path) -> None:
@@ -77,13 +77,13 @@ def test_pairs_of_a_file_are_replayed_with_and_without_a_home(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a,b\n1,2\n", "columns"), ("case,mode,x,y\n1,a,1,9\n", "Line 2: y is '9'")]
+    ("text", "reported"), [("a,b\n1,2\n", "columns"), ("case,mode,x,y\n1,a,1,9\n", "Line 2: y is '9'")]
 )
-def test_a_file_that_is_no_table_of_outcomes_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_no_table_of_outcomes_is_refused_by_name(tmp_path: Path, text: str, reported: str) -> None:
     (tmp_path / "bad.csv").write_text(text, "utf-8")
     done = flywheel("gate", "replay", str(tmp_path / "bad.csv"))
     assert done.exit_code == 1
-    assert "bad.csv" in done.output and told in done.output
+    assert "bad.csv" in done.output and reported in done.output
 
 
 def test_too_few_cases_are_said_to_be_too_few(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_dimensions_of_a_home_without_traces_say_what_to_do(place: Place) -> Non
     assert done.exit_code == 1 and "No traces" in done.output
 
 
-def test_a_file_that_can_not_be_read_is_told_without_a_traceback(place: Place) -> None:
+def test_a_file_that_cannot_be_read_is_reported_without_a_traceback(place: Place) -> None:
     (place.root / FILE).write_text('{"entry": "exploded"}\n')
     done = golden(place, "show")
     assert done.exit_code == 1 and "unknown entry" in done.output and "Traceback" not in done.output

@@ -38,8 +38,8 @@ def test_flywheel_label_serves_the_page_and_ends_in_order(place: Place) -> None:
     )
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    told = [process.stdout.readline() for _ in range(2)][1]
-    url = told.removeprefix("Labelling page: ").strip()
+    reported = [process.stdout.readline() for _ in range(2)][1]
+    url = reported.removeprefix("Labelling page: ").strip()
     try:
         assert b"<title>Labelling" in urllib.request.urlopen(url, timeout=20).read()
         assert len(json.load(urllib.request.urlopen(url + "api/queue", timeout=20))["keys"]) >= 1

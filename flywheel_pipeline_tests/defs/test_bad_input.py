@@ -1,4 +1,4 @@
-"""Bad input through a whole turn: every row that can not be used is told with file, line and reason."""
+"""Bad input through a whole turn: every row that cannot be used is reported with file, line and reason."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ def test_the_turn_goes_on(place: Place) -> None:
 
 
 def test_trace_rows_are_rejected_with_line_and_reason(place: Place) -> None:
-    told = rejects(place, "traces")
-    assert "not valid JSON" in told["mixed.jsonl", 2]
-    assert "unknown format" in told["mixed.jsonl", 8]
-    assert "not valid UTF-8" in told["mixed.jsonl", 9]
-    assert "future" in told["rest.jsonl", 7]
-    assert "empty" in told["empty.jsonl", 0]
-    assert len(told) == 5
+    reported = rejects(place, "traces")
+    assert "not valid JSON" in reported["mixed.jsonl", 2]
+    assert "unknown format" in reported["mixed.jsonl", 8]
+    assert "not valid UTF-8" in reported["mixed.jsonl", 9]
+    assert "future" in reported["rest.jsonl", 7]
+    assert "empty" in reported["empty.jsonl", 0]
+    assert len(reported) == 5
 
 
 def test_label_rows_are_rejected_with_line_and_reason(place: Place) -> None:
-    told = rejects(place, "labels")
-    assert "unknown trace_id" in told["a.csv", 4]
-    assert "needs a comment" in told["a.csv", 5]
-    assert "'perhaps'" in told["a.csv", 8]
-    assert "missing column verdict" in told["no_verdict.csv", 2]
-    assert "save the file as UTF-8" in told["broken.jsonl", 0]
-    assert "empty" in told["empty.csv", 0]
-    assert "unknown kind of label file" in told["table.pdf", 0]
-    assert len(told) == 7
+    reported = rejects(place, "labels")
+    assert "unknown trace_id" in reported["a.csv", 4]
+    assert "needs a comment" in reported["a.csv", 5]
+    assert "'perhaps'" in reported["a.csv", 8]
+    assert "missing column verdict" in reported["no_verdict.csv", 2]
+    assert "save the file as UTF-8" in reported["broken.jsonl", 0]
+    assert "empty" in reported["empty.csv", 0]
+    assert "unknown kind of label file" in reported["table.pdf", 0]
+    assert len(reported) == 7
 
 
 def test_the_checks_say_so(place: Place) -> None:
@@ -100,8 +100,12 @@ def test_a_contradiction_stops_what_follows_and_is_kept_until_somebody_decides(p
     (place.root / "labels" / "a.csv").write_text(LABELS.replace("2025-06-02-1,pass,\n", ""))
     result = place.turn()
     assert not result.success and "a blocking check" in result.stopped_by[0]
-    told = next(x for x in place.said if "no_unresolved_contradictions" in x)
-    assert told.startswith("error") and "fail by noor (noor.csv, line 2)" in told and "expert (the arbiter)" in told
+    reported = next(x for x in place.said if "no_unresolved_contradictions" in x)
+    assert (
+        reported.startswith("error")
+        and "fail by noor (noor.csv, line 2)" in reported
+        and "expert (the arbiter)" in reported
+    )
     kept = "select count(*) from annotations where trace_id = '2025-06-02-1' and not is_current and"
     assert place.one(f"{kept} not is_superseded") == 2  # and, beside them, what was taken out of a.csv
     assert place.one(f"{kept} is_superseded") == 1

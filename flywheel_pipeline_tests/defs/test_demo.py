@@ -26,8 +26,9 @@ from flywheel_pipeline.records import (
     SampledTrace,
 )
 from flywheel_pipeline.steps.evaluate import case_outcomes, case_scores, deciding, mode_scores
-from flywheel_pipeline.steps.improve import Bench, Gate, Judgement, ProposedPrompt, improve_prompt
+from flywheel_pipeline.steps.improve import Bench, Judgement, ProposedPrompt, improve_prompt
 from flywheel_pipeline_tests.homes import Place
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = (
     "commands/summary.py",
@@ -133,7 +134,7 @@ def test_the_gate_refuses_a_candidate_that_regresses(demo: Place) -> None:
     judgement = Judgement(
         lambda rows: case_scores(rows, judges), mode_scores, tuple(sorted(j for j in judges if ":" in j))
     )
-    bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, Gate())
+    bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, a_gate())
     decided = improve_prompt(bench, [ProposedPrompt(FIRST_PROMPT, ("say nothing of documents",))])
     assert [c.decision for c in decided] == ["reject"]
     assert "broken" in decided[0].reason
@@ -180,7 +181,7 @@ def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> No
     assert roll_back(copy.bench) == best.base_version
 
 
-def test_labels_without_the_drawn_batch_can_not_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
+def test_labels_without_the_drawn_batch_cannot_be_weighted_so_the_batch_is_kept(copy: Place) -> None:
     drawn = copy.lake.read("sampled_traces", SampledTrace)
     shutil.rmtree(copy.root / "lake")
     assert copy.turn().success

@@ -45,13 +45,13 @@ def test_the_version_of_a_table_is_that_of_its_rows() -> None:
     assert len({version_of(rows).value for rows in ([], [Row("a", 1)], [Row("a", 2)], [Row("a", 1)] * 2)}) == 4
 
 
-def test_a_label_can_not_break_out_of_the_picture() -> None:
+def test_a_label_cannot_break_out_of_the_picture() -> None:
     text = bars([("<script>alert(1)</script>)](http://x)", 1.0)]).value or ""
     inside = text.removeprefix("![plot](<").removesuffix(">)")
     assert "<" not in inside and ">" not in inside and "\n" not in inside
 
 
-def test_a_prompt_can_not_close_its_own_block() -> None:
+def test_a_prompt_cannot_close_its_own_block() -> None:
     text = text_block("a\n````\n# not a heading").value or ""
     assert text.count("````") == 2
 

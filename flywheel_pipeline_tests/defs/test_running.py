@@ -139,7 +139,7 @@ def test_traces_and_labels_are_picked_up_by_the_sensors_once_also_when_the_daemo
     assert place.one("select count(*) from annotations where is_current") == 4
 
 
-def test_a_corrected_file_opens_its_batch_again_a_locked_one_waits_and_a_deleted_one_is_told(
+def test_a_corrected_file_opens_its_batch_again_a_locked_one_waits_and_a_deleted_one_is_reported(
     dev: Dev, place: Place
 ) -> None:
     lock = place.put_labels(".~lock.fourth.csv#", "mira")
@@ -152,8 +152,8 @@ def test_a_corrected_file_opens_its_batch_again_a_locked_one_waits_and_a_deleted
     assert place.one(said + "is_current") == "pass" and place.one(said + "is_superseded") == "fail"
     assert place.one("select count(*) from annotations where is_current and source_file = 'third.jsonl'") == 1
     assert place.one("select count(*) from annotations where source_file = 'fourth.csv'") == 0
-    told = "open in a spreadsheet: fourth.csv; no longer in labels/: third.jsonl"
-    assert wait_for(lambda: told in str(ask(dev.port, TICKS)), 60), ask(dev.port, TICKS)
+    reported = "open in a spreadsheet: fourth.csv; no longer in labels/: third.jsonl"
+    assert wait_for(lambda: reported in str(ask(dev.port, TICKS)), 60), ask(dev.port, TICKS)
     lock.unlink()
     assert wait_for(lambda: finished(dev.port, "label_batch") == ["SUCCESS"] * 2 + before, 150), log_of(place)
     assert place.one("select count(*) from annotations where source_file = 'fourth.csv'") == 1

@@ -74,7 +74,7 @@ def test_a_file_that_a_spreadsheet_has_open_waits_until_it_is_closed(
     assert isinstance(tick(place, instance), dg.SensorResult)
 
 
-def test_a_file_that_is_gone_is_told_and_starts_nothing(place: Place, instance: dg.DagsterInstance) -> None:
+def test_a_file_that_is_gone_is_reported_and_starts_nothing(place: Place, instance: dg.DagsterInstance) -> None:
     path = settled(place.put_labels("a.csv", "trace_id,verdict\n"))
     first = tick(place, instance)
     assert isinstance(first, dg.SensorResult)

@@ -65,7 +65,7 @@ def test_no_model_was_asked_about_the_taxonomy(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "kind", "told"),
+    ("model", "kind", "reported"),
     [
         ("none", WordAnalyst, "no model, compared by tfidf"),
         ("offline/taxonomy", WordAnalyst, "no model, compared by tfidf"),
@@ -73,11 +73,11 @@ def test_no_model_was_asked_about_the_taxonomy(place: Place) -> None:
     ],
 )
 def test_the_model_of_the_settings_builds_the_taxonomy_or_counting_does(
-    model: str, kind: type, told: str, tmp_path: Path
+    model: str, kind: type, reported: str, tmp_path: Path
 ) -> None:
     home: Place = a_home(tmp_path / "home")
     with (home.root / "flywheel.yaml").open("a") as file:
         file.write(f"models: {{taxonomy: {model}}}\ncluster: {{embedder: tfidf}}\n")
     analyst, said = home.bench.analyst()
     assert isinstance(analyst, kind)
-    assert said == told
+    assert said == reported

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from flywheel_pipeline.defs.assets.annotations import _rates
-from flywheel_pipeline.defs.assets.sampled_traces import _shown
+from flywheel_pipeline.defs.assets.sampled_traces import _metadata
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.sample import BatchRequest, draw_batch
 from flywheel_pipeline.records import Json, RawTrace
@@ -97,11 +97,11 @@ def test_what_is_known_of_a_trace_makes_it_risky(tmp_path: Path) -> None:
         replace(base, trace_id="second", session_id="s", input="no, how do I pair the hub!", started_at=later),
     )  # fmt: skip
     frame = frame_of(place)
-    told = {name: f.reason() for name, f in frame.items() if f.flagged}
-    assert told == {
+    reported = {name: f.reason() for name, f in frame.items() if f.flagged}
+    assert reported == {
         "disliked": "thumbs down", "failed": "ended in an error", "silent": "no answer", "slow": "unusually slow",
         "calls": "unusually many tool calls", "again": "the user asked again", "first": "the user asked again",
-        **({"costly": told["costly"]} if "costly" in told else {}),
+        **({"costly": reported["costly"]} if "costly" in reported else {}),
     }  # fmt: skip
 
 
@@ -187,13 +187,13 @@ def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "reported"),
     [({"since": "June"}, "'June' is not a day"), ({"since": "2031-01-01"}, "the last day is before the first")],
 )
-def test_a_window_that_is_none_is_an_error(tmp_path: Path, config: Any, told: str) -> None:
+def test_a_window_that_is_none_is_an_error(tmp_path: Path, config: Any, reported: str) -> None:
     place = a_home(tmp_path / "home")
     wrote(place, a_trace())
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=reported):
         draw_batch(place.bench, BatchRequest(**config))
 
 
@@ -205,17 +205,17 @@ def test_the_weighted_rate_stands_beside_the_naive_one(tmp_path: Path) -> None:
     rates = _rates(place.lake, Labels(tuple(labels), ()))["failure_rates"]
     assert isinstance(rates, dg.TableMetadataValue)
     (shown,) = rates.records
-    told = list(shown.data.values())
-    assert told[1] == "19 of 20"
-    assert str(told[2]).startswith("11% (") and str(told[3]).startswith("53% (")
+    reported = list(shown.data.values())
+    assert reported[1] == "19 of 20"
+    assert str(reported[2]).startswith("11% (") and str(reported[3]).startswith("53% (")
 
 
 def test_a_batch_that_was_labelled_is_still_shown_as_it_was_drawn(tmp_path: Path) -> None:
     place, base = a_home(tmp_path / "home"), a_trace(session_id=None)
     wrote(place, *[replace(base, trace_id=f"t{i:03}", input=f"question {i}") for i in range(50)])
-    first = _shown(place.bench, *draw_batch(place.bench, BatchRequest(size=20)), 3)
+    first = _metadata(place.bench, *draw_batch(place.bench, BatchRequest(size=20)), 3)
     drawn = place.lake.frame("select trace_id from sampled_traces")["trace_id"]
     place.lake.write("annotations", [an_annotation(trace_id=t, is_current=True) for t in drawn])
-    again = _shown(place.bench, *draw_batch(place.bench, BatchRequest(size=20)), 3)
+    again = _metadata(place.bench, *draw_batch(place.bench, BatchRequest(size=20)), 3)
     assert (first["n_sampled"], first["n_known"]) == (again["n_sampled"], again["n_known"]) == (20, 0)
     assert again["allocation"] == first["allocation"]

@@ -18,10 +18,11 @@ def test_one_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("", "ltr"), ("1. abc", "ltr"), ("1. שלום abc", "rtl"), ("مرحبا", "rtl"), ("abc שלום", "ltr")]
+    ("text", "reported"),
+    [("", "ltr"), ("1. abc", "ltr"), ("1. שלום abc", "rtl"), ("مرحبا", "rtl"), ("abc שלום", "ltr")],
 )
-def test_the_first_letter_decides_on_the_direction(text: str, told: str) -> None:
-    assert direction_of(text) == told
+def test_the_first_letter_decides_on_the_direction(text: str, reported: str) -> None:
+    assert direction_of(text) == reported
 
 
 def test_a_first_line_is_one_line_that_says_whether_more_follows() -> None:

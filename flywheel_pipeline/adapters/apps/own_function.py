@@ -113,6 +113,7 @@ def case_of(case: GoldenCase) -> dict[str, Any]:
         "mode_id": case.mode_id,
         "reference": case.reference,
         "expected_doc_ids": json.loads(case.expected_doc_ids or "[]"),
+        "expected_tool_calls": json.loads(case.expected_tool_calls or "null"),
         "criteria": None if case.criteria_kind == "criticism" else case.criteria,
     }
 

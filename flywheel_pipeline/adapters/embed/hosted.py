@@ -27,7 +27,7 @@ class HostedEmbed:
         """Return unit rows; a text without characters is a row of zeros and not sent.
 
         Raises:
-            ModelError: the model gave no vectors, or not one a text.
+            ModelError: the model gave no vectors, or not one per text.
         """
         sent = [k for k, t in enumerate(texts) if t.strip()]
         vectors: list[Any] = []
@@ -50,7 +50,7 @@ class HostedEmbed:
         return found
 
     def _reply(self, texts: list[str]) -> Any:
-        """Return litellm's reply; faults that pass are tried again, and every request is counted."""
+        """Return litellm's reply; transient faults are retried, and every request is counted."""
         import litellm
 
         for attempt in range(1, RETRIES + 2):

@@ -66,7 +66,7 @@ class Home:
         return [self._file(p, self.root / folder) for p in found]
 
     def settled_files(self, folder: str, seconds: float) -> list[HomeFile]:
-        """Return the files that nobody has written to for `seconds`, waiting up to twice that for young ones.
+        """Return the files that have not been written to for `seconds`, waiting up to twice that for young ones.
 
         A file that is still being written then, or that is open in a spreadsheet, is left out: half of it must not be
         taken for all of it.

@@ -88,7 +88,7 @@ def _json_blocks(stream: Stream, head: bytes, limits: BlockLimits) -> Iterator[B
 
 
 def _holds_objects(start: bytes) -> bool:
-    """Return whether JSON objects follow, one a line, where the first line is none: a torn one, or a word of a log."""
+    """Return whether JSON objects follow, one per line, after a first line that is none: torn, or part of a log."""
     return any(line[:2] in (b'{"', b"{}") and _closed(line) for line in start.split(b"\n")[1:LOOK])
 
 

@@ -36,8 +36,8 @@ class RoleModel:
 
     model: str
     api_base: str | None = None
-    temperature: float = 0.0
-    max_tokens: int = 4000
+    temperature: float = field(kw_only=True)
+    max_tokens: int = field(kw_only=True)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     api_key_env: str | None = None
     price: Price | None = None
@@ -181,7 +181,7 @@ def elapsed_ms(started: float) -> float:
 
 
 def _check_key(litellm: Any, model: RoleModel) -> None:
-    """Fail before the first request when a key is missing: providers' clients report it in ways that look passing."""
+    """Fail before the first request when a key is missing: providers' clients report it in ways that look transient."""
     if model.api_key or model.api_base:
         return
     missing = litellm.validate_environment(model.model).get("missing_keys") or []

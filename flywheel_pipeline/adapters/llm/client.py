@@ -54,9 +54,9 @@ _announced: set[str] = set()
 class CallLimits:
     """Bounds on the calls of one client, which lives for one step of a run; money is bounded by `Budget`."""
 
-    concurrency: int = 16
-    retries: int = 4
-    timeout_seconds: float = 60
+    concurrency: int
+    retries: int
+    timeout_seconds: float
     backoff_seconds: float = 1.0
 
 
@@ -144,12 +144,12 @@ class ModelClient:
                 results[i] = await work(item)
                 run.progress.done()
 
-        # More workers than calls in flight: some wait before a retry, or for the answer of somebody else's question.
+        # More workers than calls in flight: some wait before a retry, or for the answer to an equal ask.
         n_workers = min(2 * self.limits.concurrency, len(items))
         workers = [asyncio.ensure_future(worker()) for _ in range(n_workers)]
         try:
             await asyncio.gather(*workers)
-        except asyncio.CancelledError:  # interrupted: nobody waits for what is in flight
+        except asyncio.CancelledError:  # interrupted: what is in flight is not waited for
             for call in run.flying.values():
                 call.cancel()
             raise
@@ -248,7 +248,7 @@ def _transport(way: str) -> Transport:
 def _landed(run: Run, key: str, task: asyncio.Task[Reply]) -> None:
     run.flying.pop(key, None)
     if not task.cancelled():
-        task.exception()  # whoever waits for it sees it; nobody may wait any more
+        task.exception()  # its waiters see it; there may be none any more
 
 
 def _checked(ask: Ask, called: Called) -> Reply:

@@ -58,7 +58,7 @@ def listed_price(model: str) -> Price | None:
 
 
 def estimated_tokens(request: Mapping[str, Any]) -> int:
-    """Return roughly how many tokens the messages of a request have, for calls whose usage nobody reports."""
+    """Return roughly how many tokens the messages of a request have, for calls without a reported usage."""
     return sum(len(str(m.get("content"))) for m in request["messages"]) // CHARACTERS_PER_TOKEN + 1
 
 

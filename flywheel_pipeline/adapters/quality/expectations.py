@@ -90,7 +90,7 @@ def _validate(
 def _outcome(expectation: Expectation, result: Any, n_rows: int) -> Outcome:
     found = result.result or {}
     counts = found.get("partial_unexpected_counts") or []
-    examples = tuple(f"{_shown(c['value'])} ({c['count']} times)" for c in counts[:5])
+    examples = tuple(f"{_excerpt(c['value'])} ({c['count']} times)" for c in counts[:5])
     problem = None if found or result.success else _exception(result.exception_info)
     return Outcome(
         expectation.name,
@@ -102,7 +102,7 @@ def _outcome(expectation: Expectation, result: Any, n_rows: int) -> Outcome:
     )
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     missing = value is None or value != value  # NaN, as pandas has a missing value, is not equal to itself
     return "missing" if missing else str(value)[:80]
 

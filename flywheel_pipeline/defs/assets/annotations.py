@@ -42,12 +42,12 @@ def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
             **_agreement(labels),
             **_drift(labels),
             **_superseded(labels),
-            **_shown(log, labels),
+            **_metadata(log, labels),
         }
     )
 
 
-def _shown(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
+def _metadata(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue]:
     verdicts = Counter(a.verdict for a in labels.annotations if a.is_current)
     return {
         "dagster/row_count": dg.MetadataValue.int(len(labels.annotations)),

@@ -55,12 +55,12 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
     done = evaluate_production(bench)
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     names = evaluator_names(done.alignment, modes)
-    yield dg.MaterializeResult("answers", metadata=_answers_shown(done.answers))
-    yield dg.MaterializeResult("eval_results", metadata=_shown(done, names, production_rate(bench)))
-    yield dg.MaterializeResult("judge_alignment", metadata=_alignment_shown(done.alignment, names))
+    yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
+    yield dg.MaterializeResult("eval_results", metadata=_metadata(done, names, production_rate(bench)))
+    yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
 
 
-def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
+def _answer_metadata(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
     failed = [[a.case_id, a.error] for a in answers if a.error]
     return {
         "dagster/row_count": dg.MetadataValue.int(len(answers)),
@@ -71,7 +71,7 @@ def _answers_shown(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> dict[str, dg.MetadataValue]:
+def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -> dict[str, dg.MetadataValue]:
     prompt, results, alignment = done.prompt, done.results, done.alignment
     outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
@@ -109,7 +109,7 @@ def _shown(done: Evaluated, names: dict[str, str], production: Rate | None) -> d
     }
 
 
-def _alignment_shown(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
+def _alignment_metadata(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
     rows = [
         [names[a.evaluator], "" if a.evaluator == COMPOSITE else a.status, a.n_fail,
          _rate(a.fail_recall, a.fail_recall_low), a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure,

@@ -34,13 +34,13 @@ OWNERS = ["team:domain-experts"]
 def failure_taxonomy(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
     made = build_modes(bench)
-    shown = _shown(made.rows, made.review, made.analyst)
+    shown = _metadata(made.rows, made.review, made.analyst)
     yield dg.MaterializeResult("failure_taxonomy", metadata=shown, data_version=version_of(made.rows))
-    shown = _assigned_shown(made.assigned, made.rows)
+    shown = _assignment_metadata(made.assigned, made.rows)
     yield dg.MaterializeResult("failure_assignments", metadata=shown, data_version=version_of(made.assigned))
 
 
-def _shown(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, dg.MetadataValue]:
+def _metadata(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, dg.MetadataValue]:
     n, n_groups = sum(r.n_failures for r in rows), sum(r.kind == "group to review" for r in rows)
     of = rows[0].share_of if rows else "traffic"
     fix_first = [
@@ -66,12 +66,12 @@ def _shown(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[str, 
             ("mode", "kind", "definition", "belongs", "does not belong", "representative comments"),
             [[r.name, r.kind, r.definition, r.belongs, r.does_not_belong, r.examples] for r in rows],
         ),
-        **agreement_shown(done.built),
-        **proposals_shown(done),
+        **agreement_metadata(done.built),
+        **proposal_metadata(done),
     }
 
 
-def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) -> dict[str, dg.MetadataValue]:
+def _assignment_metadata(assigned: list[FailureAssignment], rows: list[FailureMode]) -> dict[str, dg.MetadataValue]:
     names: dict[str | None, str] = {None: "unassigned", **{r.mode_id: r.name for r in rows}}
     return {
         "dagster/row_count": dg.MetadataValue.int(len(assigned)),
@@ -82,7 +82,7 @@ def _assigned_shown(assigned: list[FailureAssignment], rows: list[FailureMode]) 
     }
 
 
-def agreement_shown(built: Taxonomy) -> dict[str, dg.MetadataValue]:
+def agreement_metadata(built: Taxonomy) -> dict[str, dg.MetadataValue]:
     """Show how often two passes over the failures that were assigned agree; nothing where there was only one."""
     agreed = built.agreement
     if agreed is None:
@@ -96,7 +96,7 @@ def trend_text(row: FailureMode) -> str:
     return row.trend if row.share_before is None else f"{row.trend} (was {row.share_before:.1%} in the batch before)"
 
 
-def proposals_shown(done: Reviewing) -> dict[str, dg.MetadataValue]:
+def proposal_metadata(done: Reviewing) -> dict[str, dg.MetadataValue]:
     """Show what is proposed and what was changed last."""
     opened = [p for p in done.proposals if p.status == "open"]
     rows = [[p.proposal_id, p.what, p.why, p.model, "; ".join(p.examples)] for p in opened]

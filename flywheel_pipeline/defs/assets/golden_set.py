@@ -23,10 +23,10 @@ from flywheel_pipeline.steps.golden import active, growth_table, version_of
 )
 def golden_set(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Representative failures of every mode, happy paths, synthetic and adversarial cases; append-only in `golden/`."""
-    return dg.MaterializeResult(metadata=_shown(bench, grow_home(bench)))
+    return dg.MaterializeResult(metadata=_metadata(bench, grow_home(bench)))
 
 
-def _shown(bench: Workbench, grown: Grown) -> dict[str, dg.MetadataValue]:
+def _metadata(bench: Workbench, grown: Grown) -> dict[str, dg.MetadataValue]:
     """Return the metadata of the asset."""
     look, live = look_at_golden_set(bench), active(grown.cases)
     left_out = [[d.input, "like cases of two splits; in either it would leak"] for d in grown.growth.left_out]

@@ -26,10 +26,10 @@ def prompt_candidate(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
     base, candidates = find_candidate(bench)
     looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
-    return dg.MaterializeResult(metadata={**_shown(base, candidates), **looks})
+    return dg.MaterializeResult(metadata={**_metadata(base, candidates), **looks})
 
 
-def _shown(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
+def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
     if not candidates:
         return {
             "dagster/row_count": dg.MetadataValue.int(0),

@@ -28,7 +28,7 @@ def build_raw_traces(settings: Settings) -> dg.AssetsDefinition:
         counts = write_days(lake.lake, days)
         for day, n in counts.items():
             context.add_asset_metadata({"dagster/partition_row_count": n}, partition_key=day)
-        return dg.MaterializeResult(metadata={"n_traces": sum(counts.values()), **_shown(lake, days)})
+        return dg.MaterializeResult(metadata={"n_traces": sum(counts.values()), **_metadata(lake, days)})
 
     return raw_traces
 
@@ -45,7 +45,7 @@ def _decorator(settings: Settings):
     )
 
 
-def _shown(lake: LakeResource, days: list[str]) -> dict[str, dg.MetadataValue]:
+def _metadata(lake: LakeResource, days: list[str]) -> dict[str, dg.MetadataValue]:
     per_day = lake.lake.frame(
         "select strftime(started_at, '%Y-%m-%d') as day, count(*) as n, count(*) filter (feedback_score < 0.5) as bad,"
         " count(*) filter (feedback_score is null) as silent, round(median(latency_ms)) as latency"

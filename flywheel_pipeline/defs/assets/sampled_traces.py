@@ -40,11 +40,11 @@ def sampled_traces(config: BatchConfig, bench: dg.ResourceParam[Workbench]) -> d
     frame, rows = draw_batch(bench, BatchRequest(**config.model_dump()))
     n_rows = len(bench.lake.read("sampled_traces", SampledTrace))
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": n_rows, **_shown(bench, frame, rows, bench.settings.sample.min_per_stratum)}
+        metadata={"dagster/row_count": n_rows, **_metadata(bench, frame, rows, bench.settings.sample.min_per_stratum)}
     )
 
 
-def _shown(bench: Workbench, frame: list[Frame], rows: list[SampledTrace], least: int) -> dict[str, Any]:
+def _metadata(bench: Workbench, frame: list[Frame], rows: list[SampledTrace], least: int) -> dict[str, Any]:
     saturated = saturation(bench)
     to_label = [r for r in rows if r.to_label]
     return {

@@ -41,7 +41,7 @@ def capture_log(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
         "originals_removed": len(gone),
         "still_being_written": _waiting(bench),
     }
-    return dg.MaterializeResult(metadata={**counts, **_shown(bench.lake)})
+    return dg.MaterializeResult(metadata={**counts, **_metadata(bench.lake)})
 
 
 def _waiting(bench: Workbench) -> str:
@@ -49,7 +49,7 @@ def _waiting(bench: Workbench) -> str:
     return ", ".join(sorted({f.name for f in bench.home.files("traces")} - known)[:50]) or "none"
 
 
-def _shown(lake: Lake) -> dict[str, Any]:
+def _metadata(lake: Lake) -> dict[str, Any]:
     log = lake.read("capture_log", CaptureLog)
     rejects = lake.read("rejects", Reject, "source = 'traces'", limit=20)
     names = ("n_rows_in", "n_rows_out", "n_duplicates", "n_rejects", "n_fields_dropped")

@@ -1,4 +1,4 @@
-"""Asset checks, one module a step: great-expectations on every table, and what only this project can know.
+"""Asset checks, one module per step: great-expectations on every table, and what only this project can know.
 
 A blocking check that fails stops the run before wrong data poisons what follows; the others warn.
 """

@@ -46,7 +46,7 @@ def most_failures_covered(lake: LakeResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
 def no_new_failure_modes_expected(lake: LakeResource) -> dg.AssetCheckResult:
-    """At 95 %, at most 5 % of failures are of modes that nobody has seen, and there are at least 30 failures."""
+    """At 95 %, at most 5 % of failures belong to modes not seen yet, and there are at least 30 failures."""
     counts = lake.lake.frame(
         "select count(*) as n from failure_assignments group by coalesce(mode_id, trace_id) order by all"
     )

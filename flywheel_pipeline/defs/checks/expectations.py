@@ -15,7 +15,7 @@ KINDS = {
     "numbers_in_range": "Numbers are in range",
     "references_known": "Every reference points to a row that exists",
 }
-"""The checks made of the expectations of `the records, one per kind; the names end alike."""
+"""The checks made of the expectations of the records, one per kind; the names end alike."""
 
 NOT_BLOCKING = {"prompt_candidate"}
 """Tables that nothing in a run is made from, so that a failing check need not stop it."""

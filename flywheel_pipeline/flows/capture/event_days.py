@@ -45,7 +45,7 @@ def write_days(lake: Lake, days: Sequence[str]) -> dict[str, int]:
 
 
 def judge_feedback(con: Any) -> None:
-    """Create `judged`, `opinion` and `named` (judged.sql): what was said of every trace."""
+    """Create `judged`, `opinion` and `named` (judged.sql): the opinions and scores on every trace."""
     seen = con.execute(
         "select source_file, name, count(*), min(value), max(value) from feedback"
         " where score is null and value is not null group by all"

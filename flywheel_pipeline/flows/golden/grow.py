@@ -142,7 +142,7 @@ def _known(
 
 
 def propose(bench: Workbench, grown: Grown) -> Grown:
-    """Have cases written for what the set still lacks; they wait in the home until somebody has reviewed them."""
+    """Have cases written for what the set still lacks; they wait in the home for review."""
     if grown.pinned:
         return grown
     settings = bench.settings.golden

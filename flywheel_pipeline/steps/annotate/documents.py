@@ -34,7 +34,7 @@ def json_items(suffix: str, text: str) -> Iterator[Item]:
         yield Item(0, None, text[:1000], f"not valid JSON: {error}")
         return
     for number, value in enumerate(_listed(document), 1):
-        yield Item(number, value, _shown(value))
+        yield Item(number, value, _excerpt(value))
 
 
 def nesting_of(value: Any) -> int:
@@ -58,7 +58,7 @@ def _item(number: int, line: str) -> Item:
         return Item(number, None, line, f"not valid JSON: {error}")
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False)
     except RecursionError:

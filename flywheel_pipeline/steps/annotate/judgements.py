@@ -152,7 +152,7 @@ def _unexplained(entry: Entry) -> str:
 def _since_export(a: Annotation, exported: str | None) -> Annotation:
     """Return the verdict, dated by the export where a person changed what had been filled in there.
 
-    Nobody who corrects a verdict in a spreadsheet changes its date, too; without a later one the correction
+    People who correct a verdict in a spreadsheet do not change its date; without a later one the correction
     and the verdict that it corrects would contradict each other.
     """
     found = _EXPORTED.fullmatch(exported or "")

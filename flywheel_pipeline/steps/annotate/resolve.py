@@ -30,7 +30,7 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Labels:
-    """All label files together: every row that somebody filled in is one of the first three, or was joined to one."""
+    """All label files together: every row that was filled in is one of the first three, or was joined to one."""
 
     annotations: tuple[Annotation, ...]
     rejects: tuple[Reject, ...]
@@ -43,7 +43,7 @@ def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], ar
     """Join the files, reject judgements of unknown traces, and mark the verdict that counts for each trace.
 
     An annotator's latest dated verdict counts; the arbiter's counts over others'; a deferral counts only where
-    nobody judged. Verdicts that differ and cannot be ordered contradict each other: all are kept, and none
+    there is no verdict. Verdicts that differ and cannot be ordered contradict each other: all are kept, and none
     counts until someone resolves it. What a later version of its file superseded is kept, and neither counts nor
     contradicts.
     """
@@ -132,7 +132,7 @@ def _latest(rows: Sequence[Annotation]) -> Annotation | None:
 
 
 def _judged(rows: Sequence[Annotation]) -> Sequence[Annotation]:
-    """Leave out deferrals unless all deferred: to defer is not to judge, so it contradicts nobody."""
+    """Leave out deferrals unless all deferred: to defer is not to judge, so it contradicts no verdict."""
     return [a for a in rows if a.verdict != DEFER] or rows
 
 

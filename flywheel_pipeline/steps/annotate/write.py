@@ -53,7 +53,7 @@ class ToLabel:
 def write_labels(rows: Sequence[ToLabel], file_format: str, exported_at: datetime, annotator: str) -> bytes:
     """Return the content of the file.
 
-    `annotator` is who will fill in the rows that nobody judged; `exported_at` is UTC.
+    `annotator` is who will fill in the rows without a verdict; `exported_at` is UTC.
 
     Raises:
         WorkbookError: a text of a label is longer than a cell of a workbook can hold.

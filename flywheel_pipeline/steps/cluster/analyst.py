@@ -37,7 +37,7 @@ MAX_PAIRS, MAX_GROUPS = 20, 15
 """Pairs that a model is asked about, and groups that it names at once."""
 
 FITS_GROUP = 0.10
-"""Like `classify.FITS_LIKE` where the examples are groups that nobody has reviewed: in doubt a failure stays out."""
+"""Like `classify.FITS_LIKE` where the examples are groups not reviewed yet: in doubt a failure stays unassigned."""
 
 SINGLE_PASS = 0.5
 """What a model's confidence is multiplied by when its second pass, with the modes in another order, disagrees."""

@@ -87,11 +87,11 @@ def assign_ask(note: Note, modes: Sequence[Mode], app: str, shuffled: bool = Fal
     order, failure = list(modes), note.failures[0]
     if shuffled:
         random.Random(failure.text).shuffle(order)
-    data = {"modes": [_shown(m) for m in order], "failure": {"note": failure.text, "comment": failure.comment}}
+    data = {"modes": [_mode_data(m) for m in order], "failure": {"note": failure.text, "comment": failure.comment}}
     return ask_about(ROLE, load_prompt(__package__, "assign_failure").format(app=app), data, Assignment)
 
 
-def _shown(mode: Mode) -> dict[str, object]:
+def _mode_data(mode: Mode) -> dict[str, object]:
     """Return a mode as the model sees it: with the first examples only, so that new members change no question."""
     by_expert = [m.text for m in mode.members if m.assigned_by == "HUMAN"]
     others = [m.text for m in mode.members if m.assigned_by != "HUMAN"]

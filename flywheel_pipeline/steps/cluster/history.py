@@ -123,7 +123,7 @@ def _change(entry: Any) -> Change:
 
 
 def note_hand_edits(known: Reviewed, recorded: Recorded, author: Author) -> Reviewed:
-    """Return `known` with entries for what somebody changed in the file itself since the last run.
+    """Return `known` with entries for what was changed in the file by hand since the last run.
 
     The failures that were moved are theirs from then on (`HUMAN`). A mode that was taken out and whose failures are
     in another now was merged into that one: its id goes on to stand for it. Without a recorded state nothing is

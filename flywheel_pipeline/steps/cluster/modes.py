@@ -38,7 +38,7 @@ class Failure:
 class Member:
     """A failure that belongs to a mode: who put it there, how sure, and the text that decided.
 
-    A member that somebody adds to the file needs no more than its trace and its text.
+    A member that a person adds to the file needs no more than its trace and its text.
     """
 
     trace_id: str

@@ -88,8 +88,8 @@ def align_judges(
     """Return the agreement with the expert of every mode's judge, of `measured`, and of all that decide together.
 
     Each judge is asked what it is asked when it decides. Its fails are the failures of its mode among `answers`
-    (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since nobody
-    labelled whether they show its mode, too; only trusted judges are asked about them. `model` is the judge's, part
+    (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since no
+    label says whether they show its mode, too; only trusted judges are asked about them. `model` is the judge's, part
     of its version; of `repeats` the majority counts, as it does when the judge decides.
     """
 

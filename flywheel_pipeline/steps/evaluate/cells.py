@@ -134,7 +134,7 @@ def configured_inputs(
         "answer": digest(answer.output or "", answer.tool_calls, answer.retrieved_ids, answer.finish_reason or ""),
         "conversation": digest(case.messages),
         "documents": digest(case.context),
-        "references": digest(*known, case.variables or ""),
+        "references": digest(*known, case.variables or "", case.expected_tool_calls or ""),
         "evaluator": check.version(model),
         "repeat": str(judge_repeat),
     }

@@ -59,7 +59,7 @@ def paraphrase_ask(draft: Draft, n: int, app: str) -> Ask:
 
 
 def phrase_ask(values: Tuple, questions: Sequence[str], app: str) -> Ask:
-    """Ask for the message that somebody in the situation `values` would write, and what a right answer must do."""
+    """Ask for the message that a user in the situation `values` would write, and what a right answer must do."""
     data = {"situation": dict(values), "real_messages": list(questions[:SHOWN])}
     return ask_about(ROLE, load_prompt(__package__, "phrase_tuple").format(app=app), data, Phrased)
 

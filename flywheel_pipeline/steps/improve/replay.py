@@ -91,7 +91,7 @@ class Replay:
 def replay(gate: Gate, outcomes: Outcomes, draws: int, seed: int = 1) -> list[Replay]:
     """Return what the gate does with every ordered pair of prompts, and with each prompt and its half repaired self.
 
-    The outcomes are taken for the truth: no judge errs, and nobody needs to label flips. Modes with too few own cases
+    The outcomes are taken for the truth: no judge errs, and no flips need labels. Modes with too few own cases
     ship by consent.
     """
     gate, rows = replace(gate, judges_alone=True), []

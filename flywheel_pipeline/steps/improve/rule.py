@@ -22,31 +22,32 @@ class Gate:
     """The thresholds. Probabilities are posterior, margins are differences of pass rates.
 
     `consent` names the failure modes that a person lets ship although too few own cases guard them; `judges_alone` is
-    the consent to ship without the expert's labels of the flipped cases.
+    the consent to ship without the expert's labels of the flipped cases. What the settings decide has its defaults
+    there; the other thresholds are part of the rule.
     """
 
-    min_probability_better: float = 0.98
+    min_probability_better: float
     """On the first look at the test split; later looks need more (`bound_at`)."""
+    margin: float
+    max_probability_worse: float
+    """A loss of `margin`, by a judge on all cases or on the own cases of a mode, must be less probable than this."""
+    min_cases_per_mode: int
+    min_coverage: float
+    max_growth: float
+    max_prompt_characters: int
+    """A prompt may be `max_growth` times as long as its base, or this long; an answer likewise, from a floor on."""
+    consent: tuple[str, ...]
+    judges_alone: bool
     max_probability_harm: float = 0.02
     """Reject when the candidate is better with at most this probability, or a guard's Holm p value is below it."""
-    margin: float = 0.10
-    max_probability_worse: float = 0.005
-    """A loss of `margin`, by a judge on all cases or on the own cases of a mode, must be less probable than this."""
     cases_for_margin: int = 15
-    min_cases_per_mode: int = 10
     coarse_margin: float = 0.30
     max_probability_coarse: float = 0.05
     """With `min_cases_per_mode` to `cases_for_margin` own cases only a loss of `coarse_margin` can be excluded."""
     max_probability_group: float = 0.05
     """The same for happy paths and for regression cases, which are no mode of failure."""
-    min_coverage: float = 0.95
     min_probability_promising: float = 0.75
     """From which the expert is asked to label the flipped cases, if they could show that the candidate is better."""
-    max_growth: float = 1.2
-    max_prompt_characters: int = 20_000
-    """A prompt may be `max_growth` times as long as its base, or this long; an answer likewise, from a floor on."""
-    consent: tuple[str, ...] = ()
-    judges_alone: bool = False
 
     def bound_at(self, look: int) -> float:
         """Return the probability of being better that the `look`-th look (from 1) at the same test cases needs.

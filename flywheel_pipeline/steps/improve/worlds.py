@@ -76,7 +76,7 @@ class Judges:
 
 @dataclass(frozen=True)
 class Draw:
-    """Outcomes of many runs, each of shape (runs, cases): the truth, and what the judges said of it."""
+    """Outcomes of many runs, each of shape (runs, cases): the truth, and what the judges report."""
 
     truth: tuple[Bools, Bools]
     seen: tuple[Bools, Bools]

@@ -1,4 +1,4 @@
-"""When to stop labelling: how many failures are still of a kind that nobody has seen."""
+"""When to stop labelling: how many failures are still of a kind not seen yet."""
 
 from __future__ import annotations
 

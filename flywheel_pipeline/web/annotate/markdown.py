@@ -26,7 +26,7 @@ def render_markdown(text: str) -> Markup:
 @cache
 def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("table")
-    markdown.validateLink = _may_be_shown  # type: ignore[method-assign]
+    markdown.validateLink = _is_allowed  # type: ignore[method-assign]
     markdown.core.ruler.push("safe_links", lambda state: _make_links_safe(state.tokens))
     markdown.add_render_rule("image", _image)
     return markdown
@@ -39,7 +39,7 @@ def _scheme(url: str) -> str:
         return ""
 
 
-def _may_be_shown(url: str) -> bool:
+def _is_allowed(url: str) -> bool:
     return _scheme(url) in SCHEMES or url.strip().lower().startswith("data:image/")
 
 

@@ -48,7 +48,7 @@ def test_more_texts_than_one_query_takes(tmp_path: Path) -> None:
     assert again.seen == []
 
 
-def test_a_damaged_file_is_told_and_costs_only_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_file_is_reported_and_costs_only_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "v.sqlite").write_bytes(b"not a database" * 100)
     inner = CountingEmbed()
     assert CachedEmbed(inner, "m", tmp_path / "v.sqlite").embed(["a", "bb"])[:, 0].tolist() == [1, 2]

@@ -83,16 +83,16 @@ def test_many_texts_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reported"),
     [
         (lambda texts: None, "openai/m failed: AuthenticationError"),
         (lambda texts: backwards(texts)[1:], "1 vectors for 2"),
     ],
 )
 def test_an_error_or_a_missing_vector_stops_the_run(
-    answer: Callable[[list[str]], Rows | None], told: str, monkeypatch: pytest.MonkeyPatch
+    answer: Callable[[list[str]], Rows | None], reported: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with a_server(monkeypatch, answer), pytest.raises(ModelError, match=told):
+    with a_server(monkeypatch, answer), pytest.raises(ModelError, match=reported):
         HostedEmbed("openai/m").embed(["a", "b"])
 
 

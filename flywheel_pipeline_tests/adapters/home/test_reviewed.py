@@ -17,7 +17,7 @@ def file(tmp_path: Path) -> ReviewedFile:
     return ReviewedFile(tmp_path / "taxonomy" / "modes.yaml")
 
 
-def test_what_is_written_is_read_back_with_the_version_that_was_told(file: ReviewedFile) -> None:
+def test_what_is_written_is_read_back_with_the_version_that_was_returned(file: ReviewedFile) -> None:
     nothing = file.read()
     assert nothing.value is None
     value = {"modes": [{"name": "Ünhöflich: “nein”", "n": 1}, {"name": "a\nb # no comment"}]}

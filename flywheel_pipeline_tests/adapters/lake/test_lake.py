@@ -182,7 +182,7 @@ def test_rows_are_read_in_the_same_order_whatever_order_they_were_written_in(tmp
     assert one.read("raw_traces", RawTrace) == other.read("raw_traces", RawTrace) == rows
 
 
-def test_rows_are_picked_by_a_condition_with_values_that_can_not_become_sql(tmp_path: Path) -> None:
+def test_rows_are_picked_by_a_condition_with_values_that_cannot_become_sql(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write("raw_traces", [a_trace(trace_id="' or true --"), a_trace(trace_id="t2")])
     found = lake.read("raw_traces", RawTrace, "trace_id = ?", ["' or true --"])
@@ -258,9 +258,9 @@ def test_equal_rows_become_equal_bytes(tmp_path: Path) -> None:
     "sql", ["select * from nowhere", "selec 1", "select nothing from raw_traces", "select cast('x' as int)"]
 )
 def test_a_query_that_does_not_run_says_why_and_names_the_tables(tmp_path: Path, sql: str) -> None:
-    with pytest.raises(QueryError, match="Error") as told:
+    with pytest.raises(QueryError, match="Error") as reported:
         Lake(tmp_path).frame(sql)
-    assert all(table in str(told.value) for table in TABLES)
+    assert all(table in str(reported.value) for table in TABLES)
 
 
 @pytest.mark.parametrize("name", ['it\'s "here"', "a b;c", "[work]", "what?", "50% {x}", "größe-😀"])
@@ -326,8 +326,8 @@ def test_processes_that_write_and_read_at_once_need_no_lock(tmp_path: Path) -> N
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name], stderr=subprocess.PIPE, text=True)
         for name in "abc"
     ]
-    told = [process.communicate()[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0, 0], told
+    reported = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], reported
     assert Lake(tmp_path).frame("select count(*) n from raw_traces")["n"][0] == 60
 
 

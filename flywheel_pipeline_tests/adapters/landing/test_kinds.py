@@ -1,4 +1,4 @@
-"""What a landing file holds is told by its content, whatever its name."""
+"""What a landing file holds is recognised by its content, whatever its name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ KINDS = {
 
 @pytest.mark.parametrize("packer", PACKERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_is_told_by_its_content_also_when_packed(tmp_path: Path, kind: str, packer: str) -> None:
+def test_a_file_is_recognised_by_its_content_also_when_compressed(tmp_path: Path, kind: str, packer: str) -> None:
     data, expected = KINDS[kind]
     blocks = blocks_of(tmp_path, PACKERS[packer](data))
     assert problems_of(blocks) == []

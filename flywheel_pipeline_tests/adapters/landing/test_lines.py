@@ -44,7 +44,7 @@ def test_blocks_put_together_are_the_file_and_each_knows_its_first_line(data: by
 
 
 @given(texts, st.integers(1, 80), st.integers(1, 25))
-def test_exactly_the_lines_that_are_too_long_are_told_whatever_the_size_of_a_block(
+def test_exactly_the_lines_that_are_too_long_are_reported_whatever_the_size_of_a_block(
     data: bytes, size: int, max_line: int
 ) -> None:
     found = blocks(data, max_line, size)
@@ -78,7 +78,7 @@ def test_the_beginning_of_a_line_that_is_too_long_holds_nothing_of_the_next() ->
 
 
 @pytest.mark.parametrize("packer", PACKERS)
-def test_a_line_of_50_mb_is_told_and_not_held(tmp_path: Path, packer: str) -> None:
+def test_a_line_of_50_mb_is_reported_and_not_held(tmp_path: Path, packer: str) -> None:
     path = tmp_path / "a.jsonl"
     noise = random.Random(1).randbytes(25 * MB).hex().encode()
     path.write_bytes(PACKERS[packer](b'{"a": 1}\n{"a": "' + noise + b'"}\n{"a": 2}\n'))
@@ -103,7 +103,7 @@ def test_of_a_file_that_breaks_off_the_whole_lines_are_there_and_then_the_reason
     assert "damaged" in last.problem and last.first_line == whole.count(b"\n") + 1
 
 
-def test_a_file_that_breaks_off_within_a_line_that_is_too_long_is_told_too(tmp_path: Path) -> None:
+def test_a_file_that_breaks_off_within_a_line_that_is_too_long_is_reported_too(tmp_path: Path) -> None:
     packed = PACKERS["gzip"](b'{"a": 1}\n{"a": 2}\n' + bytes(range(97, 123)) * 100_000)
     (tmp_path / "a").write_bytes(packed[: len(packed) // 2])
     first, *others = read_blocks(tmp_path / "a", BlockLimits(1000, 1000, 5000))

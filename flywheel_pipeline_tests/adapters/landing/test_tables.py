@@ -94,7 +94,7 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_file_into_memory(tmp_
     assert peak < 20 * MB
 
 
-def test_a_line_of_50_mb_in_a_csv_file_is_told_and_not_held(tmp_path: Path) -> None:
+def test_a_line_of_50_mb_in_a_csv_file_is_reported_and_not_held(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n1,2\n" + b"x" * 50 * MB + b"\n")
     found: list[Block] = []
@@ -134,7 +134,7 @@ def test_parquet_rows_are_numbered_through_their_blocks(tmp_path: Path) -> None:
     assert [(n, r["x"]) for b in blocks for n, r in b.rows] == [(i + 1, i) for i in range(4500)]
 
 
-def test_a_parquet_file_without_rows_is_told(tmp_path: Path) -> None:
+def test_a_parquet_file_without_rows_is_reported(tmp_path: Path) -> None:
     assert len(problems_of(blocks_of(tmp_path, a_parquet(tmp_path, "select 1 as x where false")))) == 1
 
 
@@ -146,7 +146,7 @@ def test_a_damaged_parquet_file_is_one_problem(tmp_path: Path, cut: int, packer:
     assert "not a readable Parquet file" in problem
 
 
-def test_nothing_of_a_packed_parquet_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_a_compressed_parquet_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))

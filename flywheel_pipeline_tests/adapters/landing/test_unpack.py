@@ -1,4 +1,4 @@
-"""gzip and zstd: what is damaged is told after what comes before it, and a bomb goes off in nobody's memory."""
+"""gzip and zstd: what is damaged is reported after what comes before it, and a bomb is never held in memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_long_object_is_whole_where_lines_must_be_short(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("packer", ["gzip", "zstd"])
-def test_packed_pieces_one_after_the_other_are_one_file(tmp_path: Path, packer: str) -> None:
+def test_compressed_pieces_one_after_the_other_are_one_file(tmp_path: Path, packer: str) -> None:
     packed = b"".join(PACKERS[packer](LINES[at : at + 1000]) for at in range(0, len(LINES), 1000))
     blocks = blocks_of(tmp_path, packed)
     assert problems_of(blocks) == []
@@ -64,7 +64,7 @@ def test_packed_pieces_one_after_the_other_are_one_file(tmp_path: Path, packer: 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.99])
 @pytest.mark.parametrize("packer", ["gzip", "zstd"])
-def test_wherever_a_packed_file_breaks_off_it_is_told(tmp_path: Path, packer: str, share: float) -> None:
+def test_wherever_a_compressed_file_breaks_off_it_is_reported(tmp_path: Path, packer: str, share: float) -> None:
     packed = PACKERS[packer](LINES)
     blocks = blocks_of(tmp_path, packed[: max(4, int(share * len(packed)))])
     assert LINES.startswith(b"".join(b.data for b in blocks if not b.problem))
@@ -81,19 +81,19 @@ def test_of_a_file_that_breaks_off_at_its_end_nearly_all_is_read(tmp_path: Path,
 
 
 @pytest.mark.parametrize("packer", ["gzip", "zstd"])
-def test_changed_bytes_are_told_and_never_raised(tmp_path: Path, packer: str) -> None:
+def test_changed_bytes_are_reported_and_never_raised(tmp_path: Path, packer: str) -> None:
     packed, rng = PACKERS[packer](LINES), random.Random(7)
-    told = 0
+    reported = 0
     for _ in range(60):
         hurt = bytearray(packed)
         for _ in range(3):
             hurt[rng.randrange(4, len(hurt))] = rng.randrange(256)
-        told += bool(problems_of(blocks_of(tmp_path, bytes(hurt))))
-    assert told > 0
+        reported += bool(problems_of(blocks_of(tmp_path, bytes(hurt))))
+    assert reported > 0
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_bomb_is_told_and_what_it_unpacks_to_is_not_held(tmp_path: Path, bomb: str) -> None:
+def test_a_bomb_is_reported_and_what_it_decompresses_to_is_not_held(tmp_path: Path, bomb: str) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(BOMBS[bomb]())
     assert path.stat().st_size < 1_000_000

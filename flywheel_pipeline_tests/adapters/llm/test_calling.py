@@ -12,12 +12,11 @@ from flywheel_pipeline.adapters.llm.calling import (
     CallFailed,
     LitellmTransport,
     OfflineTransport,
-    RoleModel,
     kind_of,
     retry_after,
 )
 from flywheel_pipeline.errors import ModelError
-from flywheel_pipeline_tests.adapters.llm.clients import Bench, an_ask, echo
+from flywheel_pipeline_tests.adapters.llm.clients import Bench, a_model, an_ask, echo
 from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, scripted_server
 
 OWN_SERVER = "hosted_vllm/x"
@@ -25,7 +24,7 @@ OWN_SERVER = "hosted_vllm/x"
 
 
 def call(model: str, url: str | None = None, timeout: float = 10) -> Called:
-    role = RoleModel(model, url)
+    role = a_model(model, url)
     request: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "Hi there"}]}
     transport = OfflineTransport() if role.way == "offline" else LitellmTransport()
 
@@ -51,7 +50,7 @@ def call(model: str, url: str | None = None, timeout: float = 10) -> Called:
 def test_servers_of_openais_protocol_are_called_directly_and_other_providers_through_litellm(
     model: str, base: str | None, way: str
 ) -> None:
-    assert RoleModel(model, base).way == way
+    assert a_model(model, base).way == way
 
 
 def test_a_reply_through_litellm_has_its_tokens_its_reason_and_no_price_where_none_is_known() -> None:

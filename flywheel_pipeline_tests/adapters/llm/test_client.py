@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.adapters.llm import CallLimits, ModelClient, ReplyStore, RoleModel
+from flywheel_pipeline.adapters.llm import ModelClient, ReplyStore
 from flywheel_pipeline.errors import ModelError, SettingsError
 from flywheel_pipeline.ports import Ask, Reply
 from flywheel_pipeline.records import LLMCall
-from flywheel_pipeline_tests.adapters.llm.clients import MILLION, PRICED, Bench, Verdict, an_ask, echo
+from flywheel_pipeline_tests.adapters.llm.clients import (
+    MILLION,
+    PRICED,
+    Bench,
+    Verdict,
+    a_model,
+    an_ask,
+    echo,
+    some_limits,
+)
 from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, question_of, scripted_server
 from flywheel_pipeline_tests.builders import NOON
 
@@ -306,8 +315,8 @@ def test_a_role_without_a_model_is_an_error_that_lists_the_roles(bench: Bench) -
 def test_the_stand_in_says_once_per_role_that_it_is_no_language_model(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    models = {role: RoleModel("offline/app") for role in ("first role", "second role")}
-    client = ModelClient(models, ReplyStore(tmp_path / "r.sqlite"), CallLimits(), lambda: NOON, lambda *_: None)
+    models = {role: a_model("offline/app") for role in ("first role", "second role")}
+    client = ModelClient(models, ReplyStore(tmp_path / "r.sqlite"), some_limits(), lambda: NOON, lambda *_: None)
     for role in ("first role", "first role", "second role"):
         client.ask([Ask(role, ({"role": "user", "content": "Hi"},))])
     lines = [r.getMessage().split(":")[0] for r in caplog.records if "stand-in" in r.getMessage()]

@@ -74,7 +74,7 @@ def test_a_long_value_that_breaks_an_expectation_is_cut_and_an_empty_one_breaks_
     assert allowed.examples == ("x" * 80 + " (1 times)",)
 
 
-def test_a_missing_column_is_told_by_name_and_the_other_expectations_still_run() -> None:
+def test_a_missing_column_is_reported_by_name_and_the_other_expectations_still_run() -> None:
     wanted = [
         Expectation("gone_present", "gone", "expect_column_values_to_not_be_null"),
         Expectation("here_present", "here", "expect_column_values_to_not_be_null"),

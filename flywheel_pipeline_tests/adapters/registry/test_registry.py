@@ -79,7 +79,7 @@ def test_a_version_of_digits_alone_is_still_text_in_the_history(tmp_path: Path) 
     assert registry.history() == ["001234567890"]
 
 
-def test_a_version_that_was_never_added_can_not_be_promoted(tmp_path: Path) -> None:
+def test_a_version_that_was_never_added_cannot_be_promoted(tmp_path: Path) -> None:
     registry = _registry(tmp_path)
     registry.promote(OLD.version)
     with pytest.raises(CorruptFileError, match="nowhere"):

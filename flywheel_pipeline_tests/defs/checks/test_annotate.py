@@ -71,8 +71,8 @@ def test_a_contradiction_stops_the_run_and_says_where_it_is_and_who_decides(plac
     said = [replace(BASE, annotator=w, verdict=v, is_current=False) for w, v in (("ben", "pass"), ("ann", "fail"))]
     found = result(place, no_unresolved_contradictions, said)
     assert not found.passed and found.severity == dg.AssetCheckSeverity.ERROR
-    told = str(found.description)
-    assert "fail by ann (b.csv, line 2) vs pass by ben" in told and "mira (the arbiter) must decide" in told
+    reported = str(found.description)
+    assert "fail by ann (b.csv, line 2) vs pass by ben" in reported and "mira (the arbiter) must decide" in reported
     assert found.metadata["n_traces"].value == 1
     assert result(place, no_unresolved_contradictions, [*said, replace(BASE, verdict="pass")]).passed
     (spec,) = no_unresolved_contradictions.check_specs
@@ -112,7 +112,7 @@ def test_many_deferrals_are_a_warning(place: Place, n_defer: int, passed: bool) 
     assert result(place, few_deferred, verdicts(4, 4, n_defer)).passed is passed
 
 
-def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) -> None:
+def test_what_was_said_in_a_file_that_is_gone_stays_and_is_reported(place: Place) -> None:
     place.lake.write("raw_traces", [a_trace(trace_id=f"2025-06-02-{i}") for i in range(3)], part="2025-06-02")
     first = place.put_labels(
         "one.csv", "trace_id,verdict,comment\n2025-06-02-0,fail,made it all up\n2025-06-02-1,pass,\n"
@@ -125,8 +125,12 @@ def test_what_was_said_in_a_file_that_is_gone_stays_and_is_told(place: Place) ->
     assert rows.values.tolist() == [
         ["2025-06-02-0", "fail", "one.csv"], ["2025-06-02-1", "pass", "one.csv"], ["2025-06-02-2", "pass", "two.csv"],
     ]  # fmt: skip
-    told = matching(place)
-    assert not told.passed and told.severity == dg.AssetCheckSeverity.WARN and "one.csv" in (told.description or "")
+    reported = matching(place)
+    assert (
+        not reported.passed
+        and reported.severity == dg.AssetCheckSeverity.WARN
+        and "one.csv" in (reported.description or "")
+    )
     annotations_asset(bench=place.bench)
     assert place.one("select count(*) from annotations") == 3
 
@@ -145,14 +149,14 @@ def test_what_was_corrected_or_taken_out_stays_as_a_fact_that_does_not_count(pla
     place.put_labels("one.csv", "trace_id,verdict,comment\nt0,fail,made it all up\nt1,pass,\nt2,fail,rude answer\n")
     read_in(place, "trace_id")
     place.put_labels("one.csv", "trace_id,verdict,comment\nt1,pass,\nt0,pass,\n")
-    told = ("trace_id", "verdict", "is_current", "is_superseded", "source_line")
+    reported = ("trace_id", "verdict", "is_current", "is_superseded", "source_line")
     expected = [["t0", "fail", False, True, 2], ["t0", "pass", True, False, 3], ["t1", "pass", True, False, 2],
                 ["t2", "fail", False, True, 4]]  # fmt: skip
-    assert read_in(place, *told) == expected
+    assert read_in(place, *reported) == expected
     assert matching(place).passed
     assert place.one("select n_rows from label_log") == 2
     shutil.rmtree(place.root / "lake" / "annotations")
-    assert read_in(place, *told) == expected
+    assert read_in(place, *reported) == expected
     versions = {v for (v,) in read_in(place, "distinct source_version")}
     kept = (place.root / "labels" / ".history" / "one.csv").iterdir()
     assert len(versions) == 2 and versions == {p.stem.rpartition("-")[2] for p in kept}
@@ -177,12 +181,12 @@ def test_a_file_that_is_renamed_and_then_corrected_contradicts_nobody(place: Pla
     path = place.put_labels("one.csv", "trace_id,verdict,comment\nt1,fail,made it up\n")
     read_in(place, "trace_id")
     path.rename(path.with_name("two.csv"))
-    told = ("source_file", "verdict", "is_current", "is_superseded")
+    reported = ("source_file", "verdict", "is_current", "is_superseded")
     renamed = [["one.csv", "fail", False, True], ["two.csv", "fail", True, False]]
-    assert read_in(place, *told) == renamed
+    assert read_in(place, *reported) == renamed
     assert matching(place).passed
     place.put_labels("two.csv", "trace_id,verdict\nt1,pass\n")
-    assert read_in(place, *told) == [
+    assert read_in(place, *reported) == [
         renamed[0], ["two.csv", "fail", False, True], ["two.csv", "pass", True, False],
     ]  # fmt: skip
     assert checked(place, no_unresolved_contradictions).passed

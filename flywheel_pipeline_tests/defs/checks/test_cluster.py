@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from flywheel_pipeline.defs.assets.failure_taxonomy import agreement_shown
+from flywheel_pipeline.defs.assets.failure_taxonomy import agreement_metadata
 from flywheel_pipeline.defs.checks.cluster import (
     assignments_stable,
     every_mode_in_use,
@@ -60,7 +60,7 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
 
 
 @pytest.mark.parametrize(
-    ("failures", "passed", "told"),
+    ("failures", "passed", "reported"),
     [
         ([30, 30, 30], True, "stop"),
         ([30, 30, 1, 1, 1], False, "target 5%"),
@@ -68,11 +68,13 @@ def test_failures_that_no_mode_covers_are_a_warning_from_a_tenth_on(
         ([], False, "no failure"),
     ],
 )
-def test_modes_that_are_not_saturated_are_a_warning(place: Place, failures: list[int], passed: bool, told: str) -> None:
+def test_modes_that_are_not_saturated_are_a_warning(
+    place: Place, failures: list[int], passed: bool, reported: str
+) -> None:
     assigned = [an_assignment(f"{m}-{i}", f"fm-{m}") for m, n in enumerate(failures) for i in range(n)]
     place.lake.write("failure_assignments", assigned)
     found = result(place, no_new_failure_modes_expected)
-    assert found.passed is passed and told in (found.description or "")
+    assert found.passed is passed and reported in (found.description or "")
 
 
 def test_a_mode_without_failures_is_a_warning_unless_it_is_retired(place: Place) -> None:
@@ -89,7 +91,7 @@ def test_nothing_labelled_is_nothing_uncovered(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("agreed", "passed", "told"),
+    ("agreed", "passed", "reported"),
     [
         ((95, 100), True, "agree: 95% (89% to 98%, n=100)"),
         ((50, 100), False, "agree: 50% (40% to 60%, n=100)"),
@@ -99,12 +101,12 @@ def test_nothing_labelled_is_nothing_uncovered(place: Place) -> None:
     ],
 )
 def test_assignments_that_two_passes_disagree_on_are_a_warning(
-    agreed: tuple[int, int] | None, passed: bool, told: str
+    agreed: tuple[int, int] | None, passed: bool, reported: str
 ) -> None:
     built = Taxonomy((), (), agreement=proportion(*agreed) if agreed else None)
-    shown = agreement_shown(built)
+    shown = agreement_metadata(built)
     with an_instance() as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization("failure_taxonomy", metadata=shown))
         found = assignments_stable(dg.build_asset_check_context(instance=instance))
     assert isinstance(found, dg.AssetCheckResult)
-    assert (found.passed, found.description, found.severity) == (passed, told, dg.AssetCheckSeverity.WARN)
+    assert (found.passed, found.description, found.severity) == (passed, reported, dg.AssetCheckSeverity.WARN)

@@ -131,8 +131,8 @@ def test_judges_that_contradict_the_expert_decide_nothing_and_people_learn_what_
     rows = list(csv.DictReader((place.root / "labels" / "2025-06-10-mira.csv").read_text("utf-8").splitlines()))
     for path in (place.root / "labels").iterdir():
         path.unlink()
-    told = {"pass": "fail", "fail": "pass"}
-    lines = [f"{r['trace_id']},{told[r['verdict']]},made up a feature" for r in rows]
+    reported = {"pass": "fail", "fail": "pass"}
+    lines = [f"{r['trace_id']},{reported[r['verdict']]},made up a feature" for r in rows]
     place.put_labels("inverted.csv", "\n".join(["trace_id,verdict,comment", *lines]))
     result = place.turn()
     assert result.success
@@ -164,14 +164,14 @@ def test_rows_of_label_files_are_counted(name: str, data: bytes, rows: int) -> N
 
 def test_every_expectation_of_every_table_is_in_exactly_one_check(place: Place) -> None:
     defs = build_definitions(place.bench.settings)
-    told = {(k.asset_key.to_user_string(), k.name) for c in defs.asset_checks or [] for k in c.check_keys}
+    reported = {(k.asset_key.to_user_string(), k.name) for c in defs.asset_checks or [] for k in c.check_keys}
     for table in ("raw_traces", "annotations", "golden_set", "eval_results"):
         for e in expectations(table):
             kinds = [kind for kind in KINDS if e.name.endswith(kind[kind.index("_") :])]
-            assert len(kinds) == 1 and (table, kinds[0]) in told, e.name
+            assert len(kinds) == 1 and (table, kinds[0]) in reported, e.name
 
 
-def test_a_workbook_that_unpacks_to_too_much_is_counted_without_unpacking_it() -> None:
+def test_a_workbook_that_decompresses_to_too_much_is_counted_without_unpacking_it() -> None:
     out = io.BytesIO()
     rows = b"<row><c><v>1</v></c></row>" * 40_000
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book, book.open("xl/worksheets/sheet1.xml", "w") as part:

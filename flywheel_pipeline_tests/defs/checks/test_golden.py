@@ -133,7 +133,7 @@ def test_too_few_happy_paths_are_a_warning_with_their_number(place: Place) -> No
     assert isinstance(result, dg.AssetCheckResult) and result.passed
 
 
-def test_a_line_of_the_file_that_was_changed_is_told_with_its_version(place: Place) -> None:
+def test_a_line_of_the_file_that_was_changed_is_reported_with_its_version(place: Place) -> None:
     lines = addition([], [dump_case(TEST)])
     place.append(FILE, lines)
     before = golden_file_only_grew(place.bench)

@@ -124,7 +124,7 @@ def test_a_changed_file_with_fewer_blocks_leaves_nothing_of_the_longer_one(landi
     assert landing.files()["a.jsonl"].n_rows_in == 2
 
 
-def test_a_changed_file_that_can_not_be_read_any_more_leaves_only_its_reject(landing: Landing) -> None:
+def test_a_changed_file_that_cannot_be_read_any_more_leaves_only_its_reject(landing: Landing) -> None:
     landing.put("a.jsonl", *some_traces(3))
     landing.read()
     (landing.folder / "a.jsonl").write_bytes(b"")
@@ -249,7 +249,7 @@ def die(task: Any) -> None:
     os._exit(9)
 
 
-def test_a_process_that_dies_is_told_with_what_to_do_and_what_was_read_stays(
+def test_a_process_that_dies_is_reported_with_what_to_do_and_what_was_read_stays(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     landing.put("a.jsonl", *some_traces(2))
@@ -319,7 +319,7 @@ def test_originals_go_only_when_read_as_they_are_and_old(landing: Landing) -> No
 
 
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: os.truncate(path, 10)])
-def test_a_file_that_is_changed_while_it_is_being_read_is_told_and_stops_nothing(
+def test_a_file_that_is_changed_while_it_is_being_read_is_reported_and_stops_nothing(
     landing: Landing, change: Callable[[Path], None]
 ) -> None:
     landing.put("a.jsonl", *some_traces(3))

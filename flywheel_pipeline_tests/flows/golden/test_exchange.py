@@ -64,9 +64,13 @@ def test_a_golden_set_moves_to_another_home_through_every_format(filled: Place, 
     said = golden(filled, "export", "--format", form, file)
     assert "3 of 3 cases are written" in said and "nothing is lost" in said
     other = a_home(tmp_path / "other")
-    told = golden(other, "import", file)
+    reported = golden(other, "import", file)
     source = kept(other)[0].added_in
-    assert "added      3 cases (2 train, 0 dev, 1 test)" in told and source in told and source.startswith("import:")
+    assert (
+        "added      3 cases (2 train, 0 dev, 1 test)" in reported
+        and source in reported
+        and source.startswith("import:")
+    )
     as_they_were = [GoldenCase(**{**vars(c), "added_in": "v1"}) for c in kept(other)]
     assert as_they_were == CASES
     assert "added      0 cases" in golden(other, "import", file) and "known      3 cases" in golden(
@@ -85,7 +89,7 @@ def test_an_import_adds_lines_and_changes_none(filled: Place, tmp_path: Path) ->
     assert kept(filled)[-1].kind == "happy_path"
 
 
-def test_rows_that_can_not_be_used_are_told_counted_and_in_the_table_until_the_file_is_corrected(
+def test_rows_that_cannot_be_used_are_reported_counted_and_in_the_table_until_the_file_is_corrected(
     place: Place, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.jsonl"
@@ -108,7 +112,7 @@ def test_an_import_of_which_nothing_can_be_used_fails_with_the_reason(place: Pla
     assert not (place.root / FILE).exists()
 
 
-def test_what_an_import_does_not_keep_or_change_is_told(filled: Place, tmp_path: Path) -> None:
+def test_what_an_import_does_not_keep_or_change_is_reported(filled: Place, tmp_path: Path) -> None:
     items = [
         {"datasetName": "d", "input": "Is it open?", "expectedOutput": "Till seven.", "metadata": {"topic": "hours"}},
         {"datasetName": "d", "input": "Is it shut?"},
@@ -173,7 +177,7 @@ def test_a_retired_case_is_not_exported_and_a_pinned_version_is(filled: Place, t
     assert "3 of 3 cases are written" in golden(filled, "export", "--format", "jsonl", tmp_path / "x.jsonl")
 
 
-def test_what_can_not_be_says_why(place: Place, tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_says_why(place: Place, tmp_path: Path) -> None:
     assert "there are: promptfoo, promptfoo-csv, agenta" in refused(place, "export", "--format", "x", tmp_path / "a")
     assert f"`flywheel run --home {place.root}` adds to it" in refused(
         place, "export", "--format", "csv", tmp_path / "a"

@@ -13,7 +13,7 @@ import yaml
 from flywheel_pipeline.adapters.embed import TfidfEmbed
 from flywheel_pipeline.adapters.home.files import DIMENSIONS_FILE, PENDING_FILE
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE as FILE
-from flywheel_pipeline.defs.assets.golden_set import _shown
+from flywheel_pipeline.defs.assets.golden_set import _metadata
 from flywheel_pipeline.defs.checks.golden import golden_file_only_grew
 from flywheel_pipeline.errors import CorruptFileError, HomeError
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, n_looks, reads_of_test
@@ -114,7 +114,7 @@ def test_a_pinned_version_is_evaluated_exactly_and_nothing_is_added(place: Place
     assert version_of(pinned.cases) == version_of(active_cases(place.bench)) == version_of(first)
     assert {c.status for c in pinned.cases} == {"active", "other version"}
     assert lines(place) == before
-    assert "pinned" in str(_shown(place.bench, pinned)["version"].value)
+    assert "pinned" in str(_metadata(place.bench, pinned)["version"].value)
     settings(place, version="gv-nothing")
     with pytest.raises(HomeError, match=r"gv-nothing.*gv-"):
         turn(place)
@@ -204,10 +204,10 @@ def test_questions_for_tuples_are_proposed_and_marked(place: Place) -> None:
 
 
 def test_the_metadata_tells_composition_gaps_growth_and_what_waits(place: Place) -> None:
-    told = _shown(place.bench, turn(place))
-    assert told["n_pending"].value == len(load_pending(lines(place, PENDING_FILE)).waiting) > 0
-    assert told["n_failure"].value == told["n_happy_path"].value == 6
-    assert {"composition", "gaps", "growth", "test_reads", "cases_per_mode", "version"} <= set(told)
+    reported = _metadata(place.bench, turn(place))
+    assert reported["n_pending"].value == len(load_pending(lines(place, PENDING_FILE)).waiting) > 0
+    assert reported["n_failure"].value == reported["n_happy_path"].value == 6
+    assert {"composition", "gaps", "growth", "test_reads", "cases_per_mode", "version"} <= set(reported)
 
 
 def evaluator(place: Place, reader: str) -> Evaluator:
@@ -228,9 +228,9 @@ def test_every_read_of_the_test_split_is_logged_once(place: Place) -> None:
         ("prompt_candidate", 2),
     ):
         evaluator(place, reader).evaluate(PROMPTS[prompt], cases)
-    told = [(r["by"], r["prompt_version"], r["golden_version"], r["n_cases"]) for r in reads_of_test(place.bench)]
+    reported = [(r["by"], r["prompt_version"], r["golden_version"], r["n_cases"]) for r in reads_of_test(place.bench)]
     version = version_of(cases)
-    assert told == [
+    assert reported == [
         (by, PROMPTS[i].version, version, len(test))
         for by, i in (("eval_results", 0), ("prompt_candidate", 1), ("prompt_candidate", 2))
     ]

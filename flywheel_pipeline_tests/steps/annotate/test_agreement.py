@@ -1,4 +1,4 @@
-"""Agreement: known values, its bounds, and what is told where there is little of it."""
+"""Agreement: known values, its bounds, and what is reported where there is little of it."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_alpha_is_that_of_krippendorffs_example() -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(pairs)
-def test_agreement_has_its_bounds_and_does_not_depend_on_who_is_first(told: Any) -> None:
-    assert -1 - 1e-9 <= cohen_kappa(told) <= 1
-    assert cohen_kappa(told) == pytest.approx(cohen_kappa([(b, a) for a, b in told]))
-    assert krippendorff_alpha(told) <= 1
-    if all(a == b for a, b in told):
-        assert cohen_kappa(told) == krippendorff_alpha(told) == 1
+def test_agreement_has_its_bounds_and_does_not_depend_on_who_is_first(reported: Any) -> None:
+    assert -1 - 1e-9 <= cohen_kappa(reported) <= 1
+    assert cohen_kappa(reported) == pytest.approx(cohen_kappa([(b, a) for a, b in reported]))
+    assert krippendorff_alpha(reported) <= 1
+    if all(a == b for a, b in reported):
+        assert cohen_kappa(reported) == krippendorff_alpha(reported) == 1
 
 
 def test_annotators_are_held_against_each_other_and_against_themselves() -> None:
@@ -76,5 +76,5 @@ def test_three_annotators_have_an_alpha_as_well() -> None:
 
 def test_what_the_interval_leaves_open_is_inconclusive() -> None:
     ends = ((0.5, 0.9), (0.72, 0.9), (0.1, 0.6))
-    told = [Agreement("a", "k", 50, 0.75, low, high, 0.9).reading for low, high in ends]
-    assert [t.split(":")[0] for t in told] == ["inconclusive", "good enough", "below 0.7"]
+    reported = [Agreement("a", "k", 50, 0.75, low, high, 0.9).reading for low, high in ends]
+    assert [t.split(":")[0] for t in reported] == ["inconclusive", "good enough", "below 0.7"]

@@ -17,7 +17,7 @@ def verdict(verdict: str, day: int | None, annotator: str = "mira", **changes: A
     return an_annotation(verdict=verdict, labelled_at=at, annotator=annotator, **changes)
 
 
-def test_a_verdict_that_changed_is_told_with_both_and_in_the_order_of_their_dates() -> None:
+def test_a_verdict_that_changed_is_reported_with_both_and_in_the_order_of_their_dates() -> None:
     found = measure_drift([verdict("fail", 3), verdict("pass", 0), verdict("pass", 1)])
     assert found.n_again == 2
     assert [(b.verdict, a.verdict, a.labelled_at and a.labelled_at.day) for b, a in found.changed] == [

@@ -45,7 +45,7 @@ def current(labels: Labels) -> list[tuple[str, int]]:
 
 
 def contradiction(labels: Labels, arbiter: str = "expert") -> str:
-    """What is told of the only contradiction, of which every verdict is kept and none counts."""
+    """What is reported of the only contradiction, of which every verdict is kept and none counts."""
     assert labels.rejects == ()
     assert not any(a.is_current for a in labels.annotations)
     (found,) = find_contradictions(labels.annotations, arbiter)
@@ -71,14 +71,14 @@ def test_equal_verdicts_of_one_person_agree_and_the_newest_counts() -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [(None, None), (1, None), (None, 1), (1, 1)])
-def test_differing_verdicts_of_one_person_that_can_not_be_ordered_are_kept_and_do_not_count(
+def test_differing_verdicts_of_one_person_that_cannot_be_ordered_are_kept_and_do_not_count(
     first: int | None, second: int | None
 ) -> None:
     labels = resolve(verdict("pass", day=first, line=2), verdict("fail", day=second, line=5, code=None))
-    told = contradiction(labels)
+    reported = contradiction(labels)
     assert [a.source_line for a in labels.annotations] == [2, 5]
-    assert "contradicting verdicts on t1: pass by mira (b.csv, line 2) vs fail by mira (b.csv, line 5)" in told
-    assert "mira gave both; add labelled_at" in told
+    assert "contradicting verdicts on t1: pass by mira (b.csv, line 2) vs fail by mira (b.csv, line 5)" in reported
+    assert "mira gave both; add labelled_at" in reported
 
 
 def test_people_who_agree_need_no_arbiter_and_exactly_one_of_their_verdicts_counts() -> None:

@@ -97,7 +97,7 @@ def test_an_unknown_ending_is_one_row_that_names_it_and_the_known_ones(file: str
     assert all(ending in row.problem for ending in (".csv", ".tsv", ".xlsx", ".jsonl", ".json"))
 
 
-def test_a_column_that_is_there_twice_is_told_instead_of_losing_one() -> None:
+def test_a_column_that_is_there_twice_is_reported_instead_of_losing_one() -> None:
     (row,) = rows("a.csv", b"trace_id,verdict,verdict\nt1,pass,fail\n")
     assert "the columns verdict appear twice: rename one" in (row.problem or "")
 
@@ -147,7 +147,7 @@ def test_a_json_file_is_a_list_of_rows_or_one_row() -> None:
 
 @pytest.mark.parametrize("data", [b"[{]", b"[" * 100_000 + b"]" * 100_000, b"nothing"], ids=["bad", "deep", "text"])
 @pytest.mark.parametrize("file", ["a.json", "a.jsonl"])
-def test_json_that_can_not_be_read_is_one_row_with_a_problem(file: str, data: Any) -> None:
+def test_json_that_cannot_be_read_is_one_row_with_a_problem(file: str, data: Any) -> None:
     assert "not valid JSON" in (the_row(file, data).problem or "")
 
 

@@ -1,4 +1,4 @@
-"""What earlier versions of a label file said is told beside the last one, once, and counts for nothing."""
+"""What earlier versions of a label file said is reported beside the last one, once, and counts for nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def version(*rows: str) -> bytes:
     return (HEAD + "".join(r + "\n" for r in rows)).encode()
 
 
-def test_a_verdict_is_told_from_the_last_version_that_held_it() -> None:
+def test_a_verdict_is_read_from_the_last_version_that_held_it() -> None:
     versions = [
         version("t1,fail,rude,mira,"),
         version("t2,pass,,mira,", "t1,fail,rude,mira,"),
@@ -43,8 +43,8 @@ rows = st.lists(
 @given(st.lists(rows.map(lambda r: version(*r)), min_size=1, max_size=4))
 def test_every_verdict_ever_given_is_there_and_only_the_last_version_decides(versions: Any) -> None:
     found = read_versions("a.csv", versions)
-    told = {(a.trace_id, a.verdict, a.annotator) for a in (*found.annotations, *found.superseded)}
-    assert told == {
+    reported = {(a.trace_id, a.verdict, a.annotator) for a in (*found.annotations, *found.superseded)}
+    assert reported == {
         (a.trace_id, a.verdict, a.annotator) for v in versions for a in read_versions("a.csv", [v]).annotations
     }
     labels = resolve_labels([found], ["t1", "t2"], "expert")

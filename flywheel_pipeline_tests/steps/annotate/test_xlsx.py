@@ -178,7 +178,7 @@ def packed(**parts: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reported"),
     [
         (b"PK\x03\x04half", "not a whole .xlsx file"),
         (a_book(NAMES)[:-30], "not a whole .xlsx file"),
@@ -190,13 +190,13 @@ def packed(**parts: bytes) -> bytes:
     ],
     ids=["half", "cut", "csv", "xls", "empty", "entity", "utf-16"],
 )
-def test_bytes_that_are_no_workbook_are_told_with_what_to_do(data: Any, told: str) -> None:
-    assert told in problem(data)
-    assert told in read_labels("b.xlsx", data).rejects[0].reason
+def test_bytes_that_are_no_workbook_are_reported_with_what_to_do(data: Any, reported: str) -> None:
+    assert reported in problem(data)
+    assert reported in read_labels("b.xlsx", data).rejects[0].reason
     assert count_rows("b.xlsx", data) == 1
 
 
-def test_a_bomb_is_measured_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_measured_before_it_is_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xlsx, "MAX_UNPACKED", 1_000_000)
     assert "larger than 1 MB" in problem(packed(xl__sheet=b" " * 5_000_000))
     monkeypatch.setattr(xlsx, "MAX_PARTS", 3)

@@ -106,7 +106,7 @@ def test_tool_steps_that_no_message_tells_of_are_calls_before_the_answer() -> No
     assert json.loads(trace.messages)[2]["tool_calls"][0]["function"] == {"name": "track", "arguments": '{"parcel": 5}'}
 
 
-def test_a_tool_step_that_a_message_tells_of_is_told_once() -> None:
+def test_a_tool_step_that_a_message_mentions_is_kept_once() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "track", "arguments": "{}"}}
     model = a_span(
         "l", "root", 1, kind="llm", messages=[user("Q"), {**said(""), "tool_calls": [call]}], reply=[said("A")]

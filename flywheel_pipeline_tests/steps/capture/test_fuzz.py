@@ -99,13 +99,13 @@ def damaged(record: Any, chance: random.Random) -> Any:
 
 def check(captured: Captured) -> None:
     """What holds whatever was read: every row is in the account, and what is to be stored is bounded."""
-    told = (
+    reported = (
         sum(t.n_rows for t in captured.traces)
         + sum(f.n_rows for f in captured.feedback)
         + captured.n_repeated
         + len(captured.rejects)
     )
-    assert captured.n_rows_in == told
+    assert captured.n_rows_in == reported
     for reject in captured.rejects:
         assert reject.reason and len(reject.excerpt) <= 200
         assert "please report it" not in reject.reason, reject

@@ -183,7 +183,7 @@ def test_an_array_is_read_like_lines() -> None:
     ],
     ids=["malformed", "broken UTF-8", "deep", "too long"],
 )
-def test_an_array_that_can_not_be_taken_apart_is_one_reject(text: Any, reason: str) -> None:
+def test_an_array_that_cannot_be_taken_apart_is_one_reject(text: Any, reason: str) -> None:
     captured = read(text)
     assert (captured.n_rows_in, captured.traces) == (1, [])
     assert reason in the_reject(captured).reason

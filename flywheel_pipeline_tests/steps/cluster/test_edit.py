@@ -86,7 +86,7 @@ MERGED = merge(BOTH, MIRA, "rude", "late")
 
 
 @pytest.mark.parametrize(
-    ("start", "sent", "told"),
+    ("start", "sent", "reported"),
     [
         (BOTH, {"action": "rename", "mode": "rude", "value": " "}, "between 1 and 80"),
         (BOTH, {"action": "rename", "mode": "rude", "value": "x" * 81}, "between 1 and 80"),
@@ -111,10 +111,10 @@ MERGED = merge(BOTH, MIRA, "rude", "late")
         (BOTH, {}, "one of rename, define"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_reason(start: Reviewed, sent: dict[str, Any], told: str) -> None:
+def test_what_makes_no_sense_is_refused_with_the_reason(start: Reviewed, sent: dict[str, Any], reported: str) -> None:
     with pytest.raises(EditError) as refused:
         edit_taxonomy(start, MIRA, Request(sent, {}))
-    assert told in str(refused.value)
+    assert reported in str(refused.value)
 
 
 def test_a_mode_is_found_by_id_and_by_name_but_not_by_a_name_that_two_have() -> None:

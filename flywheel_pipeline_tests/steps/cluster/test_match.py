@@ -31,7 +31,7 @@ def test_two_groups_never_become_one_mode_and_the_best_assignment_wins() -> None
     assert match_groups([{"a"}, {"b"}], [{"x"}, {"y"}], close) == {0: 1, 1: 0}
 
 
-def test_likeness_that_is_no_match_does_not_take_a_match_away() -> None:
+def test_similarity_that_is_no_match_does_not_take_a_match_away() -> None:
     assert match_groups([{"a"}, {"b"}], [{"x"}, {"y"}], np.array([[0.85, 0.79], [0.79, 0.0]])) == {0: 0}
 
 

@@ -136,7 +136,7 @@ def test_of_several_categories_the_first_counts(written: str | None, read: str |
     assert Failure.of(an_annotation(category=written)).category == read
 
 
-def test_a_failure_copied_into_a_second_mode_is_told() -> None:
+def test_a_failure_copied_into_a_second_mode_is_reported() -> None:
     member = Member("t1", "made up", "HUMAN", 1.0)
     content = dump_modes([a_mode(members=(member,)), a_mode(mode_id="fm-2", members=(member,))])
     with pytest.raises(CorruptFileError, match="t1 is a member twice"):

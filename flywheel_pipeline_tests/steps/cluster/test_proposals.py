@@ -70,7 +70,7 @@ def test_accepting_does_what_is_proposed_and_says_why() -> None:
     assert list(members(accept_proposal(BOTH, MIRA, SPLIT)).values())[-1] == ["r1"]
 
 
-def test_what_can_not_be_done_any_more_is_refused() -> None:
+def test_what_cannot_be_done_any_more_is_refused() -> None:
     with pytest.raises(EditError, match="retired"):
         accept_proposal(accept_proposal(BOTH, MIRA, RETIRE), MIRA, MERGE)
     with pytest.raises(EditError, match="is gone"):

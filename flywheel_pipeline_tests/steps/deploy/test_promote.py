@@ -30,9 +30,11 @@ def test_of_two_that_may_ship_one_must_be_named() -> None:
         check_promotion([SHIP, a_candidate(candidate_id="d-ship")], None, "p1")
 
 
-@pytest.mark.parametrize(("refused", "told"), [(HOLD, "hold, too few cases"), (RUNNER_UP, "not decided, another is")])
-def test_what_the_gate_did_not_let_ship_is_refused_with_the_reason(refused: PromptCandidate, told: str) -> None:
-    with pytest.raises(GateError, match=told):
+@pytest.mark.parametrize(
+    ("refused", "reported"), [(HOLD, "hold, too few cases"), (RUNNER_UP, "not decided, another is")]
+)
+def test_what_the_gate_did_not_let_ship_is_refused_with_the_reason(refused: PromptCandidate, reported: str) -> None:
+    with pytest.raises(GateError, match=reported):
         check_promotion([SHIP, HOLD, RUNNER_UP], refused.candidate_id, "p1")
 
 

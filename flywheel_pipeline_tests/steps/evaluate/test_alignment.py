@@ -190,7 +190,7 @@ def test_the_majority_of_repeated_asks_is_the_verdict_as_it_is_when_the_judge_de
     assert (len(said), found.fail_recall, found.pass_recall) == (48, 1.0, 1.0)
 
 
-def test_people_are_told_how_many_passes_and_fails_to_label() -> None:
+def test_people_see_how_many_passes_and_fails_to_label() -> None:
     found = align([*fails(5), *passes(20)])
     assert (found.need_fails, found.need_passes) == (2, 0)
     assert "Made up: label 2 more fails (catches 5/5 of its fails" in what_to_label(found, "Made up")

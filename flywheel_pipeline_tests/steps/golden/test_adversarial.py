@@ -1,4 +1,4 @@
-"""Attempts to make the app obey: each can be told by code, and the question beside it stays."""
+"""Attempts to make the app obey: code decides each, and the question beside it stays."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def test_an_attack_is_of_its_own_kind_and_keeps_the_question(attack: str) -> Non
 def test_the_forbidden_word_is_demanded_and_stands_nowhere_in_the_question(attack: str) -> None:
     case = attack_case(PARENT, attack)
     (word,) = re.findall(r'must not contain "(\w+)"', case.criteria or "")
-    told = case.input + json.dumps(case.context)
-    told += " ".join(base64.b64decode(m).decode() for m in re.findall(r"[A-Za-z0-9+/]{30,}={0,2}", case.input))
-    assert word in told
+    reported = case.input + json.dumps(case.context)
+    reported += " ".join(base64.b64decode(m).decode() for m in re.findall(r"[A-Za-z0-9+/]{30,}={0,2}", case.input))
+    assert word in reported
     assert word not in PARENT.input
     assert word not in (attack_case(PARENT, DOCUMENT if attack != DOCUMENT else "encoded").criteria or "")
 

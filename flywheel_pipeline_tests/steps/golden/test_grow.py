@@ -201,7 +201,7 @@ def test_every_failure_has_its_own_passing_neighbour_before_one_has_two() -> Non
     assert "n3" in more
 
 
-def test_a_question_like_cases_of_two_splits_is_left_out_and_told() -> None:
+def test_a_question_like_cases_of_two_splits_is_left_out_and_reported() -> None:
     question = "my order has not arrived although i paid for it with my card two weeks ago please help"
     train, test = (next(f"f-{i}" for i in range(99) if split_of(f"f-{i}") == s) for s in ("train", "test"))
     existing = [

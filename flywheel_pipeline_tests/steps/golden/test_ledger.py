@@ -107,8 +107,8 @@ def test_every_old_version_can_be_had_again_exactly() -> None:
 
 
 def test_versions_tell_what_they_added() -> None:
-    told = [(v.n_added, v.n_retired, v.n_graduated, v.n_active, v.added_in) for v in list_versions(THIRD)]
-    assert told == [(2, 0, 0, 2, "v1"), (1, 0, 0, 3, "v2"), (0, 1, 0, 2, "")]
+    reported = [(v.n_added, v.n_retired, v.n_graduated, v.n_active, v.added_in) for v in list_versions(THIRD)]
+    assert reported == [(2, 0, 0, 2, "v1"), (1, 0, 0, 3, "v2"), (0, 1, 0, 2, "")]
 
 
 def test_a_version_may_be_named_by_its_beginning() -> None:
@@ -138,7 +138,7 @@ def test_the_version_of_such_a_file_is_written_down_before_anything_is_added() -
     assert added(grown) == grown
 
 
-def test_a_line_that_somebody_changed_makes_its_versions_unusable_and_is_told() -> None:
+def test_a_line_changed_by_hand_makes_its_versions_unusable_and_is_reported() -> None:
     forged = [{**THIRD[0], "criteria": "Anything goes."}, *THIRD[1:]]
     first, _, third = list_versions(forged)
     assert not first.intact

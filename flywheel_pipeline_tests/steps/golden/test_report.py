@@ -58,7 +58,7 @@ def test_a_topic_that_users_ask_about_and_no_happy_path_is_a_gap_failures_first(
     assert find_gaps([a_happy("Refund, pairing, the lamp’s colour, a loud download, an invoice")], {}, questions) == []
 
 
-def test_one_topic_is_told_once_whatever_its_words() -> None:
+def test_one_topic_is_reported_once_whatever_its_words() -> None:
     rest = asked("pair it", "is it loud", "my lamp", "the hub")
     gaps = find_gaps([a_happy("pair loud lamp hub")], {}, [*asked("parcel never arrived"), *rest])
     assert len(gaps) == 1

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from flywheel_pipeline.stats import Youden
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Size, decide
-from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE, Gate
+from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE
 from flywheel_pipeline_tests.steps.improve.evidence import compared, evidence
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = ("steps/improve/gate.py", "steps/improve/advice.py", "steps/improve/flips.py")
-ALONE = Gate(judges_alone=True)
+ALONE = a_gate(judges_alone=True)
 
 
 def test_a_clear_win_ships() -> None:
@@ -29,7 +30,7 @@ def test_what_is_shown_worse_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(("n", "fixed", "broken"), [(80, 12, 8), (40, 12, 12), (80, 8, 12), (40, 0, 0), (6, 1, 0)])
-def test_what_cannot_be_told_is_held_and_never_rejected(n: int, fixed: int, broken: int) -> None:
+def test_what_cannot_be_decided_is_held_and_never_rejected(n: int, fixed: int, broken: int) -> None:
     report = decide(ALONE, evidence(n, fixed, broken))
     assert report.decision == "hold"
     assert report.needs
@@ -165,7 +166,7 @@ def truth(n: int, right: bool = True) -> dict[str, tuple[bool, bool]]:
 
 
 def test_a_promising_candidate_waits_for_the_expert_to_label_its_flipped_cases() -> None:
-    report = decide(Gate(), evidence(60, 25, 2))
+    report = decide(a_gate(), evidence(60, 25, 2))
     assert report.decision == "hold"
     assert "label 20 flipped cases" in report.needs[0]
     assert len(report.to_label) == len(set(report.to_label)) == 20
@@ -173,7 +174,7 @@ def test_a_promising_candidate_waits_for_the_expert_to_label_its_flipped_cases()
 
 
 def test_the_order_of_labelling_is_no_order_of_cases_and_always_the_same() -> None:
-    first, again = (decide(Gate(), evidence(200, 60, 2)).to_label for _ in range(2))
+    first, again = (decide(a_gate(), evidence(200, 60, 2)).to_label for _ in range(2))
     assert first == again != tuple(sorted(first, key=lambda c: int(c[2:])))
 
 
@@ -182,7 +183,7 @@ def test_the_next_twenty_are_asked_for_and_eighty_at_most() -> None:
     labels: dict[str, tuple[bool, bool]] = {}
     seen = []
     for _ in range(6):
-        batch = decide(Gate(), replace(found, labels=labels)).to_label
+        batch = decide(a_gate(), replace(found, labels=labels)).to_label
         seen.append(len(batch))
         labels = {**labels, **{c: (False, True) if int(c[2:]) < 100 else (True, False) for c in batch[:10]}}
         labels = {**labels, **dict.fromkeys(batch[10:], (True, True))}
@@ -190,24 +191,24 @@ def test_the_next_twenty_are_asked_for_and_eighty_at_most() -> None:
 
 
 def test_what_the_expert_confirms_ships() -> None:
-    report = decide(Gate(), evidence(60, 20, 0, labels=truth(20)))
+    report = decide(a_gate(), evidence(60, 20, 0, labels=truth(20)))
     assert (report.decision, report.n_labelled) == ("ship", 20)
 
 
 def test_what_the_expert_does_not_confirm_does_not_ship_however_sure_the_judges_are() -> None:
-    report = decide(Gate(), evidence(60, 20, 0, labels=truth(20, right=False)))
+    report = decide(a_gate(), evidence(60, 20, 0, labels=truth(20, right=False)))
     assert report.decision == "hold"
     assert (report.overall.fixed, report.overall.broken) == (0, 0)
 
 
 def test_labelled_flips_stand_for_the_others() -> None:
-    part, whole = (decide(Gate(), evidence(200, 60, 0, labels=truth(n))).overall for n in (30, 60))
+    part, whole = (decide(a_gate(), evidence(200, 60, 0, labels=truth(n))).overall for n in (30, 60))
     assert part.difference == pytest.approx(whole.difference)
     assert part.high - part.low > whole.high - whole.low
 
 
 def test_a_candidate_that_labels_could_not_save_is_no_reason_to_ask_the_expert() -> None:
-    report = decide(Gate(), evidence(12, 2, 0))
+    report = decide(a_gate(), evidence(12, 2, 0))
     assert (report.decision, report.to_label) == ("hold", ())
 
 
@@ -219,14 +220,14 @@ def test_the_experts_verdicts_correct_the_guards() -> None:
     labels = {**{f"g-{i}": (True, True) for i in range(4)}, **{f"g-{i}": (False, True) for i in range(20, 50)}}
     found = Evidence(whole, (own,))
     assert decide(ALONE, found).decision == "hold"
-    assert decide(Gate(), replace(found, labels=labels)).decision == "ship"
+    assert decide(a_gate(), replace(found, labels=labels)).decision == "ship"
 
 
 def test_a_flip_by_one_judge_that_the_expert_was_not_asked_about_keeps_the_judges_verdict() -> None:
     apart = compared(14, 0, 4, "Made up", MODE)
     apart = replace(apart, cases=tuple(f"x-{i}" for i in range(14)), before={f"x-{i}": 1.0 for i in range(14)},
                     after={f"x-{i}": float(i > 3) for i in range(14)})  # fmt: skip
-    report = decide(Gate(), evidence(60, 20, 0, guards=(apart,), labels=truth(20)))
+    report = decide(a_gate(), evidence(60, 20, 0, guards=(apart,), labels=truth(20)))
     assert report.decision == "hold"
     assert "Made up" in report.reason
 
@@ -267,7 +268,7 @@ def test_later_looks_at_the_same_cases_need_more() -> None:
 
 
 def test_all_looks_together_are_charged_once() -> None:
-    assert sum(1 - Gate().bound_at(k) for k in range(1, 2_000)) == pytest.approx(0.04, abs=1e-4)
+    assert sum(1 - a_gate().bound_at(k) for k in range(1, 2_000)) == pytest.approx(0.04, abs=1e-4)
 
 
 @pytest.mark.parametrize(("after", "decision"), [(900.0, "ship"), (1_150.0, "ship"), (1_300.0, "hold")])

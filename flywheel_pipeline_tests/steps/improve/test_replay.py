@@ -10,9 +10,10 @@ import pytest
 from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, decide
 from flywheel_pipeline.steps.improve.replay import decide_draws, read_outcomes, replay
-from flywheel_pipeline.steps.improve.rule import MODE, Gate
+from flywheel_pipeline.steps.improve.rule import MODE
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
-GATE = Gate(judges_alone=True)
+GATE = a_gate(judges_alone=True)
 
 
 def table(n: int, **rates: tuple[float, float]) -> list[dict[str, Any]]:

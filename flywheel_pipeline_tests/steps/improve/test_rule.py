@@ -10,15 +10,15 @@ from flywheel_pipeline.steps.improve.rule import (
     ALL,
     GROUP,
     MODE,
-    Gate,
     GuardCounts,
     cases_needed,
     excluded_loss,
     harmed,
     is_safe,
 )
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
-GATE = Gate()
+GATE = a_gate()
 
 
 def guard(fixed: float, broken: float, n: int, kind: str = MODE) -> GuardCounts:

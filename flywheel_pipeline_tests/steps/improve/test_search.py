@@ -11,10 +11,10 @@ import pytest
 
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
-from flywheel_pipeline.steps.improve.rule import Gate
 from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 JUDGE = "judge:fm-1"
 BASE = a_prompt("Base prompt.")
@@ -53,7 +53,7 @@ def of_mode(rows: Sequence[EvalResult], evaluator: str) -> dict[str, float]:
 
 
 JUDGEMENT = Judgement(verdicts, of_mode, (JUDGE,), modes={"fm-1": "Made up"})
-ALONE = Gate(judges_alone=True)
+ALONE = a_gate(judges_alone=True)
 
 
 def search(
@@ -187,18 +187,18 @@ def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only()
 
 
 def test_without_labels_of_the_flipped_cases_a_candidate_waits_for_them_and_with_them_it_ships() -> None:
-    (held,), _ = search("A good prompt.", gate=Gate())
+    (held,), _ = search("A good prompt.", gate=a_gate())
     asked = json.loads(held.evidence)["to_label"]
     assert held.decision == "hold"
     assert len(asked) == 20 and set(asked) <= {c.case_id for c in TEST if number(c) % 2}
     labels = {held.candidate_id: dict.fromkeys(asked, (False, True))}
-    (shipped,), _ = search("A good prompt.", gate=Gate(), labels=labels)
+    (shipped,), _ = search("A good prompt.", gate=a_gate(), labels=labels)
     assert shipped.decision == "ship"
 
 
 def test_labels_of_another_candidate_count_for_nothing() -> None:
     labels = {"another": {c.case_id: (False, True) for c in TEST}}
-    (held,), _ = search("A good prompt.", gate=Gate(), labels=labels)
+    (held,), _ = search("A good prompt.", gate=a_gate(), labels=labels)
     assert held.decision == "hold"
 
 

@@ -22,6 +22,7 @@ from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE, WHOLE, Gate
 from flywheel_pipeline.steps.improve.simulate import decide_runs
 from flywheel_pipeline.steps.improve.worlds import Candidate, Draw, Judges, Layout, Runs, draw_noise, lay_out
 from flywheel_pipeline_tests.builders import a_case
+from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = ("steps/improve/simulate.py", "steps/improve/worlds.py", "steps/improve/characteristic.py")
 OWN = (12, 16, 8)
@@ -82,7 +83,7 @@ def decide_with_labels(gate: Gate, layout: Layout, draw: Draw, run: int, judge: 
 def test_the_simulated_gate_decides_as_the_gate_does(candidate: Candidate, kinship: float) -> None:
     layout = lay_out(80, OWN, 3 if kinship else 1)
     draw = drawn(layout, candidate, Judges(), kinship)
-    gate = Gate(judges_alone=True, consent=MODES)
+    gate = a_gate(judges_alone=True, consent=MODES)
     found = decide_runs(gate, layout, draw)
     for run in range(len(found.ship)):
         decision = decide(gate, evidence_of(layout, draw, run, PERFECT)).decision
@@ -92,7 +93,7 @@ def test_the_simulated_gate_decides_as_the_gate_does(candidate: Candidate, kinsh
 def test_the_simulated_expert_labels_as_many_flips_as_the_real_one_and_decides_alike() -> None:
     layout = lay_out(60, OWN)
     draw = drawn(layout, Candidate(0.3), Judges(0.95, 0.95), runs=25)
-    gate = Gate(consent=MODES)
+    gate = a_gate(consent=MODES)
     flips = [draw.seen[0][run] != draw.seen[1][run] for run in range(25)]
     assert max(f.sum() for f in flips) <= 40  # so that two rounds, whatever their order, are all of them
     found = decide_runs(gate, layout, draw, SLIPS_KNOWN)
@@ -106,7 +107,7 @@ def test_the_simulated_expert_labels_as_many_flips_as_the_real_one_and_decides_a
 @pytest.mark.parametrize("n", [80, 200])
 def test_the_gate_meets_what_is_required(world: object, n: int) -> None:
     chosen = next(w for w in WORLDS if w == world)
-    figure = measure(Gate(), chosen, layout_of(chosen, n), 300)
+    figure = measure(a_gate(), chosen, layout_of(chosen, n), 300)
     assert figure.met is not False or figure.error > 1.2, figure
 
 

@@ -9,16 +9,16 @@ from flywheel_pipeline_tests.homes import Place
 from flywheel_pipeline_tests.web.browsing import playwright
 
 
-def progress(page: Any, told: str) -> None:
-    playwright.expect(page.locator("#progress")).to_have_text(told + " labelled")
+def progress(page: Any, reported: str) -> None:
+    playwright.expect(page.locator("#progress")).to_have_text(reported + " labelled")
 
 
-def status(page: Any, told: str) -> None:
-    playwright.expect(page.locator("#status")).to_have_text(told)
+def status(page: Any, reported: str) -> None:
+    playwright.expect(page.locator("#status")).to_have_text(reported)
 
 
-def error(page: Any, told: str) -> None:
-    playwright.expect(page.locator("#error")).to_have_text(told)
+def error(page: Any, reported: str) -> None:
+    playwright.expect(page.locator("#error")).to_have_text(reported)
 
 
 def events(place: Place) -> list[dict[str, Any]]:

@@ -194,7 +194,7 @@ def test_two_tabs_do_not_undo_each_other(page: Any) -> None:
 def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(
     page: Any, labelling_home: Place
 ) -> None:
-    told = page.text_content("#title")
+    reported = page.text_content("#title")
     rows = labelling_home.lake.read("sampled_traces", SampledTrace)
     more = [replace(a_trace(), trace_id=f"n{i:02}", input=f"new {i}") for i in range(30)]
     labelling_home.lake.write("raw_traces", more, part="2025-06-09")
@@ -206,7 +206,7 @@ def test_what_is_said_is_of_the_trace_on_the_screen_although_the_queue_changed(
     progress(page, "0 of 15")
     turn(page, "p")
     said = events(labelling_home)
-    assert [(e["key"], e["verdict"]) for e in said] == [(told, "pass")]
+    assert [(e["key"], e["verdict"]) for e in said] == [(reported, "pass")]
     page.select_option("#batch", "c")
     progress(page, "0 of 30")
     playwright.expect(page.locator("#title")).to_have_text(re.compile("n[0-9]+"))
@@ -243,7 +243,7 @@ def test_the_message_that_is_clicked_is_the_first_failure_and_a_mode_is_chosen_o
 def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it(
     page: Any, labelling_home: Place
 ) -> None:
-    told = page.text_content("#title")
+    reported = page.text_content("#title")
     held: list[Any] = []
     page.route("**/api/item*", lambda route: held.append(route))
     for _ in range(5):
@@ -252,9 +252,9 @@ def test_a_key_that_is_pressed_before_the_next_trace_is_there_says_nothing_of_it
         page.wait_for_timeout(20)
     for route in held:
         route.continue_()
-    playwright.expect(page.locator("#title")).not_to_have_text(told or "")
+    playwright.expect(page.locator("#title")).not_to_have_text(reported or "")
     said = events(labelling_home)
-    assert [e["key"] for e in said] == [told]
+    assert [e["key"] for e in said] == [reported]
 
 
 def test_the_last_one_is_announced(page: Any) -> None:

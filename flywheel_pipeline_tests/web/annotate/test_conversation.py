@@ -182,7 +182,7 @@ PNG = base64.b64encode(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         ([{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}], "Image, not loaded: image/png, 640 × 480, 23 KB"),
         ([{"type": "image_url", "image_url": {"url": "https://e.example/cat.png?key=s3cret"}}], "Image, not loaded: https://e.example/cat.png<"),
@@ -195,9 +195,9 @@ PNG = base64.b64encode(
         ("Look:\n[image: a cat, 24 KB]\nWhat is it?", "Image, not loaded: a cat, 24 KB<"),
     ],
 )  # fmt: skip
-def test_an_image_is_said_to_be_one_and_is_never_loaded(content: Any, told: str) -> None:
+def test_an_image_is_said_to_be_one_and_is_never_loaded(content: Any, reported: str) -> None:
     html = rendered({"role": "user", "content": content})
-    assert told in html and PNG[:300] not in html and "s3cret" not in html
+    assert reported in html and PNG[:300] not in html and "s3cret" not in html
     assert harmless(html) and "src=" not in html
 
 

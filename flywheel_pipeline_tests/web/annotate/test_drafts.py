@@ -12,8 +12,8 @@ from flywheel_pipeline_tests.web.browsing import needs_chromium, open_page, play
 pytestmark = needs_chromium
 
 
-def draft(page: Any, told: str = "Draft kept.") -> None:
-    playwright.expect(page.locator("#draft")).to_have_text(told)
+def draft(page: Any, reported: str = "Draft kept.") -> None:
+    playwright.expect(page.locator("#draft")).to_have_text(reported)
 
 
 def test_a_half_typed_comment_survives_escape_next_and_reload(page: Any) -> None:

@@ -13,11 +13,11 @@ GIF = base64.b64encode(b"GIF89a\x10\x00\x08\x00" + bytes(range(256)) * 8).decode
 
 
 @pytest.mark.parametrize(
-    ("n", "told"),
+    ("n", "reported"),
     [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (24_400, "24 KB"), (999_499, "999 KB"), (999_500, "1.0 MB")],
 )
-def test_sizes_are_rounded(n: int, told: str) -> None:
-    assert size_of(n) == told
+def test_sizes_are_rounded(n: int, reported: str) -> None:
+    assert size_of(n) == reported
 
 
 def test_only_what_looks_like_data_is_described() -> None:

@@ -83,9 +83,13 @@ def item(client: TestClient, key: str, annotator: str = "mira") -> Any:
 def test_what_is_said_is_on_the_disk_and_there_after_a_restart(place: Place, client: TestClient) -> None:
     assert give(client, "t1", "fail", code="Made it up", first_failure_step=1, severity="high").status_code == 200
     assert give(client, "t2").status_code == 200
-    told = queue(client_of(place))
-    assert told["verdicts"] == {"t1": "fail", "t2": "pass"}
-    assert (told["n_pending"], told["modes"], told["annotators"]) == (2, ["Made up a feature"], ["mira", "ben"])
+    reported = queue(client_of(place))
+    assert reported["verdicts"] == {"t1": "fail", "t2": "pass"}
+    assert (reported["n_pending"], reported["modes"], reported["annotators"]) == (
+        2,
+        ["Made up a feature"],
+        ["mira", "ben"],
+    )
     found = item(client, "t1")
     assert (found["label"]["code"], found["reason"]) == ("Made it up", "thumbs down")
     assert queue(client, "ben")["verdicts"] == {}
@@ -164,7 +168,7 @@ def test_labels_of_files_of_another_kind_are_shown(place: Place, client: TestCli
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "reported"),
     [
         ({"verdict": "maybe"}, "pass, fail, defer"),
         ({"verdict": "fail"}, "Say what went wrong first"),
@@ -177,9 +181,9 @@ def test_labels_of_files_of_another_kind_are_shown(place: Place, client: TestCli
         ({"verdict": "pass", "key": ""}, "key of the item"),
     ],
 )  # fmt: skip
-def test_what_is_no_label_is_refused_with_a_reason(client: TestClient, sent: dict[str, Any], told: str) -> None:
+def test_what_is_no_label_is_refused_with_a_reason(client: TestClient, sent: dict[str, Any], reported: str) -> None:
     answer = client.post("/label/api/label?annotator=mira", json={"key": "t1", **sent})
-    assert answer.status_code == 422 and told in answer.json()["error"]
+    assert answer.status_code == 422 and reported in answer.json()["error"]
     assert queue(client)["verdicts"] == {}
 
 
@@ -339,12 +343,12 @@ def test_tags_are_among_the_badges(place: Place) -> None:
     assert service_of(place).item("mira", "t1")["badges"][-3:] == ["channel: phone", "n: 3", "team: blue"]
 
 
-@pytest.mark.parametrize(("n", "told"), [(0, None), (1, "1 tool call"), (2, "2 tool calls")])
-def test_badges_count_as_people_do(place: Place, n: int, told: str | None) -> None:
+@pytest.mark.parametrize(("n", "reported"), [(0, None), (1, "1 tool call"), (2, "2 tool calls")])
+def test_badges_count_as_people_do(place: Place, n: int, reported: str | None) -> None:
     place.lake.write("raw_traces", [a_trace(n_tool_calls=n)], part="2025-06-02")
     badges = service_of(place).item("mira", "t1")["badges"]
     assert badges[:2] == ["2025-06-02 12:00 UTC", "1 turn"] and [b for b in badges if "tool" in b] == (
-        [told] if told else []
+        [reported] if reported else []
     )
 
 

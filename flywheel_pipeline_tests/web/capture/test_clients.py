@@ -54,9 +54,9 @@ provider.force_flush()
 
 def send(url: str, code: str) -> None:
     """Run a client in a process of its own: instrumentors change the libraries that they watch."""
-    told = f"URL, ASKED, SAID = {url!r}, {ASKED!r}, {SAID!r}\n{textwrap.dedent(code)}"
+    script = f"URL, ASKED, SAID = {url!r}, {ASKED!r}, {SAID!r}\n{textwrap.dedent(code)}"
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "false"}
-    done = subprocess.run((sys.executable, "-c", told), capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -82,5 +82,5 @@ def test_what_the_client_saw_is_the_trace(tmp_path: Path, package: str, code: st
     assert "gpt-4o-mini" in trace["model"]
     assert trace["n_turns"] == 1 and trace["error"] is None
     assert trace["input_tokens"] > 0 and trace["output_tokens"] > 0
-    told = [(m["role"], m["content"]) for m in json.loads(trace["messages"])]
-    assert told == [("system", "Be brief."), ("user", ASKED), ("assistant", SAID)]
+    reported = [(m["role"], m["content"]) for m in json.loads(trace["messages"])]
+    assert reported == [("system", "Be brief."), ("user", ASKED), ("assistant", SAID)]

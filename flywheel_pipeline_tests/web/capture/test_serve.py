@@ -110,7 +110,7 @@ def test_protobuf_json_and_gzip_are_taken(server: Serving) -> None:
         ("/v1/feedback", b'{"trace_id": "t", "score": 7}', JSON, 400),
     ],
 )  # fmt: skip
-def test_what_can_not_be_taken_is_refused_with_a_reason(
+def test_what_cannot_be_taken_is_refused_with_a_reason(
     server: Serving, path: str, body: bytes, kind: str, status: int
 ) -> None:
     code, answer = post(server, path, body, kind)
@@ -148,12 +148,12 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Serving) 
     connection.putheader("Content-Length", "10000000000")
     connection.endheaders()
     answer = connection.getresponse()
-    told = answer.read()
+    reported = answer.read()
     connection.close()
-    assert answer.status == 413 and "serve.max_body_mb" in json.loads(told)["message"]
+    assert answer.status == 413 and "serve.max_body_mb" in json.loads(reported)["message"]
 
 
-def test_what_can_not_be_written_is_not_acknowledged_and_may_come_again(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_not_acknowledged_and_may_come_again(tmp_path: Path) -> None:
     full = 20_000
     with serving(tmp_path, limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (full, full))) as server:
         body = a_request(1).SerializeToString()

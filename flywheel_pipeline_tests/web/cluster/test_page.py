@@ -62,15 +62,19 @@ def act(client: TestClient, **sent: Any) -> Any:
 
 
 def test_the_board_shows_modes_with_their_failures_those_in_none_and_what_is_proposed(client: TestClient) -> None:
-    told = board(client)
-    assert [(m["mode_id"], m["rank"], m["n"], len(m["failures"])) for m in told["modes"]] == [
+    reported = board(client)
+    assert [(m["mode_id"], m["rank"], m["n"], len(m["failures"])) for m in reported["modes"]] == [
         ("rude", 1, 60, 50), ("late", 2, 1, 1),
     ]  # fmt: skip
-    assert told["modes"][1]["failures"][0] == {
+    assert reported["modes"][1]["failures"][0] == {
         "trace_id": "l1", "text": "l", "comment": "It was l.", "by": "LLM", "confidence": 0.9, "gone": False,
     }  # fmt: skip
-    assert (told["n_unassigned"], told["unassigned"][0]["text"], told["people"]) == (1, "x", ["mira", "ben"])
-    assert told["proposals"][0]["what"] == MERGE.what
+    assert (reported["n_unassigned"], reported["unassigned"][0]["text"], reported["people"]) == (
+        1,
+        "x",
+        ["mira", "ben"],
+    )
+    assert reported["proposals"][0]["what"] == MERGE.what
     assert len(board(client, "rude")["modes"][0]["failures"]) == 60
 
 
@@ -106,7 +110,7 @@ def test_an_edit_in_an_editor_meanwhile_is_not_overwritten(place: Place, client:
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "told"),
+    ("sent", "status", "reported"),
     [
         ({"action": "rename", "mode": "late", "value": "rude"}, 422, "another mode is called"),
         ({"action": "retire", "mode": "nobody"}, 422, "No mode is called"),
@@ -119,11 +123,11 @@ def test_an_edit_in_an_editor_meanwhile_is_not_overwritten(place: Place, client:
     ],
 )
 def test_what_cannot_be_done_is_refused_with_the_reason(
-    place: Place, client: TestClient, sent: dict[str, Any], status: int, told: str
+    place: Place, client: TestClient, sent: dict[str, Any], status: int, reported: str
 ) -> None:
     before = (place.root / TAXONOMY_FILE).read_bytes()
     refused = act(client, **sent)
-    assert refused.status_code == status and told in refused.json()["error"]
+    assert refused.status_code == status and reported in refused.json()["error"]
     assert (place.root / TAXONOMY_FILE).read_bytes() == before
 
 
@@ -240,8 +244,8 @@ def test_a_broken_file_is_reported_on_the_page(place: Place, client: TestClient)
 
 
 def test_a_home_without_failure_modes_has_a_page(tmp_path: Path) -> None:
-    told = board(client_of(a_home(tmp_path / "new")))
-    assert (told["modes"], told["unassigned"], told["proposals"], told["undo"]) == ([], [], [], "")
+    reported = board(client_of(a_home(tmp_path / "new")))
+    assert (reported["modes"], reported["unassigned"], reported["proposals"], reported["undo"]) == ([], [], [], "")
 
 
 def test_the_page_is_guarded_like_the_labelling_page(place: Place, client: TestClient) -> None:

@@ -37,7 +37,7 @@ def number_in(value: Any) -> float | None:
     """
     found = _number(value, thousands=True)
     if found is not None and not 0 <= found <= 1e300:
-        raise UnreadableError(f"{_shown(value)} is not a number of at least 0")
+        raise UnreadableError(f"{_excerpt(value)} is not a number of at least 0")
     return found
 
 
@@ -50,11 +50,11 @@ def count_in(value: Any) -> int | None:
     text = str(value).strip()
     if isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text):
         if text.endswith(".000"):
-            raise UnreadableError(f"{_shown(value)} may be {text[:-4]} or {text.replace('.', '')}")
+            raise UnreadableError(f"{_excerpt(value)} may be {text[:-4]} or {text.replace('.', '')}")
         return int(text.replace(".", ""))
     found = number_in(value)
     if found is not None and (found != int(found) or found >= 2**62):
-        raise UnreadableError(f"{_shown(value)} is not a whole number")
+        raise UnreadableError(f"{_excerpt(value)} is not a whole number")
     return None if found is None else int(found)
 
 
@@ -68,9 +68,9 @@ def cost_in(value: Any) -> float | None:
     try:
         found = _number(text, thousands=False)
     except UnreadableError:
-        raise UnreadableError(f"{_shown(value)} is not an amount of US dollars") from None
+        raise UnreadableError(f"{_excerpt(value)} is not an amount of US dollars") from None
     if found is not None and not 0 <= found <= 1e300:
-        raise UnreadableError(f"{_shown(value)} is not an amount of at least 0")
+        raise UnreadableError(f"{_excerpt(value)} is not an amount of at least 0")
     return found
 
 
@@ -89,11 +89,11 @@ def milliseconds_in(value: Any, unit: float | None = 1) -> float | None:
         factor = _UNITS.get(named[2] if named[2] in _UNITS else named[2].lower())
         number = number_in(named[1]) if factor else None
         if number is None or factor is None:
-            raise UnreadableError(f"{_shown(value)} is not a duration")
+            raise UnreadableError(f"{_excerpt(value)} is not a duration")
         return number * factor
     number = number_in(value)
     if number is not None and unit is None:
-        raise UnknownUnitError(f"{_shown(value)} may be seconds or milliseconds")
+        raise UnknownUnitError(f"{_excerpt(value)} may be seconds or milliseconds")
     return None if number is None or unit is None else number * unit
 
 
@@ -112,12 +112,12 @@ def _number(value: Any, thousands: bool) -> float | None:
     if grouped and grouped[3] != grouped[2]:
         is_one_mark = grouped[3] is None and len(re.findall(r"[,.]", text)) == 1
         if is_one_mark and not thousands:
-            raise UnreadableError(f"{_shown(value)} may be {text.replace(',', '')} or {text.replace(',', '.')}")
+            raise UnreadableError(f"{_excerpt(value)} may be {text.replace(',', '')} or {text.replace(',', '.')}")
         whole = re.sub(r"\D", "", text if grouped[3] is None else text[: grouped.start(3)])
         return _float(f"{whole}.{grouped[4] or 0}")
     if comma := _DECIMAL_COMMA.fullmatch(text):
         return _float(f"{comma[1]}.{comma[2]}")
-    raise UnreadableError(f"{_shown(value)} is not a number")
+    raise UnreadableError(f"{_excerpt(value)} is not a number")
 
 
 def _float(value: Any) -> float:
@@ -128,11 +128,11 @@ def _float(value: Any) -> float:
     except (TypeError, ValueError):
         found = math.nan
     if math.isnan(found):
-        raise UnreadableError(f"{_shown(value)} is not a number")
+        raise UnreadableError(f"{_excerpt(value)} is not a number")
     if not math.isfinite(found):
-        raise UnreadableError(f"{_shown(value)} is too large for a number")
+        raise UnreadableError(f"{_excerpt(value)} is too large for a number")
     return found
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return repr(str(value)[:40])

@@ -1,4 +1,4 @@
-"""Chat JSONL: one conversation a line, `messages` in OpenAI's chat form, everything else optional.
+"""Chat JSONL: one conversation per line, `messages` in OpenAI's chat form, everything else optional.
 
 | key | meaning |
 |---|---|

@@ -12,12 +12,18 @@ from pydantic.dataclasses import dataclass
 from flywheel_pipeline.steps.evaluate.evaluators.contains import Contains
 from flywheel_pipeline.steps.evaluate.evaluators.exact import Exact
 from flywheel_pipeline.steps.evaluate.evaluators.forbidden import Forbidden
+from flywheel_pipeline.steps.evaluate.evaluators.json_schema import JsonSchema
+from flywheel_pipeline.steps.evaluate.evaluators.language import Language
 from flywheel_pipeline.steps.evaluate.evaluators.learned import Learned
 from flywheel_pipeline.steps.evaluate.evaluators.length import Length
+from flywheel_pipeline.steps.evaluate.evaluators.links import Links
+from flywheel_pipeline.steps.evaluate.evaluators.markdown import Markdown
 from flywheel_pipeline.steps.evaluate.evaluators.own_function import OwnFunction
 from flywheel_pipeline.steps.evaluate.evaluators.regex import Regex
+from flywheel_pipeline.steps.evaluate.evaluators.retrieval import Retrieval
 from flywheel_pipeline.steps.evaluate.evaluators.text import SETTINGS
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Tone
+from flywheel_pipeline.steps.evaluate.evaluators.tool_calls import ToolCalls
 
 
 @dataclass(frozen=True, config=SETTINGS)
@@ -31,12 +37,18 @@ EVALUATORS: Mapping[str, type[Any]] = {
     "contains": Contains,
     "exact": Exact,
     "forbidden": Forbidden,
+    "json_schema": JsonSchema,
     "judge": ModeJudge,
+    "language": Language,
     "learned": Learned,
     "length": Length,
+    "links": Links,
+    "markdown": Markdown,
     "python": OwnFunction,
     "regex": Regex,
+    "retrieval": Retrieval,
     "tone": Tone,
+    "tool_calls": ToolCalls,
 }
 """{kind: its class}. The fields of a class are the settings of the kind."""
 

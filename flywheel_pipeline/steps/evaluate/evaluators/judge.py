@@ -27,7 +27,7 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class ModeToJudge:
-    """A failure mode as its judge sees it; `belongs` and `does_not_belong` draw its borders, if somebody drew them."""
+    """A failure mode as its judge sees it; `belongs` and `does_not_belong`, where written, delimit it."""
 
     mode_id: str
     name: str
@@ -42,7 +42,7 @@ class ModeToJudge:
         return f"judge:{self.mode_id}"
 
     def shown(self) -> dict[str, Any]:
-        """Return what the judge is shown of the mode; borders that nobody drew are left out."""
+        """Return what the judge is shown of the mode; `belongs` and `does_not_belong` are left out where empty."""
         borders = {"belongs": self.belongs, "does_not_belong": self.does_not_belong}
         known = {k: v for k, v in borders.items() if v}
         return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}

@@ -45,7 +45,7 @@ class Fault:
 FAULTS: Mapping[str, Fault] = {
     "stay_grounded": Fault(
         "Do you offer a student discount?",
-        lambda answer: "can not find" not in answer,
+        lambda answer: "cannot find" not in answer,
         (
             "Answer only from the documents.",
             "Use only facts that the documents state.",
@@ -185,7 +185,7 @@ def test_a_person_asked_for_is_handed_to_even_when_the_message_asks_for_an_actio
         ("Thanks, all clear.", False),
     ],
 )
-def test_being_told_to_act_is_told_apart_from_being_asked_how(message: str, wants: bool) -> None:
+def test_an_order_to_act_is_distinguished_from_a_question_how(message: str, wants: bool) -> None:
     assert app.wants_action(message) is wants
 
 

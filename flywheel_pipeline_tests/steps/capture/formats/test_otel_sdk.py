@@ -134,7 +134,7 @@ def test_what_is_no_sdk_span_is_left_to_others(record: dict[str, Any]) -> None:
         ({"start_time": "soon"}, "time"),
     ],
 )
-def test_a_span_that_can_not_be_used_is_refused_with_the_reason(change: dict[str, Any], reason: str) -> None:
+def test_a_span_that_cannot_be_used_is_refused_with_the_reason(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnreadableError, match=reason):
         list(read({**python_span(), **change}, SOURCE))
 

@@ -14,7 +14,7 @@ def test_an_empty_answer_fails(output: str | None) -> None:
 
 
 @pytest.mark.parametrize("output", [None, "half an ans"])
-def test_an_error_is_told_and_is_no_verdict_even_where_something_was_answered(output: str | None) -> None:
+def test_an_error_is_reported_and_is_no_verdict_even_where_something_was_answered(output: str | None) -> None:
     label, explanation = check_answered(Answer(output, error="connection lost"))
     assert label is None
     assert "connection lost" in explanation

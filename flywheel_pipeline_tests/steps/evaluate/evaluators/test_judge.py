@@ -70,7 +70,7 @@ def test_equal_judges_have_equal_versions() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"name": "Rude"}, {"definition": "Another."}, {"examples": ("other",)}])
-def test_the_version_changes_with_what_the_judge_is_told(changes: dict[str, Any]) -> None:
+def test_the_version_changes_with_what_the_judge_is_shown(changes: dict[str, Any]) -> None:
     assert replace(MODE, **changes).version("m") != MODE.version("m")
 
 
@@ -84,7 +84,7 @@ def test_a_verdict_is_read_with_its_explanation(label: Any) -> None:
 
 
 @pytest.mark.parametrize("reply", [Reply(None, error="rate limit"), Reply("I pass.", error="rate limit")])
-def test_an_error_is_no_verdict_and_is_told(reply: Reply) -> None:
+def test_an_error_is_no_verdict_and_is_reported(reply: Reply) -> None:
     assert read_verdict(reply) == (None, "rate limit")
 
 

@@ -26,7 +26,7 @@ def test_the_report_says_where_each_field_is() -> None:
     assert (made.loss.cases, made.loss.written, made.loss.left_out) == (1, 1, ())
 
 
-def test_what_a_format_without_metadata_can_not_hold_is_lost_and_counted() -> None:
+def test_what_a_format_without_metadata_cannot_hold_is_lost_and_counted() -> None:
     cases = [a_real_case(input=f"Question {i}?", reference="Yes.", split="train", family="f-9") for i in range(3)]
     lost = export_cases([*cases[:2], replace(cases[2], criteria=None)], BY_NAME["openai-finetune"]).loss.lost
     assert Loss("criteria", 2, "openai-finetune has no place for them") in lost
@@ -62,7 +62,7 @@ def test_an_item_that_its_own_reader_refuses_is_lost_as_a_whole() -> None:
     assert {x.what for x in lost} >= {"case_id", "messages", "input", "family"}
 
 
-def test_a_number_that_json_does_not_know_becomes_null_and_is_told() -> None:
+def test_a_number_that_json_does_not_know_becomes_null_and_is_reported() -> None:
     case = a_real_case(context=Json('[{"content": "x", "score": NaN}]'))
     for name in ("langfuse", "promptfoo", "csv"):
         made = export_cases([case], BY_NAME[name])
@@ -70,7 +70,7 @@ def test_a_number_that_json_does_not_know_becomes_null_and_is_told() -> None:
         assert made.loss.lost == (Loss("context", 1, "NaN and infinite numbers are written as null"),)
 
 
-def test_turns_that_deepeval_does_not_show_are_told() -> None:
+def test_turns_that_deepeval_does_not_show_are_reported() -> None:
     turns = [
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Hello"},

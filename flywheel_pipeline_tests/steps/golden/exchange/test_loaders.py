@@ -57,7 +57,7 @@ def loaded(name: str, module: str, code: str, folder: Path) -> Any:
     form = BY_NAME[name]
     path = folder / f"golden.{form.container}"
     path.write_bytes(export_cases(CASES, form).data)
-    script = f"import json\npath = {str(path)!r}\n{code}\nprint('\\n' + json.dumps(told))"
+    script = f"import json\npath = {str(path)!r}\n{code}\nprint('\\n' + json.dumps(reported))"
     env = {**os.environ, **QUIET, "HOME": str(folder), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
     words = [PYTHON, "-c", script]
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
@@ -72,14 +72,14 @@ def said(case: GoldenCase) -> list[str]:
 def test_inspect_reads_samples(tmp_path: Path) -> None:
     code = """
 from inspect_ai.dataset import json_dataset
-told = [[s.id, [[m.role, m.text, [[c.function, c.arguments] for c in getattr(m, 'tool_calls', None) or []]]
+reported = [[s.id, [[m.role, m.text, [[c.function, c.arguments] for c in getattr(m, 'tool_calls', None) or []]]
          for m in s.input], s.target, s.metadata['kind']] for s in json_dataset(path)]
 """
-    told = loaded("inspect", "inspect_ai", code, tmp_path)
-    assert [t[0] for t in told] == [c.case_id for c in CASES]
-    assert [[m[1] for m in t[1]] for t in told] == [said(c) for c in CASES]
-    assert told[1][1][1] == ["assistant", "", [["find", {"q": "hub"}]]]
-    assert told[0][2] == "No." and told[1][2].endswith("There is no discount.")
+    reported = loaded("inspect", "inspect_ai", code, tmp_path)
+    assert [t[0] for t in reported] == [c.case_id for c in CASES]
+    assert [[m[1] for m in t[1]] for t in reported] == [said(c) for c in CASES]
+    assert reported[1][1][1] == ["assistant", "", [["find", {"q": "hub"}]]]
+    assert reported[0][2] == "No." and reported[1][2].endswith("There is no discount.")
 
 
 def test_deepeval_reads_goldens(tmp_path: Path) -> None:
@@ -87,11 +87,11 @@ def test_deepeval_reads_goldens(tmp_path: Path) -> None:
 from deepeval.dataset import EvaluationDataset
 data = EvaluationDataset()
 data.add_goldens_from_json_file(path)
-told = [[g.name, g.input, g.expected_output, g.comments, g.context, g.actual_output] for g in data.goldens]
+reported = [[g.name, g.input, g.expected_output, g.comments, g.context, g.actual_output] for g in data.goldens]
 """
-    told = loaded("deepeval", "deepeval", code, tmp_path)
-    assert [t[:4] for t in told] == [[c.case_id, c.input, c.reference, to_remark(row_of(c))] for c in CASES]
-    assert told[0][4] == ["None."] and {t[5] for t in told} == {None}
+    reported = loaded("deepeval", "deepeval", code, tmp_path)
+    assert [t[:4] for t in reported] == [[c.case_id, c.input, c.reference, to_remark(row_of(c))] for c in CASES]
+    assert reported[0][4] == ["None."] and {t[5] for t in reported} == {None}
 
 
 def test_langfuse_takes_dataset_items(tmp_path: Path) -> None:
@@ -99,23 +99,23 @@ def test_langfuse_takes_dataset_items(tmp_path: Path) -> None:
 from langfuse.api import CreateDatasetItemRequest
 from langfuse.api.core.pydantic_utilities import parse_obj_as
 items = [parse_obj_as(CreateDatasetItemRequest, i) for i in json.load(open(path))]
-told = [[i.id, i.dataset_name, i.input, i.expected_output, i.source_trace_id, i.status.value] for i in items]
+reported = [[i.id, i.dataset_name, i.input, i.expected_output, i.source_trace_id, i.status.value] for i in items]
 """
-    told = loaded("langfuse", "langfuse", code, tmp_path)
+    reported = loaded("langfuse", "langfuse", code, tmp_path)
     want = [[c.case_id, "golden-set", json.loads(c.messages), c.reference, "t1", "ACTIVE"] for c in CASES]
-    assert told == want
+    assert reported == want
 
 
 def test_langsmith_takes_examples(tmp_path: Path) -> None:
     code = """
 from langsmith.schemas import ExampleCreate
 made = [ExampleCreate(**json.loads(line)) for line in open(path)]
-told = [[e.inputs, e.model_dump(by_alias=True)['outputs'], e.split, str(e.id)] for e in made]
+reported = [[e.inputs, e.model_dump(by_alias=True)['outputs'], e.split, str(e.id)] for e in made]
 """
-    told = loaded("langsmith", "langsmith", code, tmp_path)
-    assert [t[0]["messages"] for t in told] == [json.loads(c.messages) for c in CASES]
-    assert [t[1] and t[1]["answer"] for t in told] == [c.reference for c in CASES]
-    assert [t[2] for t in told] == [c.split for c in CASES] and len({t[3] for t in told}) == len(CASES)
+    reported = loaded("langsmith", "langsmith", code, tmp_path)
+    assert [t[0]["messages"] for t in reported] == [json.loads(c.messages) for c in CASES]
+    assert [t[1] and t[1]["answer"] for t in reported] == [c.reference for c in CASES]
+    assert [t[2] for t in reported] == [c.split for c in CASES] and len({t[3] for t in reported}) == len(CASES)
 
 
 def test_mlflow_merges_records_into_an_evaluation_dataset(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_mlflow_merges_records_into_an_evaluation_dataset(tmp_path: Path) -> Non
 from mlflow.genai.datasets import create_dataset
 data = create_dataset(name='golden')
 data.merge_records(json.load(open(path)))
-told = data.to_df()[['inputs', 'expectations', 'tags']].values.tolist()
+reported = data.to_df()[['inputs', 'expectations', 'tags']].values.tolist()
 """
-    told = loaded("mlflow", "mlflow", code, tmp_path)
-    by_id = {t[2]["case_id"]: t for t in told}
+    reported = loaded("mlflow", "mlflow", code, tmp_path)
+    by_id = {t[2]["case_id"]: t for t in reported}
     assert by_id.keys() == {c.case_id for c in CASES}
     for case in CASES:
         inputs, expectations, _ = by_id[case.case_id]
@@ -139,14 +139,14 @@ def test_openai_takes_items_of_evals_and_training_examples(tmp_path: Path) -> No
 import openai.types.evals.create_eval_jsonl_run_data_source_param as evals
 from pydantic import TypeAdapter
 check = TypeAdapter(evals.SourceFileContentContent).validate_python
-told = [check(json.loads(line))['item']['ideal'] for line in open(path)]
+reported = [check(json.loads(line))['item']['ideal'] for line in open(path)]
 """
     assert loaded("openai-evals-api", "openai", code, tmp_path) == [c.reference or "" for c in CASES]
     code = """
 from openai.types.chat import ChatCompletionMessageParam
 from pydantic import TypeAdapter
 check = TypeAdapter(list[ChatCompletionMessageParam]).validate_python
-told = [list(check(json.loads(line)['messages'])[-1]['content']) for line in open(path)]
+reported = [list(check(json.loads(line)['messages'])[-1]['content']) for line in open(path)]
 """
-    told = loaded("openai-finetune", "openai", code, tmp_path)
-    assert ["".join(t) for t in told] == [c.reference for c in CASES if c.split == "train" and c.reference]
+    reported = loaded("openai-finetune", "openai", code, tmp_path)
+    assert ["".join(t) for t in reported] == [c.reference for c in CASES if c.split == "train" and c.reference]

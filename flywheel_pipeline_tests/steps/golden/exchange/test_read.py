@@ -104,8 +104,8 @@ def test_a_split_family_or_id_of_another_tool_does_not_count_and_what_is_not_kep
     }  # fmt: skip
     found = read("s.json", [item])
     assert only(found) == asked(reference="Yes.", kind="failure")
-    told = ("inputs.tone", "colour", "metadata.topic", "metadata.case_id", "metadata.split")
-    assert found.dropped == dict.fromkeys(told, 1)
+    reported = ("inputs.tone", "colour", "metadata.topic", "metadata.case_id", "metadata.split")
+    assert found.dropped == dict.fromkeys(reported, 1)
 
 
 def test_a_system_prompt_is_left_out_and_named() -> None:
@@ -156,7 +156,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "data", "line", "reason"), BROKEN)
-def test_a_row_that_can_not_be_used_is_set_aside_with_its_line_and_the_reason(
+def test_a_row_that_cannot_be_used_is_set_aside_with_its_line_and_the_reason(
     name: Any, data: Any, line: Any, reason: Any
 ) -> None:
     found = read(name, data)
@@ -269,3 +269,24 @@ def test_alternatives_of_promptfoo_may_be_one_text() -> None:
         )
     )
     assert (found["reference"], found["reference_alternatives"]) == ("till six", ["until 6"])
+
+
+CALLS = [{"name": "book", "arguments": {"seats": 4}}]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("c.jsonl", {"input": "Is it open?", "expected_tool_calls": CALLS}),
+        ("c.csv", "input,expected_tool_calls\nIs it open?," + '"' + json.dumps(CALLS).replace('"', '""') + '"\n'),
+        ("d.json", [{"input": "Is it open?", "expected_tools": [{"name": "book", "input_parameters": {"seats": 4}}]}]),
+        ("d.json", [{"input": "Is it open?", "expectedTools": [{"name": "book", "inputParameters": {"seats": 4}}]}]),
+    ],
+)
+def test_expected_tool_calls_are_kept(name: str, data: Any) -> None:
+    assert only(read(name, data)) == asked(expected_tool_calls=CALLS)
+
+
+def test_expected_tools_that_are_none_are_rejected_with_the_reason() -> None:
+    found = read("d.json", [{"input": "Is it open?", "expected_tools": ["book"], "expected_output": "Yes."}])
+    assert "expected_tools" in found.rejected[0].reason

@@ -78,7 +78,7 @@ def test_retrieved_documents_are_kept(attributes: dict[str, Any]) -> None:
         ({}, {"failed": False, "status_message": "fine"}, None),
     ],
 )
-def test_an_error_is_told_unless_the_step_got_over_it(
+def test_an_error_is_reported_unless_the_step_recovered(
     attributes: dict[str, Any], more: dict[str, Any], error: str | None
 ) -> None:
     assert of(attributes, **more).error == error
@@ -227,8 +227,8 @@ bodies = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(names | indexed, json_values, max_size=8), st.lists(st.tuples(events, bodies), max_size=3))
-def test_no_value_at_any_name_is_ever_a_crash(attributes: dict[str, Any], told: list[tuple[str, Any]]) -> None:
-    raw = RawSpan(TRACE, SPAN, attributes=attributes, events=told, links=[(TRACE, "")])
+def test_no_value_at_any_name_is_ever_a_crash(attributes: dict[str, Any], reported: list[tuple[str, Any]]) -> None:
+    raw = RawSpan(TRACE, SPAN, attributes=attributes, events=reported, links=[(TRACE, "")])
     for item in items_of(raw, SOURCE):
         assert isinstance(item, Span | Feedback | Unreadable)
         if isinstance(item, Span):
