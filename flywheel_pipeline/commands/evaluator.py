@@ -126,7 +126,7 @@ def entry_lines(entries: list[Entry]) -> Iterator[str]:
 
 
 def proposed_lines(found: Proposed) -> Iterator[str]:
-    """Yield what was written, with its agreement, what was set aside, and a model's proposals that are no evaluators."""
+    """Yield what was written, with its agreement, what was set aside, and what a model proposed in vain."""
     for p in found.written:
         yield f"proposed   {_proposal(p)}"
     for p in found.set_aside:

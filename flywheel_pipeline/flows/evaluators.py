@@ -10,9 +10,10 @@ from flywheel_pipeline.adapters.home.files import EVALUATORS_FILE, TAXONOMY_FILE
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.flows.labelled import labelled_answers
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import GoldenCase
+from flywheel_pipeline.records import GoldenCase, JudgeAlignment
 from flywheel_pipeline.steps.cluster import Mode, current_ids, load_modes
 from flywheel_pipeline.steps.evaluate import Check, Entry
+from flywheel_pipeline.steps.evaluate.evaluators.configured import PREFIX
 from flywheel_pipeline.steps.evaluate.evaluators.learned import Learned, Untrained, learn, lessons_of, too_few
 from flywheel_pipeline.steps.evaluate.evaluators.own_function import LoadedFunction, OwnFunction
 from flywheel_pipeline.steps.evaluate.evaluators_file import ALL, read_entries
@@ -76,6 +77,26 @@ def placed(entries: Sequence[Entry], modes: Sequence[Mode]) -> tuple[list[tuple[
 def unplaced_evaluators(bench: Workbench) -> list[str]:
     """Return why accepted evaluators of the file do not run: no failure mode is called as they say."""
     return placed([e for e in read_entries_of(bench) if e.status == "accepted"], modes_of(bench))[1]
+
+
+def evaluators_by_mode(bench: Workbench) -> dict[str, list[str]]:
+    """Return what judges every failure mode, a line per evaluator of the file that a person did not reject.
+
+    A mode that is not in it has its judge alone.
+
+    Raises:
+        CorruptFileError: the file is not understood.
+    """
+    status = {a.evaluator: a.status for a in bench.lake.read("judge_alignment", JudgeAlignment)}
+    found: dict[str, list[str]] = {}
+    for e, mode_id in placed(read_entries_of(bench), modes_of(bench))[0]:
+        if mode_id is None or (e.status == "rejected" and e.kind != JUDGE):
+            continue
+        state = "no judge" if e.status == "rejected" else e.status
+        measured = status.get(f"{PREFIX}{e.name}") if e.status == "accepted" else None
+        about = f"{e.kind} ({state}{f', {measured}' if measured else ''})"
+        found.setdefault(mode_id, []).append(f"{e.name}: {about}{f': {e.why}' if e.why else ''}")
+    return found
 
 
 def judged_modes(entries: Sequence[Entry], modes: Sequence[Mode]) -> list[Mode]:

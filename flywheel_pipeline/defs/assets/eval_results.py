@@ -16,6 +16,7 @@ from flywheel_pipeline.steps.evaluate import (
     deciding,
     does_not_apply,
     evaluator_names,
+    find_disagreements,
     golden_rate,
     outcomes_by_case,
     pass_rates,
@@ -56,7 +57,8 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
-    yield dg.MaterializeResult("eval_results", metadata=_metadata(done, names, production_rate(bench)))
+    shown = {**_metadata(done, names, production_rate(bench)), **_disagreement_metadata(done, names, modes)}
+    yield dg.MaterializeResult("eval_results", metadata=shown)
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
 
 
@@ -106,6 +108,18 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
         ),
         "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
+    }
+
+
+def _disagreement_metadata(
+    done: Evaluated, names: dict[str, str], modes: dict[str, str]
+) -> dict[str, dg.MetadataValue]:
+    """Show the answers on which evaluators of one failure mode disagree."""
+    found = find_disagreements(done.results, done.alignment, modes)
+    rows = [[d.case_id, d.mode, ", ".join(f"{names[e]}: {label}" for e, label in d.labels)] for d in found[:SHOWN]]
+    return {
+        "n_disagreements": dg.MetadataValue.int(len(found)),
+        "disagreements": table(("case", "failure mode", "labels"), rows, cell=300),
     }
 
 

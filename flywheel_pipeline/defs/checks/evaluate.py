@@ -6,6 +6,8 @@ import dagster as dg
 
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.flows.evaluators import unplaced_evaluators
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode, JudgeAlignment
 from flywheel_pipeline.steps.evaluate import decides, evaluator_names, what_to_label
 
@@ -19,7 +21,7 @@ def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
     names = evaluator_names(rows, {m.mode_id: m.name for m in lake.lake.read("failure_taxonomy", FailureMode)})
     status = Counter(a.status for a in rows)
     wanted = [what_to_label(a, names[a.evaluator]) for a in rows if not decides(a)]
-    described = f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide"
+    described = f"{len(rows) - len(wanted)} of {len(rows)} judges and checks of failure modes may decide"
     return dg.AssetCheckResult(
         passed=not wanted,
         severity=WARN,
@@ -42,4 +44,16 @@ def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": listed})
 
 
-EVALUATE_CHECKS = [judges_agree_with_expert, every_answer_judged]
+@dg.asset_check(asset="eval_results")
+def every_evaluator_has_its_mode(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """Every accepted evaluator of evaluators.yaml names a failure mode that there is; one that does not is not run."""
+    problems = unplaced_evaluators(bench)
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=WARN,
+        description="; ".join(problems[:3]) or None,
+        metadata={"not_run": table(("problem",), [[p] for p in problems], cell=300)},
+    )
+
+
+EVALUATE_CHECKS = [judges_agree_with_expert, every_answer_judged, every_evaluator_has_its_mode]

@@ -1,1 +1,1 @@
-"""The evaluators: code checks, one module per kind, and judges: `judge:<mode_id>` of a failure mode, `criteria` of a case."""
+"""The evaluators, one module per kind, all listed in `catalogue`; judges are asked per failure mode and per case."""
