@@ -64,7 +64,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Judged:
-    """A judgement, and what it took: `cost_usd` is None where a model's price is not known."""
+    """A judgement, and what it took: `cost_usd` is None where it is not known, as for a person's own function."""
 
     judgement: Judgement
     cost_usd: float | None = 0.0
@@ -82,7 +82,7 @@ async def judge_answer(
         return Judged(NOT_CONCERNED)
     evaluator = check.evaluator
     if isinstance(evaluator, LoadedFunction):
-        return Judged(await evaluator.judge(case, answer))
+        return Judged(await evaluator.judge(case, answer), cost_usd=None)
     if isinstance(evaluator, Tone):
         reply = await engine.reply(evaluator.ask(case, answer.output or "", app, repeat))
         return Judged(evaluator.read(reply), reply.cost_usd, reply.cached)

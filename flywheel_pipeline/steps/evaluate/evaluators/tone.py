@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from flywheel_pipeline.ports import Ask, Reply
@@ -24,6 +24,13 @@ class Rating(BaseModel):
 
     explanation: str = ""
     rating: Literal[1, 2, 3, 4, 5]
+
+    @field_validator("rating", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError("true is no rating")
+        return value
 
 
 @dataclass(frozen=True, config=SETTINGS)
