@@ -21,7 +21,6 @@ HEAD = """\
 # `status`: proposed (does not run until a person sets it to accepted), accepted, or rejected (is not proposed again; a
 # rejected `judge` switches off the judge of its mode). `requirement: true` lets a check in code decide without labels,
 # because it is what was agreed. `flywheel evaluator try NAME` shows how far one agrees with the expert.
-# Comments below these lines are not kept when a proposal is added.
 """
 """The comment that a new file begins with."""
 
@@ -120,7 +119,7 @@ def with_status(text: str, name: str, status: str) -> str:
     after = [e.model_copy(update={"status": status}) if i == at else e for i, e in enumerate(before)]
     lines, wanted = text.splitlines(keepends=True), dump_entries(after)
     first, last = before[at].line - 1, before[at + 1].line - 1 if at + 1 < len(before) else len(lines)
-    block = re.sub(r"(?m)^(\s*(?:- )?status:\s*)\w+", rf"\g<1>{status}", "".join(lines[first:last]), count=1)
+    block = re.sub(r"(?m)((?:^|[\s{,])status:\s*)\w+", rf"\g<1>{status}", "".join(lines[first:last]), count=1)
     made = "".join([*lines[:first], block, *lines[last:]])
     if _holds(made, wanted):
         return made
