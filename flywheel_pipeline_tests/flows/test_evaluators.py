@@ -39,7 +39,7 @@ def write(place: Place, *entries: str) -> None:
 
 
 def test_a_home_without_the_file_has_judges_alone(place: Place) -> None:
-    assert read_entries_of(place.bench) == accepted_checks(place.bench) == []
+    assert not read_entries_of(place.bench) and not accepted_checks(place.bench)
     assert [m.mode_id for m in Evaluator(place.bench, place.bench.llm()).judges()] == ["fm-1"]
 
 

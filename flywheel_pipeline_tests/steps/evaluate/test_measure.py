@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -93,8 +93,8 @@ def test_failures_of_other_modes_are_not_its_passes() -> None:
 class Says:
     """Judges by the answer's first word."""
 
-    kind = "says"
-    code_version = "1"
+    kind: ClassVar[str] = "says"
+    code_version: ClassVar[str] = "1"
 
     def check(self, case: GoldenCase, answer: Answer) -> Judgement:
         word = (answer.output or "").split()[0]
@@ -107,7 +107,8 @@ def test_what_does_not_apply_is_not_counted_and_what_broke_is_counted_apart() ->
     found = measured(check, labelled)
     assert list(found.labels) == ["fail"] * 2 + [NOT_APPLICABLE] * 3 + [None, "unsure"]
     row = agreement(found, labelled)
-    assert (row.n_fail, row.n_broken, row.n_unsure, row.fail_recall) == (3, 1, 1, pytest.approx(2 / 3))
+    assert (row.n_fail, row.n_broken, row.n_unsure) == (3, 1, 1)
+    assert row.fail_recall == pytest.approx(2 / 3)
 
 
 def test_all_that_decide_are_measured_together() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -68,8 +68,8 @@ def test_one_that_asks_reads_the_models_reply() -> None:
 
 @dataclass(frozen=True)
 class Buggy:
-    kind = "buggy"
-    code_version = "1"
+    kind: ClassVar[str] = "buggy"
+    code_version: ClassVar[str] = "1"
 
     def check(self, case: GoldenCase, answer: Answer) -> Judgement:
         raise ZeroDivisionError("division by zero")

@@ -53,7 +53,7 @@ def test_scale_conversation_and_answer_reach_the_model_as_data() -> None:
 )
 def test_settings_without_sense_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Tone(**{**vars(TONE), **changes})  # type: ignore[arg-type]
+        Tone(**{**vars(TONE), **changes})
 
 
 def test_repeats_are_calls_of_their_own() -> None:
