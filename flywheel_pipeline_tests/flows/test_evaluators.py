@@ -220,3 +220,12 @@ def test_evaluators_of_a_mode_that_disagree_are_listed(place: Place) -> None:
     ], part=prompt.version)  # fmt: skip
     (found,) = mode_disagreements(place.bench)
     assert (found.case_id, found.mode) == ("g-1", "Claims")
+
+
+def test_a_model_that_proposes_nothing_usable_is_reported_and_the_rules_still_propose(place: Place) -> None:
+    (place.root / "flywheel.yaml").write_text(
+        "automation: {settle_seconds: 0}\nmodels: {taxonomy: offline/judge}\nllm: {budget_usd: 0}\n"
+    )
+    found = propose_evaluators(place.bench)
+    assert [p.entry.kind for p in found.written] == ["forbidden"]
+    assert found.problems and found.problems[0].startswith("Claims it is done: ")
