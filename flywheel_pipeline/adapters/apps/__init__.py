@@ -8,7 +8,7 @@ a person's own functions, also those that judge answers.
 from flywheel_pipeline.adapters.apps.function import FunctionApp
 from flywheel_pipeline.adapters.apps.http import Endpoint, HttpApp
 from flywheel_pipeline.adapters.apps.own_function import OwnEvaluatorFunction
-from flywheel_pipeline.adapters.apps.prompt import PromptApp, app_ask, render
+from flywheel_pipeline.adapters.apps.prompt import PromptApp, app_ask
 from flywheel_pipeline.adapters.apps.recorded import RecordedApp, read_answers
 from flywheel_pipeline.adapters.apps.remembered import RememberedApp
 
@@ -22,5 +22,4 @@ __all__ = [
     "RememberedApp",
     "app_ask",
     "read_answers",
-    "render",
 ]

@@ -26,7 +26,7 @@ from flywheel_pipeline_tests.builders import a_case
 
 COVERS = (
     "steps/evaluate/evaluators/contains.py", "steps/evaluate/evaluators/exact.py",
-    "steps/evaluate/evaluators/forbidden.py", "steps/evaluate/evaluators/judgement.py",
+    "steps/evaluate/evaluators/forbidden.py",
     "steps/evaluate/evaluators/length.py", "steps/evaluate/evaluators/phrases.py",
     "steps/evaluate/evaluators/re2_patterns.py", "steps/evaluate/evaluators/references.py",
     "steps/evaluate/evaluators/regex.py", "steps/evaluate/evaluators/sentences.py",
