@@ -15,7 +15,10 @@ from flywheel_pipeline.flows.workbench import MODEL_FREE, Workbench
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster import Mode
 from flywheel_pipeline.steps.evaluate import Entry, LabelledAnswer
+from flywheel_pipeline.steps.evaluate.evaluators.calibration import calibrate
+from flywheel_pipeline.steps.evaluate.evaluators.similarity import Similarity
 from flywheel_pipeline.steps.evaluate.evaluators_file import ALL, read_entries, with_entries, with_status
+from flywheel_pipeline.steps.evaluate.measure import as_new
 from flywheel_pipeline.steps.evaluate.proposals import (
     ModeFacts,
     evaluators_ask,
@@ -66,7 +69,7 @@ def propose_evaluators(bench: Workbench) -> Proposed:
     known = {(mode_id, e.kind) for e, mode_id in placed(existing, modes_of(bench))[0]}
     entries, problems = _candidates(bench, modes, [e.name for e in existing])
     new = [e for e in entries if (None if e.mode == ALL else e.mode, e.kind) not in known]
-    measured = _measured(bench, new)
+    measured = _measured(bench, [_calibrated(bench, e) if e.kind == "similarity" else e for e in new])
     measured += _judges_instead(measured, {m.mode_id: m.title for m in modes}, known)
     written = tuple(p for p in measured if not p.disagrees)
     if written:
@@ -122,6 +125,22 @@ def _facts(modes: Sequence[Mode], answers: Sequence[LabelledAnswer], train: Iter
             tuple(c.observed_output or "" for c in usable if c.kind == "happy_path"),
         ))  # fmt: skip
     return found
+
+
+def _calibrated(bench: Workbench, entry: Entry) -> Entry:
+    """Return a proposed similarity with thresholds learned from the labelled answers that have a reference, if any."""
+    check = ready_check(bench, entry, None)
+    pairs = []
+    for answer in answers_to_measure_on(bench):
+        case, given = as_new(answer)
+        score = check.evaluator.score(case, given.output or "") if isinstance(check.evaluator, Similarity) else None
+        pairs += [(score, not answer.failed)] if score is not None else []
+    found = calibrate([s for s, _ in pairs], [passed for _, passed in pairs])
+    known = {"pass_above": found.pass_above, "fail_below": found.fail_below}
+    settings = {"embedder": check.made_with, **{k: v for k, v in known.items() if v is not None}}
+    learned = f"thresholds learned from {found.n} labelled answers, on which its agreement is measured, too"
+    why = learned if len(settings) > 1 else f"no thresholds yet ({found.reason})"
+    return entry.model_copy(update={"settings": settings, "why": f"{entry.why}; {why}"})
 
 
 def _measured(bench: Workbench, entries: Sequence[Entry]) -> list[Proposal]:

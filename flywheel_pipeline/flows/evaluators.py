@@ -16,6 +16,7 @@ from flywheel_pipeline.steps.evaluate import Check, Entry
 from flywheel_pipeline.steps.evaluate.evaluators.configured import PREFIX
 from flywheel_pipeline.steps.evaluate.evaluators.learned import Learned, Untrained, learn, lessons_of, too_few
 from flywheel_pipeline.steps.evaluate.evaluators.own_function import LoadedFunction, OwnFunction
+from flywheel_pipeline.steps.evaluate.evaluators.similarity import Similarity
 from flywheel_pipeline.steps.evaluate.evaluators_file import ALL, read_entries
 from flywheel_pipeline.steps.golden import near_pairs
 
@@ -119,8 +120,11 @@ def accepted_checks(bench: Workbench) -> list[Check]:
 
 def ready_check(bench: Workbench, entry: Entry, mode_id: str | None) -> Check:
     """Return an entry's evaluator, ready to judge."""
-    evaluator = _ready(bench, entry.evaluator(), mode_id)
-    return Check(entry.name, entry.kind, evaluator, entry.settings, mode_id, entry.requirement, entry.when)
+    evaluator, made_with = _ready(bench, entry.evaluator(), mode_id), ""
+    if isinstance(evaluator, Similarity):
+        made_with, embed = bench.embedder(evaluator.embedder)
+        evaluator = evaluator.with_embed(embed.embed)
+    return Check(entry.name, entry.kind, evaluator, entry.settings, mode_id, entry.requirement, entry.when, made_with)
 
 
 def _ready(bench: Workbench, evaluator: Any, mode_id: str | None) -> Any:

@@ -132,6 +132,13 @@ def test_a_proposal_that_disagrees_with_the_expert_is_set_aside_and_a_judge_prop
     assert [e.kind for e in read_entries_of(place.bench)] == ["judge"]
 
 
+def test_similarity_is_proposed_with_thresholds_from_labels_that_have_a_reference(place: Place) -> None:
+    place.lake.write("golden_set", [a_case(split="test", source_trace_id="elsewhere", reference="Our team can help.")])
+    (found,) = [p.entry for p in propose_evaluators(place.bench).written if p.entry.kind == "similarity"]
+    assert (found.mode, set(found.settings)) == ("all", {"embedder"})
+    assert "no thresholds yet (no pass_above: 0 labelled passes" in found.why
+
+
 def test_without_failure_modes_there_is_nothing_to_propose(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     with pytest.raises(HomeError, match="no failure modes"):

@@ -20,7 +20,7 @@ from flywheel_pipeline.leakage import grams, readable, words
 from flywheel_pipeline.ports import Ask, Reply
 from flywheel_pipeline.prompting import ask_about, load_prompt
 from flywheel_pipeline.records import GoldenCase
-from flywheel_pipeline.steps.evaluate.evaluators.catalogue import EVALUATORS
+from flywheel_pipeline.steps.evaluate.evaluators.catalogue import EVALUATORS, settings_of
 from flywheel_pipeline.steps.evaluate.evaluators_file import ALL, Entry
 
 ROLE = "taxonomy"
@@ -191,7 +191,7 @@ class ProposedEvaluators(BaseModel):
 def evaluators_ask(facts: ModeFacts, app: str) -> Ask:
     """Ask which evaluators in code could decide a mode."""
     kinds = [
-        {"kind": kind, "does": inspect.cleandoc(made.__doc__ or ""), "settings": _settings_of(made)}
+        {"kind": kind, "does": inspect.cleandoc(made.__doc__ or ""), "settings": _described(made)}
         for kind, made in EVALUATORS.items()
         if kind not in NOT_BY_MODEL
     ]
@@ -246,10 +246,10 @@ def _names(entries: Iterable[Entry]) -> list[str]:
     return [e.name for e in entries]
 
 
-def _settings_of(made: type[Any]) -> list[str]:
-    return [
-        f"{f.name}: {f.type if isinstance(f.type, str) else getattr(f.type, '__name__', f.type)}" for f in fields(made)
-    ]
+def _described(made: type[Any]) -> list[str]:
+    """Return the settings of a kind with their types."""
+    types = {f.name: f.type for f in fields(made)}
+    return [f"{name}: {getattr(types[name], '__name__', types[name])}" for name in settings_of(made)]
 
 
 def shown(value: Any) -> str:

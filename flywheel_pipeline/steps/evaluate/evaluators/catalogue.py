@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from flywheel_pipeline.steps.evaluate.evaluators.contains import Contains
 from flywheel_pipeline.steps.evaluate.evaluators.exact import Exact
 from flywheel_pipeline.steps.evaluate.evaluators.forbidden import Forbidden
+from flywheel_pipeline.steps.evaluate.evaluators.groundedness import Groundedness
 from flywheel_pipeline.steps.evaluate.evaluators.json_schema import JsonSchema
 from flywheel_pipeline.steps.evaluate.evaluators.language import Language
 from flywheel_pipeline.steps.evaluate.evaluators.learned import Learned
@@ -21,6 +22,7 @@ from flywheel_pipeline.steps.evaluate.evaluators.markdown import Markdown
 from flywheel_pipeline.steps.evaluate.evaluators.own_function import OwnFunction
 from flywheel_pipeline.steps.evaluate.evaluators.regex import Regex
 from flywheel_pipeline.steps.evaluate.evaluators.retrieval import Retrieval
+from flywheel_pipeline.steps.evaluate.evaluators.similarity import Similarity
 from flywheel_pipeline.steps.evaluate.evaluators.text import SETTINGS
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Tone
 from flywheel_pipeline.steps.evaluate.evaluators.tool_calls import ToolCalls
@@ -37,6 +39,7 @@ EVALUATORS: Mapping[str, type[Any]] = {
     "contains": Contains,
     "exact": Exact,
     "forbidden": Forbidden,
+    "groundedness": Groundedness,
     "json_schema": JsonSchema,
     "judge": ModeJudge,
     "language": Language,
@@ -47,10 +50,11 @@ EVALUATORS: Mapping[str, type[Any]] = {
     "python": OwnFunction,
     "regex": Regex,
     "retrieval": Retrieval,
+    "similarity": Similarity,
     "tone": Tone,
     "tool_calls": ToolCalls,
 }
-"""{kind: its class}. The fields of a class are the settings of the kind."""
+"""{kind: its class}. The fields of a class are the settings of the kind, but for those that its repr leaves out."""
 
 MAY_ERR = ("judge", "tone", "learned", "similarity", "groundedness")
 """Kinds that estimate what a person would say: none of them can be a requirement."""
@@ -65,19 +69,23 @@ def make_evaluator(kind: str, settings: Mapping[str, Any]) -> Any:
     made = EVALUATORS.get(kind)
     if made is None:
         raise ValueError(f"there is no kind {kind!r}; the kinds are {', '.join(EVALUATORS)}")
+    if unknown := [str(k) for k in settings if k not in settings_of(made)]:
+        raise ValueError(
+            f"{kind} has no setting {unknown[0]!r}; its settings are {', '.join(settings_of(made)) or 'none'}"
+        )
     try:
         return made(**settings)
     except ValidationError as error:
         raise ValueError("; ".join(_explain(e, made) for e in error.errors()[:3])) from None
-    except TypeError as error:  # a key that is no text
-        raise ValueError(str(error)) from None
+
+
+def settings_of(made: type[Any]) -> list[str]:
+    """Return the names of a kind's settings."""
+    return [f.name for f in fields(made) if f.repr]
 
 
 def _explain(error: Any, made: type[Any]) -> str:
     where = ".".join(map(str, error["loc"]))
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = ", ".join(f.name for f in fields(made)) or "none"
-        return f"{made.kind} has no setting {where!r}; its settings are {known}"
     if error["type"] in ("missing", "missing_argument"):
         return f"{made.kind} needs the setting {where!r}"
     said = str(error["msg"]).removeprefix("Value error, ")

@@ -31,6 +31,7 @@ class Check:
         mode_id: the failure mode that a fail of it shows; None judges every answer for a property of its own.
         requirement: it is what was agreed, not a measurement of it: its verdict counts without labels.
         when: it is only about messages with one of these phrases, and passes answers to all others.
+        made_with: what its settings leave open and this installation decided, for example the embedder.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Check:
     mode_id: str | None = None
     requirement: bool = False
     when: tuple[str, ...] = ()
+    made_with: str = ""
 
     @property
     def row_name(self) -> str:
@@ -53,7 +55,14 @@ class Check:
 
     def version(self, model: str) -> str:
         """Return a hash of all that decides its judgement beside case and answer: code, settings, a model's name."""
-        parts = [self.kind, self.evaluator.code_version, self.settings, self.when, model if self.asks else ""]
+        parts = [
+            self.kind,
+            self.evaluator.code_version,
+            self.settings,
+            self.when,
+            self.made_with,
+            model if self.asks else "",
+        ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
     def concerns(self, case: GoldenCase) -> bool:
