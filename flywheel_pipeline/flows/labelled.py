@@ -31,7 +31,7 @@ def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
     verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples)
     weights = {v.trace_id: v.weight for v in verdicts}
     return [
-        LabelledAnswer(case, weights.get(t.trace_id), calls_of(t), _extra(t))
+        LabelledAnswer(case, weights.get(t.trace_id), calls=calls_of(t), ratings=_extra(t))
         for t in traces
         if (case := labelled_case(t))
     ]

@@ -2,12 +2,15 @@
 
 from flywheel_pipeline.steps.evaluate.alignment import (
     COMPOSITE,
-    LabelledAnswer,
+    Aligned,
     Measured,
     align_judges,
     decides,
-    held_out,
+    is_stale,
     judge_errors,
+    majority_label,
+    mark_stale,
+    next_step,
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.case_change import CaseChange, versions_to_compare, worst_first
@@ -27,6 +30,7 @@ from flywheel_pipeline.steps.evaluate.known import (
     known_in,
     read_known,
 )
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, held_out, mark_dev
 from flywheel_pipeline.steps.evaluate.measure import Trial, disagreements, try_check
 from flywheel_pipeline.steps.evaluate.quality import Quality, quality_of_change, quality_of_rate
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
@@ -51,6 +55,7 @@ from flywheel_pipeline.steps.evaluate.word_diff import word_diff
 
 __all__ = [
     "COMPOSITE",
+    "Aligned",
     "CaseChange",
     "Check",
     "Coverage",
@@ -89,11 +94,16 @@ __all__ = [
     "find_disagreements",
     "golden_rate",
     "held_out",
+    "is_stale",
     "judge_errors",
     "known_failures",
     "known_in",
     "majority",
+    "majority_label",
+    "mark_dev",
+    "mark_stale",
     "mode_scores",
+    "next_step",
     "outcomes_by_case",
     "pass_rates",
     "quality_of_change",

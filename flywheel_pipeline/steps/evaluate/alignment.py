@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from flywheel_pipeline.leakage import asked
-from flywheel_pipeline.ports import LLM, Message
-from flywheel_pipeline.records import GoldenCase, JudgeAlignment
+from flywheel_pipeline.ports import LLM
+from flywheel_pipeline.records import JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.stats import JudgeError, Recall, weighted_rate
+from flywheel_pipeline.steps.evaluate.cells import Plan
+from flywheel_pipeline.steps.evaluate.consistency import Consistency, check_consistency
 from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
-from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
+from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, ask_judges, is_of
 
 COMPOSITE = "judges:all"
 """The row of all that decide together: an answer passes when none of them fails it."""
@@ -32,90 +34,41 @@ rates of the whole rule.
 
 
 @dataclass(frozen=True)
-class LabelledAnswer:
-    """An answer of production that the expert labelled: a failure of `case.mode_id`, or a happy path.
+class Aligned:
+    """The judges as measured against the expert, and all verdicts on labelled answers that show it."""
 
-    `weight` is 1 / inclusion probability, None where the trace is not of our sample. `calls` are the answer's tool
-    calls, `ratings` what else the expert noted, {column of the label file: text}.
-    """
-
-    case: GoldenCase
-    weight: float | None = None
-    calls: tuple[Message, ...] = ()
-    ratings: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the expert failed it."""
-        return self.case.kind != "happy_path"
-
-
-NearPairs = Callable[[Sequence[str]], Iterable[tuple[int, int]]]
-"""Returns pairs of indices of near-duplicate texts, enough to connect all that belong together."""
-
-
-def held_out(
-    answers: Sequence[LabelledAnswer], train: Sequence[GoldenCase], near_pairs: NearPairs
-) -> list[LabelledAnswer]:
-    """Return the answers that no judge may have seen as an example.
-
-    Left out is what comes from a trace of a train case, or asks nearly the same as one, and what has no answer.
-    """
-    taken = {c.source_trace_id for c in train}
-    open_ones = [a for a in answers if a.case.source_trace_id not in taken and (a.case.observed_output or "").strip()]
-    texts = [asked(c.messages) for c in train] + [asked(a.case.messages) for a in open_ones]
-    links: dict[int, set[int]] = defaultdict(set)
-    for i, j in near_pairs(texts):
-        links[i].add(j)
-        links[j].add(i)
-    reached, waiting = set(range(len(train))), list(range(len(train)))
-    while waiting:
-        new = links[waiting.pop()] - reached
-        reached |= new
-        waiting.extend(new)
-    return [a for i, a in enumerate(open_ones, len(train)) if i not in reached]
+    rows: list[JudgeAlignment]
+    verdicts: list[JudgeVerdict]
 
 
 def align_judges(
-    answers: Sequence[LabelledAnswer],
-    modes: Sequence[ModeToJudge],
-    llm: LLM,
-    app: str,
-    model: str = "",
-    repeats: int = 1,
-    measured: Sequence[Measured] = (),
-) -> list[JudgeAlignment]:
+    answers: Sequence[LabelledAnswer], plan: Plan, llm: LLM, n_checked: int = 0, measured: Sequence[Measured] = ()
+) -> Aligned:
     """Return the agreement with the expert of every mode's judge, of `measured`, and of all that decide together.
 
     Each judge is asked what it is asked when it decides. Its fails are the failures of its mode among `answers`
     (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since no
-    label says whether they show its mode, too; only trusted judges are asked about them. `model` is the judge's, part
-    of its version; of `repeats` the majority counts, as it does when the judge decides.
+    label says whether they show its mode, too; only trusted judges are asked about them, and these verdicts are not
+    returned. Of repeats the majority counts, as it does when the judge decides. On `n_checked` answers each judge's
+    consistency is checked (`check_consistency`).
     """
-
-    def ask(work: Sequence[tuple[ModeToJudge, LabelledAnswer]]) -> list[str | None]:
-        asks = [
-            judge_ask(m, a.case, a.case.observed_output or "", app, repeat)
-            for m, a in work
-            for repeat in range(repeats)
-        ]
-        found = [read_verdict(reply)[0] for reply in llm.ask(asks)]
-        return [majority_label(found[i : i + repeats]) for i in range(0, len(found), repeats)]
-
-    own = [(m, a) for m in modes for a in answers if _is_of(a, m.mode_id)]
-    labels = {(m.mode_id, id(a)): label for (m, a), label in zip(own, ask(own), strict=True)}
-    rows = [
-        _of_judge(m, model, [(a, labels[m.mode_id, id(a)]) for a in answers if _is_of(a, m.mode_id)]) for m in modes
-    ]
-    trusted = [m for m, row in zip(modes, rows, strict=True) if row.status == "trusted"]
-    others = [(m, a) for m in trusted for a in answers if not _is_of(a, m.mode_id)]
-    labels.update({(m.mode_id, id(a)): label for (m, a), label in zip(others, ask(others), strict=True)})
-    found = [align_check(m, answers) for m in measured]
-    voting = [m for m, row in zip(measured, found, strict=True) if row and decides(row)]
-    given = [[labels[m.mode_id, id(a)] for a in answers] for m in trusted] + [list(m.labels) for m in voting]
-    together = [(a, _together([g[i] for g in given])) for i, a in enumerate(answers)]
-    all_rows = [*rows, *(row for row in found if row)]
-    return [*all_rows, _alignment(COMPOSITE, None, "", together)] if given else all_rows
+    own = [(m, a) for m in plan.modes for a in answers if is_of(a, m)]
+    repeats = range(plan.judge_repeats)
+    found = ask_judges(own, plan, llm, repeats)
+    asked = list(zip(own, found, strict=True))
+    labels = {(m.mode_id, a.trace_id): majority_label([v.label for v in vs]) for (m, a), vs in asked}
+    consistency, checks = check_consistency(asked, plan, llm, n_checked) if n_checked else ({}, [])
+    rows = []
+    for m in plan.modes:
+        own_labels = [(a, labels[m.mode_id, a.trace_id]) for a in answers if is_of(a, m)]
+        row = _alignment(m.evaluator, m.mode_id, m.version(plan.judge_model), own_labels)
+        rows.append(_with_consistency(row, consistency.get(m.evaluator, Consistency())))
+    trusted = [m for m, row in zip(plan.modes, rows, strict=True) if row.status == "trusted"]
+    aligned = [(check, align_check(check, answers)) for check in measured]
+    voting = [check for check, row in aligned if row and decides(row)]
+    together = _align_together(answers, (trusted, voting), labels, plan, llm)
+    rows += [row for _, row in aligned if row]
+    return Aligned([*rows, *together], [*(v for verdicts in found for v in verdicts), *checks])
 
 
 @dataclass(frozen=True)
@@ -143,7 +96,11 @@ def align_check(measured: Measured, answers: Sequence[LabelledAnswer]) -> JudgeA
 def agreement(measured: Measured, answers: Sequence[LabelledAnswer]) -> JudgeAlignment:
     """Return how far an evaluator agrees with the expert: on passes, and on failures of its mode, or all if of none."""
     mode = measured.check.mode_id
-    own = [(a, label) for a, label in zip(answers, measured.labels, strict=True) if mode is None or _is_of(a, mode)]
+    own = [
+        (a, label)
+        for a, label in zip(answers, measured.labels, strict=True)
+        if mode is None or not a.failed or a.case.mode_id == mode
+    ]
     return _alignment(measured.check.row_name, mode, measured.version, own)
 
 
@@ -152,9 +109,28 @@ def decides(row: JudgeAlignment) -> bool:
     return row.status == "requirement" or (row.status == "trusted" and row.mode_id is not None)
 
 
-def _is_of(answer: LabelledAnswer, mode_id: str) -> bool:
-    """Return whether the expert's verdict on an answer says anything about a mode: a pass, or a failure of it."""
-    return not answer.failed or answer.case.mode_id == mode_id
+def _align_together(
+    answers: Sequence[LabelledAnswer],
+    deciding: tuple[Sequence[ModeToJudge], Sequence[Measured]],
+    labels: Mapping[tuple[str, str], str | None],
+    plan: Plan,
+    llm: LLM,
+) -> list[JudgeAlignment]:
+    """Return the row of all that decide together, none without one; dev does not count if a judge was tuned on it."""
+    trusted, voting = deciding
+    is_tuned = any(m.is_tuned for m in trusted)
+    counted = [a for a in answers if not (is_tuned and a.is_dev)]
+    others = [(m, a) for m in trusted for a in counted if not is_of(a, m)]
+    found = ask_judges(others, plan, llm, range(plan.judge_repeats)) if others else []
+    more = {(m.mode_id, a.trace_id): majority_label([v.label for v in vs])
+            for (m, a), vs in zip(others, found, strict=True)}  # fmt: skip
+    known = {**labels, **more}
+    by_code = [dict(zip((a.trace_id for a in answers), m.labels, strict=True)) for m in voting]
+    together = [
+        (a, _together([*(known[m.mode_id, a.trace_id] for m in trusted), *(c[a.trace_id] for c in by_code)]))
+        for a in counted
+    ]
+    return [_alignment(COMPOSITE, None, "", together)] if trusted or voting else []
 
 
 def majority_label(labels: Sequence[str | None]) -> str | None:
@@ -165,8 +141,11 @@ def majority_label(labels: Sequence[str | None]) -> str | None:
     return counts[0][0] if counts else None
 
 
-def _of_judge(mode: ModeToJudge, model: str, found: Sequence[tuple[LabelledAnswer, str | None]]) -> JudgeAlignment:
-    return _alignment(mode.evaluator, mode.mode_id, mode.version(model), found)
+def _with_consistency(row: JudgeAlignment, found: Consistency) -> JudgeAlignment:
+    return replace(
+        row, n_repeated=found.repeated.n, repeat_agreement=found.repeated.share,
+        n_swapped=found.swapped.n, swap_agreement=found.swapped.share,
+    )  # fmt: skip
 
 
 def _together(labels: Sequence[str | None]) -> str | None:
@@ -255,21 +234,54 @@ def labels_needed(error: JudgeError) -> tuple[int, int]:
     return -1, -1
 
 
-def what_to_label(alignment: JudgeAlignment, name: str) -> str:
-    """Return in a sentence what would let a judge decide that may not yet; `name` is that of its failure mode."""
+STALE = "has changed since it was measured: the next run measures it again"
+
+
+def mark_stale(alignment: Iterable[JudgeAlignment], versions: Mapping[str, str]) -> list[JudgeAlignment]:
+    """Return the evaluators with those advisory that have changed since; `versions` is {evaluator: its version now}.
+
+    Its agreement is then that of another evaluator. So is what all did together if one that decided has changed: that
+    row is left out.
+    """
+    rows = list(alignment)
+    stale = {a.evaluator for a in rows if a.evaluator != COMPOSITE and versions.get(a.evaluator) != a.evaluator_version}
+    changed = any(decides(a) for a in rows if a.evaluator in stale)
+    return [
+        replace(a, status="advisory", need_fails=0, need_passes=0) if a.evaluator in stale else a
+        for a in rows
+        if a.evaluator != COMPOSITE or not changed
+    ]
+
+
+def is_stale(alignment: JudgeAlignment) -> bool:
+    """Return whether `mark_stale` found that it has changed: it may not decide, and no label is missing."""
+    return alignment.status == "advisory" and not (alignment.need_fails or alignment.need_passes)
+
+
+def next_step(alignment: JudgeAlignment) -> str:
+    """Return what would let a judge decide that may not yet."""
     if decides(alignment):
-        return f"{name}: may decide"
-    seen = f"catches {_share(alignment.fail_recall, alignment.n_fail)} of its fails, "
-    seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
-    seen += f", unsure on {alignment.n_unsure}" if alignment.n_unsure else ""
+        return "may decide"
+    if is_stale(alignment):
+        return STALE
     if alignment.status == "unusable" or alignment.need_fails < 0:
         unsure = 2 * alignment.n_unsure > alignment.n_pass + alignment.n_fail
         what = "is mostly unsure" if unsure else "disagrees with the expert"
-        return f"{name}: {what} ({seen}): compare its verdicts with the labels, and sharpen the definition"
-    wanted = [
-        f"{n} more {what}" for n, what in ((alignment.need_fails, "fails"), (alignment.need_passes, "passes")) if n
-    ]
-    return f"{name}: label {' and '.join(wanted)} ({seen})"
+        return f"{what}: compare its verdicts with the labels, and sharpen the definition"
+    needs = (alignment.need_fails, "fail", "fails"), (alignment.need_passes, "pass", "passes")
+    wanted = [f"{n} more {one if n == 1 else many}" for n, one, many in needs if n]
+    return f"label {' and '.join(wanted)}"
+
+
+def what_to_label(alignment: JudgeAlignment, name: str) -> str:
+    """Return in a sentence what would let a judge decide that may not yet; `name` is that of its failure mode."""
+    if decides(alignment) or is_stale(alignment):
+        return f"{name}: {next_step(alignment)}"
+    seen = f"catches {_share(alignment.fail_recall, alignment.n_fail)} of its fails, "
+    seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
+    seen += f", unsure on {alignment.n_unsure}" if alignment.n_unsure else ""
+    first, colon, rest = next_step(alignment).partition(": ")
+    return f"{name}: {first} ({seen}){colon}{rest}"
 
 
 def _share(recall: float | None, n: int) -> str:

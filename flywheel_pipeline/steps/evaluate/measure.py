@@ -10,10 +10,11 @@ from typing import Any
 from flywheel_pipeline.ports import Answer, Engine
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.stats import quadratic_weighted_kappa
-from flywheel_pipeline.steps.evaluate.alignment import NOT_APPLICABLE, SEEN, LabelledAnswer, Measured, majority_label
+from flywheel_pipeline.steps.evaluate.alignment import NOT_APPLICABLE, SEEN, Measured, majority_label
 from flywheel_pipeline.steps.evaluate.evaluators.configured import Check, Judged, judge_answer
 from flywheel_pipeline.steps.evaluate.evaluators.learned import LearnedJudge
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Tone, rating_of
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer
 
 
 @dataclass(frozen=True)

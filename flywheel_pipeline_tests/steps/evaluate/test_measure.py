@@ -14,7 +14,6 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     COMPOSITE,
     NOT_APPLICABLE,
     SEEN,
-    LabelledAnswer,
     Measured,
     agreement,
     align_check,
@@ -23,11 +22,13 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     judge_errors,
     what_to_label,
 )
+from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.catalogue import make_evaluator
 from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judgement import Judgement
 from flywheel_pipeline.steps.evaluate.evaluators.learned import Learned, Lesson, learn
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Rating
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer
 from flywheel_pipeline.steps.evaluate.measure import as_new, disagreements, try_check
 from flywheel_pipeline_tests.builders import a_case
 from flywheel_pipeline_tests.fakes import FakeLLM
@@ -117,7 +118,7 @@ def test_all_that_decide_are_measured_together() -> None:
     other = Check("polite", "forbidden", make_evaluator("forbidden", {"texts": ["rude"]}), {}, "fm-2")
     labelled = [*FAILS, *rude, *PASSES]
     both = [measured(CHECK, labelled), measured(other, labelled)]
-    rows = {r.evaluator: r for r in align_judges(labelled, [], NOBODY, "demo", measured=both)}
+    rows = {r.evaluator: r for r in align_judges(labelled, Plan([], "demo", "m"), NOBODY, measured=both).rows}
     together = rows[COMPOSITE]
     assert (together.n_fail, together.fail_recall, together.pass_recall) == (24, 1.0, 1.0)
 

@@ -26,6 +26,7 @@ _LIMITS = frozenset(
     "after beyond unless only until before within except outside once more less fewer most least up till by since "
     "otherwise instead nach innerhalb bis nur ausser".split()
 )
+_EXCLUSIVE = frozenset("only unless except nur ausser".split())
 _PREFIXES = ("un", "in", "im", "ir", "il", "non", "dis")
 _WHOLE = frozenset("poss allow permit abl option".split())
 """Stems of predicates whose negation denies the whole clause: "an exchange is not possible"."""
@@ -59,9 +60,10 @@ def stem(word: str) -> str:
 
 def written_out(text: str) -> str:
     """Return a text in lower case with its negative contractions written out."""
-    plain = re.sub(r"\bcannot\b|\bcan't\b", "can not", readable(text).replace("’", "'"))
+    plain = re.sub(r"\bcan't\b", "cannot", readable(text).replace("’", "'"))
+    plain = re.sub(r"\bcan(?=not\b)", "can ", plain)
     plain = re.sub(r"n['`]t\b", " not", re.sub(r"\bwon't\b", "will not", plain))
-    return re.sub(r"\bnon-(?=\w)", "non", plain)
+    return re.sub(r"\bnon-(?=\w)", "non", plain).replace("free of charge", "free")
 
 
 def telling_stems(text: str) -> frozenset[str]:
@@ -123,17 +125,23 @@ def with_prefixes(mine: Denials, other: Denials) -> Denials:
 def contradiction(mine: str, other: str) -> tuple[str, bool]:
     """Return (what one text denies and the other states, whether that is certain); empty if there is nothing.
 
-    It is certain if one text has more negations, or each denies what the other states, and both limit what they say in
-    the same words: "not after 30 days" may well mean "within 30 days".
+    It is certain if the first word that is denied is stated by the other text, which has fewer negations or denies what
+    this one states, and both limit what they say in the same words: "not after 30 days" may well mean "within 30 days",
+    and "not open" means "closed".
     """
     a, b = denials(mine), denials(other)
     a, b = with_prefixes(a, b), with_prefixes(b, a)
     if a.reply and b.reply and a.reply != b.reply:
         return f'"{a.reply}" against "{b.reply}"', True
-    mine_denied, other_denied = a.denied & b.stated, b.denied & a.stated
-    if mine_denied or other_denied:
-        what = f'only one of them denies "{min(mine_denied | other_denied)}"'
-        if a.count != b.count or (mine_denied and other_denied and not a.denied & b.denied):
+    opposed = [(a.denied & b.stated, a.heads & b.stated), (b.denied & a.stated, b.heads & a.stated)]
+    if any(denied for denied, _ in opposed):
+        first = min((heads or denied for denied, heads in opposed if denied), key=len)
+        what = f'only one of them denies "{min(first)}"'
+        both = all(heads for _, heads in opposed) and not a.denied & b.denied
+        if both or (a.count != b.count and any(heads for _, heads in opposed)):
             return what, a.limits == b.limits
-        return ("", False) if a.heads & b.heads else (what, False)
-    return ("one of them has a negation more", False) if a.count != b.count else ("", False)
+        return ("", False) if a.heads & b.heads and a.count == b.count else (what, False)
+    if a.count != b.count:
+        return "one of them has a negation more", False
+    exclusive = (a.limits ^ b.limits) & _EXCLUSIVE
+    return (f'only one of them says "{min(exclusive)}"', False) if exclusive else ("", False)
