@@ -11,7 +11,7 @@ from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import (
     decides,
     evaluator_names,
