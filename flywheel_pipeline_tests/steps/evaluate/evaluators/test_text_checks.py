@@ -223,9 +223,8 @@ def test_every_example_of_the_chapter_is_an_evaluator() -> None:
     chapter = (REPO / "flywheel_pipeline" / "steps" / "evaluate" / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```yaml\n(.*?)^```", chapter.split("## Evaluators in code")[1], re.M | re.S)
     entries = [entry for block in blocks for entry in yaml.safe_load(block)["evaluators"]]
-    kinds: dict[str, Any] = {
-        e.kind: e for e in (*map(type, EVERY), JsonSchema, ToolCalls, Retrieval, Groundedness, Similarity)
-    }
+    classes: list[Any] = [*map(type, EVERY), JsonSchema, ToolCalls, Retrieval, Groundedness, Similarity]
+    kinds = {c.kind: c for c in classes}
     assert {e["kind"] for e in entries} == kinds.keys()
     for entry in entries:
         kinds[entry["kind"]](**entry["settings"])
