@@ -11,11 +11,12 @@ from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, first_repeat
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.ports import App, Engine
+from flywheel_pipeline.ports import LLM, App, Engine
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import Mode, load_modes, traffic_pass_rate, weighted_verdicts
 from flywheel_pipeline.steps.evaluate import (
+    Aligned,
     LabelledAnswer,
     ModeToJudge,
     Plan,
@@ -158,11 +159,15 @@ class Evaluator:
 
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
         """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
-        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
-        found = align_judges(answers, self.plan(), self.llm, self.bench.settings.evaluate.judge_checks)
+        found = self.measure_judges(cases, self.llm)
         self.bench.lake.write("judge_verdicts", found.verdicts)
         self.bench.lake.write("judge_alignment", found.rows)
         return found.rows
+
+    def measure_judges(self, cases: Sequence[GoldenCase], llm: LLM) -> Aligned:
+        """Return how the judges agree with the expert, by the replies of `llm`; nothing is written."""
+        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
+        return align_judges(answers, self.plan(), llm, self.bench.settings.evaluate.judge_checks)
 
 
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
