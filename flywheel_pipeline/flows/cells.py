@@ -22,7 +22,8 @@ class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
     `n_measuring` verdicts on labelled answers measure the judges, at least: one that turns out to be trusted is asked
-    about the failures of other modes as well. `cost_usd` is None where there is no call on record, or no price.
+    about the failures of other modes as well, and checks that ask a model are not counted. `cost_usd` is None where
+    there is no call on record, or no price. `n_checks` are judgements by code that are new.
     """
 
     n_cases: int
@@ -32,6 +33,7 @@ class Estimate:
     cost_usd: float | None
     fresh: tuple[int, int] = (0, 0)
     """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
+    n_checks: int = 0
     n_measuring: int = 0
 
     def __str__(self) -> str:
@@ -40,13 +42,14 @@ class Estimate:
         return self._production() + (gate if answers + verdicts else "")
 
     def _production(self) -> str:
+        checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
         if not self.n_answers + self.n_verdicts + self.n_measuring:
-            return f"{self.n_cases} cases: nothing to call, everything is in the cache"
+            return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
         calls += f", and at least {self.n_measuring} verdicts to measure the judges" if self.n_measuring else ""
-        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
+        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}{checks}"
 
 
 def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
@@ -71,7 +74,7 @@ def estimate_evals(bench: Workbench) -> Estimate:
     """
     client, cases = bench.llm(), cases_on_file(bench)
     due, measuring = _due(bench, client, cases), _FromCache(client)
-    Evaluator(bench, client).measure_judges(cases, measuring)
+    Evaluator(bench, client).ask_judges_only(cases, measuring)
     n_measuring = len(measuring.missing)
     n_answers, n_verdicts = sum(len(d.answers) for d in due), sum(len(d.verdicts) for d in due)
     used = [
@@ -80,8 +83,9 @@ def estimate_evals(bench: Workbench) -> Estimate:
         if n
     ]
     client.store.close()
+    n_checks = sum(len(d.checks) for d in due)
     fresh = _fresh(bench, client, cases)
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_measuring)
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks, n_measuring)
 
 
 @dataclass
@@ -103,7 +107,9 @@ def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -
         return 0, 0
     plan = Evaluator(bench, client).plan()
     n = plan.repeats * sum(c.split == "test" or c.critical for c in cases)
-    return (n if app_varies(bench) else 0), n * len(plan.modes) * plan.judge_repeats
+    return (n if app_varies(bench) else 0), n * (
+        len(plan.modes) + sum(c.asks for c in plan.checks)
+    ) * plan.judge_repeats
 
 
 def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:
