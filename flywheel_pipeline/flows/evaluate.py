@@ -12,7 +12,7 @@ from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, fi
 from flywheel_pipeline.flows.evaluators import accepted_checks, judged_modes, read_entries_of
 from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.ports import App, Engine
+from flywheel_pipeline.ports import LLM, App, Engine
 from flywheel_pipeline.records import (
     CaseAnswer,
     EvalResult,
@@ -181,6 +181,11 @@ class Evaluator:
         self.bench.lake.write("judge_verdicts", found.verdicts)
         self.bench.lake.write("judge_alignment", found.rows)
         return found.rows
+
+    def ask_judges_only(self, cases: Sequence[GoldenCase], llm: LLM) -> None:
+        """Ask `llm` what the judges are asked to be measured; checks are left out, and nothing is kept."""
+        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
+        align_judges(answers, self.plan(), llm, self.bench.settings.evaluate.judge_checks)
 
 
 def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:
