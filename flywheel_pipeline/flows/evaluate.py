@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
-from flywheel_pipeline.flows.labelled import labelled_traces
+from flywheel_pipeline.flows.labelled import labelled_traces, picked_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
 from flywheel_pipeline.stats import Rate
@@ -136,15 +136,21 @@ class Evaluator:
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
     """Return every labelled trace as a case, with its weight in production where our sampler drew it."""
     traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples)
+    picked = picked_traces(bench)
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples, picked)
     weights = {v.trace_id: v.weight for v in verdicts}
-    return [LabelledAnswer(case, weights.get(t.trace_id)) for t in traces if (case := labelled_case(t))]
+    return [
+        LabelledAnswer(case, weights.get(t.trace_id), t.trace_id in picked)
+        for t in traces
+        if (case := labelled_case(t))
+    ]
 
 
 def production_rate(bench: Workbench) -> Rate | None:
     """Return the pass rate of production, from labels weighted back to it; None where they are not of our sample."""
     traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    return traffic_pass_rate(weighted_verdicts({t.trace_id: t.failed for t in traces}, samples))
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples, picked_traces(bench))
+    return traffic_pass_rate(verdicts)
 
 
 def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ WRITTEN_FILE = "lake/failure_modes_as_written.json"
 """The failure modes as the last run wrote them: what differs from it in the reviewed file, a person has changed."""
 GOLDEN_FILE = "golden/golden_set.jsonl"
 PENDING_FILE = "golden/pending.jsonl"
+PICKED_FILE, VIEWS_FILE = "picked.jsonl", "views.yaml"
 TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
@@ -34,6 +35,7 @@ PARTS = (
     HomePart(SETTINGS_FILE, "reviewed", "The settings; `flywheel settings` prints all of them"),
     HomePart("traces/", "landing", "Exported traces, as they come"),
     HomePart("samples/", "append-only", "Batches drawn for labelling, with their inclusion probabilities"),
+    HomePart(PICKED_FILE, "append-only", "Traces that people sent to an annotator, with a note"),
     HomePart("labels/", "landing", "Label files, one per batch; `.history/` keeps every version that was read"),
     HomePart(TAXONOMY_FILE, "reviewed", "The failure modes with their failures and history"),
     HomePart(PROPOSALS_FILE, "reviewed", "Changes to the failure modes that the last run proposes, or people rejected"),
@@ -44,6 +46,7 @@ PARTS = (
         FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
     ),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
+    HomePart(VIEWS_FILE, "reviewed", "Named filters of the list of traces, shared by a team"),
     HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),

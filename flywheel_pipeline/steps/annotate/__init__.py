@@ -13,10 +13,12 @@ from flywheel_pipeline.steps.annotate.resolve import (
 )
 from flywheel_pipeline.steps.annotate.session import (
     FIELDS,
+    PICKED,
     Event,
     Session,
     Sharing,
     fold_events,
+    is_picked,
     label_row,
     queue_of,
     trace_of,
@@ -24,6 +26,7 @@ from flywheel_pipeline.steps.annotate.session import (
 
 __all__ = [
     "FIELDS",
+    "PICKED",
     "Agreement",
     "Contradiction",
     "Drift",
@@ -36,6 +39,7 @@ __all__ = [
     "find_contradictions",
     "find_disagreements",
     "fold_events",
+    "is_picked",
     "label_row",
     "measure_agreement",
     "measure_drift",

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.steps.annotate import Session, Sharing, trace_of
+from flywheel_pipeline.steps.annotate import PICKED, Session, Sharing, trace_of
 from flywheel_pipeline.web.annotate.badges import badges_of
+from flywheel_pipeline.web.annotate.conversation import Conversation
 from flywheel_pipeline.web.annotate.drafts import Drafts
 from flywheel_pipeline.web.annotate.journal import Journal
 from flywheel_pipeline.web.annotate.labels import InvalidLabelError, read_draft, read_label
@@ -27,7 +28,7 @@ GONE = "this trace is not in your queue: reload the page"
 
 
 class NotThereError(LookupError):
-    """An item that is in no batch, or a message that is in no trace."""
+    """A trace that is not captured or may not be labelled, or a message that is in no trace."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ class LabellingService:
         Raises:
             NotThereError: it is not in the annotator's queue.
         """
-        trace_id, own = self._trace_id(key), self._own[annotator]
+        trace_id, own = trace_of(key), self._own[annotator]
+        if not self._may_label(annotator, key) and trace_id not in self._tables.sampled():
+            raise NotThereError(GONE)
         keys = list(self._tables.queue(annotator))
         at = keys.index(key) if key in keys else len(keys)
         try:
@@ -102,7 +105,7 @@ class LabellingService:
         return {
             "key": key,
             "trace_id": trace_id,
-            "reason": self._tables.sampled()[trace_id].reason,
+            "reason": self._tables.reason(annotator, key),
             "badges": badges_of(trace),
             "n_messages": len(conversation.messages),
             "outline": conversation.outline(OUTLINE),
@@ -112,8 +115,12 @@ class LabellingService:
         }
 
     def messages(self, key: str, start: int, end: int | None) -> dict[str, Any]:
-        """Return the messages of an item from a step on (see `render_piece`); raises like `item`."""
-        return render_piece(self.conversations.conversation(self._trace_id(key)), start, end)
+        """Return the messages of an item from a step on (see `render_piece`).
+
+        Raises:
+            NotThereError: its trace is not captured.
+        """
+        return render_piece(self._conversation(key), start, end)
 
     def text(self, key: str, address: str, start: int) -> dict[str, Any]:
         """Return a piece of a text of an item (see `read_piece`).
@@ -122,7 +129,7 @@ class LabellingService:
             NotThereError: there is no such item, or no such text.
         """
         try:
-            return read_piece(self.conversations.conversation(self._trace_id(key)), address, start)
+            return read_piece(self._conversation(key), address, start)
         except LookupError as error:
             raise NotThereError(str(error)) from None
 
@@ -184,15 +191,36 @@ class LabellingService:
         n = journal.submit(name, {**event, "file": name})
         return {"file": name if n else "", "n": n}
 
+    def key_of(self, annotator: str, trace_id: str) -> str:
+        """Return the key under which a verdict on a trace that the annotator came upon is kept.
+
+        It is a picked item, unless the verdict corrects one that was not picked: the annotator's own, or, where the
+        annotator is the arbiter, anyone's.
+        """
+        own, is_arbiter = self._own[annotator], annotator == self.annotators[0]
+        with own.journal.session() as session:
+            label = _label(session, self._tables.filed(annotator), trace_id)
+        corrects = label is not None or (is_arbiter and self._tables.judged(trace_id))
+        return trace_id if corrects else trace_id + PICKED
+
     def _check_key(self, annotator: str, key: str) -> None:
-        if key not in self._tables.queue(annotator):
+        if not self._may_label(annotator, key):
             raise InvalidLabelError(GONE)
 
-    def _trace_id(self, key: str) -> str:
-        trace_id = trace_of(key)
-        if trace_id not in self._tables.sampled():
-            raise NotThereError(GONE)
-        return trace_id
+    def _may_label(self, annotator: str, key: str) -> bool:
+        """Return whether an item is in the annotator's queue, or is a captured trace that they came upon."""
+        if key in self._tables.queue(annotator):
+            return True
+        try:
+            return self.key_of(annotator, trace_of(key)) == key and bool(self.conversations.trace(trace_of(key)))
+        except LookupError:
+            return False
+
+    def _conversation(self, key: str) -> Conversation:
+        try:
+            return self.conversations.conversation(trace_of(key))
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
 
 
 def _label(session: Session, filed: Mapping[str, Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flywheel_pipeline.records import RawTrace
-from flywheel_pipeline.steps.annotate import Sharing, queue_of
+from flywheel_pipeline.steps.annotate import PICKED, Sharing, is_picked, queue_of, trace_of
 from flywheel_pipeline.web.annotate.conversation import Conversation
 
 Value = TypeVar("Value")
@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Sampled:
-    """A trace that was drawn to be labelled."""
+    """A trace that was drawn, or sent by someone, to be labelled."""
 
     trace_id: str
     batch: str
@@ -32,10 +32,14 @@ class Source:
     """A token that changes when one of the tables does."""
     sampled: Callable[[], Sequence[Sampled]]
     """The captured traces that were drawn to be labelled, the newest batch first."""
+    picked: Callable[[str], Sequence[Sampled]]
+    """The captured traces that people sent to an annotator, the oldest first."""
+    judged: Callable[[str], bool]
+    """Whether someone has judged a trace that was not picked."""
     traces: Callable[[Sequence[str]], Sequence[RawTrace]]
     """The traces of these ids."""
     filed: Callable[[str], Mapping[str, Mapping[str, Any]]]
-    """{trace id: label} of an annotator, from label files of whatever origin as they were last read."""
+    """{item key: label} of an annotator, from label files of whatever origin as they were last read."""
     modes: Callable[[], Sequence[str]]
     """The names of the failure modes, the one to fix first first."""
 
@@ -63,12 +67,25 @@ class Tables:
         return self._keep("sampled", lambda: {s.trace_id: s for s in reversed(self._source.sampled())})
 
     def queue(self, annotator: str) -> Mapping[str, str]:
-        """Return {item key: batch} of an annotator's items in order, the newest batch first."""
+        """Return {item key: batch} of an annotator's items in order: what people sent, then the newest batch first."""
         return self._keep(("queue", annotator), lambda: self._queue(annotator))
 
     def filed(self, annotator: str) -> Mapping[str, Mapping[str, Any]]:
-        """Return {trace id: label} of an annotator from label files."""
+        """Return {item key: label} of an annotator from label files."""
         return self._keep(("filed", annotator), lambda: self._source.filed(annotator))
+
+    def reason(self, annotator: str, key: str) -> str:
+        """Return why an item is there, "" for a trace that is in no batch."""
+        found = self._sent(annotator) if is_picked(key) else self.sampled()
+        sampled = found.get(trace_of(key))
+        return sampled.reason if sampled else ""
+
+    def _sent(self, annotator: str) -> Mapping[str, Sampled]:
+        return self._keep(("sent", annotator), lambda: {s.trace_id: s for s in self._source.picked(annotator)})
+
+    def judged(self, trace_id: str) -> bool:
+        """Return whether someone has judged a trace that was not picked."""
+        return self._keep(("judged", trace_id), lambda: self._source.judged(trace_id))
 
     def modes(self) -> Sequence[str]:
         """Return the names of the failure modes."""
@@ -78,7 +95,10 @@ class Tables:
         batches: dict[str, list[str]] = {}
         for s in sorted(self.sampled().values(), key=lambda s: s.batch, reverse=True):
             batches.setdefault(s.batch, []).append(s.trace_id)
-        return {k: batch for batch, ids in batches.items() for k in queue_of(annotator, ids, self._sharing)}
+        sent = {trace + PICKED: s.batch for trace, s in self._sent(annotator).items()}
+        newest_first = dict(sorted(sent.items(), key=lambda item: item[1], reverse=True))
+        drawn = {k: batch for batch, ids in batches.items() for k in queue_of(annotator, ids, self._sharing)}
+        return {**newest_first, **drawn}
 
     def _keep(self, name: Hashable, make: Callable[[], Value]) -> Value:
         with self._alone:
