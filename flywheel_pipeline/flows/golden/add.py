@@ -84,12 +84,8 @@ def _make(bench: Workbench, wanted: Mapping[str, Wanted], rows: Sequence[dict[st
     taken = {p.case_id for p in load_pending(bench.home.append_only(PENDING_FILE).read().rows).waiting}
     placed = place_picked(list(drafts.values()), load_cases(rows), taken, bench.embed, ADDED_IN) if drafts else []
     by_id = {p.draft.case_id: p for p in placed}
-    return [
-        Made(i, by_id[drafts[i].case_id], by_id[drafts[i].case_id].reason)
-        if i in drafts
-        else Made(i, None, problems[i])
-        for i in wanted
-    ]
+    mine = {i: by_id[d.case_id] for i, d in drafts.items()}
+    return [Made(i, mine[i], mine[i].reason) if i in mine else Made(i, None, problems[i]) for i in wanted]
 
 
 def _redacted(bench: Workbench, wanted: Wanted) -> Wanted:

@@ -121,7 +121,8 @@ def place_picked(
     """
     unique = list({d.case_id: d for d in drafts}.values())
     texts = [*(asked(c.messages) for c in existing), *(asked(d.messages) for d in unique)]
-    sources = [x.session_id or x.source_trace_id or x.case_id for x in (*existing, *unique)]
+    everything: list[GoldenCase | Draft] = [*existing, *unique]
+    sources = [x.session_id or x.source_trace_id or x.case_id for x in everything]
     found = families(texts, sources, embed.embed(texts), [c.family for c in existing])[len(existing) :]
     return [_place(d, family, existing, taken, added_in) for d, family in zip(unique, found, strict=True)]
 

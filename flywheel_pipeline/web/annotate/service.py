@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.steps.annotate import PICKED, Session, Sharing, trace_of
+from flywheel_pipeline.steps.annotate import PICKED, Session, Sharing, is_picked, trace_of
 from flywheel_pipeline.web.annotate.badges import badges_of
 from flywheel_pipeline.web.annotate.conversation import Conversation
 from flywheel_pipeline.web.annotate.drafts import Drafts
@@ -62,27 +62,50 @@ class LabellingService:
 
         `batches` is a list of [name, number of items], `keys` the items of all of them in the same order.
         """
-        if self._tables.refresh():
-            self.conversations.forget()
+        self._refresh()
         own, queue, filed = self._own[annotator], self._tables.queue(annotator), self._tables.filed(annotator)
         sizes: dict[str, int] = {}
         for batch in queue.values():
             sizes[batch] = sizes.get(batch, 0) + 1
         with own.journal.session() as session:
             labels = {key: label for key in queue if (label := _label(session, filed, key))}
-            categories = [str(e["category"]) for e in labels.values() if e.get("category")]
             return {
-                "annotator": annotator,
-                "annotators": self.annotators,
+                **self._form(annotator, session, labels),
                 "batches": list(sizes.items()),
                 "keys": list(queue),
                 "verdicts": {key: label["verdict"] for key, label in labels.items()},
                 "drafts": list(own.drafts.all()),
-                "n_pending": len(session.pending),
-                "n_labels": session.n_labels,
-                "codes": session.codes[:MAX_CODES] if session.n_labels >= CODES_AFTER else [],
-                "modes": list(dict.fromkeys([*self._tables.modes(), *categories])),
             }
+
+    def form(self, annotator: str) -> dict[str, Any]:
+        """Return who labels, how many labels there are and wait to be submitted, and what the form offers."""
+        self._refresh()
+        with self._own[annotator].journal.session() as session:
+            return self._form(annotator, session, session.labels)
+
+    def _form(self, annotator: str, session: Session, labels: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        categories = [str(e["category"]) for e in labels.values() if e.get("category")]
+        return {
+            "annotator": annotator,
+            "annotators": self.annotators,
+            "n_pending": len(session.pending),
+            "n_labels": session.n_labels,
+            "codes": session.codes[:MAX_CODES] if session.n_labels >= CODES_AFTER else [],
+            "modes": list(dict.fromkeys([*self._tables.modes(), *categories])),
+        }
+
+    def _refresh(self) -> None:
+        if self._tables.refresh():
+            self.conversations.forget()
+
+    def open(self, annotator: str, trace_id: str) -> dict[str, Any]:
+        """Return a trace that the annotator came upon, as `item` does.
+
+        Raises:
+            NotThereError: it is not captured.
+        """
+        self._refresh()
+        return self.item(annotator, self.key_of(annotator, trace_id))
 
     def item(self, annotator: str, key: str) -> dict[str, Any]:
         """Return one trace as HTML, what is known of it, and the annotator's label and draft.
@@ -106,6 +129,7 @@ class LabellingService:
             "key": key,
             "trace_id": trace_id,
             "reason": self._tables.reason(annotator, key),
+            "picked": is_picked(key),
             "badges": badges_of(trace),
             "n_messages": len(conversation.messages),
             "outline": conversation.outline(OUTLINE),
