@@ -12,7 +12,7 @@ import click
 from flywheel_pipeline.commands.annotate import ANNOTATE
 from flywheel_pipeline.commands.cluster import taxonomy
 from flywheel_pipeline.commands.deploy import DEPLOY
-from flywheel_pipeline.commands.evaluate import evals
+from flywheel_pipeline.commands.evaluate import evals, report
 from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
@@ -114,7 +114,7 @@ def settings(home: Path | None) -> None:
     click.echo(yaml.safe_dump(load_settings(home).model_dump(mode="json"), sort_keys=False))
 
 
-for command in (sample, *ANNOTATE, taxonomy, golden, evals, gate, *DEPLOY):
+for command in (sample, *ANNOTATE, taxonomy, golden, evals, report, gate, *DEPLOY):
     main.add_command(command)
 
 if __name__ == "__main__":

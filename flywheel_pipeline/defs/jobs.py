@@ -46,4 +46,11 @@ nightly_evals = dg.define_asset_job(
     description="Evaluate the production prompt on the golden set as it is now.",
 )
 
-JOBS = [turn, read_trace_files, capture, sample, label_batch, nightly_evals]
+watch_canary = dg.define_asset_job(
+    "watch_canary",
+    selection=dg.AssetSelection.assets("canary_health"),
+    tags=WHOLE,
+    description="Look at the running canary, and end it where harm is shown.",
+)
+
+JOBS = [turn, read_trace_files, capture, sample, label_batch, nightly_evals, watch_canary]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
 from flywheel_pipeline.errors import CorruptFileError
+from flywheel_pipeline.flows.deploy.promote import promote_automatically
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
@@ -13,6 +15,7 @@ from flywheel_pipeline.records import (
     EvalResult,
     FailureMode,
     GoldenCase,
+    Json,
     JudgeAlignment,
     PromptCandidate,
     PromptVersion,
@@ -42,14 +45,19 @@ from flywheel_pipeline.steps.improve import (
 def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
     """Return the production prompt and the candidates against it, the best first; both tables are written.
 
-    There are no candidates when no failure mode fails.
+    There are no candidates when no failure mode fails. Where `deploy.automatic` says so, one that the gate lets ship is
+    put into production.
     """
     base = bench.lake.read("production_prompt", PromptVersion)[0]
     candidates = _improve(bench, base)
     bench.lake.write("prompt_candidate", candidates)
+    app = bench.settings.models.app
+    used = Json(json.dumps({"temperature": app.temperature, **app.parameters}, sort_keys=True))
     for c in candidates:
         note = f"{c.decision or c.status}: {c.reason}"
-        bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note))
+        author, model = bench.model_name("improver"), bench.model_name("app")
+        bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note, author, model, used))
+    promote_automatically(bench)
     return base, candidates
 
 

@@ -50,3 +50,4 @@ class FailureAssignment:
     confidence: Annotated[float, Column("Probability that it is right (see the chapter)", low=0, high=1)]
     text: Annotated[str, Column("The code or comment that was assigned")]
     quote: Annotated[str, Column("The words of it that decided, verbatim, where a model assigned it")]
+    reason: Annotated[str, Column("Why it belongs to no mode; empty where it belongs to one")] = ""

@@ -14,6 +14,7 @@ PENDING_FILE = "golden/pending.jsonl"
 PICKED_FILE, VIEWS_FILE = "picked.jsonl", "views.yaml"
 TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
+KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
 
 
@@ -45,9 +46,10 @@ PARTS = (
     HomePart(
         FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
     ),
+    HomePart(KNOWN_FAILURES_FILE, "reviewed", "Approved failures: they may stay, a pass may not fall"),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
     HomePart(VIEWS_FILE, "reviewed", "Named filters of the list of traces, shared by a team"),
-    HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
+    HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),
     HomePart("dagster/", "computed", "Dagster's own storage"),

@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.5
 """How often a call in flight is compared with the latencies that others had meanwhile."""
 
 MAX_PAUSE, PATIENCE = 120.0, 10.0
-"""Seconds of one pause; and how many times the call's timeout a question waits in all for a rate limit to lift."""
+"""Seconds of one pause; and how many times the call's timeout a question takes in all, pauses and retries included."""
 
 
 Check = Callable[[Called], str | None]
@@ -124,7 +124,7 @@ class Caller:
 
     async def _tries(self, request: Mapping[str, Any], check: Check) -> Called:
         n_failures = n_timeouts = number = 0
-        waited = 0.0
+        started = time.monotonic()
         while True:
             number += 1
             try:
@@ -135,7 +135,7 @@ class Caller:
                 n_failures += failure.kind != "throttled"
                 n_timeouts += failure.kind == "timeout"
                 pause = self._pause(failure, number)
-                waited += pause
+                waited = time.monotonic() - started + pause
                 hopeless = failure.kind in ("unusable", "refused") or n_failures > self._retries()
                 if hopeless or pause > MAX_PAUSE or waited > PATIENCE * self.health.latencies.most:
                     raise
@@ -150,9 +150,12 @@ class Caller:
         return self.retries if self.health.proven else min(self.retries, 2)
 
     def _pause(self, failure: CallFailed, number: int) -> float:
-        """Return the seconds until the next request: as the provider asks, else twice as long after every failure."""
+        """Return the seconds until the next request: as the provider asks, else twice as long after every failure.
+
+        A provider that asks for no pause and goes on to refuse gets one, which grows to a second.
+        """
         if failure.retry_after is not None:
-            return failure.retry_after
+            return max(failure.retry_after, min(1.0, 0.01 * 2.0 ** min(number - 1, 10)))
         if failure.kind == "timeout":
             return 0.0
         return float(min(30.0, self.backoff_seconds * 2 ** (number - 1)) * random.uniform(0.5, 1.0))

@@ -67,6 +67,7 @@ def _metadata(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[st
             [[r.name, r.kind, r.definition, r.belongs, r.does_not_belong, r.examples] for r in rows],
         ),
         **agreement_metadata(done.built),
+        **problem_metadata(done.built),
         **proposal_metadata(done),
     }
 
@@ -78,7 +79,7 @@ def _assignment_metadata(assigned: list[FailureAssignment], rows: list[FailureMo
         "n_unassigned": dg.MetadataValue.int(sum(a.mode_id is None for a in assigned)),
         "n_by_the_expert": dg.MetadataValue.int(sum(a.assigned_by == "HUMAN" for a in assigned)),
         "by_mode": table(("mode", "failure"), [[names[a.mode_id], a.text] for a in assigned[:60]]),
-        "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text", "quote")),
+        "preview": preview(assigned, ("trace_id", "mode_id", "assigned_by", "confidence", "text", "quote", "reason")),
     }
 
 
@@ -89,6 +90,12 @@ def agreement_metadata(built: Taxonomy) -> dict[str, dg.MetadataValue]:
         return {}
     share = {"share_agreed": dg.MetadataValue.float(agreed.value), "n_assigned_twice": dg.MetadataValue.int(agreed.n)}
     return {**share, "agreement": dg.MetadataValue.text(f"two passes agree on {agreed}")}
+
+
+def problem_metadata(built: Taxonomy) -> dict[str, dg.MetadataValue]:
+    """Show what a model's replies about names lacked; nothing where they lacked nothing."""
+    rows = [[p] for p in built.problems]
+    return {"naming_problems": table(("what the model's names lacked",), rows, 400)} if rows else {}
 
 
 def trend_text(row: FailureMode) -> str:

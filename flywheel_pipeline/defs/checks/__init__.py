@@ -8,6 +8,7 @@ import dagster as dg
 from flywheel_pipeline.defs.checks.annotate import LABEL_CHECKS
 from flywheel_pipeline.defs.checks.capture import CAPTURE_CHECKS
 from flywheel_pipeline.defs.checks.cluster import TAXONOMY_CHECKS
+from flywheel_pipeline.defs.checks.deploy import DEPLOY_CHECKS
 from flywheel_pipeline.defs.checks.evaluate import EVALUATE_CHECKS
 from flywheel_pipeline.defs.checks.expectations import build_expectation_checks
 from flywheel_pipeline.defs.checks.golden import GOLDEN_CHECKS
@@ -21,5 +22,5 @@ HIDDEN = {"rejects", "captured_files", "captured_traces", "feedback", "label_log
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return all checks."""
     generated = [build_expectation_checks(name) for name in TABLES if name not in HIDDEN]
-    own = [CAPTURE_CHECKS, LABEL_CHECKS, TAXONOMY_CHECKS, GOLDEN_CHECKS, EVALUATE_CHECKS, IMPROVE_CHECKS]
+    own = [CAPTURE_CHECKS, LABEL_CHECKS, TAXONOMY_CHECKS, GOLDEN_CHECKS, EVALUATE_CHECKS, IMPROVE_CHECKS, DEPLOY_CHECKS]
     return [*generated, *(check for checks in own for check in checks)]

@@ -84,8 +84,11 @@ def _assignments(review: Reviewing, labels: Sequence[Annotation]) -> list[Failur
     failed = {a.trace_id for a in labels if a.verdict == "fail"}
     placed = [(m.mode_id, x) for m in review.known.modes for x in m.members if x.trace_id in failed]
     return [
-        FailureAssignment(x.trace_id, mode_id, x.assigned_by, x.confidence, x.text, x.quote)
-        for mode_id, x in [*placed, *((None, x) for x in review.built.unassigned)]
+        *(FailureAssignment(x.trace_id, m, x.assigned_by, x.confidence, x.text, x.quote) for m, x in placed),
+        *(
+            FailureAssignment(x.trace_id, None, x.assigned_by, x.confidence, x.text, "", x.reason)
+            for x in review.built.unassigned
+        ),
     ]
 
 

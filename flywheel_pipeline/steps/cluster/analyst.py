@@ -9,10 +9,8 @@ from itertools import combinations
 from typing import Protocol
 
 import numpy as np
-from pydantic import BaseModel
 
-from flywheel_pipeline.errors import ModelError
-from flywheel_pipeline.ports import LLM, Embed
+from flywheel_pipeline.ports import LLM, Embed, Reply
 from flywheel_pipeline.steps.cluster.ask import (
     Assignment,
     Code,
@@ -27,7 +25,7 @@ from flywheel_pipeline.steps.cluster.classify import FITS_LIKE, Example, choose_
 from flywheel_pipeline.steps.cluster.features import Views
 from flywheel_pipeline.steps.cluster.group import Grouping, centroids
 from flywheel_pipeline.steps.cluster.modes import Failure, Mode
-from flywheel_pipeline.steps.cluster.naming import as_name, name_groups
+from flywheel_pipeline.steps.cluster.naming import Naming, to_review, use_names
 from flywheel_pipeline.steps.cluster.preprocess import Note, first_point
 
 SIMILAR = 0.3
@@ -62,30 +60,22 @@ class Grouped:
 
 
 @dataclass(frozen=True)
-class ProposedMode:
-    """A mode that an analyst makes of groups: their numbers, and what the mode is called and means."""
-
-    groups: tuple[int, ...]
-    name: str
-    definition: str = ""
-    belongs: str = ""
-    does_not_belong: str = ""
-    examples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Decision:
-    """Where a note belongs: `mode_id` None is unassigned; `again` is the result of a second look, if `checked`."""
+    """Where a note belongs: `mode_id` None is unassigned; `again` is the result of a second look, if `checked`.
+
+    `error` says why there is no decision: the note is unassigned until the next run asks again.
+    """
 
     mode_id: str | None
     confidence: float
     quote: str = ""
     again: str | None = None
     checked: bool = False
+    error: str = ""
 
 
 class Analyst(Protocol):
-    """The answers that the pipeline needs; a failed call is a None in its place."""
+    """The answers that the pipeline needs; a failed call costs what it asked for, and nothing else."""
 
     @property
     def by(self) -> str:
@@ -117,20 +107,16 @@ class Analyst(Protocol):
         """
         ...
 
-    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[ProposedMode]:
-        """Name the groups.
-
-        Raises:
-            ModelError: there are no usable names.
-        """
+    def name(self, groups: Sequence[Sequence[str]], known: Sequence[Mode], most: int) -> Naming:
+        """Make modes of the groups, given by their notes; one that gets no name is a group to review."""
         ...
 
-    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision | None]:
+    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision]:
         """Assign every note to one of `modes`, or to none."""
         ...
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """Look at every note again, now that the modes made of the groups are among `modes`; None leaves it."""
+        """Look at every note again, now that the modes made of the groups are among `modes`; None leaves it there."""
         ...
 
 
@@ -177,38 +163,45 @@ class ModelAnalyst:
         same = [p for p, r in zip(pairs, replies, strict=True) if isinstance(r.parsed, SameFix) and r.parsed.same_fix]
         return _joined(groups, same)
 
-    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[ProposedMode]:
-        """See `Analyst`; a group that the model left out is named by its most frequent code."""
-        reply = self.llm.ask([name_ask(grouped.texts(), known, self.app, most)])[0]
-        if not isinstance(reply.parsed, NamedModes):
-            raise ModelError(
-                f"the taxonomy model gave no usable names for {len(grouped.groups)} groups of failures: {reply.error}"
-            )
-        left = {f"c{i}": i - 1 for i in range(1, len(grouped.groups) + 1)}
-        proposed = []
-        for m in reply.parsed.modes:
-            own = tuple(left.pop(c) for c in dict.fromkeys(m.cluster_ids) if c in left)
-            texts = {grouped.notes[i].text for g in own for i in grouped.groups[g]}
-            shown = tuple(e for e in m.examples if e in texts)
-            proposed.append(ProposedMode(own, m.name, m.definition, m.belongs, m.does_not_belong, shown))
-        unnamed = [ProposedMode((i,), as_name(grouped.notes[grouped.groups[i][0]].text)) for i in left.values()]
-        return [p for p in proposed if p.groups] + unnamed
+    def name(self, groups: Sequence[Sequence[str]], known: Sequence[Mode], most: int) -> Naming:
+        """See `Analyst`; a reply of which something cannot be used is asked for once more, with what that is."""
+        first = self._names(groups, known, most, ())
+        if isinstance(first, str):
+            problem = f"no usable names for {len(groups)} groups of failures: {first}"
+            return Naming(tuple(to_review(groups, range(len(groups)))), (problem,))
+        again = self._names(groups, known, most, first.problems) if first.problems else first
+        return again if isinstance(again, Naming) and len(again.problems) < len(first.problems) else first
 
-    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision | None]:
+    def _names(
+        self, groups: Sequence[Sequence[str]], known: Sequence[Mode], most: int, faults: Sequence[str]
+    ) -> Naming | str:
+        """Return what can be used of one reply, or why there is none."""
+        reply = self.llm.ask([name_ask(groups, known, self.app, (most, faults))])[0]
+        if not isinstance(reply.parsed, NamedModes):
+            return str(reply.error)
+        return use_names(reply.parsed.modes, groups, [m.name for m in known if m.members or m.status == "accepted"])
+
+    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision]:
         """See `Analyst`; two passes, the second with the modes in another order. The first counts."""
         offers = [(n, _offered(n, modes)) for n in notes]
         asks = [assign_ask(n, o, self.app, shuffled) for n, o in offers if o for shuffled in (False, True)]
         replies = iter(self.llm.ask(asks) if asks else [])
         return [
-            _decision(n, {m.mode_id for m in o}, next(replies).parsed, next(replies).parsed) if o else Decision(None, 0)
+            _decision({m.mode_id for m in o}, next(replies), next(replies)) if o else Decision(None, 0)
             for n, o in offers
         ]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """See `Analyst`; notes that alone made a mode stay in it where no other fits."""
+        """See `Analyst`; without an answer a note stays in its group, and one that alone made a mode in that mode.
+
+        Where no group was named nothing is asked.
+        """
+        own = {f.trace_id for n in grouped.notes for f in n.failures}
+        if not any(m.definition and any(x.trace_id in own for x in m.members) for m in modes):
+            return [None for _ in grouped.notes]
         alone = {x.trace_id for m in modes if len({x.text for x in m.members}) == 1 for x in m.members}
         return [
-            None if d is not None and d.mode_id is None and n.failures[0].trace_id in alone else d
+            None if d.error or (d.mode_id is None and n.failures[0].trace_id in alone) else d
             for n, d in zip(grouped.notes, self.assign(grouped.notes, modes), strict=True)
         ]
 
@@ -234,11 +227,11 @@ class WordAnalyst:
         """See `Analyst`; words alone do not say that two groups have the same fix."""
         return grouped.groups
 
-    def name(self, grouped: Grouped, known: Sequence[Mode], most: int) -> list[ProposedMode]:
-        """See `Analyst`; a group has a name and no definition."""
-        return [ProposedMode((i,), name) for i, name in enumerate(name_groups(grouped.texts()))]
+    def name(self, groups: Sequence[Sequence[str]], known: Sequence[Mode], most: int) -> Naming:
+        """See `Analyst`; all groups are to review."""
+        return Naming(tuple(to_review(groups, range(len(groups)))))
 
-    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision | None]:
+    def assign(self, notes: Sequence[Note], modes: Sequence[Mode]) -> list[Decision]:
         """See `Analyst`; by the failures that are in the modes (`classify.choose_modes`)."""
         moved = {f.trace_id for n in notes for f in n.failures}
         led = [_examples(m, moved) for m in modes]
@@ -251,11 +244,16 @@ class WordAnalyst:
         return [Decision(c.mode_id if c.fits else None, c.confidence * trust[c.mode_id]) for c in chosen]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
-        """See `Analyst`; a note stays in its group, the second look is a resample."""
-        home = {x.trace_id: m.mode_id for m in modes for x in m.members}
-        mode_of = [home.get(n.failures[0].trace_id) for n in grouped.notes]
-        inside = {i for g in grouped.groups for i in g}
-        return [_stayed(grouped.found, i, mode_of) if i in inside else None for i in range(len(grouped.notes))]
+        """See `Analyst`; words have nothing to add to the groups that they made."""
+        return [None for _ in grouped.notes]
+
+
+def stay(grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:
+    """Return the decisions that every note stays in its group; the second look is a resample."""
+    home = {x.trace_id: m.mode_id for m in modes for x in m.members}
+    mode_of = [home.get(n.failures[0].trace_id) for n in grouped.notes]
+    inside = {i for g in grouped.groups for i in g}
+    return [_stayed(grouped.found, i, mode_of) if i in inside else None for i in range(len(grouped.notes))]
 
 
 def _stayed(found: Grouping, i: int, mode_of: Sequence[str | None]) -> Decision:
@@ -282,14 +280,14 @@ def _offered(note: Note, modes: Sequence[Mode]) -> list[Mode]:
     return [m for m in modes if not m.members or not {x.trace_id for x in m.members} <= own]
 
 
-def _decision(note: Note, offered: set[str], first: BaseModel | None, second: BaseModel | None) -> Decision | None:
-    if not isinstance(first, Assignment):
-        return None
-    mode = first.mode_id if first.mode_id in offered else None
-    checked = second if isinstance(second, Assignment) else None
+def _decision(offered: set[str], first: Reply, second: Reply) -> Decision:
+    if not isinstance(first.parsed, Assignment):
+        return Decision(None, 0.0, error=f"the taxonomy model gave no answer: {first.error}")
+    mode = first.parsed.mode_id if first.parsed.mode_id in offered else None
+    checked = second.parsed if isinstance(second.parsed, Assignment) else None
     again = checked.mode_id if checked and checked.mode_id in offered else None
-    confidence = first.confidence * (SINGLE_PASS if checked and again != mode else 1.0)
-    return Decision(mode, confidence, first.quote.strip() if mode else "", again, checked is not None)
+    confidence = first.parsed.confidence * (SINGLE_PASS if checked and again != mode else 1.0)
+    return Decision(mode, confidence, first.parsed.quote.strip() if mode else "", again, checked is not None)
 
 
 def _similar(groups: Sequence[Sequence[int]], views: Views) -> list[tuple[int, int]]:

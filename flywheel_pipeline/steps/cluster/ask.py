@@ -69,11 +69,18 @@ def same_fix_ask(one: Sequence[str], other: Sequence[str], app: str) -> Ask:
     return ask_about(ROLE, load_prompt(__package__, "same_fix").format(app=app), data, SameFix)
 
 
-def name_ask(clusters: Sequence[Sequence[str]], known: Sequence[Mode], app: str, max_modes: int) -> Ask:
-    """Ask for names of all clusters of codes at once, so that the names contrast; ids are c1, c2, …"""
+def name_ask(
+    clusters: Sequence[Sequence[str]], known: Sequence[Mode], app: str, wanted: tuple[int, Sequence[str]]
+) -> Ask:
+    """Ask for names of all clusters of codes at once, so that the names contrast; ids are c1, c2, …
+
+    `wanted` is how many modes there should be at most, and what was wrong with an earlier reply, if there was one.
+    """
+    max_modes, faults = wanted
     data = {
         "clusters": [{"cluster_id": f"c{i}", "notes": _notes(c, SHOWN)} for i, c in enumerate(clusters, 1)],
         "known_modes": [{"name": m.name, "definition": m.meaning} for m in known],
+        **({"faults": list(faults)} if faults else {}),
     }
     instructions = load_prompt(__package__, "name_modes").format(app=app, max_modes=max_modes)
     return ask_about(ROLE, instructions, data, NamedModes)

@@ -10,13 +10,28 @@ import numpy as np
 
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.stats import Rate, proportion
-from flywheel_pipeline.steps.cluster.analyst import Analyst, Decision, Grouped, ProposedMode
+from flywheel_pipeline.steps.cluster.analyst import Analyst, Decision, Grouped, stay
 from flywheel_pipeline.steps.cluster.features import view_texts
 from flywheel_pipeline.steps.cluster.group import COHESION, centroids, cohesion, group_notes
 from flywheel_pipeline.steps.cluster.match import match_groups
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, mint_mode
+from flywheel_pipeline.steps.cluster.naming import ProposedMode
 from flywheel_pipeline.steps.cluster.preprocess import Note, join_same_words, same_words
 from flywheel_pipeline.steps.cluster.verbatim import places_of_words
+
+FITS_NONE, ALONE = "fits no failure mode", "resembles no other failure"
+"""Why a failure belongs to no mode."""
+
+
+@dataclass(frozen=True)
+class Unassigned:
+    """A failure that belongs to no mode for now: the text that was compared, who decided, how sure, and why."""
+
+    trace_id: str
+    text: str
+    assigned_by: str
+    confidence: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -27,12 +42,14 @@ class Taxonomy:
         added: the names of new modes.
         unassigned: the failures that belong to no mode for now.
         agreement: how often two looks at this run's failures agreed; None where nothing was looked at twice.
+        problems: what a model's replies about names lacked, so that groups are left to review.
     """
 
     modes: tuple[Mode, ...]
     added: tuple[str, ...]
-    unassigned: tuple[Member, ...] = ()
+    unassigned: tuple[Unassigned, ...] = ()
     agreement: Rate | None = None
+    problems: tuple[str, ...] = ()
 
     @property
     def n_unassigned(self) -> int:
@@ -45,8 +62,9 @@ class _State:
     """What a run has decided so far."""
 
     modes: list[Mode]
-    unassigned: dict[str, Member] = field(default_factory=dict)
+    unassigned: dict[str, Unassigned] = field(default_factory=dict)
     passes: list[bool] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def build_taxonomy(failures: Sequence[Failure], known: Sequence[Mode], analyst: Analyst, max_modes: int) -> Taxonomy:
@@ -57,11 +75,8 @@ def build_taxonomy(failures: Sequence[Failure], known: Sequence[Mode], analyst: 
     mode's name or members goes to that mode. The others are assigned to a known mode; those that fit none are grouped
     by similarity, a group that is a known mode after all (`match_groups`) joins it, and the others become modes.
     Failures in the same words are decided once, together. Long lists go in batches, and each batch meets the modes of
-    those before it. Where a call failed the failure waits for the next run. The order of `failures` makes no
-    difference.
-
-    Raises:
-        ModelError: the model gave no usable name for the groups.
+    those before it. Where a call failed the failure is unassigned, and the next run asks again; a group that no model
+    has named is a group to review, and is named as soon as one does. The order of `failures` makes no difference.
     """
     failures = sorted(failures, key=lambda f: f.trace_id)
     categorised = _with_categories(failures, list(known))
@@ -69,6 +84,7 @@ def build_taxonomy(failures: Sequence[Failure], known: Sequence[Mode], analyst: 
     fresh = [f for f in failures if (f.trace_id, f.text) not in placed]
     before = {m.mode_id for m in known}
     state = _State(_without({f.trace_id for f in fresh}, categorised))
+    _name_groups(state, analyst, max_modes)
     waiting: list[Note] = []
     for number, batch in enumerate(_batches(_assign_verbatim(fresh, state), analyst.batch)):
         waiting += _assign(_reduced(batch, analyst), state, analyst)
@@ -79,7 +95,7 @@ def build_taxonomy(failures: Sequence[Failure], known: Sequence[Mode], analyst: 
     agreement = proportion(sum(state.passes), len(state.passes)) if state.passes else None
     added = tuple(m.name for m in modes if m.mode_id not in before)
     unassigned = tuple(state.unassigned[t] for t in sorted(state.unassigned))
-    return Taxonomy(tuple(modes), added, unassigned, agreement)
+    return Taxonomy(tuple(modes), added, unassigned, agreement, tuple(dict.fromkeys(state.problems)))
 
 
 def _batches(notes: Sequence[Note], size: int) -> Iterator[list[Note]]:
@@ -95,6 +111,24 @@ def _reduced(batch: Sequence[Note], analyst: Analyst) -> list[Note]:
     """Return the notes by the codes that the analyst makes of them: those of equal codes become one."""
     texts = analyst.reduce([n.failures[0] for n in batch])
     return join_same_words([Note(text, n.failures) for text, n in zip(texts, batch, strict=True)])
+
+
+def _name_groups(state: _State, analyst: Analyst, most: int) -> None:
+    """Name the groups that an earlier run left to review, where a model can; their failures stay where they are.
+
+    Where the model makes one mode of several groups, these are left to review: a merge is for a person to decide.
+    """
+    live = _live(state.modes)
+    groups = [m for m in live if m.is_group and m.members]
+    if not groups:
+        return
+    named = analyst.name([[x.text for x in m.members] for m in groups], [m for m in live if m not in groups], most)
+    state.problems += named.problems
+    for p in named.modes:
+        if p.definition and len(p.groups) == 1:
+            group = groups[p.groups[0]]
+            texts = {n: getattr(p, n) for n in ("name", "definition", "belongs", "does_not_belong")}
+            state.modes[state.modes.index(group)] = replace(group, **texts)
 
 
 def _live(modes: Sequence[Mode]) -> list[Mode]:
@@ -139,7 +173,7 @@ def _assign(notes: Sequence[Note], state: _State, analyst: Analyst) -> list[Note
         return list(notes)
     decisions = analyst.assign(notes, modes)
     _record(notes, decisions, state, analyst.by)
-    return [n for n, d in zip(notes, decisions, strict=True) if d is not None and d.mode_id is None]
+    return [n for n, d in zip(notes, decisions, strict=True) if d.mode_id is None and not d.error]
 
 
 def _record(notes: Sequence[Note], decisions: Sequence[Decision | None], state: _State, by: str) -> None:
@@ -154,7 +188,8 @@ def _record(notes: Sequence[Note], decisions: Sequence[Decision | None], state: 
     for f, d in decided:
         member = Member(f.trace_id, f.text, by, round(d.confidence, 3), _genuine(d.quote, f))
         if d.mode_id is None:
-            state.unassigned[f.trace_id] = member
+            reason = d.error or FITS_NONE
+            state.unassigned[f.trace_id] = Unassigned(f.trace_id, f.text, by, member.confidence, reason)
         else:
             joined[d.mode_id].append(member)
             state.unassigned.pop(f.trace_id, None)
@@ -177,17 +212,32 @@ def _find_modes(notes: Sequence[Note], state: _State, known: Sequence[Mode], ana
     grouped = _unrecognised(grouped, state, known, analyst.embed)
     if groups := analyst.merge(grouped, alone=first):
         grouped = _with_groups(grouped, groups)
-        proposed = analyst.name(grouped, _live(state.modes), most)
-        state.modes = _merged([*state.modes, *(_minted(p, grouped) for p in proposed)])
-        decisions = _by_name(grouped.notes, analyst.confirm(grouped, _live(state.modes)), _live(state.modes))
-        for f in (f for n in grouped.notes for f in n.failures):
-            state.unassigned.pop(f.trace_id, None)
-        _record(grouped.notes, decisions, state, analyst.by)
+        named = analyst.name(grouped.texts(), _live(state.modes), most)
+        state.problems += named.problems
+        state.modes = _merged([*state.modes, *(_minted(p, grouped) for p in named.modes)])
+        _confirm(grouped, state, analyst)
     placed = {x.trace_id for m in state.modes for x in m.members}
     left = [n for n in grouped.notes if n.failures[0].trace_id not in placed]
     for f in (f for n in left for f in n.failures):
-        state.unassigned.setdefault(f.trace_id, Member(f.trace_id, f.text, analyst.by, 0.0))
+        state.unassigned.setdefault(f.trace_id, Unassigned(f.trace_id, f.text, "CODE", 0.0, ALONE))
     return left
+
+
+def _confirm(grouped: Grouped, state: _State, analyst: Analyst) -> None:
+    """Look at every note again, now that the groups are modes; a group that is to review keeps what fits no mode."""
+    modes, notes = _live(state.modes), grouped.notes
+    unnamed, kept = {m.mode_id for m in modes if m.is_group}, stay(grouped, modes)
+    asked = analyst.confirm(grouped, modes)
+    stays = [
+        k if k is not None and k.mode_id in unnamed and (a is None or a.mode_id is None) else None
+        for k, a in zip(kept, asked, strict=True)
+    ]
+    decisions = _by_name(notes, [a if s is None else s for s, a in zip(stays, asked, strict=True)], modes)
+    for f in (f for n in notes for f in n.failures):
+        state.unassigned.pop(f.trace_id, None)
+    by_words = [s is not None and s is d for s, d in zip(stays, decisions, strict=True)]
+    for is_code, by in ((False, analyst.by), (True, "CODE")):
+        _record(notes, [d if w == is_code else None for d, w in zip(decisions, by_words, strict=True)], state, by)
 
 
 def _grouped(notes: Sequence[Note], analyst: Analyst, most: int, loose: bool) -> Grouped:

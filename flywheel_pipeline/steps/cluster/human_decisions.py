@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flywheel_pipeline.steps.cluster.history import PIPELINE, Author, Reviewed
+from flywheel_pipeline.steps.cluster.history import PIPELINE, SETTING, Author, Reviewed
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids
 from flywheel_pipeline.steps.cluster.preprocess import same_words
 
@@ -45,6 +45,8 @@ def apply_human_decisions(known: Reviewed, failures: Sequence[Failure], author: 
 def add_built_modes(decided: DecidedTaxonomy, built: Sequence[Mode], author: Author) -> Reviewed:
     """Return the taxonomy with what was built: the order of the file stays, new modes come last, with an entry each.
 
+    A group to review that was named has entries for what it is called and means; what a person has set is kept.
+
     A failure that moved to another mode, because its description was rewritten, has an entry, too: if the process is
     killed before the tables are written, the next run must not take that for a person's move.
     """
@@ -56,7 +58,7 @@ def add_built_modes(decided: DecidedTaxonomy, built: Sequence[Mode], author: Aut
         ):  # made again of what it was made of before it was merged
             target = known.mode(now[mode.mode_id])
             mode = replace(target, members=(*target.members, *mode.members))
-        known = known.with_modes(mode)
+        known = _named(known, mode, author) if mode.mode_id in before else known.with_modes(mode)
     for mode in (m for m in built if m.mode_id not in before):
         known = known.noted(author, "added", mode.mode_id, after=mode.name)
     moves: dict[tuple[str, str], list[str]] = {}
@@ -65,6 +67,18 @@ def add_built_modes(decided: DecidedTaxonomy, built: Sequence[Mode], author: Aut
             moves.setdefault((places[trace], mode_id), []).append(trace)
     for (was, now_in), traces in sorted(moves.items()):
         known = known.noted(author, "moved", was, now_in, traces=tuple(sorted(traces)))
+    return known
+
+
+def _named(known: Reviewed, built: Mode, author: Author) -> Reviewed:
+    """Return the taxonomy with a known mode as it was built, but for the texts that a person has set."""
+    was = known.mode(built.mode_id)
+    by_people = {c.action for c in known.history if c.by != PIPELINE and c.modes == (built.mode_id,)}
+    texts = {n: getattr(was if SETTING[n] in by_people else built, n) for n in SETTING}
+    known = known.with_modes(replace(built, **texts))
+    for name, after in texts.items():
+        if (before := getattr(was, name)) != after:
+            known = known.noted(author, SETTING[name], built.mode_id, before=before or "", after=after or "")
     return known
 
 

@@ -24,7 +24,7 @@ from flywheel_pipeline.records import GoldenCase
 
 Row = Mapping[str, Any]
 
-_JSON = ("messages", "context", "expected_doc_ids", "reference_alternatives", "variables")
+_JSON = ("messages", "context", "expected_doc_ids", "reference_alternatives", "variables", "expected_tool_calls")
 _STATE = ("stage", "status")
 """What follows from later lines and is no part of a case's own."""
 

@@ -156,7 +156,15 @@ $("batch").addEventListener("change", () => attempt(async () => {
 $("annotator").addEventListener("change", () => { $("annotator").blur(); stored.set("annotator", $("annotator").value); attempt(start); });
 addEventListener("focus", () => { if (!isTyping(document.activeElement)) attempt(loadQueue); });
 
-async function start() { await loadQueue(); at = -1; await show(Math.max(0, nextIn(1, openOnly))); }
+/** Show the trace that the address names, or the next one without a verdict. */
+async function start() {
+  await loadQueue();
+  const named = new URLSearchParams(location.search).get("trace"), place = named ? items.findIndex((i) => i.key === named) : -1;
+  if (place >= 0) chooseBatch(items[place].batch);
+  at = -1;
+  await show(place >= 0 ? place : Math.max(0, nextIn(1, openOnly)));
+  if (named && place < 0) throw new Error("The trace that you came for is not in your queue.");
+}
 drafts.start(who, noteDraft);
 onMark(keepDraft);
 attempt(start);

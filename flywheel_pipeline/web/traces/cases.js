@@ -17,7 +17,7 @@ export function makeCases(chosen, item, after) {
     $("case-mode").replaceChildren(new Option("as assigned", ""), ...item.modes.map(([id, name]) => new Option(name, id)));
     $("case-known").replaceChildren(...item.documents.map((id) => make("option", { value: id })));
   }
-  $("case").showModal();
+  $("case-dialog").showModal();
   check(Boolean(item));
 }
 
@@ -48,15 +48,15 @@ async function check(fills) {
   } catch (error) { if (at === checks) $("case-found").replaceChildren(make("p", {}, error.message)); }
 }
 
-$("case").addEventListener("input", (event) => {
+$("case-dialog").addEventListener("input", (event) => {
   touched.add(event.target.id);
   clearTimeout(timer);
   timer = setTimeout(() => check(!$("case-one").hidden), 400);
 });
-$("case").addEventListener("close", () => attempt(async () => {
+$("case-dialog").addEventListener("close", () => attempt(async () => {
   clearTimeout(timer);
   checks += 1;
-  if ($("case").returnValue !== "ok") return;
+  if ($("case-dialog").returnValue !== "ok") return;
   const reply = await ask("api/case", wanted()), wrong = reply.made.filter((m) => !m.ok || m.lines.length > 1).flatMap((m) => m.lines);
   await done();
   const added = reply.n_new ? `${count(reply.n_new, "case")} added; the next \`flywheel run\` evaluates ${reply.n_new === 1 ? "it" : "them"}.` : "No case was added.";
@@ -81,4 +81,4 @@ $("send").addEventListener("close", () => attempt(async () => {
   if (reply.n) succeed(`${count(reply.n, "trace")} sent to ${reply.to}, as the batch ${reply.batch}.`);
   else fail(new Error(`${reply.to} has these traces with this note already.`));
 }));
-for (const dialog of [$("case"), $("send")]) dialog.addEventListener("cancel", () => { dialog.returnValue = ""; });
+for (const dialog of [$("case-dialog"), $("send")]) dialog.addEventListener("cancel", () => { dialog.returnValue = ""; });

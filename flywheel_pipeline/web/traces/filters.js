@@ -11,7 +11,7 @@ export const query = () => new URLSearchParams(location.search);
 
 function fields() {
   const pairs = new URLSearchParams();
-  for (const [name, value] of new FormData($("filters"))) if ((drawn || !(name in NAMES)) && String(value).trim()) pairs.append(name, String(value).trim());
+  for (const [name, value] of new FormData($("trace-filters"))) if ((drawn || !(name in NAMES)) && String(value).trim()) pairs.append(name, String(value).trim());
   if (!drawn) for (const [name, value] of query()) if (name in NAMES) pairs.append(name, value);
   return pairs;
 }
@@ -22,7 +22,7 @@ export function forget() { drawn = false; }
 /** Show what the address says in the form; facets are drawn when their counts arrive. */
 export function read() {
   const params = query();
-  for (const field of $("filters").elements) {
+  for (const field of $("trace-filters").elements) {
     if (!field.name || field.closest("#facets")) continue;
     if (field.type === "checkbox") field.checked = params.getAll(field.name).includes(field.value);
     else field.value = params.get(field.name) ?? "";
@@ -78,8 +78,8 @@ async function saveView(name, search) {
 
 export function start(onChange) {
   changed = onChange;
-  $("filters").addEventListener("change", apply);
-  $("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+  $("trace-filters").addEventListener("change", apply);
+  $("trace-filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
   $("clear-filters").addEventListener("click", () => go(""));
   $("save-view").addEventListener("click", () => attempt(async () => {
     if (!query().toString()) throw new Error("Set filters first: a view is a name for filters.");

@@ -11,7 +11,7 @@ let following = null, loads = 0, opens = 0, item = null, ready = false, pending 
 
 const who = () => $("annotator").value || stored.get("annotator") || "";
 const asked = () => "annotator=" + encodeURIComponent(who());
-const rows = () => [...document.querySelectorAll("#list .trace")];
+const rows = () => [...document.querySelectorAll("#trace-list .trace")];
 const openId = () => { try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; } };
 
 async function loadForm() {
@@ -35,7 +35,7 @@ async function loadList() {
   const at = ++loads;
   const [page] = await Promise.all([ask("api/list?" + filters.query()), showCounts()]);
   if (at !== loads) return;
-  $("list").innerHTML = page.html;  // escaped by the server
+  $("trace-list").innerHTML = page.html;  // escaped by the server
   showRest(page);
   $("empty").hidden = page.n > 0;
   $("empty").textContent = filters.query().size ? "No trace fulfils all of these filters." : "No traces yet: put an export into traces/ of the home and run `flywheel run`.";
@@ -58,13 +58,13 @@ async function loadMore() {
   params.set("after", following);
   const page = await ask("api/list?" + params);
   if (at !== loads) return;
-  $("list").insertAdjacentHTML("beforeend", page.html);
+  $("trace-list").insertAdjacentHTML("beforeend", page.html);
   showRest(page);
 }
 
 // The list
 
-const focusedRow = () => document.activeElement?.closest("#list .trace");
+const focusedRow = () => document.activeElement?.closest("#trace-list .trace");
 async function move(by) {
   const all = rows(), row = focusedRow(), place = row ? all.indexOf(row) + by : by > 0 ? 0 : -1;
   if (place >= all.length && following) await loadMore();
@@ -201,7 +201,7 @@ $("clear").addEventListener("click", clearSelection);
 $("load-more").addEventListener("click", () => attempt(loadMore));
 $("form").addEventListener("submit", (event) => event.preventDefault());
 $("form").addEventListener("input", (event) => { if (FIELDS.includes(event.target.id)) { press(); keepDraft(); } });
-$("list").addEventListener("change", showSelection);
+$("trace-list").addEventListener("change", showSelection);
 $("annotator").addEventListener("change", () => { $("annotator").blur(); stored.set("annotator", $("annotator").value); attempt(async () => { await loadForm(); await open(); }); });
 addEventListener("hashchange", () => attempt(open));
 addEventListener("popstate", () => { filters.forget(); filters.read(); attempt(loadList); });

@@ -53,6 +53,14 @@ def test_a_fault_that_passes_is_tried_again_and_both_requests_are_logged(bench: 
     assert [(c.attempt, c.error is None) for c in bench.calls if c.attempt > 1 or c.error] == [(1, False), (2, True)]
 
 
+def test_a_server_that_asks_for_no_pause_and_goes_on_to_refuse_is_not_asked_for_ever(bench: Bench) -> None:
+    fault = Said(status=429, after="0")
+    with scripted_server(lambda b: fault if question_of(b) == "Hi" else echo(b)) as server:
+        _, reply = bench.client(server, timeout_seconds=0.3).ask([an_ask("warm"), an_ask("Hi")])
+    assert "HTTP 429" in (reply.error or "")
+    assert 5 < len(server.bodies) < 20  # in ten times the timeout, with pauses that double
+
+
 def test_a_fault_that_stays_is_an_error_of_its_question_with_every_request_logged(bench: Bench) -> None:
     with scripted_server(lambda b: Said(status=503) if question_of(b) == "Hi" else echo(b)) as server:
         warm, reply = bench.client(server, retries=2).ask([an_ask("warm"), an_ask("Hi")])

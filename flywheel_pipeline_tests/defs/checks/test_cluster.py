@@ -9,10 +9,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from flywheel_pipeline.defs.assets.failure_taxonomy import agreement_metadata
+from flywheel_pipeline.defs.assets.failure_taxonomy import agreement_metadata, problem_metadata
 from flywheel_pipeline.defs.checks.cluster import (
     assignments_stable,
     every_mode_in_use,
+    groups_named,
     most_failures_covered,
     no_new_failure_modes_expected,
 )
@@ -110,3 +111,22 @@ def test_assignments_that_two_passes_disagree_on_are_a_warning(
         found = assignments_stable(dg.build_asset_check_context(instance=instance))
     assert isinstance(found, dg.AssetCheckResult)
     assert (found.passed, found.description, found.severity) == (passed, reported, dg.AssetCheckSeverity.WARN)
+
+
+@pytest.mark.parametrize(
+    ("problems", "described"),
+    [
+        ((), "nothing is missing"),
+        (("no usable names for 3 groups of failures: cut off",), "no usable names for 3 groups of failures: cut off"),
+    ],
+)
+def test_groups_that_a_model_did_not_name_are_a_warning_with_the_reason(
+    problems: tuple[str, ...], described: str
+) -> None:
+    with an_instance() as instance:
+        shown = problem_metadata(Taxonomy((), (), problems=problems))
+        instance.report_runless_asset_event(dg.AssetMaterialization("failure_taxonomy", metadata=shown))
+        found = groups_named(dg.build_asset_check_context(instance=instance))
+    assert isinstance(found, dg.AssetCheckResult)
+    assert (found.passed, found.severity) == (not problems, dg.AssetCheckSeverity.WARN)
+    assert str(found.description).endswith(described)

@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.home import Home
 from flywheel_pipeline.prompting import read_fence
 from flywheel_pipeline.steps.cluster.analyst import ModelAnalyst
 from flywheel_pipeline.steps.cluster.ask import Assignment
-from flywheel_pipeline.steps.cluster.build import Taxonomy, build_taxonomy
+from flywheel_pipeline.steps.cluster.build import Taxonomy, Unassigned, build_taxonomy
 from flywheel_pipeline.steps.cluster.modes import Failure, Member, dump_modes, load_modes
 from flywheel_pipeline_tests.builders import an_annotation
 from flywheel_pipeline_tests.fakes import FakeEmbed
@@ -95,7 +95,7 @@ def test_a_single_comment_that_fits_no_known_mode_is_unassigned_until_one_like_i
     known, new = build(FAILURES).modes, a_failure("x1", "answer in wrong language")
     built = build([*FAILURES, new], known)
     assert built.modes == known
-    assert built.unassigned == (Member("x1", "answer in wrong language", "LLM", 0.9),)
+    assert built.unassigned == (Unassigned("x1", "answer in wrong language", "LLM", 0.9, "fits no failure mode"),)
     assert built.n_unassigned == 1
     later = build([*FAILURES, new, a_failure("x2", "wrong language in answer")], built.modes)
     assert members(later.modes)["other"] == {"x1", "x2"}

@@ -99,3 +99,22 @@ def test_a_run_that_was_killed_before_it_wrote_the_tables_is_not_mistaken_for_a_
     )  # and then the process is killed
     assert actions(written) == [("flywheel", "added", ("new",)), ("flywheel", "moved", ("rude", "late"))]
     assert note_hand_edits(written, tables, replace(RUN, by=BY_HAND)) == written
+
+
+def test_a_group_that_a_run_names_keeps_the_texts_that_a_person_has_set() -> None:
+    group = a_mode("late", "l1", definition="")
+    found = set_text(known(a_mode("rude", "r1", definition=""), group), MIRA, "rude", "name", "Is impolite")
+    built = [replace(m, name="Answers late", definition="It comes late.", belongs="b") for m in found.modes]
+    after = add_built_modes(apply_human_decisions(found, [], RUN), built, RUN)
+    assert [(m.name, m.definition) for m in after.modes] == [
+        ("Is impolite", "It comes late."),
+        ("Answers late", "It comes late."),
+    ]
+    assert [(c.by, c.action, c.modes[0]) for c in after.history if c.action in ("renamed", "redefined")] == [
+        ("mira", "renamed", "rude"),
+        ("flywheel", "redefined", "rude"),
+        ("flywheel", "renamed", "late"),
+        ("flywheel", "redefined", "late"),
+    ]
+    recorded = Recorded({m.mode_id: m for m in found.modes}, found.place_of())
+    assert note_hand_edits(after, recorded, replace(MIRA, by=BY_HAND)) == after
