@@ -1,5 +1,5 @@
 // The list of traces and the trace that is open. The address holds the filters, its part behind # the open trace.
-import { $, ask, attempt, count, fail, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
+import { $, ask, attempt, count, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
 import * as drafts from "./drafts.js";
 import { goToFirstFailure, goToLast, markNext, onMark, showConversation } from "./conversation.js";
 import { FIELDS, fill, offer, press, remember, setVerdict, showLabel, startFail, written } from "./verdict.js";
@@ -210,4 +210,4 @@ addEventListener("focus", () => { if (!isTyping(document.activeElement)) attempt
 drafts.start(who, () => {});
 onMark(keepDraft);
 filters.start(() => attempt(loadList));
-attempt(async () => { await Promise.all([loadForm().catch(fail), loadList()]); await open(); });
+attempt(() => Promise.all([loadForm(), loadList(), open()]));
