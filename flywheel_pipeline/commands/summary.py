@@ -7,10 +7,20 @@ from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.evaluators import unplaced_evaluators
+from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
+from flywheel_pipeline.steps.evaluate import (
+    decides,
+    evaluator_names,
+    golden_rate,
+    majority,
+    what_to_label,
+    without_stale,
+)
+from flywheel_pipeline.steps.improve.traffic import describe_gain
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -32,7 +42,7 @@ def summarize(bench: Workbench, calls_before: int = 0, decided: bool = True) -> 
         *_golden(lake),
         *_proposed(bench),
         *_evals(bench),
-        *(_candidate(lake) if decided else ["candidate  none: the run did not get as far as the gate"]),
+        *(decision_lines(bench) if decided else ["candidate  none: the run did not get as far as the gate"]),
         _calls(lake, calls_before),
     ]
 
@@ -62,12 +72,17 @@ def _traces(lake: Lake) -> list[str]:
         " from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
-    batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
+    is_export = "starts_with(source_file, '../traces/')"
+    batches, exports = lake.frame(
+        f"select count(distinct source_file) filter (not {is_export}), count(distinct source_file) filter ({is_export})"
+        " from annotations where not is_superseded"
+    ).iloc[0]
+    inside = f" and {exports} trace exports" if exports else ""
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     return [
         f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
         f"sampled    {sampled} traces for the expert{to_do}",
-        f"annotated  {found}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
+        f"annotated  {found}, from {batches} label files{inside}, {rejected.get('labels', 0)} rows rejected",
     ]
 
 
@@ -109,33 +124,37 @@ def _evals(bench: Workbench) -> list[str]:
     rows = without_stale(rows, alignment)
     rate, production = golden_rate(rows, alignment), production_rate(bench)
     judges = [a for a in alignment if a.mode_id]
-    names = {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)}
-    wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in judges if a.status != "trusted"]
+    names = evaluator_names(judges, {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)})
+    wanted = [what_to_label(a, names[a.evaluator]) for a in judges if not decides(a)]
     traffic = [f"           production passes {production} of its traffic, by labels"] if production else []
     return [
         f"evals      production prompt {prompts[0].version} "
         + (f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"),
         *traffic,
-        f"           {len(judges) - len(wanted)} of {len(judges)} judges agree with the expert well enough to decide",
+        f"           {len(judges) - len(wanted)} of {len(judges)} judges and checks of failure modes may decide",
+        *(f"           not run: {problem}" for problem in unplaced_evaluators(bench)),
         *(f"             {line}" for line in wanted[:WANTED]),
         *([f"             and {len(wanted) - WANTED} more in `judge_alignment`"] if len(wanted) > WANTED else []),
     ]
 
 
-def _candidate(lake: Lake) -> list[str]:
+def decision_lines(bench: Workbench) -> list[str]:
+    """Return the gate's last decisions on candidates, what would decide a hold, and which labels it waits for."""
+    lake = bench.lake
     rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
     if not rows:
         known = _one(lake, "select count(*) from failure_taxonomy")
-        return [
-            "candidate  none: "
-            + ("no failure mode fails on the train or dev split" if known else "no failure modes yet")
-        ]
+        why = "no failure mode fails on the train or dev split" if known else "no failure modes yet"
+        return [f"candidate  none: {why}"]
     lines = []
     for c in rows:
+        evidence = json.loads(c.evidence)
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
         lines += [f"             {part}" for part in c.reason.split("; ")]
-        lines += [f"             to decide it: {need}" for need in json.loads(c.evidence).get("needs", [])]
-    return lines
+        lines += [f"             {describe_gain(evidence['traffic'])}"] if "traffic" in evidence else []
+        lines += [f"             to decide it: {need}" for need in evidence.get("needs", [])]
+    waiting = flips_waiting(bench)
+    return [*lines, *([f"             {waiting}"] if waiting else [])]
 
 
 def _calls(lake: Lake, before: int) -> str:

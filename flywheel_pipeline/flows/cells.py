@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
 from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.afresh import app_varies
 from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.flows.golden.grow import cases_on_file
+from flywheel_pipeline.flows.improve import is_fresh
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
@@ -18,7 +20,7 @@ from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
 class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
-    `cost_usd` is None where there is no call on record, or no price.
+    `cost_usd` is None where there is no call on record, or no price. `n_checks` are judgements by code that are new.
     """
 
     n_cases: int
@@ -26,14 +28,23 @@ class Estimate:
     n_verdicts: int
     tokens: float | None
     cost_usd: float | None
+    fresh: tuple[int, int] = (0, 0)
+    """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
+    n_checks: int = 0
 
     def __str__(self) -> str:
+        answers, verdicts = self.fresh
+        gate = f"; beside each candidate {answers} answers and up to {verdicts} verdicts more, for a fresh baseline"
+        return self._production() + (gate if answers + verdicts else "")
+
+    def _production(self) -> str:
+        checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
         if not self.n_answers + self.n_verdicts:
-            return f"{self.n_cases} cases: nothing to call, everything is in the cache"
+            return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
-        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
+        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}{checks}"
 
 
 def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
@@ -64,7 +75,25 @@ def estimate_evals(bench: Workbench) -> Estimate:
         if n
     ]
     client.store.close()
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used))
+    n_checks = sum(len(d.checks) for d in due)
+    fresh = _fresh(bench, client, cases)
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks)
+
+
+def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:
+    if not is_fresh(bench):
+        return 0, 0
+    plan = Evaluator(bench, client).plan()
+    n = plan.repeats * sum(c.split == "test" or c.critical for c in cases)
+    return (n if app_varies(bench) else 0), n * (
+        len(plan.modes) + sum(c.asks for c in plan.checks)
+    ) * plan.judge_repeats
+
+
+def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:
+    """Return what the verdicts on the answers under a prompt cost when they were made, in dollars, where known."""
+    sql = "select coalesce(sum(cost_usd), 0) from eval_results where prompt_version = ?"
+    return float(bench.lake.frame(sql, [prompt_version]).iloc[0].tolist()[0])
 
 
 def _tokens(used: Sequence[tuple[int, Usage | None]]) -> float | None:

@@ -59,3 +59,4 @@ class GoldenCase:
     expected_tool_calls: Annotated[
         Json | None, Column("The tool calls that a right answer makes; `[]` if it makes none")
     ] = None
+    critical: Annotated[bool, Column("A prompt must pass it: a candidate that fails it is rejected")] = False

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import codecs
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from flywheel_pipeline.settings.section import Section
 
 TraceFormat = Literal[
     "chat", "otlp", "otlp_logs", "jaeger", "logfire", "litellm", "langsmith", "mlflow", "opik", "langfuse",
-    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "feedback",
-    "table",
+    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "sharegpt",
+    "feedback", "turns", "table",
 ]  # fmt: skip
 """The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
+
+
+def _known_encoding(name: str | None) -> str | None:
+    try:
+        return codecs.lookup(name).name if name else None
+    except LookupError:
+        raise ValueError(f"{name!r} is not an encoding; for example windows-1252, iso-8859-1, utf-16") from None
 
 
 class SourceSettings(Section):
     """How certain landing files are read: `files` is a pattern such as `crm/*.csv`; the first that fits counts.
 
-    `fields` maps ours to theirs, for example `input: question`; it is meant for files of no known format.
+    `fields` maps ours to theirs, for example `input: question`; it is meant for files of no known format. `encoding` is
+    that of text which is not UTF-8, such as `windows-1252`.
     """
 
     files: str
     format: TraceFormat | None = None
     fields: dict[str, str] = Field({})
+    encoding: Annotated[str | None, AfterValidator(_known_encoding)] = None
 
 
 RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
@@ -124,17 +134,26 @@ class GoldenSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """How often the app is asked every case, and how often a judge every answer, at most."""
+    """How often the app is asked every case, and how often a judge every answer, at most.
+
+    `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    """
 
     repeats: int = Field(1, ge=1, le=100)
     judge_repeats: int = Field(1, ge=1, le=25)
+    judge_checks: int = Field(10, ge=0, le=1_000)
 
 
 class ImproveSettings(Section):
-    """How prompts are proposed."""
+    """How prompts are proposed, and what they are compared with.
+
+    `fresh_baseline: true` evaluates the production prompt on the test split once more beside every candidate, where the
+    app or the judges are real models.
+    """
 
     few_shot_examples: int = Field(3, ge=0, le=10)
     max_modes: int = Field(8, ge=1)
+    fresh_baseline: bool = True
 
 
 class GateSettings(Section):
@@ -148,7 +167,7 @@ class GateSettings(Section):
     margin: float = Field(0.10, gt=0, lt=1)
     max_probability_worse: float = Field(0.005, gt=0, lt=1)
     min_cases_per_mode: int = Field(10, ge=1)
-    min_coverage: float = Field(0.95, ge=0, le=1)
+    min_coverage: float = Field(0.95, ge=0.95, le=1)
     max_growth: float = Field(1.2, ge=1)
     max_prompt_characters: int = Field(20_000, ge=1)
     consent: tuple[Annotated[str, Field(min_length=1)], ...] = ()

@@ -69,6 +69,18 @@ def test_cases_that_left_the_golden_set_are_not_compared(tmp_path: Path) -> None
     assert "old" not in {v.version for v in found.versions}
 
 
+def test_the_baseline_that_was_evaluated_beside_a_candidate_is_named(tmp_path: Path) -> None:
+    place = evaluated_home(tmp_path / "home", "pp", "pf")
+    rows = [an_eval_result(case_id=f"g-{n}", prompt_version=f"{BASE}~{NEW}", evaluator=RUDE) for n in range(2)]
+    place.lake.write("eval_results", rows, part="beside")
+    versions = evaluated_versions(place.bench)
+    assert [v.role for v in versions] == ["production", "candidate, hold", f"baseline of {NEW}"]
+    assert find_version(versions, BASE).role == "production"
+    assert find_version(versions, "baseline").version == f"{BASE}~{NEW}"
+    assert "evals compare baseline candidate" in compare(place.bench, "production", "candidate").notes[-1]
+    assert compare(place.bench, "baseline", "candidate").notes == ()
+
+
 def test_nothing_evaluated_names_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(HomeError, match="none; `flywheel run` evaluates"):
         compare(a_home(tmp_path / "home").bench, "production", "candidate")

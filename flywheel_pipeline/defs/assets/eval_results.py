@@ -1,26 +1,36 @@
 """`answers`, `eval_results`, `judge_alignment`: how the production prompt does, and which judges can be trusted."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
+from flywheel_pipeline.flows.cells import cost_of_verdicts
 from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
+    ModePassRate,
     coverage_of,
+    decides,
     deciding,
+    does_not_apply,
+    evaluator_names,
+    find_disagreements,
     golden_rate,
     outcomes_by_case,
     pass_rates,
     report_repeats,
     what_to_label,
 )
+from flywheel_pipeline.steps.evaluate.report import MIN_COVERAGE
 
 OWNERS = ["team:evals"]
 SHOWN = 25
+NOT_KNOWN = "not known: no judge agrees with the expert yet"
 
 
 @dg.multi_asset(
@@ -49,9 +59,12 @@ SHOWN = 25
 def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
     done = evaluate_production(bench)
-    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
-    yield dg.MaterializeResult("eval_results", metadata=_metadata(done, names, production_rate(bench)))
+    cost = {"cost_usd": dg.MetadataValue.float(round(cost_of_verdicts(bench, done.prompt.version), 6))}
+    shown = {**_metadata(done, names, production_rate(bench)), **cost, **_disagreement_metadata(done, names, modes)}
+    yield dg.MaterializeResult("eval_results", metadata=shown)
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
 
 
@@ -73,9 +86,9 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
     repeats = report_repeats(outcomes_by_case(results, trusted)) if any(r.repeat for r in results) else None
     flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
     overall = golden_rate(results, alignment)
-    best = overall and (overall.corrected or overall.judged)
+    best = (overall.corrected or overall.judged) if overall and overall.share >= MIN_COVERAGE else None
     plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(float(best.value), 4))} if best else {}
-    rates = pass_rates(results)
+    rates, coverage = pass_rates(results), coverage_of(results, trusted)
     rows = [
         [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,
          r.n_undecided, "yes" if r.evaluator in trusted else "no"]
@@ -91,10 +104,12 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
         "prompt_version": dg.MetadataValue.text(prompt.version),
         **plotted,
         **flaky,
-        "coverage": dg.MetadataValue.text(str(coverage_of(results, trusted))),
-        "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
+        **trends(rates, names, trusted),
+        "coverage": dg.MetadataValue.float(round(coverage.share if overall else 0.0, 4)),
+        "passed_and_failed": dg.MetadataValue.text(str(coverage) if overall else NOT_KNOWN),
+        "pass_rate_interval": dg.MetadataValue.text(str(overall or NOT_KNOWN)),
         "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
-        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
+        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None and not does_not_apply(r) for r in results)),
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
@@ -104,15 +119,43 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
     }
 
 
+def _disagreement_metadata(
+    done: Evaluated, names: dict[str, str], modes: dict[str, str]
+) -> dict[str, dg.MetadataValue]:
+    """Show the answers on which evaluators of one failure mode disagree."""
+    found = find_disagreements(done.results, done.alignment, modes)
+    rows = [[d.case_id, d.mode, ", ".join(f"{names[e]}: {label}" for e, label in d.labels)] for d in found[:SHOWN]]
+    return {
+        "n_disagreements": dg.MetadataValue.int(len(found)),
+        "disagreements": table(("case", "failure mode", "labels"), rows, cell=300),
+    }
+
+
+def trends(rates: list[ModePassRate], names: dict[str, str], trusted: set[str]) -> dict[str, dg.MetadataValue]:
+    """Return the pass rate by every evaluator as a number, which Dagster plots over the runs.
+
+    Under its failure mode's name, with the id where two share a name; those that may not decide under another key.
+    """
+    shared = Counter(names.values())
+    found: dict[str, dg.MetadataValue] = {}
+    for r in rates:
+        if r.rate.n:
+            name = names.get(r.evaluator, r.evaluator)
+            name = f"{name} ({r.evaluator})" if shared[name] > 1 else name
+            kind = "pass_rate" if r.evaluator in trusted else "pass_rate_not_counted"
+            found[f"{kind}: {name}"] = dg.MetadataValue.float(round(float(r.rate.value), 4))
+    return found
+
+
 def _alignment_metadata(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
     rows = [
-        [names.get(a.evaluator, "all trusted judges together"), a.status if a.mode_id else "", a.n_fail,
+        [names[a.evaluator], "" if a.evaluator == COMPOSITE else a.status, a.n_fail,
          _rate(a.fail_recall, a.fail_recall_low), a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure,
          "" if a.kappa is None else round(a.kappa, 2), "" if a.majority is None else f"{a.majority:.0%}"]
         for a in alignment
     ]  # fmt: skip
     judges = [a for a in alignment if a.mode_id]
-    wanted = [[what_to_label(a, names.get(a.evaluator, a.evaluator))] for a in judges if a.status != "trusted"]
+    wanted = [[what_to_label(a, names[a.evaluator])] for a in judges if not decides(a)]
     titles = ("judge", "status", "fails", "caught", "passes", "recognised", "unsure", "kappa", "always the majority")
     return {
         "dagster/row_count": dg.MetadataValue.int(len(alignment)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,12 +87,6 @@ def picked_to_label(bench: Workbench) -> list[PickedTrace]:
     picked = [PickedTrace(**{name: str(row.get(name) or "") for name in names}) for row in rows]
     known = _captured(bench, [p.trace_id for p in picked]) if picked else set()
     return [p for p in picked if p.trace_id in known]
-
-
-def picked_stamp(bench: Workbench) -> Hashable:
-    """Return a token that changes when traces are sent to an annotator."""
-    path = bench.home.append_only(PICKED_FILE).path
-    return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
 
 
 def _captured(bench: Workbench, ids: Sequence[str]) -> set[str]:

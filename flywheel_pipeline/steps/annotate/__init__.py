@@ -3,6 +3,7 @@
 from flywheel_pipeline.steps.annotate.agreement import Agreement, measure_agreement
 from flywheel_pipeline.steps.annotate.columns import LabelRules
 from flywheel_pipeline.steps.annotate.drift import Drift, measure_drift
+from flywheel_pipeline.steps.annotate.exports import FOLDER, Exported, read_exports
 from flywheel_pipeline.steps.annotate.read import LabelFile, read_labels, read_versions
 from flywheel_pipeline.steps.annotate.resolve import (
     Contradiction,
@@ -26,11 +27,13 @@ from flywheel_pipeline.steps.annotate.session import (
 
 __all__ = [
     "FIELDS",
+    "FOLDER",
     "PICKED",
     "Agreement",
     "Contradiction",
     "Drift",
     "Event",
+    "Exported",
     "LabelFile",
     "LabelRules",
     "Labels",
@@ -44,6 +47,7 @@ __all__ = [
     "measure_agreement",
     "measure_drift",
     "queue_of",
+    "read_exports",
     "read_labels",
     "read_versions",
     "resolve_labels",

@@ -153,11 +153,15 @@ def is_picked(key: str) -> bool:
 
 
 def label_row(event: Event, labelled_at: str) -> dict[str, Any]:
-    """Return the row of a label file that a label becomes."""
+    """Return the row of a label file that a label becomes.
+
+    One given by a person who had their own earlier label before their eyes (`seen`) is marked like a row that was
+    exported and changed, so that the two do not contradict each other where the earlier one has no date.
+    """
     fields = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
     key = str(event["key"])
     marks = {name: True for name, end in (("is_repeat", AGAIN), ("is_picked", PICKED)) if key.endswith(end)}
     return {
         "trace_id": trace_of(key), **fields, "annotator": event["annotator"], **marks,
-        "labelled_at": labelled_at,
+        "labelled_at": labelled_at, **({"exported": f"{labelled_at} {event['seen']}"} if event.get("seen") else {}),
     }  # fmt: skip

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.steps.evaluate.case_change import BROKEN, UNKNOWN, CaseChange
 from flywheel_pipeline.steps.evaluate.compare import VersionComparison
-from flywheel_pipeline.steps.evaluate.coverage import MIN_COVERAGE, Coverage
+from flywheel_pipeline.steps.evaluate.coverage import Coverage
 from flywheel_pipeline.steps.evaluate.known import KnownFailure, approvals
+from flywheel_pipeline.steps.evaluate.report import MIN_COVERAGE
 
 PASSED, ERROR, FAILED = 0, 1, 100
 """Exit codes."""

@@ -20,7 +20,13 @@ from flywheel_pipeline.web.pages import Handler, Page, read_object, respond, res
 __all__ = ["ERRORS", "LabellingEndpoints", "labelling_page", "labelling_service"]
 
 MAX_BODY = 200_000
-SCRIPTS = ("annotate/label.js", "annotate/conversation.js", "annotate/drafts.js", "annotate/verdict.js")
+SCRIPTS = (
+    "annotate/label.js",
+    "annotate/conversation.js",
+    "annotate/drafts.js",
+    "annotate/compare.js",
+    "annotate/verdict.js",
+)
 
 
 ERRORS: Mapping[Any, Handler] = {

@@ -1,8 +1,9 @@
 // The server holds the state: every action is sent, and what it answers is shown.
 import { $, ask, attempt, count, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
 import * as drafts from "./drafts.js";
+import { bothGiven, choose, isComparing, judge, onVerdict, showAnswers, verdicts } from "./compare.js";
 import { goToFirstFailure, goToLast, markNext, onMark, showConversation } from "./conversation.js";
-import { FIELDS, fill, offer, press, remember, showLabel, startFail, written } from "./verdict.js";
+import { FIELDS, fill, offer, press, remember, showLabel, startFail, written as writtenFields } from "./verdict.js";
 
 // `current` is the key of the item that is shown, or, while not `ready`, about to be: a verdict is always on the item
 // on the screen, never on a place in the queue, which may have changed meanwhile.
@@ -62,13 +63,16 @@ async function show(place) {
   const item = await ask(`api/item?${asked()}&key=${encodeURIComponent(key)}`);
   if (load !== loads) return;
   ready = true;
-  $("title").replaceChildren(make("a", { href: "../traces/#" + encodeURIComponent(item.trace_id) }, item.trace_id));
-  $("reason").textContent = "Why it is here: " + item.reason + (item.picked ? ". Picked: your verdict is in no rate of traffic." : "");
+  $("title").replaceChildren(item.answers ? item.trace_id : make("a", { href: "../traces/#" + encodeURIComponent(item.trace_id) }, item.trace_id));
+  $("reason").textContent = (item.answers ? "" : "Why it is here: ") + item.reason + (item.picked ? ". Picked: your verdict is in no rate of traffic." : "");
   $("badges").replaceChildren(...item.badges.map((b) => make("li", { dir: "auto" }, b)));
-  showConversation(item, showLabel(item));
+  const fields = showLabel(item);
+  showAnswers(item, fields);
+  showConversation(item, fields.first_failure_step ?? null);
   scrollTo(0, 0);
 }
 
+const written = () => (isComparing() ? verdicts() : writtenFields());
 function keepDraft() { if (ready) { $("draft").textContent = ""; drafts.keep(current, written()); } }
 function noteDraft(key, exists) { const item = items.find((i) => i.key === key); if (item) item.draft = exists; }
 
@@ -118,18 +122,35 @@ async function submit() {
 
 const thanks = (n) => `Thank you: ${count(n, "label")} submitted.`;
 
+/** Give the verdict on what is shown: on the trace, or on the chosen one of two answers. */
+function decide(verdict) {
+  if (isComparing()) return ready ? judge(verdict) : undefined;
+  return verdict === "pass" ? give("pass") : startFail();
+}
+function save() {
+  if (!isComparing()) return give("fail");
+  if (!bothGiven()) throw new Error("Pass or fail both answers.");
+  return give("compared");
+}
+function choosing(n) { if (isComparing()) choose(n, true); }
+
 const KEYS = {
-  p: () => give("pass"), f: startFail, d: () => give("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
-  ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: markNext,
+  p: () => decide("pass"), f: () => decide("fail"), 1: () => choosing(1), 2: () => choosing(2), d: () => give("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
+  ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: () => { if (!isComparing()) return markNext(); },
   g: () => { if (!$("outline").hidden) $("message-number").select(); }, m: goToFirstFailure, e: goToLast, "/": () => $("jump").focus(), S: submit,
 };
 listen(KEYS);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(() => give("fail")); }
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(async () => save()); }
 });
 for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["submit", "S"]])
   $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));
-$("save").addEventListener("click", () => attempt(() => give("fail")));
+$("save").addEventListener("click", () => attempt(async () => save()));
+$("compared").addEventListener("click", (event) => {
+  const panel = event.target.closest(".answer"), button = event.target.closest("[data-verdict]");
+  if (panel && button && ready) attempt(() => judge(button.dataset.verdict, Number(panel.dataset.answer)));
+  else if (panel && !event.target.closest("button, a, summary")) choose(Number(panel.dataset.answer));
+});
 $("form").addEventListener("submit", (event) => event.preventDefault());
 $("form").addEventListener("input", (event) => { if (FIELDS.includes(event.target.id)) { press(); keepDraft(); } });
 $("jump").addEventListener("change", () => attempt(async () => {
@@ -167,4 +188,5 @@ async function start() {
 }
 drafts.start(who, noteDraft);
 onMark(keepDraft);
+onVerdict(keepDraft, () => give("compared"));
 attempt(start);

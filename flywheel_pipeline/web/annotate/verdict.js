@@ -33,14 +33,14 @@ export function setVerdict(value) {
   for (const name of ["pass", "fail", "defer"]) $(name).setAttribute("aria-pressed", String(value === name));
 }
 
-/** Show the label or the draft of an item; return the step of its first failure. */
+/** Show the label or the draft of an item; return its fields. */
 export function showLabel(item) {
   const draft = drafts.draftOf(item.key, item.draft), label = item.label || {}, fields = draft ?? label;
   setVerdict(label.verdict || null);
   for (const name of FIELDS) $(name).value = fields[name] || "";
   press();
   $("draft").textContent = draft ? "Your draft: not saved as a label yet." : "";
-  return fields.first_failure_step ?? null;
+  return fields;
 }
 
 export const written = () => ({ ...Object.fromEntries(FIELDS.map((name) => [name, $(name).value])), first_failure_step: currentStep() });

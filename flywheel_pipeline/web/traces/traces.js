@@ -104,7 +104,7 @@ async function open() {
   $("picked-note").textContent = item.picked
     ? "Picked: your verdict counts for failure modes and the golden set, and is in no rate of traffic."
     : "Your verdict here corrects one that counts for rates of traffic.";
-  showConversation(item, showLabel(item));
+  showConversation(item, showLabel(item).first_failure_step ?? null);
   scrollTo(0, 0);
   $("read").focus({ preventScroll: true });
 }

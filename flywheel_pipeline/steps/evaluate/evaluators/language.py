@@ -20,7 +20,7 @@ FEWEST_LETTERS = 12
 CLEAR = 3.0
 """How many times as likely as any other a language must be, and `LEAST` its probability, for a verdict."""
 LEAST = 0.3
-_NO_PROSE = re.compile(r"`[^`\n]*`|(?:https?://|www\.)\S+|\S+@\S+|\d+|[*_#>|~=]+")
+_NO_PROSE = re.compile(r"`[^`\n]*`|(?:https?://|www\.)\S+|[^\s@]{1,64}@\S+|\d+|[*_#>|~=]+")
 _RELATED = ({"da", "no", "nb", "nn"}, {"hr", "sr", "bs"}, {"id", "ms"}, {"cs", "sk"}, {"zh", "wuu", "yue"})
 """Languages that a few sentences do not tell apart: between two of them there is no verdict."""
 

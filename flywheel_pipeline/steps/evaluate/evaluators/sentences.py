@@ -15,7 +15,6 @@ _ABBREVIATION = re.compile(
     re.I,
 )
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_]*\s+|(?<=[。！？])")
-_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>|\|)\s+")
 _CODE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)", re.S | re.M)
 _STARTS_BLOCK = re.compile(r"(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>)\s+|\|")
 
@@ -51,13 +50,13 @@ def sentences(text: str) -> list[str]:
 def _blocks(text: str) -> list[str]:
     """Return paragraphs, list items, headings and table rows, without their marks."""
     blocks: list[list[str]] = [[]]
-    for line in text.splitlines():
-        mark = _STARTS_BLOCK.match(line.lstrip())
-        if mark or not line.strip():
+    for line in map(str.strip, text.splitlines()):
+        mark = _STARTS_BLOCK.match(line)
+        if mark or not line:
             blocks.append([])
-        if line.strip():
-            blocks[-1].append(_BULLET.sub("", line, count=1).strip())
-        if mark and line.lstrip().startswith(("#", "|")):
+        if line:
+            blocks[-1].append(line[mark.end() :].strip() if mark else line)
+        if line.startswith(("#", "|")):
             blocks.append([])
     return [" ".join(b) for b in blocks if b]
 

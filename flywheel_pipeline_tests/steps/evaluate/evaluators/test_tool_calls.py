@@ -15,6 +15,7 @@ from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.evaluate.evaluators.calls import read_call, read_expected
 from flywheel_pipeline.steps.evaluate.evaluators.judgement import Judgement
 from flywheel_pipeline.steps.evaluate.evaluators.tool_calls import ToolCalls
+from flywheel_pipeline_tests.benchmarks.evaluators import variants
 from flywheel_pipeline_tests.builders import a_case
 
 COVERS = ("steps/evaluate/evaluators/calls.py", "steps/evaluate/evaluators/tool_calls.py")
@@ -253,3 +254,24 @@ def test_reading_keeps_the_name_and_values() -> None:
     (expected,) = read_expected(BOOK)
     assert expected.arguments["projector"].optional
     assert not expected.arguments["room"].optional
+
+
+ROW = {
+    "function": [
+        {"name": "book", "parameters": {"required": ["room", "seats", "equipment"]}},
+        {"name": "notify", "parameters": {"required": ["who"]}},
+    ],
+    "allowed": [
+        {"book": {"room": ["Blue", "Red"], "seats": [4], "equipment": [{"beamer": [True], "chairs": [2.5, ""]}],
+                  "note": ["", "early"]}},
+        {"notify": {"who": [["Ann", "Bo"]], "urgent": [False, ""]}},
+    ],
+}  # fmt: skip
+VARIANTS = list(variants(ROW))
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=[f"{n} {v[0]}" for n, v in enumerate(VARIANTS)])
+def test_every_right_variant_of_a_call_passes_and_every_wrong_one_fails(variant: Any) -> None:
+    _, calls, match, right = variant
+    made = [call(name, **arguments) for name, arguments in calls]
+    assert label(ROW["allowed"], *made, match=match) == ("pass" if right else "fail")
