@@ -68,7 +68,8 @@ def _traces(lake: Lake) -> list[str]:
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
     sampled, left = lake.frame(
         "select count(distinct trace_id), count(distinct trace_id) filter (trace_id not in"
-        " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
+        " (select trace_id from annotations where not is_superseded and not is_picked))"
+        " from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
     is_export = "starts_with(source_file, '../traces/')"

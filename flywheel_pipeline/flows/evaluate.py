@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, first_repeat
 from flywheel_pipeline.flows.evaluators import accepted_checks, judged_modes, read_entries_of
-from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces
+from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces, picked_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.ports import LLM, App, Engine
 from flywheel_pipeline.records import (
@@ -201,7 +201,8 @@ def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:
 def production_rate(bench: Workbench) -> Rate | None:
     """Return the pass rate of production, from labels weighted back to it; None where they are not of our sample."""
     traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    return traffic_pass_rate(weighted_verdicts({t.trace_id: t.failed for t in traces}, samples))
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples, picked_traces(bench))
+    return traffic_pass_rate(verdicts)
 
 
 def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:
