@@ -20,7 +20,7 @@ from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
 class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
-    `cost_usd` is None where there is no call on record, or no price.
+    `cost_usd` is None where there is no call on record, or no price. `n_checks` are judgements by code that are new.
     """
 
     n_cases: int
@@ -30,6 +30,7 @@ class Estimate:
     cost_usd: float | None
     fresh: tuple[int, int] = (0, 0)
     """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
+    n_checks: int = 0
 
     def __str__(self) -> str:
         answers, verdicts = self.fresh
@@ -37,12 +38,13 @@ class Estimate:
         return self._production() + (gate if answers + verdicts else "")
 
     def _production(self) -> str:
+        checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
         if not self.n_answers + self.n_verdicts:
-            return f"{self.n_cases} cases: nothing to call, everything is in the cache"
+            return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
-        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
+        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}{checks}"
 
 
 def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
@@ -73,7 +75,9 @@ def estimate_evals(bench: Workbench) -> Estimate:
         if n
     ]
     client.store.close()
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), _fresh(bench, client, cases))
+    n_checks = sum(len(d.checks) for d in due)
+    fresh = _fresh(bench, client, cases)
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks)
 
 
 def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:
@@ -81,7 +85,9 @@ def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -
         return 0, 0
     plan = Evaluator(bench, client).plan()
     n = plan.repeats * sum(c.split == "test" or c.critical for c in cases)
-    return (n if app_varies(bench) else 0), n * len(plan.modes) * plan.judge_repeats
+    return (n if app_varies(bench) else 0), n * (
+        len(plan.modes) + sum(c.asks for c in plan.checks)
+    ) * plan.judge_repeats
 
 
 def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:

@@ -18,6 +18,7 @@ from flywheel_pipeline.steps.evaluate import (
     approve,
     compare_versions,
     dump_known,
+    evaluator_names,
     known_in,
     read_known,
     versions_to_compare,
@@ -127,7 +128,8 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     used = _evaluator_versions(bench, old.version, new.version)
     compared = versions_to_compare(_latest(used, new.version), alignment)
     found = compare_versions(_changes(bench, (old.version, new.version), alignment, compared), alignment)
-    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = {**{f"judge:{m}": name for m, name in modes.items()}, **evaluator_names(alignment, modes)}
     result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)), tuple(versions))
     return replace(
         result,

@@ -12,10 +12,10 @@ from flywheel_pipeline.flows.evaluate import (
     Evaluator,
     active_cases,
     judges_of,
-    labelled_answers,
     to_judge,
     train_traces,
 )
+from flywheel_pipeline.flows.labelled import labelled_answers
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.leakage import leaks
 from flywheel_pipeline.records import JudgeVerdict

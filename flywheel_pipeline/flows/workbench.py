@@ -80,8 +80,11 @@ class Workbench:
     @property
     def failure_embed(self) -> tuple[str, Embed]:
         """The name and the embedder by which failures are compared."""
+        return self.embedder(self.settings.cluster.embedder)
+
+    def embedder(self, name: str) -> tuple[str, Embed]:
+        """Return the embedder that a setting names, and what it is called; its vectors are cached in the home."""
         cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
-        name = self.settings.cluster.embedder
         return choose_embedder(name, cache, meter=lambda model: CallMeter(self.llm(), "embedding", model))
 
     def analyst(self) -> tuple[Analyst, str]:

@@ -16,6 +16,9 @@ FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
 READ_PROMPTS_FILE = "prompts/read.jsonl"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
+EVALUATORS_FILE = "evaluators.yaml"
+OWN_EVALUATORS = "evaluators"
+"""The folder of a person's own evaluator functions and their tests."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ PARTS = (
     ),
     HomePart(KNOWN_FAILURES_FILE, "reviewed", "Approved failures: they may stay, a pass may not fall"),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
+    HomePart(EVALUATORS_FILE, "reviewed", "Which evaluators judge which failure mode, accepted and proposed"),
+    HomePart(f"{OWN_EVALUATORS}/", "landing", "Your own evaluator functions in Python, with their tests"),
     HomePart(READ_PROMPTS_FILE, "append-only", "Which candidates with foreign parts a person has read"),
     HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("lake/", "computed", "The tables, as Parquet"),

@@ -50,6 +50,7 @@ function card(mode, selected, work) {
   return make("section", { class: `card mode ${mode.status}`, "aria-labelledby": id, "data-mode": mode.mode_id, tabindex: "-1" },
     make("header", {}, make("span", { class: "rank" }, `${mode.rank}.`), make("h3", { id, dir: "auto" }, mode.name), make("span", { class: "hint n" }, count(mode.n, "failure"))),
     ...meaning(mode),
+    ...(mode.evaluators.length ? [make("details", { class: "hint evaluators" }, make("summary", {}, count(mode.evaluators.length, "evaluator")), make("ul", {}, ...mode.evaluators.map((e) => make("li", { dir: "auto" }, e))))] : []),
     make("p", { class: "hint" }, mode.reason, mode.severity ? `; severity set to ${mode.severity}` : ""),
     make("div", { class: "actions" },
       button("Rename", "r", "rename"), button("Define", "d", "define"),

@@ -48,7 +48,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
     if _is_info(record):
         return True
     info = record.get("info")
-    if isinstance(info, dict) and isinstance(record.get("data"), dict | str):
+    if isinstance(info, dict) and (isinstance(record.get("data"), dict | str) or _is_info(info)):
         return bool({"request_id", "trace_id"} & info.keys())
     is_row = (
         "spans" in record
@@ -60,7 +60,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def _is_info(record: Mapping[str, Any]) -> bool:
     """Return whether the record is what `search_traces` of the REST API answers with: a trace without its data."""
-    metadata = record.get("trace_metadata", record.get("request_metadata"))
+    metadata = record.get("trace_metadata", record.get("request_metadata", {} if "request_preview" in record else None))
     is_timed = "request_time" in record or "timestamp_ms" in record
     return isinstance(metadata, dict | list) and is_timed and bool({"trace_id", "request_id"} & record.keys())
 
