@@ -54,7 +54,8 @@ def read_verdicts(bench: Workbench, prompt_version: str) -> list[EvalResult]:
 
 def train_traces(bench: Workbench) -> set[str]:
     """Return the traces of train cases: the only ones that a judge may be shown."""
-    return {c.source_trace_id for c in active_cases(bench) if c.split == "train" and c.source_trace_id}
+    sql = "select distinct source_trace_id from golden_set where status = 'active' and split = 'train'"
+    return set(bench.lake.frame(sql)["source_trace_id"].dropna())
 
 
 def to_judge(mode: Mode, train: Collection[str]) -> ModeToJudge:
