@@ -10,7 +10,9 @@ from flywheel_pipeline.flows.evaluate import production_rate
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
 from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
+from flywheel_pipeline.web.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -63,23 +65,24 @@ def _traces(lake: Lake) -> list[str]:
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
     batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
+    bad = {source: count(rejected.get(source, 0), "row") for source in ("traces", "labels")}
     return [
-        f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
-        f"sampled    {sampled} traces for the expert{to_do}",
-        f"annotated  {found}, from {batches} label files, {rejected.get('labels', 0)} rows rejected",
+        f"captured   {count(n, 'trace')} from {count(files, 'file')}, {bad['traces']} rejected",
+        f"sampled    {count(sampled, 'trace')} for the expert{to_do}",
+        f"annotated  {found}, from {count(batches, 'label file')}, {bad['labels']} rejected",
     ]
 
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
     groups = sum(m.kind == "group to review" for m in modes)
-    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
-    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    found = [count(len(modes) - groups, "failure mode")] if groups < len(modes) or not modes else []
+    found += [f"{count(groups, 'group')} to review (`flywheel taxonomy review`)"] if groups else []
     lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
-        lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
-    return lines
+        lines.append(f"           {m.rank:2}. {m.name} [{count(m.n_failures, 'failure')}, {share}]")
+    return [*lines, f"           ({NO_WEIGHTS})"] if modes and modes[0].share_of != "traffic" else lines
 
 
 def _golden(lake: Lake) -> list[str]:
@@ -95,7 +98,8 @@ def _golden(lake: Lake) -> list[str]:
 
 def _proposed(bench: Workbench) -> list[str]:
     waiting = pending_cases(bench).waiting
-    return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
+    wait = f"{count(len(waiting), 'proposed case')} {'waits' if len(waiting) == 1 else 'wait'}"
+    return [f"           {wait} for `flywheel golden review`"] if waiting else []
 
 
 def _evals(bench: Workbench) -> list[str]:

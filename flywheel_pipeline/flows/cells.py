@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
-from flywheel_pipeline.errors import HomeError
-from flywheel_pipeline.flows.evaluate import Evaluator
+from flywheel_pipeline.errors import BudgetError, HomeError
+from flywheel_pipeline.flows.evaluate import Evaluated, Evaluator, evaluate_production
 from flywheel_pipeline.flows.golden.grow import cases_on_file
+from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
-from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion
+from flywheel_pipeline.steps.evaluate import Due, Plan, Stored, due_cells
+
+log = logging.getLogger(__name__)
+
+LARGE = 100
+"""Calls from which an evaluation says beforehand what it is estimated to take."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
-    `cost_usd` is None where there is no call on record, or no price.
+    `cost_usd` is None where there is no call on record, or no price. `n_measured` are the verdicts, at most, by which
+    judges that are new or changed are measured against the expert's labels.
     """
 
     n_cases: int
@@ -26,13 +34,20 @@ class Estimate:
     n_verdicts: int
     tokens: float | None
     cost_usd: float | None
+    n_measured: int = 0
+
+    @property
+    def n_calls(self) -> int:
+        """How many replies are not in the cache."""
+        return self.n_answers + self.n_verdicts + self.n_measured
 
     def __str__(self) -> str:
-        if not self.n_answers + self.n_verdicts:
+        if not self.n_calls:
             return f"{self.n_cases} cases: nothing to call, everything is in the cache"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
+        calls += f", up to {self.n_measured} verdicts on labelled traces" if self.n_measured else ""
         return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
 
 
@@ -58,13 +73,39 @@ def estimate_evals(bench: Workbench) -> Estimate:
     client, cases = bench.llm(), cases_on_file(bench)
     due = _due(bench, client, cases)
     n_answers, n_verdicts = sum(len(d.answers) for d in due), sum(len(d.verdicts) for d in due)
+    n_measured = _n_measured(bench, Evaluator(bench, client).plan())
     used = [
         (n, client.store.usage(role, bench.model_name(role)))
-        for role, n in (("app", n_answers), ("judge", n_verdicts))
+        for role, n in (("app", n_answers), ("judge", n_verdicts + n_measured))
         if n
     ]
     client.store.close()
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used))
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), n_measured)
+
+
+def evaluate_estimated(bench: Workbench) -> Evaluated:
+    """Evaluate the production prompt; before many calls, log what they are estimated to take.
+
+    Raises:
+        BudgetError: the estimate is above `llm.max_estimate_usd`; nothing was asked.
+    """
+    found, llm = estimate_evals(bench), bench.settings.llm
+    if found.n_calls >= LARGE:
+        limit = f"; the step stops at {llm.budget_usd:g} USD (llm.budget_usd)" if llm.budget_usd else ""
+        log.info("estimate: %s%s", found, limit)
+    if found.cost_usd is not None and found.cost_usd > llm.max_estimate_usd > 0:
+        raise BudgetError(
+            f"Nothing was asked: {found}, which is more than llm.max_estimate_usd allows ({llm.max_estimate_usd:g} "
+            "USD). Raise it in flywheel.yaml, or set it to 0, and run again."
+        )
+    return evaluate_production(bench)
+
+
+def _n_measured(bench: Workbench, plan: Plan) -> int:
+    """Return how many verdicts on labelled traces judges need at most that have not been measured as they are now."""
+    known = {a.evaluator_version for a in bench.lake.read("judge_alignment", JudgeAlignment)}
+    new = [m for m in plan.modes if m.version(plan.judge_model) not in known]
+    return len(new) * len(labelled_traces(bench)) * plan.judge_repeats if new else 0
 
 
 def _tokens(used: Sequence[tuple[int, Usage | None]]) -> float | None:

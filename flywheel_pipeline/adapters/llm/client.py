@@ -23,6 +23,7 @@ from flywheel_pipeline.adapters.llm.calling import (
     Transport,
 )
 from flywheel_pipeline.adapters.llm.limiter import Latencies, Limiter
+from flywheel_pipeline.adapters.llm.offline import BEHAVIOURS
 from flywheel_pipeline.adapters.llm.progress import Progress
 from flywheel_pipeline.adapters.llm.request import build_request, cache_key, insisting, parse_reply
 from flywheel_pipeline.adapters.llm.store import ReplyStore
@@ -46,8 +47,8 @@ WITHHELD = (
 )  # fmt: skip
 """Reasons to stop, in lower case, with which a reply is not whole; servers have many words for a whole one."""
 
-_announced: set[str] = set()
-"""Roles whose stand-in this process has announced."""
+_announced: set[tuple[str, ...]] = set()
+"""The roles, together, whose stand-in this process has announced."""
 
 
 @dataclass(frozen=True)
@@ -203,10 +204,16 @@ class ModelClient:
     def _model(self, role: str) -> RoleModel:
         if role not in self.models:
             raise SettingsError(f"no model for the role {role!r}; roles: {', '.join(self.models)}")
-        if self.models[role].model.startswith("offline/") and role not in _announced:
-            log.warning(STAND_IN, role)
-            _announced.add(role)
+        if self.models[role].way == "offline":
+            self._announce()
         return self.models[role]
+
+    def _announce(self) -> None:
+        """Say once which roles the stand-in plays; a name that it does not know is never asked, or an error."""
+        roles = tuple(r for r, m in self.models.items() if m.model.removeprefix("offline/") in BEHAVIOURS)
+        if roles and roles not in _announced:
+            _announced.add(roles)
+            log.warning(STAND_IN, ", ".join(roles))
 
     def _log(self, run: Run, role: str, attempt: Attempt) -> None:
         row = self._row(role, attempt)

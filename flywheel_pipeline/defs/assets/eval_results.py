@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
-from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, production_rate
+from flywheel_pipeline.flows.cells import evaluate_estimated
+from flywheel_pipeline.flows.evaluate import Evaluated, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
@@ -48,7 +49,7 @@ SHOWN = 25
 )  # fmt: skip
 def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
-    done = evaluate_production(bench)
+    done = evaluate_estimated(bench)
     names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
     yield dg.MaterializeResult("eval_results", metadata=_metadata(done, names, production_rate(bench)))
