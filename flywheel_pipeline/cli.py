@@ -12,9 +12,10 @@ import click
 from flywheel_pipeline.commands.annotate import ANNOTATE
 from flywheel_pipeline.commands.cluster import taxonomy
 from flywheel_pipeline.commands.deploy import DEPLOY
-from flywheel_pipeline.commands.evaluate import evals
+from flywheel_pipeline.commands.evaluate import evals, report
 from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
+from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.errors import FlywheelError
@@ -114,7 +115,7 @@ def settings(home: Path | None) -> None:
     click.echo(yaml.safe_dump(Workbench.of(home).settings.model_dump(mode="json"), sort_keys=False))
 
 
-for command in (sample, *ANNOTATE, taxonomy, golden, evals, gate, *DEPLOY):
+for command in (sample, *ANNOTATE, taxonomy, golden, evals, report, judge, gate, *DEPLOY):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.capture import capture_traces
 from flywheel_pipeline.flows.cells import evaluate_estimated
 from flywheel_pipeline.flows.cluster.build import build_modes
-from flywheel_pipeline.flows.deploy import record_production_prompt
+from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.golden.grow import grow_home
 from flywheel_pipeline.flows.improve import find_candidate
 from flywheel_pipeline.flows.sample import draw_batch

@@ -13,6 +13,7 @@ from flywheel_pipeline.records import (
     EvalResult,
     EvaluatorScore,
     FailureMode,
+    Feedback,
     GoldenCase,
     Json,
     JudgeAlignment,
@@ -150,3 +151,12 @@ def a_candidate(**changes: Any) -> PromptCandidate:
         "decision": "ship", "reason": "better", "changes": Json("[]"), "evidence": Json("{}"),
     }  # fmt: skip
     return PromptCandidate(**{**values, **changes})
+
+
+def a_feedback(**changes: Any) -> Feedback:
+    """An annotator's pass on a trace."""
+    values: dict[str, Any] = {
+        "trace_id": "t1", "score": None, "comment": None, "given_at": None, "source_file": "export.json",
+        "source_line": 1, "name": "verdict", "given_by": "annotator", "value": None, "label": "pass", "author": "mira",
+    }  # fmt: skip
+    return Feedback(**{**values, **changes})

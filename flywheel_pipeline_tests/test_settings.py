@@ -18,6 +18,8 @@ from flywheel_pipeline.settings import (
 from flywheel_pipeline.steps.capture.formats import FORMATS
 from flywheel_pipeline.steps.capture.redact import KINDS as REDACTED
 
+COVERS = ("settings/load.py", "settings/models.py", "settings/section.py", "settings/steps.py")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

@@ -1,46 +1,195 @@
-"""`flywheel prompt`, `promote` and `rollback`: which prompt is in production."""
+"""`flywheel prompt`, `promote`, `rollback`, `prompts` and `canary`: which prompt applications get."""
 
 from __future__ import annotations
 
+import getpass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flywheel_pipeline.commands.options import HOME, say
 
+if TYPE_CHECKING:
+    from flywheel_pipeline.flows.deploy.promote import Mover
+    from flywheel_pipeline.flows.workbench import Workbench
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user here, as in some containers
+        return ""
+
+
+BY = click.option("--by", default=_user, help="Who does it; default: the user of this machine.")
+MESSAGE = click.option("--message", "-m", default="", help="Why; kept in the history.")
+
+
+def changes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that moves a label."""
+    return HOME(BY(MESSAGE(command)))
+
+
+def _home(home: Path | None, by: str = "", message: str = "") -> tuple[Workbench, Mover]:
+    from flywheel_pipeline.flows.deploy.promote import Mover
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    return Workbench.of(home), Mover(by, message)
+
 
 @click.command()
-@HOME
+@changes
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def prompt(home: Path | None, file: Path) -> None:
+def prompt(home: Path | None, by: str, message: str, file: Path) -> None:
     """Make the text of FILE the production prompt, for example the first one of a new home."""
-    from flywheel_pipeline.flows.deploy import set_prompt
-    from flywheel_pipeline.flows.workbench import Workbench
+    from flywheel_pipeline.flows.deploy.promote import set_prompt
 
-    version = set_prompt(Workbench.of(home), file.read_text(encoding="utf-8"))
-    click.echo(f"{version} is the production prompt now.")
+    bench, mover = _home(home, by, message)
+    click.echo(f"{set_prompt(bench, file.read_text(encoding='utf-8'), mover)} is the production prompt now.")
 
 
 @click.command()
-@HOME
+@changes
 @click.argument("candidate", required=False)
-def promote(home: Path | None, candidate: str | None) -> None:
+def promote(home: Path | None, by: str, message: str, candidate: str | None) -> None:
     """Put a candidate that the gate lets ship into production; anything else is refused."""
-    from flywheel_pipeline.flows.deploy import promote_candidate
-    from flywheel_pipeline.flows.workbench import Workbench
+    from flywheel_pipeline.flows.deploy.promote import promote_candidate
 
-    version = promote_candidate(Workbench.of(home), candidate)
+    bench, mover = _home(home, by, message)
+    version = promote_candidate(bench, candidate, mover)
     say(f"{version} is the production prompt now. `flywheel rollback` restores the previous one.")
 
 
 @click.command()
-@HOME
-def rollback(home: Path | None) -> None:
+@changes
+def rollback(home: Path | None, by: str, message: str) -> None:
     """Put the previous production prompt back into production."""
-    from flywheel_pipeline.flows.deploy import roll_back
-    from flywheel_pipeline.flows.workbench import Workbench
+    from flywheel_pipeline.flows.deploy.promote import roll_back
 
-    click.echo(f"{roll_back(Workbench.of(home))} is the production prompt again.")
+    click.echo(f"{roll_back(*_home(home, by, message))} is the production prompt again.")
 
 
-DEPLOY = (prompt, promote, rollback)
+@click.group()
+def prompts() -> None:
+    """Prompt versions and the labels that point at them; applications read `production`, or any other label."""
+
+
+@prompts.command()
+@HOME
+@click.option("--label", help="Only the moves of this label.")
+def history(home: Path | None, label: str | None) -> None:
+    """Print every move of the labels: when, by whom, to which version and why."""
+    bench, _ = _home(home)
+    for line in _moves(bench, label):
+        click.echo(line)
+
+
+def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
+    """Yield a line per move, the oldest first."""
+    moves = [m for m in bench.registry.labels().moves if label in (None, m.label)]
+    if not moves:
+        yield "No label has been moved yet."
+    for m in moves:
+        canary = f", canary {m.canary.version} on {m.canary.share:.0%} of traffic" if m.canary else ""
+        yield f"{m.at:<21} {m.label:<12} {m.version or 'removed':<13} {m.by or '-'}{canary}  {m.message}".rstrip()
+
+
+@prompts.command()
+@HOME
+@click.argument("before")
+@click.argument("after")
+def diff(home: Path | None, before: str, after: str) -> None:
+    """Print what changed between two versions; BEFORE and AFTER are labels or the beginnings of versions."""
+    from flywheel_pipeline.flows.deploy.promote import diff_prompts
+
+    bench, _ = _home(home)
+    click.echo(diff_prompts(bench, before, after) or "The two are the same.")
+
+
+@prompts.command()
+@HOME
+@BY
+@click.argument("version")
+def read(home: Path | None, by: str, version: str) -> None:
+    """Show VERSION beside what it was made from with its foreign parts, and note that you have read it."""
+    from flywheel_pipeline.flows.foreign import note_read
+
+    bench, _ = _home(home)
+    for line in _to_read(bench, version):
+        click.echo(line)
+    click.confirm("Have you read it, and may it ship if the gate lets it?", abort=True)
+    say(f"Noted that {by} has read {note_read(bench, version, by)}. `flywheel gate decide` decides again.")
+
+
+def _to_read(bench: Workbench, name: str) -> Iterator[str]:
+    """Yield what changed in a version, and its foreign parts."""
+    from flywheel_pipeline.flows.deploy.promote import diff_prompts
+    from flywheel_pipeline.flows.foreign import parts_of
+
+    version = bench.registry.find(name)
+    base = bench.registry.get(version).base_version
+    yield diff_prompts(bench, base, version) if base else bench.registry.get(version).text
+    yield from (f"! {part}" for part in parts_of(bench, version))
+
+
+@prompts.command()
+@changes
+@click.argument("name")
+@click.argument("version", required=False)
+@click.option("--remove", is_flag=True, help="Remove the label instead.")
+def label(home: Path | None, by: str, message: str, name: str, version: str | None, remove: bool) -> None:
+    """Point the label NAME, such as `staging`, at VERSION (a label, or the beginning of a version)."""
+    from flywheel_pipeline.flows.deploy.promote import move_label, remove_label
+
+    if remove == (version is not None):
+        raise click.UsageError("Give a VERSION, or --remove.")
+    bench, mover = _home(home, by, message)
+    if version is None:
+        remove_label(bench, name, mover)
+    now = "is removed" if version is None else f"points at {move_label(bench, name, version, mover)} now"
+    click.echo(f"{name} {now}.")
+
+
+@click.group()
+def canary() -> None:
+    """Try a prompt on a share of production traffic; harm that is shown ends it by itself."""
+
+
+@canary.command()
+@changes
+@click.argument("version")
+@click.option("--share", type=float, default=0.1, show_default=True, help="Share of sessions, between 0 and 1.")
+def start(home: Path | None, by: str, message: str, version: str, share: float) -> None:
+    """Give a share of sessions VERSION instead of the production prompt."""
+    from flywheel_pipeline.flows.deploy.canary import start_canary
+
+    bench, mover = _home(home, by, message)
+    found = start_canary(bench, version, share, mover)
+    say(f"{found.version} answers {share:.0%} of sessions now. `flywheel canary check` looks at it.")
+
+
+@canary.command()
+@HOME
+def check(home: Path | None) -> None:
+    """Look at the running canary, and end it if harm is shown; the schedule `hourly_canary` does the same."""
+    from flywheel_pipeline.flows.deploy.canary import look_at_canary
+
+    bench, _ = _home(home)
+    look = look_at_canary(bench)
+    click.echo(
+        "No canary runs." if look is None else f"{look.canary.version}: {look.report.decision}, {look.report.reason}"
+    )
+
+
+@canary.command()
+@changes
+def stop(home: Path | None, by: str, message: str) -> None:
+    """End the running canary: all traffic gets the production prompt."""
+    from flywheel_pipeline.flows.deploy.canary import stop_canary
+
+    click.echo(f"{stop_canary(*_home(home, by, message)).version} gets no traffic any more.")
+
+
+DEPLOY = (prompt, promote, rollback, prompts, canary)

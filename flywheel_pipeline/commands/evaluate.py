@@ -1,17 +1,111 @@
-"""`flywheel evals`: what the next evaluation would call, and why."""
+"""`flywheel evals` and `flywheel report`: how the app does, what changed, and what the next evaluation would call."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flywheel_pipeline.commands.options import HOME
 
+if TYPE_CHECKING:
+    from flywheel_pipeline.flows.workbench import Workbench
+    from flywheel_pipeline.steps.evaluate import Quality
 
-@click.group()
-def evals() -> None:
-    """Evaluations: what the next run would call, why, and about how much it would cost."""
+FAIL_UNDER = click.option(
+    "--fail-under", type=click.FloatRange(0, 1), help="Exit with 100 if fewer of the cases pass, for example 0.9."
+)
+
+
+@click.group(invoke_without_command=True)
+@HOME
+@FAIL_UNDER
+@click.pass_context
+def evals(context: click.Context, home: Path | None, fail_under: float | None) -> None:
+    """Show how the production prompt does on the golden set.
+
+    Exit codes: 0 passed, 100 quality failed, 1 error; nothing evaluated is an error.
+    """
+    if context.invoked_subcommand is None:
+        from flywheel_pipeline.flows.workbench import Workbench
+
+        context.exit(_show(Workbench.of(home), fail_under))
+
+
+def _show(bench: Workbench, fail_under: float | None) -> int:
+    from flywheel_pipeline.commands.evals_table import evaluation_lines
+    from flywheel_pipeline.flows.compare import PRODUCTION, compare, stand
+    from flywheel_pipeline.steps.evaluate import Coverage, quality_of_rate
+
+    found = compare(bench, PRODUCTION, PRODUCTION)
+    click.echo("\n".join(evaluation_lines(found, stand(found))))
+    overall = found.found.overall.after if found.found.overall else None
+    return _finish(quality_of_rate(overall if found.found.cases else Coverage(0, 0, 0), fail_under))
+
+
+def _finish(quality: Quality) -> int:
+    if quality.reason:
+        click.echo(f"\n{quality}")
+    return quality.code
+
+
+@evals.command("compare")
+@HOME
+@FAIL_UNDER
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML for a CI system.")
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='Append Markdown to this file: in GitHub Actions "$GITHUB_STEP_SUMMARY".',
+)
+@click.argument("before", default="production")
+@click.argument("after", default="candidate")
+@click.pass_context
+def compare_command(
+    context: click.Context, home: Path | None, fail_under: float | None, junit: Path | None,
+    summary: Path | None, before: str, after: str,
+) -> None:  # fmt: skip
+    """Compare two evaluated prompts, BEFORE and AFTER: each a version or its first letters, production or candidate.
+
+    Exit codes: 0 passed, 100 a case that passed fails now and nobody approved it, or fewer than --fail-under pass,
+    1 error: nothing evaluated, or too little of it.
+    """
+    from flywheel_pipeline.commands.comparing import compare_and_report
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    context.exit(_finish(compare_and_report(Workbench.of(home), (before, after), fail_under, junit, summary)))
+
+
+@evals.command()
+@HOME
+@click.argument("case")
+@click.option("--reason", required=True, help="Why this failure may stay.")
+@click.option("--of", default="production", show_default=True, help="The version that fails the case.")
+def approve(home: Path | None, case: str, reason: str, of: str) -> None:
+    """Approve that CASE fails: it may stay so, and no comparison fails because of it."""
+    from flywheel_pipeline.flows.compare import approve_failure
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for known in approve_failure(Workbench.of(home), case, reason, of):
+        click.echo(f"{known.case_id} may fail by {known.evaluator}: {known.reason}")
+
+
+@click.command()
+@HOME
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("flywheel-report.html"),
+              show_default=True, help="The HTML file to write.")  # fmt: skip
+@click.argument("before", default="production")
+@click.argument("after", required=False)
+def report(home: Path | None, output: Path, before: str, after: str | None) -> None:
+    """Write the comparison of BEFORE and AFTER as one HTML file that needs nothing else.
+
+    AFTER is the candidate of the last run by default, or production where there is none.
+    """
+    from flywheel_pipeline.commands.comparing import write_report
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    click.echo(write_report(Workbench.of(home), (before, after), output))
 
 
 @evals.command()

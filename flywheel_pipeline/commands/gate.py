@@ -1,4 +1,4 @@
-"""`flywheel gate`: what the gate would decide where the truth is known."""
+"""`flywheel gate`: what it asks of the expert, its decision, and what it would decide where the truth is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.summary import decision_lines
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.simulate import GateAtHome
@@ -21,7 +22,48 @@ RUNS = click.option("--runs", type=click.IntRange(30, 20_000), default=900, show
 
 @click.group()
 def gate() -> None:
-    """May a prompt ship? What the gate decides where the truth is known."""
+    """May a prompt ship? What it waits for, its decision, and what it decides where the truth is known."""
+
+
+@gate.command()
+@HOME
+def labels(home: Path | None) -> None:
+    """Print which labels the gate waits for, and where to give them."""
+    from flywheel_pipeline.flows.flips import flips_waiting
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    waiting = flips_waiting(Workbench.of(home))
+    if waiting is None:
+        say("The gate asks for no labels of flipped cases.")
+        return
+    say(f"{waiting.n_labelled} of {waiting.n_asked} flipped cases of {waiting.candidate} are labelled: {waiting}")
+    if waiting.n_labelled < waiting.n_asked:
+        say("Then `flywheel gate decide` lets the gate decide again; under `flywheel dev` a sensor does it.")
+
+
+@gate.command()
+@HOME
+def decide(home: Path | None) -> None:
+    """Decide again on the last candidate, with the labels given since: no app and no model is called."""
+    from flywheel_pipeline.flows.improve import decide_on_labels
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    bench = Workbench.of(home)
+    decide_on_labels(bench)
+    for line in decision_lines(bench):
+        say(line)
+
+
+@gate.command()
+@HOME
+@click.option("--run", type=click.IntRange(1), default=1, show_default=True, help="Another number asks once more.")
+def noise(home: Path | None, run: int) -> None:
+    """Evaluate the production prompt against itself: how many cases flip although nothing has changed (A/A)."""
+    from flywheel_pipeline.flows.noise import measure_noise
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for line in measure_noise(Workbench.of(home), run).lines():
+        say(line)
 
 
 @gate.command()

@@ -189,6 +189,20 @@ def retire(home: Path | None, case_id: str, reason: str) -> None:
 
 @golden.command()
 @HOME
+@click.option("--off", is_flag=True, help="The cases are critical no more.")
+@click.argument("case_ids", metavar="CASE…", nargs=-1, required=True)
+def critical(home: Path | None, case_ids: tuple[str, ...], off: bool) -> None:
+    """Mark cases that a prompt must pass: the gate rejects a candidate that fails one, however good it is otherwise."""
+    from flywheel_pipeline.flows.golden.review import mark_critical
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    changed, version = mark_critical(Workbench.of(home), case_ids, not off)
+    state = "no longer critical" if off else "critical"
+    click.echo(f"{', '.join(changed) or 'No other case'} is {state}; the set is {version} now. The next run uses it.")
+
+
+@golden.command()
+@HOME
 def dimensions(home: Path | None) -> None:
     """Have a model propose what questions differ in (feature, persona, scenario), for review in `golden/`."""
     from flywheel_pipeline.flows.golden.review import propose_dimensions

@@ -20,9 +20,11 @@ NEXT_COMMAND = re.compile(r"`(flywheel (?!init\b|demo\b|labels config\b)(?![^`\n
 
 
 def _remember(context: click.Context, _: click.Parameter, home: Path | None) -> Path | None:
+    """Keep the home that a command is given, and return it to the subcommands that are given none."""
     if home is not None:
         context.meta[GIVEN_HOME] = home
-    return home
+    given: Path | None = context.meta.get(GIVEN_HOME)
+    return given
 
 
 HOME = click.option(

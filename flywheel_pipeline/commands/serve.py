@@ -10,7 +10,16 @@ from typing import Any
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
-from flywheel_pipeline.web import RequestLimits, build_app, mount_pages, open_socket, pages_of, prepare_pages, serve_app
+from flywheel_pipeline.web import (
+    RequestLimits,
+    build_app,
+    mount_pages,
+    open_socket,
+    pages_of,
+    prepare_pages,
+    prompt_route,
+    serve_app,
+)
 
 
 def serve_home(
@@ -44,7 +53,8 @@ def serve_home(
         if browse:
             browse(f"{url}/{pages[0].name}/")  # without the token: a command's arguments can be read by other users
         prepare_pages(pages)
-        app = build_app(settings.home / "traces", _limits(settings), token, mount_pages(pages, token))
+        routes = [prompt_route(bench, token), *mount_pages(pages, token)]
+        app = build_app(settings.home / "traces", _limits(settings), token, routes)
         serve_app(app, listening)
 
 

@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.evaluate import production_rate, standing_judges
+from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import EvalResult, FailureMode, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
 from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
+from flywheel_pipeline.steps.improve.traffic import describe_gain
 from flywheel_pipeline.web.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
@@ -34,7 +36,7 @@ def summarize(bench: Workbench, calls_before: int = 0, decided: bool = True) -> 
         *_golden(lake),
         *_proposed(bench),
         *_evals(bench),
-        *(_candidate(lake) if decided else ["candidate  none: the run did not get as far as the gate"]),
+        *(decision_lines(bench) if decided else ["candidate  none: the run did not get as far as the gate"]),
         _calls(lake, calls_before),
     ]
 
@@ -63,13 +65,18 @@ def _traces(lake: Lake) -> list[str]:
         " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
-    batches = _one(lake, "select count(distinct source_file) from annotations where not is_superseded")
+    is_export = "starts_with(source_file, '../traces/')"
+    batches, exports = lake.frame(
+        f"select count(distinct source_file) filter (not {is_export}), count(distinct source_file) filter ({is_export})"
+        " from annotations where not is_superseded"
+    ).iloc[0]
+    inside = f" and {count(exports, 'trace export')}" if exports else ""
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
     bad = {source: count(rejected.get(source, 0), "row") for source in ("traces", "labels")}
     return [
         f"captured   {count(n, 'trace')} from {count(files, 'file')}, {bad['traces']} rejected",
         f"sampled    {count(sampled, 'trace')} for the expert{to_do}",
-        f"annotated  {found}, from {count(batches, 'label file')}, {bad['labels']} rejected",
+        f"annotated  {found}, from {count(batches, 'label file')}{inside}, {bad['labels']} rejected",
     ]
 
 
@@ -104,7 +111,7 @@ def _proposed(bench: Workbench) -> list[str]:
 
 def _evals(bench: Workbench) -> list[str]:
     lake = bench.lake
-    prompts, alignment = lake.read("production_prompt", PromptVersion), lake.read("judge_alignment", JudgeAlignment)
+    prompts, alignment = lake.read("production_prompt", PromptVersion), standing_judges(bench)
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
@@ -125,20 +132,23 @@ def _evals(bench: Workbench) -> list[str]:
     ]
 
 
-def _candidate(lake: Lake) -> list[str]:
+def decision_lines(bench: Workbench) -> list[str]:
+    """Return the gate's last decisions on candidates, what would decide a hold, and which labels it waits for."""
+    lake = bench.lake
     rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
     if not rows:
         known = _one(lake, "select count(*) from failure_taxonomy")
-        return [
-            "candidate  none: "
-            + ("no failure mode fails on the train or dev split" if known else "no failure modes yet")
-        ]
+        why = "no failure mode fails on the train or dev split" if known else "no failure modes yet"
+        return [f"candidate  none: {why}"]
     lines = []
     for c in rows:
+        evidence = json.loads(c.evidence)
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
         lines += [f"             {part}" for part in c.reason.split("; ")]
-        lines += [f"             to decide it: {need}" for need in json.loads(c.evidence).get("needs", [])]
-    return lines
+        lines += [f"             {describe_gain(evidence['traffic'])}"] if "traffic" in evidence else []
+        lines += [f"             to decide it: {need}" for need in evidence.get("needs", [])]
+    waiting = flips_waiting(bench)
+    return [*lines, *([f"             {waiting}"] if waiting else [])]
 
 
 def _calls(lake: Lake, before: int) -> str:

@@ -39,6 +39,14 @@ label_batch = dg.define_asset_job(
     "checks on the labels gate what follows.",
 )
 
+gate_on_labels = dg.define_asset_job(
+    "gate_on_labels",
+    selection=dg.AssetSelection.assets("prompt_candidate"),
+    config={"ops": {"prompt_candidate": {"config": {"on_labels": True}}}},
+    description="The gate decides again on the last candidate, with the expert's labels of flipped cases: no app and "
+    "no model is called.",
+)
+
 nightly_evals = dg.define_asset_job(
     "nightly_evals",
     selection=dg.AssetSelection.assets("production_prompt", "answers", "eval_results", "judge_alignment"),
@@ -46,4 +54,11 @@ nightly_evals = dg.define_asset_job(
     description="Evaluate the production prompt on the golden set as it is now.",
 )
 
-JOBS = [turn, read_trace_files, capture, sample, label_batch, nightly_evals]
+watch_canary = dg.define_asset_job(
+    "watch_canary",
+    selection=dg.AssetSelection.assets("canary_health"),
+    tags=WHOLE,
+    description="Look at the running canary, and end it where harm is shown.",
+)
+
+JOBS = [turn, read_trace_files, capture, sample, label_batch, gate_on_labels, nightly_evals, watch_canary]

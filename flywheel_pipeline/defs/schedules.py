@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.jobs import nightly_evals, read_trace_files
+from flywheel_pipeline.defs.jobs import nightly_evals, read_trace_files, watch_canary
 from flywheel_pipeline.settings import Settings
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Return the nightly capture and the nightly evals; on from the start only if the settings say so."""
+    """Return all schedules; they are on from the start only if the settings say so."""
     running = settings.automation.default_status == "running"
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
     return [
@@ -26,5 +26,13 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             execution_timezone="UTC",
             default_status=status,
             description="Evaluates the production prompt every night, also on a night without new data.",
+        ),
+        dg.ScheduleDefinition(
+            name="hourly_canary",
+            job=watch_canary,
+            cron_schedule=settings.automation.canary_cron,
+            execution_timezone="UTC",
+            default_status=status,
+            description="Looks at the running canary, and ends it where harm is shown; does nothing without one.",
         ),
     ]

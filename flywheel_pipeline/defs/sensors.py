@@ -1,4 +1,4 @@
-"""The sensors: new trace files, days to write, new label batches.
+"""The sensors: new trace files, days to write, new label batches, labels of flipped cases.
 
 A cursor holds what was seen (JSON), a file that is still being written waits until it has settled, and the
 run key is made from the content, so that one set of changes starts exactly one run, also after a restart.
@@ -11,10 +11,12 @@ from collections.abc import Mapping
 import dagster as dg
 
 from flywheel_pipeline.adapters.home import HomeFile
+from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
 from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, runs_on_this_machine
-from flywheel_pipeline.defs.jobs import capture, label_batch, read_trace_files
+from flywheel_pipeline.defs.jobs import capture, gate_on_labels, label_batch, read_trace_files
 from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
+from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
 
@@ -27,7 +29,7 @@ UNFINISHED = [
 
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Return the three sensors; on from the start only if the settings say so."""
+    """Return the sensors; on from the start only if the settings say so."""
     running = settings.automation.default_status == "running"
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     every = settings.automation.sensor_seconds
@@ -47,7 +49,12 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         """Starts `label_batch` when a label file is new or corrected."""
         return look(context, bench, "labels", "label_files", "label_batch")
 
-    return [new_trace_files, captured_days, new_label_files]
+    @dg.sensor(job=gate_on_labels, minimum_interval_seconds=every, default_status=status)
+    def new_flip_labels(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
+        """Starts `gate_on_labels` when the expert has submitted labels of flipped cases that the gate asked for."""
+        return request_decision(context, bench)
+
+    return [new_trace_files, captured_days, new_label_files, new_flip_labels]
 
 
 def look(
@@ -92,6 +99,19 @@ def request_days(context: dg.SensorEvaluationContext, bench: Workbench) -> dg.Se
         text = json.dumps([[d, inputs.get(d, "")] for d in group])
         requests.append(dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest()[:32], tags=range_tags(group)))
     return dg.SensorResult(run_requests=requests)
+
+
+def request_decision(context: dg.SensorEvaluationContext, bench: Workbench) -> dg.SensorResult | dg.SkipReason:
+    """Request a decision where there are labels that the gate asked for and has not seen."""
+    waiting, stamp = flips_waiting(bench), bench.home.stamp(FLIP_LABELS_FILE)
+    if waiting is None:
+        return dg.SkipReason("the gate asks for no labels of flipped cases")
+    if not waiting.n_labelled or stamp == context.cursor:
+        return dg.SkipReason(str(waiting))
+    if _in_progress(context, bench, "gate_on_labels", "flywheel_turn"):
+        return dg.SkipReason(f"{waiting.n_labelled} labels of flipped cases wait for the run in progress")
+    key = hashlib.sha256(f"{waiting.candidate}:{stamp}".encode()).hexdigest()[:32]
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=stamp)
 
 
 def _gone(seen: Mapping[str, str], files: list[HomeFile], folder: str) -> str:

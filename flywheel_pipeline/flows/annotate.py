@@ -13,8 +13,20 @@ from typing import Any
 from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
-from flywheel_pipeline.records import Annotation, Json, LabelLog, SampledTrace
-from flywheel_pipeline.steps.annotate import FIELDS, LabelFile, LabelRules, Labels, read_versions, resolve_labels
+from flywheel_pipeline.records import Annotation, CapturedFile, Feedback, Json, LabelLog, SampledTrace
+from flywheel_pipeline.steps.annotate import (
+    FIELDS,
+    FOLDER,
+    Exported,
+    LabelFile,
+    LabelRules,
+    Labels,
+    read_exports,
+    read_versions,
+    resolve_labels,
+)
+from flywheel_pipeline.steps.annotate.judgements import digest
+from flywheel_pipeline.steps.annotate.read import DIGITS
 from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
 
@@ -24,8 +36,13 @@ where trace_id in (select unnest(?))
 """
 
 
+SPANS_SQL = "select trace_id, spans from captured_traces where spans is not null and trace_id in (select unnest(?))"
+
+
 def collect_labels(bench: Workbench) -> tuple[Labels, list[LabelLog]]:
     """Read all label files and write `annotations`, `evaluator_scores`, `label_log` and the labels' `rejects`.
+
+    Verdicts of annotators that came inside trace exports (`feedback` of capture) count by the same rules.
 
     Every version of a file that is read is kept in `labels/.history/`. Verdicts from a file that is gone still count:
     only another verdict overrules a verdict. One that was corrected in its file, or removed from it, is kept as
@@ -49,6 +66,7 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     versions = bench.home.history("labels").versions()
     rules = label_rules(bench)
     files = [_read(name, versions, contents, rules) for name in sorted(versions)]
+    files += read_exports(_exported(bench), rules)
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
     wanted |= {s.trace_id for f in files for s in f.scores}
     with bench.lake.connect() as con:
@@ -56,7 +74,23 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
         known = {row[0] for row in rows.fetchall()}
     labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
     log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
-    return replace(labels, rejects=tuple(r for r in labels.rejects if r.file in contents)), log
+    kept = tuple(r for r in labels.rejects if r.file in contents or r.file.startswith(FOLDER))
+    return replace(labels, rejects=kept), log
+
+
+def _exported(bench: Workbench) -> Exported:
+    """Return the scores that annotators gave captured traces inside trace exports, and what is known of them."""
+    where = "given_by = 'annotator' and trace_id in (select trace_id from raw_traces)"
+    scores = bench.lake.read("feedback", Feedback, where)
+    versions = {f.source_file: f.fingerprint[:DIGITS] for f in bench.lake.read("captured_files", CapturedFile)}
+    judged = sorted({s.trace_id for s in scores if s.step_id})
+    pieces = bench.lake.frame(SPANS_SQL, [judged]) if judged else None
+    spans: dict[str, list[Any]] = {}
+    for trace_id, text in pieces.itertuples(index=False) if pieces is not None else ():
+        spans.setdefault(trace_id, []).extend(json.loads(text))
+    annotators = bench.settings.annotate.annotators
+    allowed = {bench.settings.annotate.arbiter, *annotators} if annotators else None
+    return Exported(scores, versions, allowed, spans)
 
 
 def label_rules(bench: Workbench) -> LabelRules:
@@ -112,11 +146,16 @@ def sampled_to_label(bench: Workbench) -> list[tuple[str, str, str]]:
 
 
 def labels_of(bench: Workbench, annotator: str) -> dict[str, dict[str, Any]]:
-    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts."""
+    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts.
+
+    `seen` marks the label as an export would: a new row with it is known to correct this one, dated or not.
+    """
     where = "annotator = ? and not is_repeat and not is_superseded"
     rows = bench.lake.read("annotations", Annotation, where, [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
-    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
+    return {
+        a.trace_id: {**{name: getattr(a, name) for name in FIELDS}, "seen": f"{a.verdict} {digest(a)}"} for a in rows
+    }
 
 
 def export_labels(

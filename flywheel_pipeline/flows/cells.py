@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
 from flywheel_pipeline.errors import BudgetError, HomeError
+from flywheel_pipeline.flows.afresh import app_varies
 from flywheel_pipeline.flows.evaluate import Evaluated, Evaluator, evaluate_production
 from flywheel_pipeline.flows.golden.grow import cases_on_file
+from flywheel_pipeline.flows.improve import is_fresh
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion
@@ -35,13 +37,20 @@ class Estimate:
     tokens: float | None
     cost_usd: float | None
     n_measured: int = 0
+    fresh: tuple[int, int] = (0, 0)
+    """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
 
     @property
     def n_calls(self) -> int:
-        """How many replies are not in the cache."""
+        """How many replies are not in the cache, those of a candidate's gate excepted."""
         return self.n_answers + self.n_verdicts + self.n_measured
 
     def __str__(self) -> str:
+        answers, verdicts = self.fresh
+        gate = f"; beside each candidate {answers} answers and up to {verdicts} verdicts more, for a fresh baseline"
+        return self._production() + (gate if answers + verdicts else "")
+
+    def _production(self) -> str:
         if not self.n_calls:
             return f"{self.n_cases} cases: nothing to call, everything is in the cache"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
@@ -80,7 +89,9 @@ def estimate_evals(bench: Workbench) -> Estimate:
         if n
     ]
     client.store.close()
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), n_measured)
+    return Estimate(
+        len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), n_measured, _fresh(bench, client, cases)
+    )
 
 
 def evaluate_estimated(bench: Workbench) -> Evaluated:
@@ -105,7 +116,22 @@ def _n_measured(bench: Workbench, plan: Plan) -> int:
     """Return how many verdicts on labelled traces judges need at most that have not been measured as they are now."""
     known = {a.evaluator_version for a in bench.lake.read("judge_alignment", JudgeAlignment)}
     new = [m for m in plan.modes if m.version(plan.judge_model) not in known]
-    return len(new) * len(labelled_traces(bench)) * plan.judge_repeats if new else 0
+    each = len(labelled_traces(bench)) * plan.judge_repeats + 2 * bench.settings.evaluate.judge_checks if new else 0
+    return len(new) * each
+
+
+def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:
+    if not is_fresh(bench):
+        return 0, 0
+    plan = Evaluator(bench, client).plan()
+    n = plan.repeats * sum(c.split == "test" or c.critical for c in cases)
+    return (n if app_varies(bench) else 0), n * len(plan.modes) * plan.judge_repeats
+
+
+def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:
+    """Return what the verdicts on the answers under a prompt cost when they were made, in dollars, where known."""
+    sql = "select coalesce(sum(cost_usd), 0) from eval_results where prompt_version = ?"
+    return float(bench.lake.frame(sql, [prompt_version]).iloc[0].tolist()[0])
 
 
 def _tokens(used: Sequence[tuple[int, Usage | None]]) -> float | None:

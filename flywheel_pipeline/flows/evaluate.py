@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
+from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, first_repeat
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
+from flywheel_pipeline.ports import App, Engine
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
 from flywheel_pipeline.stats import Rate
-from flywheel_pipeline.steps.cluster import load_modes, traffic_pass_rate, weighted_verdicts
+from flywheel_pipeline.steps.cluster import Mode, load_modes, traffic_pass_rate, weighted_verdicts
 from flywheel_pipeline.steps.evaluate import (
     LabelledAnswer,
     ModeToJudge,
     Plan,
     align_judges,
-    held_out,
     majority,
+    mark_dev,
+    mark_stale,
     run_evals,
 )
 from flywheel_pipeline.steps.golden import labelled_case, near_pairs, version_of
@@ -36,6 +39,35 @@ def active_cases(bench: Workbench) -> list[GoldenCase]:
 def read_verdicts(bench: Workbench, prompt_version: str) -> list[EvalResult]:
     """Return the stored verdicts on the answers under a prompt: one per answer and evaluator."""
     return majority(bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [prompt_version]))
+
+
+def train_traces(bench: Workbench) -> set[str]:
+    """Return the traces of train cases: the only ones that a judge may be shown."""
+    return {c.source_trace_id for c in active_cases(bench) if c.split == "train" and c.source_trace_id}
+
+
+def to_judge(mode: Mode, train: Collection[str]) -> ModeToJudge:
+    """Return a mode as its judge sees it, with examples from the traces `train` alone."""
+    shown = replace(mode, members=tuple(x for x in mode.members if x.trace_id in train))
+    examples = tuple(mode.shown_to_judge(train, EXAMPLES))
+    return ModeToJudge(
+        mode.mode_id, shown.title, shown.described, examples, mode.belongs, mode.does_not_belong,
+        mode.judge_guidance, mode.judge_tuned,
+    )  # fmt: skip
+
+
+def judges_of(bench: Workbench) -> list[ModeToJudge]:
+    """Return one judge per failure mode of the reviewed taxonomy as it is now."""
+    modes = load_modes(bench.home.reviewed(TAXONOMY_FILE).read().value)
+    train = train_traces(bench)
+    return [to_judge(m, train) for m in modes if m.members]
+
+
+def standing_judges(bench: Workbench) -> list[JudgeAlignment]:
+    """Return the judges as they were last measured; one that has changed since is advisory."""
+    model = bench.model_name("judge")
+    versions = {m.evaluator: m.version(model) for m in judges_of(bench)}
+    return mark_stale(bench.lake.read("judge_alignment", JudgeAlignment), versions)
 
 
 @dataclass(frozen=True)
@@ -62,12 +94,14 @@ def evaluate_production(bench: Workbench) -> Evaluated:
 class Evaluator:
     """The `Evaluate` port of a home: runs the app, judges, and keeps the rows by prompt version.
 
-    `reader` is who asks, for the log of reads of the test split.
+    `reader` is who asks, for the log of reads of the test split. With `fresh`, a word, everything is asked anew, once
+    for that word, whatever the caches hold.
     """
 
     bench: Workbench
     llm: ModelClient
     reader: str = "eval_results"
+    fresh: str = ""
 
     def judges(self) -> list[ModeToJudge]:
         """Return one judge per failure mode of the reviewed taxonomy.
@@ -75,16 +109,7 @@ class Evaluator:
         Its examples are failures from which train cases were made: a judge that has seen the expert's remark on a
         trace can neither judge it nor be measured on it.
         """
-        modes = load_modes(self.bench.home.reviewed(TAXONOMY_FILE).read().value)
-        train = {c.source_trace_id for c in active_cases(self.bench) if c.split == "train"}
-        shown = [replace(m, members=tuple(x for x in m.members if x.trace_id in train)) for m in modes]
-        return [
-            ModeToJudge(
-                m.mode_id, s.title, s.described, tuple(s.examples(EXAMPLES)), m.belongs, m.does_not_belong
-            )
-            for m, s in zip(modes, shown, strict=True)
-            if m.members
-        ]  # fmt: skip
+        return judges_of(self.bench)
 
     def plan(self, golden_version: str | None = None) -> Plan:
         """Return how this home evaluates."""
@@ -102,11 +127,18 @@ class Evaluator:
         """
         version = version_of(active_cases(self.bench))
         self._log_read(prompt.version, version, sum(c.split == "test" for c in cases))
-        found = run_evals(prompt, cases, self.plan(version), self.bench.app(self.llm), self.llm)
+        found = run_evals(prompt, cases, self.plan(version), *self._engine())
         self._keep("answers", CaseAnswer, prompt.version, found.answers)
         self._keep("eval_results", EvalResult, prompt.version, found.results)
         found.check()
         return majority(found.results)
+
+    def _engine(self) -> tuple[App, Engine]:
+        app = self.bench.app(self.llm)
+        if not self.fresh:
+            return app, self.llm
+        start = first_repeat(self.fresh)
+        return FreshApp(app, start) if app_varies(self.bench) else app, FreshEngine(self.llm, start)
 
     def _keep(self, table: str, record: type[Any], prompt_version: str, rows: Sequence[Any]) -> None:
         replaced, lake = {r.case_id for r in rows}, self.bench.lake
@@ -126,11 +158,11 @@ class Evaluator:
 
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
         """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
-        train = [c for c in cases if c.split == "train"]
-        answers, plan = held_out(labelled_answers(self.bench), train, near_pairs), self.plan()
-        rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats)
-        self.bench.lake.write("judge_alignment", rows)
-        return rows
+        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
+        found = align_judges(answers, self.plan(), self.llm, self.bench.settings.evaluate.judge_checks)
+        self.bench.lake.write("judge_verdicts", found.verdicts)
+        self.bench.lake.write("judge_alignment", found.rows)
+        return found.rows
 
 
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:

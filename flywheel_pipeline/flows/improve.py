@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
-from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
-from flywheel_pipeline.errors import CorruptFileError
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts, reads_of_test
+from flywheel_pipeline.adapters.llm import ModelClient
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.afresh import outcomes_vary
+from flywheel_pipeline.flows.compare import known_failures_of
+from flywheel_pipeline.flows.deploy.promote import promote_automatically
+from flywheel_pipeline.flows.evaluate import (
+    Evaluator,
+    active_cases,
+    production_rate,
+    read_verdicts,
+    reads_of_test,
+    standing_judges,
+)
+from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
+from flywheel_pipeline.flows.foreign import unread_parts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
     EvalResult,
     FailureMode,
     GoldenCase,
+    Json,
     JudgeAlignment,
     PromptCandidate,
     PromptVersion,
 )
 from flywheel_pipeline.settings import GateSettings
+from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
     COMPOSITE,
     case_scores,
@@ -27,6 +44,7 @@ from flywheel_pipeline.steps.evaluate import (
     without_stale,
 )
 from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
+from flywheel_pipeline.steps.evaluate.known import approvals
 from flywheel_pipeline.steps.improve import (
     OVERALL,
     READER,
@@ -34,44 +52,95 @@ from flywheel_pipeline.steps.improve import (
     Gate,
     Judgement,
     ModeEvidence,
+    decide_again,
     improve_prompt,
     propose_prompts,
 )
+from flywheel_pipeline.steps.improve.traffic import Traffic
 
 
 def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
     """Return the production prompt and the candidates against it, the best first; both tables are written.
 
-    There are no candidates when no failure mode fails.
+    There are no candidates when no failure mode fails. Where `deploy.automatic` says so, one that the gate lets ship is
+    put into production.
     """
     base = bench.lake.read("production_prompt", PromptVersion)[0]
     candidates = _improve(bench, base)
     bench.lake.write("prompt_candidate", candidates)
+    app = bench.settings.models.app
+    used = Json(json.dumps({"temperature": app.temperature, **app.parameters}, sort_keys=True))
     for c in candidates:
         note = f"{c.decision or c.status}: {c.reason}"
-        bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note))
+        author, model = bench.model_name("improver"), bench.model_name("app")
+        bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note, author, model, used))
+    promote_automatically(bench)
     return base, candidates
 
 
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
-    cases = active_cases(bench)
-    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
-    baseline = read_verdicts(bench, base.version)
-    evidence = _evidence(bench, cases, baseline)
+    compared = _bench(bench, base, bench.llm(), read_verdicts(bench, base.version))
+    cases, settings = compared.cases, bench.settings.improve
+    evidence = _evidence(bench, cases, compared.baseline)
     if not evidence:
         return []
-    settings, llm = bench.settings, bench.llm()
-    good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.improve.few_shot_examples]
-    proposals = propose_prompts(base.text, evidence, good, llm, settings.app.name)
-    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
-    return improve_prompt(
-        Bench(
-            base, cases, baseline, Evaluator(bench, llm, READER), _judgement(alignment, names),
-            gate_of(bench), reads_of_test(bench), flip_labels(bench, base),
-            lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
-        ),
-        proposals,
+    good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.few_shot_examples]
+    proposals = propose_prompts(base.text, evidence, good, bench.llm(), bench.settings.app.name)
+    return improve_prompt(compared, proposals)
+
+
+def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Sequence[EvalResult]) -> Bench:
+    return Bench(
+        base, active_cases(bench), baseline, Evaluator(bench, llm, READER), judgement_of(bench),
+        gate_of(bench), reads_of_test(bench), flip_labels(bench, base.version),
+        lambda version: bench.lake.read("answers", CaseAnswer, "prompt_version = ?", [version]),
+        approvals(known_failures_of(bench)),
+        partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
+        _traffic(bench),
+        lambda text: unread_parts(bench, text, base.text),
     )  # fmt: skip
+
+
+def _traffic(bench: Workbench) -> Traffic | None:
+    """Return the modes' shares of production traffic; None where the labels are not of our sample."""
+    passing, modes = production_rate(bench), bench.lake.read("failure_taxonomy", FailureMode, "status <> 'retired'")
+    if passing is None or any(m.share_of != "traffic" for m in modes):
+        return None
+    return Traffic({m.name: Rate(m.share, m.share_low, m.share_high, m.n_failures) for m in modes}, passing)
+
+
+def is_fresh(bench: Workbench) -> bool:
+    """Return whether the production prompt is evaluated afresh beside a candidate."""
+    return bench.settings.improve.fresh_baseline and outcomes_vary(bench)
+
+
+def evaluate_baseline_afresh(
+    bench: Workbench, base: PromptVersion, llm: ModelClient, candidate: str, cases: Sequence[GoldenCase]
+) -> tuple[str, list[EvalResult]]:
+    """Evaluate the production prompt once more, as rows of their own; the same candidate again finds them cached."""
+    beside = replace(base, version=f"{base.version}~{candidate}")
+    return beside.version, Evaluator(bench, llm, "baseline", beside.version).evaluate(beside, cases)
+
+
+def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidate]]:
+    """Let the gate decide again on its last candidate, with the labels of flipped cases given since.
+
+    Answers and verdicts are those in the tables: nothing is evaluated, and no model is called. Returns the production
+    prompt and the candidates, and puts one into production where the settings say so, as `find_candidate` does.
+
+    Raises:
+        HomeError: there is no candidate against the present production prompt.
+    """
+    waiting = waiting_candidate(bench)
+    if waiting is None:
+        raise HomeError("There is no candidate against the present production prompt: `flywheel run` proposes one.")
+    base = bench.lake.read("production_prompt", PromptVersion)[0]
+    compared = _bench(bench, base, bench.llm(), read_verdicts(bench, baseline_of(waiting)))
+    decided = decide_again(compared, waiting, read_verdicts(bench, waiting.candidate_id))
+    others = [c for c in bench.lake.read("prompt_candidate", PromptCandidate) if c.candidate_id != waiting.candidate_id]
+    bench.lake.write("prompt_candidate", [decided, *others])
+    promote_automatically(bench)
+    return base, [decided, *others]
 
 
 def gate_of(bench: Workbench) -> Gate:
@@ -86,6 +155,12 @@ def build_gate(settings: GateSettings) -> Gate:
     return Gate(**settings.model_dump())
 
 
+def judgement_of(bench: Workbench) -> Judgement:
+    """Return how rows of this home are read."""
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
+    return _judgement(standing_judges(bench), names)
+
+
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:
     """Return how rows are read: by the judges that agree with the expert, with their known errors."""
     trusted = deciding(alignment)
@@ -97,30 +172,17 @@ def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) ->
         (answered.NAME, resisted.NAME),
         {OVERALL if e == COMPOSITE else e: j for e, j in errors.items()},
         names,
+        {a.mode_id: _wanted(a) for a in alignment if a.mode_id},
     )
 
 
-def flip_labels(bench: Workbench, base: PromptVersion) -> dict[str, dict[str, tuple[bool, bool]]]:
-    """Return the expert's verdicts on cases that flip between `base` and a candidate, by candidate; the last counts.
-
-    Raises:
-        CorruptFileError: a line of the file lacks a field, or has a verdict that is neither pass nor fail.
-    """
-    found: dict[str, dict[str, tuple[bool, bool]]] = {}
-    for number, row in enumerate(bench.home.append_only(FLIP_LABELS_FILE).read().rows, 1):
-        known = all(isinstance(row.get(k), str) for k in ("base", "candidate", "case_id"))
-        if not known or not {row.get("before"), row.get("after")} <= {"pass", "fail"}:
-            raise CorruptFileError(
-                f"{FLIP_LABELS_FILE}, line {number}: expected base, candidate, case_id, and `pass` or `fail` as before "
-                "and after"
-            )
-        if row["base"] == base.version:
-            verdicts = row["before"] == "pass", row["after"] == "pass"
-            found.setdefault(row["candidate"], {})[row["case_id"]] = verdicts
-    return found
+def _wanted(alignment: JudgeAlignment) -> tuple[int, int]:
+    """Return the fails and passes to label before a judge may decide; -1 where labels would not help."""
+    unusable = alignment.status == "unusable"
+    return (-1, -1) if unusable else (alignment.need_fails, alignment.need_passes)
 
 
-def _evidence(bench: Workbench, cases: list[GoldenCase], baseline: list[EvalResult]) -> list[ModeEvidence]:
+def _evidence(bench: Workbench, cases: Sequence[GoldenCase], baseline: Sequence[EvalResult]) -> list[ModeEvidence]:
     """Return the modes that still fail, most frequent first, with what the improver may see of them.
 
     That is the train split; that a mode fails may show on dev too, never on test.

@@ -19,8 +19,8 @@ from flywheel_pipeline.records.cluster import (
     FailureAssignment,
     FailureMode,
 )
-from flywheel_pipeline.records.deploy import PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
+from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -44,6 +44,7 @@ __all__ = [
     "TRENDS",
     "VERDICTS",
     "Annotation",
+    "CanaryHealth",
     "CaptureLog",
     "CapturedFile",
     "CapturedTrace",
@@ -58,6 +59,7 @@ __all__ = [
     "GoldenCase",
     "Json",
     "JudgeAlignment",
+    "JudgeVerdict",
     "LLMCall",
     "LabelLog",
     "PromptCandidate",
@@ -86,7 +88,9 @@ TABLES: Mapping[str, type] = {
     "answers": CaseAnswer,
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
+    "judge_verdicts": JudgeVerdict,
     "prompt_candidate": PromptCandidate,
+    "canary_health": CanaryHealth,
     "llm_calls": LLMCall,
 }
 """Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""

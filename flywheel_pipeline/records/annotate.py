@@ -21,7 +21,7 @@ class Annotation:
     """One verdict of a person on a trace; every verdict is kept, `is_current` marks the one that counts."""
 
     trace_id: Annotated[str, Column("The judged trace", references="raw_traces.trace_id")]
-    batch: Annotated[str, Column("The label file's name: every file is a batch")]
+    batch: Annotated[str, Column("The label file's name, or that of the trace export: every file is a batch")]
     annotator: Annotated[str, Column("Who judged")]
     verdict: Annotated[str, Column("The judgement", allowed=VERDICTS)]
     code: Annotated[str | None, Column("The open code: the failure in a few words (max. 8)")]
@@ -36,7 +36,7 @@ class Annotation:
     extra: Annotated[Json, Column("What the file holds beyond these columns: {name: value}")]
     is_current: Annotated[bool, Column("The verdict that counts for its trace")]
     is_superseded: Annotated[bool, Column("A later version of its file no longer holds it")]
-    source_file: Annotated[str, Column("The label file")]
+    source_file: Annotated[str, Column("The label file, relative to `labels/`; `../traces/…` is a trace export")]
     source_version: Annotated[
         str, Column("Which version of the file: the start of its SHA-256, as in labels/.history/")
     ]

@@ -52,7 +52,7 @@ class Feedback:
     """One opinion or score about a trace, wherever and whenever it arrived.
 
     Only what a user gave becomes the trace's feedback; the scores of annotators, models and scripts become its tags, as
-    does a user's score whose scale is unknown.
+    does a user's score whose scale is unknown. An annotator's verdict becomes a row of `annotations` as well.
     """
 
     trace_id: Annotated[str, Column("The trace")]
@@ -67,6 +67,8 @@ class Feedback:
     label: Annotated[str | None, Column("The word as the source has it")] = None
     is_adverse: Annotated[bool, Column("Whether a high value is bad, as its name says")] = False
     n_rows: Annotated[int, Column("1 where it is a row of its own, 0 where it came with its trace", low=0)] = 1
+    author: Annotated[str | None, Column("The annotator's name or id, as the source has it; never a user's")] = None
+    step_id: Annotated[str | None, Column("The span, run or observation it is about, if the source names one")] = None
 
 
 @dataclass(frozen=True)

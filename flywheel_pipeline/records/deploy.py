@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
-from flywheel_pipeline.records.schema import Column
+from flywheel_pipeline.records.schema import Column, Json
+
+NO_PARAMETERS = Json("{}")
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,32 @@ class PromptVersion:
     text: Annotated[str, Column("The system prompt")]
     base_version: Annotated[str | None, Column("The version that it was made from")]
     note: Annotated[str, Column("Where it comes from")]
+    author: Annotated[str, Column("Who wrote it: a person, or the improver's model")] = ""
+    model: Annotated[str | None, Column("The model that it was evaluated with")] = None
+    parameters: Annotated[Json, Column("The model's parameters in that evaluation")] = NO_PARAMETERS
 
     @classmethod
     def of(cls, name: str, text: str, base: str | None, note: str) -> PromptVersion:
         """Return the version of a text; equal texts are the same version, whatever their line ends."""
         kept = "\n".join(text.strip().splitlines())
         return cls(hashlib.sha256(kept.encode()).hexdigest()[:12], name, kept, base, note)
+
+
+@dataclass(frozen=True)
+class CanaryHealth:
+    """One look at a canary: its sessions beside those of the production prompt, since it was started."""
+
+    canary_id: Annotated[str, Column("The canary")]
+    version: Annotated[str, Column("The prompt version that is tried")]
+    control: Annotated[str, Column("The production prompt beside it")]
+    share: Annotated[float, Column("Its share of traffic", low=0, high=1)]
+    looked_at: Annotated[datetime, Column("When it was looked at, UTC")]
+    n_canary: Annotated[int, Column("Sessions of the canary", low=0)]
+    n_canary_bad: Annotated[int, Column("Of these, with an error or a user's bad feedback", low=0)]
+    n_control: Annotated[int, Column("Sessions of the production prompt", low=0)]
+    n_control_bad: Annotated[int, Column("Of these, with an error or a user's bad feedback", low=0)]
+    difference: Annotated[float, Column("Share that went wrong, canary - control", low=-1, high=1)]
+    low: Annotated[float, Column("Lower end of the interval that holds at all looks together", low=-1, high=1)]
+    high: Annotated[float, Column("Upper end of it", low=-1, high=1)]
+    decision: Annotated[str, Column("roll back: harm is shown", allowed=("roll back", "go on"))]
+    reason: Annotated[str, Column("The decision in words")]

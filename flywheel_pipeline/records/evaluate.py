@@ -19,7 +19,7 @@ class CaseAnswer:
 
     answer_id: Annotated[str, Column("Hash of the case and of everything in `inputs`", unique=True)]
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
-    prompt_version: Annotated[str, Column("The prompt that answered")]
+    prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
     app_version: Annotated[str, Column("Hash of the app's settings and code, the prompt excepted")]
     repeat: Annotated[int, Column("Repetition of the same question, from 0", low=0)]
     output: Annotated[str | None, Column("The answer; empty when there is none")]
@@ -41,7 +41,7 @@ class EvalResult:
     """One evaluator's judgement of one answer (OpenInference annotation vocabulary)."""
 
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
-    prompt_version: Annotated[str, Column("The prompt that answered")]
+    prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
     evaluator: Annotated[str, Column("What was checked: `judge:<mode_id>`, `answered` or `resisted`")]
     evaluator_version: Annotated[str, Column("Hash of all that decides its verdict: prompt, model, definition")]
     repeat: Annotated[int, Column("Repetition of the answer, from 0", low=0)]
@@ -94,3 +94,34 @@ class JudgeAlignment:
             allowed=("trusted", "advisory", "unusable"),
         ),
     ]
+    n_repeated: Annotated[int, Column("Labelled answers that it judged twice by the same question", low=0)] = 0
+    repeat_agreement: Annotated[
+        float | None, Column("Share of these that got the same label twice; reported, decides nothing", low=0, high=1)
+    ] = None
+    n_swapped: Annotated[
+        int, Column("Labelled answers that it judged again with labels, examples and documents in reverse order", low=0)
+    ] = 0
+    swap_agreement: Annotated[
+        float | None, Column("Share of these that got the same label again; reported, decides nothing", low=0, high=1)
+    ] = None
+
+
+PURPOSES = ("alignment", "repeated", "swapped")
+"""Why a judge was asked: to measure it, or to measure its consistency, by the same question or in reverse order."""
+
+
+@dataclass(frozen=True)
+class JudgeVerdict:
+    """What a judge replied on one answer that the expert labelled, beside the expert's own verdict."""
+
+    evaluator: Annotated[str, Column("The judge")]
+    evaluator_version: Annotated[str, Column("Hash of all that decides its verdict, as in `eval_results`")]
+    model: Annotated[str, Column("The judge's model")]
+    mode_id: Annotated[str, Column("Its failure mode", references="failure_taxonomy.mode_id")]
+    trace_id: Annotated[str, Column("The labelled trace", references="raw_traces.trace_id")]
+    expert: Annotated[str, Column("The expert's verdict: a failure of this mode, or a pass", allowed=("pass", "fail"))]
+    label: Annotated[str | None, Column("The judge's; empty when there is none", allowed=LABELS)]
+    explanation: Annotated[str, Column("The judge's reason")]
+    error: Annotated[str | None, Column("Why there is no verdict")]
+    judge_repeat: Annotated[int, Column("Repetition of the question, from 0", low=0)]
+    purpose: Annotated[str, Column("Why it was asked", allowed=PURPOSES)]

@@ -56,3 +56,7 @@ class GoldenCase:
     ] = "criticism"
     reference_alternatives: Annotated[Json | None, Column("Further answers that are as good as `reference`")] = None
     variables: Annotated[Json | None, Column("Values of the prompt's `{{variables}}`, by name")] = None
+    expected_tool_calls: Annotated[
+        Json | None, Column("The tool calls that a right answer makes; `[]` if it makes none")
+    ] = None
+    critical: Annotated[bool, Column("A prompt must pass it: a candidate that fails it is rejected")] = False

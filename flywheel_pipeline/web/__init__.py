@@ -4,12 +4,31 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate import labelling_page
 from flywheel_pipeline.web.capture.receiver import RequestLimits, build_app
 from flywheel_pipeline.web.cluster import taxonomy_page
+from flywheel_pipeline.web.deploy import prompt_route
+from flywheel_pipeline.web.deploy.page import prompts_page
+from flywheel_pipeline.web.evaluate.comparison import comparison_page
+from flywheel_pipeline.web.evaluate.judges import judges_page
 from flywheel_pipeline.web.pages import Page, mount_pages, prepare_pages
 from flywheel_pipeline.web.server import open_socket, serve_app
 
-__all__ = ["RequestLimits", "build_app", "mount_pages", "open_socket", "pages_of", "prepare_pages", "serve_app"]
+__all__ = [
+    "RequestLimits",
+    "build_app",
+    "mount_pages",
+    "open_socket",
+    "pages_of",
+    "prepare_pages",
+    "prompt_route",
+    "serve_app",
+]
 
 
 def pages_of(bench: Workbench) -> list[Page]:
     """Return the pages of a home, in the order of the navigation."""
-    return [labelling_page(bench), taxonomy_page(bench)]
+    return [
+        labelling_page(bench),
+        taxonomy_page(bench),
+        comparison_page(bench),
+        judges_page(bench),
+        prompts_page(bench),
+    ]

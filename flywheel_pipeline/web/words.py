@@ -10,6 +10,11 @@ def count(n: int, noun: str, plural: str = "") -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def show_number(n: float) -> str:
+    """Return "3,915" or "2.5"."""
+    return f"{n:,.0f}" if n == round(n) else f"{n:,.1f}"
+
+
 def first_line(text: str, longest: int = 90) -> str:
     """Return the beginning of a text on one line."""
     line = " ".join(text[: 4 * longest].split())

@@ -120,3 +120,12 @@ def test_a_file_that_cannot_be_read_is_reported_without_a_traceback(place: Place
     done = golden(place, "show")
     assert done.exit_code == 1 and "unknown entry" in done.output and "Traceback" not in done.output
     assert load_cases([]) == []
+
+
+def test_cases_become_critical_and_are_so_no_more(place: Place) -> None:
+    done = golden(place, "critical", "g-aa1")
+    assert done.exit_code == 0 and "g-aa1 is critical; the set is gv-" in done.output
+    assert [c.critical for c in load_cases(place.lines("golden/golden_set.jsonl")) if c.case_id == "g-aa1"] == [True]
+    assert "No other case is critical" in golden(place, "critical", "g-aa1").output
+    assert "g-aa1 is no longer critical" in golden(place, "critical", "--off", "g-aa").output
+    assert golden(place, "critical", "g-nope").exit_code == 1

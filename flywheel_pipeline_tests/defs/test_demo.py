@@ -15,7 +15,7 @@ from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.demo.assistant import FIRST_PROMPT
 from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
-from flywheel_pipeline.flows.deploy import promote_candidate, roll_back
+from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
 from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.records import (
     EvalResult,
@@ -171,14 +171,14 @@ def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
 def test_a_promoted_candidate_is_what_the_next_turn_evaluates(copy: Place) -> None:
     best = replace(candidate(copy), decision="ship")  # as the gate decides once the expert has labelled enough
     copy.lake.write("prompt_candidate", [best])
-    assert promote_candidate(copy.bench, None) == best.candidate_id
+    assert promote_candidate(copy.bench, None, Mover()) == best.candidate_id
     assert copy.turn().success
     assert copy.one("select version from production_prompt") == best.candidate_id
     rows = copy.lake.read("eval_results", EvalResult, "prompt_version = ?", [best.candidate_id])
     assert {r.case_id for r in rows} == {c.case_id for c in copy.lake.read("golden_set", GoldenCase)}
     with pytest.raises(GateError):
-        promote_candidate(copy.bench, best.candidate_id)
-    assert roll_back(copy.bench) == best.base_version
+        promote_candidate(copy.bench, best.candidate_id, Mover())
+    assert roll_back(copy.bench, Mover()) == best.base_version
 
 
 def test_labels_without_the_drawn_batch_cannot_be_weighted_so_the_batch_is_kept(copy: Place) -> None:

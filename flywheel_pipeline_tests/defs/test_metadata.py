@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flywheel_pipeline.defs.assets.eval_results import trends
 from flywheel_pipeline.defs.metadata import (
     INLINE,
     bars,
@@ -18,6 +19,8 @@ from flywheel_pipeline.defs.metadata import (
     version_of,
 )
 from flywheel_pipeline.records import TABLES
+from flywheel_pipeline.stats import proportion
+from flywheel_pipeline.steps.evaluate import ModePassRate
 from flywheel_pipeline.steps.sample.saturation import judge_saturation
 
 
@@ -72,3 +75,15 @@ def test_the_share_of_unseen_modes_is_a_number_only_where_it_is_known() -> None:
     assert isinstance(known.value, float) and 0 < known.value < 1
     assert unseen_share(judge_saturation([20, 20, 1], n_to_review=2)) == {}
     assert unseen_share(judge_saturation([])) == {}
+
+
+def test_pass_rates_are_numbers_by_mode_and_those_that_do_not_count_stand_apart() -> None:
+    rates = [ModePassRate(e, proportion(n, 4), 0) for e, n in (("judge:a", 1), ("judge:b", 2), ("judge:c", 3))]
+    unknown = ModePassRate("judge:d", proportion(0, 0), 4)
+    names = {"judge:a": "Rude", "judge:b": "Rude", "judge:c": "Late", "judge:d": "Dull"}
+    found = {name: value.value for name, value in trends([*rates, unknown], names, {"judge:a", "judge:c"}).items()}
+    assert found == {
+        "pass_rate: Rude (judge:a)": 0.25,
+        "pass_rate_not_counted: Rude (judge:b)": 0.5,
+        "pass_rate: Late": 0.75,
+    }

@@ -29,6 +29,7 @@ COVERS = (
 )
 
 PROMPT = a_prompt()
+FRESH = "; beside each candidate 5 answers and up to 5 verdicts more, for a fresh baseline"
 MODE = {"mode_id": "fm-1", "name": "Made up", "definition": "It is invented.", "status": "accepted"}
 
 
@@ -68,11 +69,11 @@ def test_a_run_asks_app_and_judge_once_and_a_second_run_asks_nobody(tmp_path: Pa
     with scripted_server(model) as server:
         place = evaluated_home(tmp_path / "home", settings_of(server))
         assert str(estimate_evals(place.bench)) == (
-            "5 cases: 5 answers and 5 verdicts to ask for, tokens not known yet, cost not known yet"
+            f"5 cases: 5 answers and 5 verdicts to ask for, tokens not known yet, cost not known yet{FRESH}"
         )
         evaluate(place)
         assert len(server.bodies) == 10
-        assert str(estimate_evals(place.bench)) == "5 cases: nothing to call, everything is in the cache"
+        assert str(estimate_evals(place.bench)) == f"5 cases: nothing to call, everything is in the cache{FRESH}"
         bench = evaluate(place)
         assert len(server.bodies) == 10
     assert place.one("select count(*) from llm_calls where not cached") == 10
@@ -133,7 +134,7 @@ def test_a_changed_definition_asks_the_judge_and_not_the_app_and_is_named(tmp_pa
         path.write_text(path.read_text().replace("It is invented.", "It is not in the documents."))
         assert explain_case(place.bench, "g-3") == ("g-3", ["judge:fm-1: failure mode changed"])
         assert str(estimate_evals(place.bench)) == (
-            "5 cases: 0 answers and 5 verdicts to ask for, about 120 tokens, about 0.0001 USD"
+            f"5 cases: 0 answers and 5 verdicts to ask for, about 120 tokens, about 0.0001 USD{FRESH}"
         )
         evaluate(place)
         assert len(server.bodies) == 15

@@ -1,49 +1,71 @@
-"""What the gate of a home decides from: the expert's labels of flipped cases, read strictly."""
+"""The gate of a home decides again on the expert's labels of flipped cases, and calls nothing for it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
-from flywheel_pipeline.errors import CorruptFileError
-from flywheel_pipeline.flows.improve import flip_labels
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.flips import flips_to_label
+from flywheel_pipeline.flows.improve import decide_on_labels
 from flywheel_pipeline_tests.builders import a_prompt
+from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, answer_anew, candidate, label_all
 from flywheel_pipeline_tests.homes import Place
-
-BASE = a_prompt("Base prompt.")
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    (tmp_path / "home").mkdir()
-    return Place(tmp_path / "home")
+    return a_home_with_flips(tmp_path / "home")
 
 
-def a_label(**changes: Any) -> dict[str, Any]:
-    return {"base": BASE.version, "candidate": "c1", "case_id": "g-1", "before": "fail", "after": "pass", **changes}
+def test_a_promising_candidate_is_held_until_the_expert_has_labelled_a_round_and_ships_then(place: Place) -> None:
+    assert candidate(place).decision == "hold"
+    assert "the expert has to confirm it" in candidate(place).reason
+    label_all(place, flips_to_label(place.bench))
+    decide_on_labels(place.bench)
+    decided = candidate(place)
+    assert decided.decision == "ship", decided.reason
+    evidence = json.loads(decided.evidence)
+    assert (evidence["n_labelled"], evidence["dev_pass_rate"]) == (20, 0.9)
+    assert flips_to_label(place.bench) == []
 
 
-def write(place: Place, *rows: dict[str, Any]) -> None:
-    place.bench.home.append_only(FLIP_LABELS_FILE).extend(lambda _: list(rows))
+def test_no_model_and_no_app_is_called_and_it_is_no_new_look_at_the_test_split(place: Place) -> None:
+    label_all(place, flips_to_label(place.bench))
+    decide_on_labels(place.bench)
+    assert place.one("select count(*) from llm_calls") == 0
+    assert json.loads(candidate(place).evidence)["look"] == 1
+    assert place.lines("golden/test_reads.jsonl") == []
 
 
-def test_labels_are_by_candidate_and_the_last_counts(place: Place) -> None:
-    write(place, a_label(), a_label(case_id="g-2", after="fail"), a_label(candidate="c2"), a_label(after="fail"))
-    assert flip_labels(place.bench, BASE) == {
-        "c1": {"g-1": (False, False), "g-2": (False, False)}, "c2": {"g-1": (False, True)},
-    }  # fmt: skip
+def test_a_part_of_a_round_decides_nothing_and_the_rest_is_asked_for(place: Place) -> None:
+    asked = flips_to_label(place.bench)
+    label_all(place, asked[:19])
+    decide_on_labels(place.bench)
+    assert candidate(place).decision == "hold"
+    assert [f.case.case_id for f in flips_to_label(place.bench)] == [asked[19].case.case_id]
 
 
-def test_labels_of_answers_under_another_production_prompt_do_not_count(place: Place) -> None:
-    write(place, a_label(base="older"))
-    assert flip_labels(place.bench, BASE) == {}
+def test_what_the_expert_does_not_confirm_does_not_ship(place: Place) -> None:
+    label_all(place, flips_to_label(place.bench), "pass", "pass")
+    decide_on_labels(place.bench)
+    assert candidate(place).decision == "hold"
+    second = flips_to_label(place.bench)
+    assert len(second) in (0, 20) and all(f.batch.endswith("-2") for f in second)
 
 
-@pytest.mark.parametrize("change", [{"after": "unsure"}, {"before": None}, {"case_id": 3}, {"candidate": None}])
-def test_a_label_that_is_not_understood_is_an_error_with_its_line(place: Place, change: dict[str, Any]) -> None:
-    write(place, a_label(), a_label(**change))
-    with pytest.raises(CorruptFileError, match=r"flip_labels.jsonl, line 2"):
-        flip_labels(place.bench, BASE)
+def test_labels_of_answers_that_have_changed_since_do_not_count(place: Place) -> None:
+    asked = flips_to_label(place.bench)
+    label_all(place, asked)
+    answer_anew(place, BETTER.version, {asked[0].case.case_id})
+    decide_on_labels(place.bench)
+    decided = candidate(place)
+    assert (decided.decision, json.loads(decided.evidence)["n_labelled"]) == ("hold", 19)
+
+
+def test_a_candidate_against_an_earlier_production_prompt_is_not_decided_again(place: Place) -> None:
+    place.lake.write("production_prompt", [a_prompt("Another prompt.")])
+    with pytest.raises(HomeError, match="no candidate against the present production prompt"):
+        decide_on_labels(place.bench)

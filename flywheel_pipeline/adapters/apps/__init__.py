@@ -6,7 +6,7 @@ file. `remembered` keeps the answers of an app of your own, so that none is made
 
 from flywheel_pipeline.adapters.apps.function import FunctionApp
 from flywheel_pipeline.adapters.apps.http import Endpoint, HttpApp
-from flywheel_pipeline.adapters.apps.prompt import PromptApp, app_ask, render
+from flywheel_pipeline.adapters.apps.prompt import PromptApp, app_ask
 from flywheel_pipeline.adapters.apps.recorded import RecordedApp, read_answers
 from flywheel_pipeline.adapters.apps.remembered import RememberedApp
 
@@ -19,5 +19,4 @@ __all__ = [
     "RememberedApp",
     "app_ask",
     "read_answers",
-    "render",
 ]

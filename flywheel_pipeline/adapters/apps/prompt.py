@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.ports import Answer, Ask, Engine, Message
 from flywheel_pipeline.prompting import fence, text_of, tool_calls
+from flywheel_pipeline.prompts import PromptError, fill
 from flywheel_pipeline.records import GoldenCase
 
 ROLE = "app"
-VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][\w.]*)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -31,29 +30,15 @@ class PromptApp:
     async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
         """Answer the last user message of a case; see `ports.App`."""
         try:
-            system = render(prompt, json.loads(case.variables or "{}"))
-        except LookupError as missing:
-            return Answer(None, f"the case has no value for the prompt's variable {missing}")
+            system = fill(prompt, json.loads(case.variables or "{}"))
+        except PromptError as error:
+            return Answer(None, f"the case does not fit the prompt: {error}")
         ask = app_ask(system, json.loads(case.messages), json.loads(case.context), self.tools)
         reply = await self.engine.reply(Ask(ask.role, ask.messages, None, repeat, ask.tools))
         return Answer(
             reply.text, reply.error, reply.latency_ms, (), reply.finish_reason, reply.tool_calls, reply.input_tokens,
             reply.output_tokens, reply.cost_usd, reply.cached,
         )  # fmt: skip
-
-
-def render(prompt: str, variables: Mapping[str, Any]) -> str:
-    """Return a prompt template with the case's values for its `{{variables}}`.
-
-    A prompt stays as it is for a case without variables: its braces may mean something else. A value is never
-    searched for variables itself.
-
-    Raises:
-        KeyError: the case has variables, but not this one; the argument is its name.
-    """
-    if not variables:
-        return prompt
-    return VARIABLE.sub(lambda found: str(variables[found[1]]), prompt)
 
 
 def app_ask(

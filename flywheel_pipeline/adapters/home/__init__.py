@@ -111,6 +111,11 @@ class Home:
         """Replace a computed JSON file of the home in one step."""
         replace_text(self.root / name, json.dumps(value, ensure_ascii=False))
 
+    def stamp(self, name: str) -> str:
+        """Return what changes when a file of the home does, cheap to read; "" where there is none."""
+        path = self.root / name
+        return self._file(path, self.root).stamp if path.is_file() else ""
+
     def append_only(self, name: str) -> AppendOnlyFile:
         """Return a JSONL file of the home that only grows."""
         return AppendOnlyFile(self.root / name)

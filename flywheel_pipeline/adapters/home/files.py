@@ -13,6 +13,8 @@ GOLDEN_FILE = "golden/golden_set.jsonl"
 PENDING_FILE = "golden/pending.jsonl"
 TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
+KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
+READ_PROMPTS_FILE = "prompts/read.jsonl"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
 
 
@@ -43,8 +45,10 @@ PARTS = (
     HomePart(
         FLIP_LABELS_FILE, "append-only", "The expert's verdicts on cases that flip between production and a candidate"
     ),
+    HomePart(KNOWN_FAILURES_FILE, "reviewed", "Approved failures: they may stay, a pass may not fall"),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
-    HomePart("prompts/", "versions", "Every prompt version, and which one is in production"),
+    HomePart(READ_PROMPTS_FILE, "append-only", "Which candidates with foreign parts a person has read"),
+    HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),
     HomePart("dagster/", "computed", "Dagster's own storage"),

@@ -39,15 +39,19 @@ class BlockLimits:
     block: int = 32_000_000
 
 
-def read_blocks(path: Path, limits: BlockLimits, watch: Watch = lambda _: None) -> Iterator[Block]:
+def read_blocks(
+    path: Path, limits: BlockLimits, watch: Watch = lambda _: None, encoding: str | None = None
+) -> Iterator[Block]:
     """Yield the blocks of a landing file in order; what cannot be read is a block with a problem.
 
+    `encoding` is that of its text, where that is neither UTF-8 nor named by a byte order mark.
     `watch` is given every byte of the file in order, each before the block that holds it comes.
     """
     try:
-        with open_stream(path, watch) as stream:
+        with open_stream(path, watch, encoding) as stream:
             yield from _blocks(path, stream, limits)
             stream.finish()
+            yield from (Block("lines", n, problem=f"{why}: the others were read") for n, why in stream.lost)
     except UnpackError as error:
         yield Block("document", 0, b"", problem=str(error))
     except OSError as error:

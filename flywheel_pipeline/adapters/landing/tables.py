@@ -76,7 +76,9 @@ def _delimiter(stream: Stream) -> str:
 
 
 def _texts(stream: Stream, max_line: int) -> Iterator[str]:
-    """Yield the lines as text; bytes that are no UTF-8 become U+FFFD, NUL is left out.
+    """Yield the lines as text; bytes that are not UTF-8 become lone surrogates, by which capture finds them.
+
+    NUL is left out.
 
     Raises:
         UnpackError: a line is too long.
@@ -94,7 +96,7 @@ def _texts(stream: Stream, max_line: int) -> Iterator[str]:
 
 
 def _decode(line: bytes, first: bool) -> str:
-    return line.decode("utf-8-sig" if first else "utf-8", "replace").replace("\x00", "")
+    return line.decode("utf-8-sig" if first else "utf-8", "surrogateescape").replace("\x00", "")
 
 
 def parquet_blocks(path: Path, stream: Stream, max_bytes: int) -> Iterator[Block]:

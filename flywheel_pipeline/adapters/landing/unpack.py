@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
 import zstandard
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+from flywheel_pipeline.adapters.landing.frames import ZSTD, FramedReader, TooLargeError
+
+GZIP = b"\x1f\x8b"
 MAX_RATIO = 250
 """Times that a file may grow when decompressed; logs grow 5 to 50 times."""
 FREE = 64_000_000
@@ -66,44 +68,6 @@ class _Zstd:
         return out
 
 
-class _Framed:
-    """Messages of the OpenTelemetry Collector's file exporter with `compression: zstd`, one after the other.
-
-    Each is a length of four bytes, big-endian, and a frame of zstd. JSON is returned as lines; protobuf as in an
-    uncompressed file, each message behind its length.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._held, self._at = file, b"", 0
-
-    def read(self, size: int, /) -> bytes:
-        if self._at == len(self._held):
-            self._held, self._at = self._next(), 0
-        out = self._held[self._at : self._at + size]
-        self._at += len(out)
-        return out
-
-    def _next(self) -> bytes:
-        length = self._file.read(4)
-        if not length:
-            return b""
-        message = self._file.read(int.from_bytes(length, "big"))
-        if len(length) < 4 or len(message) < int.from_bytes(length, "big"):
-            raise EOFError("it breaks off")
-        most = max(FREE, MAX_RATIO * len(message))
-        parts, at, total = [], 0, 0
-        frame = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(write_size=STEP)
-        while at < len(message) and not frame.eof and total <= most:
-            parts.append(frame.decompress(message[at : at + COMPRESSED_STEP]))
-            at, total = at + COMPRESSED_STEP, total + len(parts[-1])
-        if total > most:
-            raise UnpackError(_BOMB)
-        if not frame.eof:
-            raise EOFError("a message in it is incomplete")
-        data = b"".join(parts)
-        return data.rstrip(b"\n") + b"\n" if data[:1] == b"{" else len(data).to_bytes(4, "big") + data
-
-
 class _Recoded:
     """Text of another encoding as UTF-8."""
 
@@ -126,6 +90,8 @@ class Stream(Protocol):
 
     converted: bool
     """Whether the file itself holds other bytes than these."""
+    lost: Sequence[tuple[int, str]]
+    """(number of a piece from 1, why it is missing) of the pieces that were passed over so far."""
 
     @property
     def at(self) -> int:
@@ -152,12 +118,17 @@ class Stream(Protocol):
         ...
 
     def finish(self) -> None:
-        """Read what has not been read yet."""
+        """Read what has not been read yet.
+
+        Raises:
+            UnpackError: the file is damaged, which was not reported yet.
+        """
         ...
 
 
 class _Plain:
     converted = False
+    lost: Sequence[tuple[int, str]] = ()
 
     def __init__(self, file: IO[bytes], watch: Watch) -> None:
         self._file, self._watch, self._read = file, watch, 0
@@ -196,8 +167,10 @@ class _Converted:
 
     def __init__(self, raw: _Source, file_size: int) -> None:
         self._raw, self._file_size, self._read = raw, file_size, 0
+        self.lost: Sequence[tuple[int, str]] = raw.lost if isinstance(raw, FramedReader) else ()
         self._ahead = b""
         self._problem: UnpackError | None = None
+        self._is_reported = False
 
     @property
     def at(self) -> int:
@@ -210,6 +183,7 @@ class _Converted:
             parts.append(data)
             missing -= len(data)
         if self._problem is not None and not any(parts):
+            self._is_reported = True
             raise self._problem
         held = [part for part in parts if part]
         return held[0] if len(held) == 1 else b"".join(held)
@@ -223,13 +197,16 @@ class _Converted:
         return size
 
     def finish(self) -> None:
-        """Do nothing: the file was watched to its end when it was opened."""
+        """Raise the problem that ended the reading, unless it was raised; the file was watched when it was opened."""
+        if self._problem is not None and not self._is_reported:
+            self._is_reported = True
+            raise self._problem
 
     def _next(self, size: int) -> bytes:
         try:
             data = self._raw.read(min(size, STEP))
-        except UnpackError as error:
-            self._problem = error
+        except (UnpackError, TooLargeError) as error:
+            self._problem = error if isinstance(error, UnpackError) else UnpackError(_BOMB)
             return b""
         except UnicodeDecodeError as error:
             self._problem = UnpackError(f"not valid {error.encoding.upper()}: only what comes before was read")
@@ -244,16 +221,17 @@ class _Converted:
 
 
 @contextmanager
-def open_stream(path: Path, watch: Watch = lambda _: None) -> Iterator[Stream]:
+def open_stream(path: Path, watch: Watch = lambda _: None, encoding: str | None = None) -> Iterator[Stream]:
     """Open a file for reading as UTF-8, decompressed where its first bytes say that it is compressed.
 
+    `encoding` is that of the text where it is known to be another one, and its byte order mark does not name it.
     `watch` is given every byte of the file as it is, compressed or not, in order and before anything is made of it.
     """
     with path.open("rb") as file:
         magic = file.read(2 * len(ZSTD))
         file.seek(0)
         is_compressed = magic.startswith((GZIP, ZSTD)) or magic[len(ZSTD) :] == ZSTD
-        if not is_compressed and not _encoding_of(magic):
+        if not is_compressed and not encoding and not _encoding_of(magic):
             yield _Plain(file, watch)
             return
         size = 0
@@ -261,19 +239,21 @@ def open_stream(path: Path, watch: Watch = lambda _: None) -> Iterator[Stream]:
             watch(data)
             size += len(data)
         file.seek(0)
-        with _source(file, magic) as source:
+        with _source(file, magic, size) as source:
             stream = _Converted(source, size)
-            encoding = _encoding_of(stream.peek(STEP))
-            yield _Converted(_Recoded(stream, encoding), size) if encoding else stream
+            start = stream.peek(STEP)
+            is_known = start.startswith((codecs.BOM_UTF8, b"PAR1"))
+            named = None if is_known else _encoding_of(start) or encoding
+            yield _Converted(_Recoded(stream, named), size) if named else stream
 
 
 @contextmanager
-def _source(file: IO[bytes], magic: bytes) -> Iterator[_Source]:
+def _source(file: IO[bytes], magic: bytes, size: int) -> Iterator[_Source]:
     """Yield what the file holds, decompressed."""
     if magic.startswith(ZSTD):
         yield _Zstd(file)
     elif magic[len(ZSTD) :] == ZSTD:
-        yield _Framed(file)
+        yield FramedReader(file, size, MAX_RATIO, FREE, MAX_WINDOW)
     elif magic.startswith(GZIP):
         with gzip.GzipFile(fileobj=file) as decompressed:
             yield decompressed

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flywheel_pipeline.defs.assets.annotations import annotations, label_files
+from flywheel_pipeline.defs.assets.canary_health import canary_health
 from flywheel_pipeline.defs.assets.eval_results import eval_results
 from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
 from flywheel_pipeline.defs.assets.golden_set import golden_set
@@ -28,4 +29,5 @@ def build_assets(settings: Settings) -> list[Any]:
         production_prompt,
         eval_results,
         prompt_candidate,
+        canary_health,
     ]

@@ -12,7 +12,7 @@ from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
-from flywheel_pipeline.steps.annotate import Labels, find_disagreements, measure_agreement, measure_drift
+from flywheel_pipeline.steps.annotate import FOLDER, Labels, find_disagreements, measure_agreement, measure_drift
 
 SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
 
@@ -42,6 +42,7 @@ def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
             **_agreement(labels),
             **_drift(labels),
             **_superseded(labels),
+            **_exported(labels),
             **_metadata(log, labels),
         }
     )
@@ -97,6 +98,38 @@ def _superseded(labels: Labels) -> dict[str, dg.MetadataValue]:
     ]
     names = ("trace", "annotator", "was", "note", "file", "version")
     return {"superseded": table(names, rows[-50:])} if rows else {}
+
+
+def _exported(labels: Labels) -> dict[str, dg.MetadataValue]:
+    """Show what came of the scores that annotators gave inside trace exports, file by file."""
+    counting = Counter(a.source_file for a in labels.annotations if a.is_current)
+    rows = [
+        [
+            name,
+            f.n_rows,
+            len(f.annotations),
+            counting[name],
+            f.n_joined,
+            len(f.rejects),
+            f.n_rows - len(f.annotations) - len(f.rejects) - f.n_joined,
+            _mapping(json.dumps(dict(f.columns))),
+            "; ".join(f.notes),
+        ]
+        for name, f in labels.files.items()
+        if name.startswith(FOLDER)
+    ]
+    names = (
+        "file",
+        "scores of annotators",
+        "verdicts",
+        "that count",
+        "joined",
+        "rejected",
+        "named scores",
+        "read",
+        "notes",
+    )
+    return {"verdicts_in_exports": table(names, rows[-100:])} if rows else {}
 
 
 def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:

@@ -1,16 +1,18 @@
 """`answers`, `eval_results`, `judge_alignment`: how the production prompt does, and which judges can be trusted."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
-from flywheel_pipeline.flows.cells import evaluate_estimated
+from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
 from flywheel_pipeline.flows.evaluate import Evaluated, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
+    ModePassRate,
     coverage_of,
     deciding,
     golden_rate,
@@ -19,9 +21,11 @@ from flywheel_pipeline.steps.evaluate import (
     report_repeats,
     what_to_label,
 )
+from flywheel_pipeline.steps.evaluate.report import MIN_COVERAGE
 
 OWNERS = ["team:evals"]
 SHOWN = 25
+NOT_KNOWN = "not known: no judge agrees with the expert yet"
 
 
 @dg.multi_asset(
@@ -52,7 +56,9 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
     done = evaluate_estimated(bench)
     names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
-    yield dg.MaterializeResult("eval_results", metadata=_metadata(done, names, production_rate(bench)))
+    cost = {"cost_usd": dg.MetadataValue.float(round(cost_of_verdicts(bench, done.prompt.version), 6))}
+    shown = {**_metadata(done, names, production_rate(bench)), **cost}
+    yield dg.MaterializeResult("eval_results", metadata=shown)
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
 
 
@@ -74,9 +80,9 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
     repeats = report_repeats(outcomes_by_case(results, trusted)) if any(r.repeat for r in results) else None
     flaky = {"repeats": dg.MetadataValue.text(f"{repeats}: {', '.join(repeats.flaky)}")} if repeats else {}
     overall = golden_rate(results, alignment)
-    best = overall and (overall.corrected or overall.judged)
+    best = (overall.corrected or overall.judged) if overall and overall.share >= MIN_COVERAGE else None
     plotted = {"pass_rate_of_golden_set": dg.MetadataValue.float(round(float(best.value), 4))} if best else {}
-    rates = pass_rates(results)
+    rates, coverage = pass_rates(results), coverage_of(results, trusted)
     rows = [
         [names.get(r.evaluator, r.evaluator), f"{r.rate.value:.0%}", f"{r.rate.low:.0%} to {r.rate.high:.0%}", r.rate.n,
          r.n_undecided, "yes" if r.evaluator in trusted else "no"]
@@ -92,8 +98,10 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
         "prompt_version": dg.MetadataValue.text(prompt.version),
         **plotted,
         **flaky,
-        "coverage": dg.MetadataValue.text(str(coverage_of(results, trusted))),
-        "pass_rate_interval": dg.MetadataValue.text(str(overall or "not known: no judge agrees with the expert yet")),
+        **trends(rates, names, trusted),
+        "coverage": dg.MetadataValue.float(round(coverage.share if overall else 0.0, 4)),
+        "passed_and_failed": dg.MetadataValue.text(str(coverage) if overall else NOT_KNOWN),
+        "pass_rate_interval": dg.MetadataValue.text(str(overall or NOT_KNOWN)),
         "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
         "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
         "pass_rate_per_mode": bars(
@@ -103,6 +111,22 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
         "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
     }
+
+
+def trends(rates: list[ModePassRate], names: dict[str, str], trusted: set[str]) -> dict[str, dg.MetadataValue]:
+    """Return the pass rate by every evaluator as a number, which Dagster plots over the runs.
+
+    Under its failure mode's name, with the id where two share a name; those that may not decide under another key.
+    """
+    shared = Counter(names.values())
+    found: dict[str, dg.MetadataValue] = {}
+    for r in rates:
+        if r.rate.n:
+            name = names.get(r.evaluator, r.evaluator)
+            name = f"{name} ({r.evaluator})" if shared[name] > 1 else name
+            kind = "pass_rate" if r.evaluator in trusted else "pass_rate_not_counted"
+            found[f"{kind}: {name}"] = dg.MetadataValue.float(round(float(r.rate.value), 4))
+    return found
 
 
 def _alignment_metadata(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:

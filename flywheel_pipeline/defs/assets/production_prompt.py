@@ -2,8 +2,9 @@
 
 import dagster as dg
 
+from flywheel_pipeline.adapters.registry import PRODUCTION
 from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
-from flywheel_pipeline.flows.deploy import record_production_prompt
+from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.workbench import Workbench
 
 
@@ -24,6 +25,9 @@ def production_prompt(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResul
             "version": prompt.version,
             "n_characters": len(prompt.text),
             "text": text_block(prompt.text),
-            "history": table(("version", "note"), [[v, bench.registry.get(v).note] for v in bench.registry.history()]),
+            "history": table(
+                ("at", "version", "by", "message"),
+                [[m.at, m.version, m.by, m.message] for m in bench.registry.labels().moves if m.label == PRODUCTION],
+            ),
         },
     )

@@ -8,11 +8,19 @@ import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
-from flywheel_pipeline.flows.improve import find_candidate
+from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
+from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.improve.traffic import describe_gain
 
 DIFF_WIDTH = 84
+
+
+class GateConfig(dg.Config):
+    """`on_labels` lets the gate decide again on the last candidate with the expert's new labels, without any call."""
+
+    on_labels: bool = False
 
 
 @dg.asset(
@@ -22,11 +30,18 @@ DIFF_WIDTH = 84
     owners=["team:app"],
     metadata=definition_metadata("prompt_candidate"),
 )
-def prompt_candidate(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
+def prompt_candidate(config: GateConfig, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
-    base, candidates = find_candidate(bench)
+    base, candidates = (decide_on_labels if config.on_labels else find_candidate)(bench)
     looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
-    return dg.MaterializeResult(metadata={**_metadata(base, candidates), **looks})
+    return dg.MaterializeResult(metadata={**_metadata(base, candidates), **looks, **_asked(flips_waiting(bench))})
+
+
+def _asked(waiting: Waiting | None) -> dict[str, dg.MetadataValue]:
+    """Return what the expert is asked for, and where."""
+    if waiting is None:
+        return {}
+    return {"labelling": dg.MetadataValue.text(str(waiting)), "labelling_page": dg.MetadataValue.url(LABELLING_PAGE)}
 
 
 def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
@@ -51,6 +66,8 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         "candidate": dg.MetadataValue.text(best.candidate_id),
         "what_would_decide_it": table(("need",), [[n] for n in evidence.get("needs", [])], cell=300),
         "flipped_cases_to_label": table(("case",), [[c] for c in evidence.get("to_label", [])]),
+        "gain_in_traffic": dg.MetadataValue.text(describe_gain(evidence["traffic"]) if "traffic" in evidence else ""),
+        "baseline": dg.MetadataValue.text(evidence.get("baseline", base.version)),
         **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
         "cases_fixed_and_broken": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),

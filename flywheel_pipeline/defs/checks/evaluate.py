@@ -3,20 +3,23 @@
 from collections import Counter
 
 import dagster as dg
+import pandas as pd
 
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
-from flywheel_pipeline.records import FailureMode, JudgeAlignment
+from flywheel_pipeline.flows.evaluate import standing_judges
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.steps.evaluate import what_to_label
 
 WARN = dg.AssetCheckSeverity.WARN
 
 
 @dg.asset_check(asset="judge_alignment")
-def judges_agree_with_expert(lake: LakeResource) -> dg.AssetCheckResult:
+def judges_agree_with_expert(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every judge agrees with the expert well enough to decide; one that does not is shown and counts for nothing."""
-    rows = [a for a in lake.lake.read("judge_alignment", JudgeAlignment) if a.mode_id]
-    names = {m.mode_id: m.name for m in lake.lake.read("failure_taxonomy", FailureMode)}
+    rows = [a for a in standing_judges(bench) if a.mode_id]
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     status = Counter(a.status for a in rows)
     wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in rows if a.status != "trusted"]
     described = f"{status['trusted']} of {len(rows)} judges agree with the expert well enough to decide"
@@ -36,7 +39,21 @@ def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
     """No evaluator broke; one that did leaves a row with the error and without a score."""
     broken = lake.lake.frame("select case_id, evaluator, error from eval_results where label is null order by all")
     listed = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
-    return dg.AssetCheckResult(passed=broken.empty, severity=WARN, metadata={"n_broken": len(broken), "broken": listed})
+    return dg.AssetCheckResult(
+        passed=broken.empty,
+        severity=WARN,
+        description=_what_broke(broken) if len(broken) else None,
+        metadata={"n_broken": len(broken), "broken": listed},
+    )
+
+
+def _what_broke(broken: pd.DataFrame) -> str:
+    """Return how many verdicts are missing, the most frequent reason, and what to do."""
+    reason, n = Counter(str(error or "no reason given") for error in broken["error"]).most_common(1)[0]
+    return (
+        f"{len(broken):,} verdicts are missing, {n:,} of them because: {reason[:200]}. They count as not evaluated, "
+        "never as passed; `flywheel run` asks for them again, and for nothing else"
+    )
 
 
 EVALUATE_CHECKS = [judges_agree_with_expert, every_answer_judged]

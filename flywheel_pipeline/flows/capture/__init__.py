@@ -6,12 +6,17 @@ import hashlib
 import json
 import time
 
+from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.capture.event_days import SQL, due_days, due_inputs, group_days, judge_feedback, write_days
 from flywheel_pipeline.flows.capture.landing_files import expire_originals, read_new_files
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
-from flywheel_pipeline.steps.capture import Rules
+from flywheel_pipeline.records import Reject
+from flywheel_pipeline.steps.capture import Rules, shared_id
 
 __all__ = ["capture_files", "capture_traces", "due_days", "due_inputs", "group_days", "remove_originals", "write_days"]
+
+SHARED_IDS = "shared-ids"
+"""The part of `rejects` that is written after all files are read."""
 
 
 def capture_traces(bench: Workbench) -> dict[str, int]:
@@ -49,7 +54,28 @@ def _write_log(bench: Workbench) -> None:
     marks = lake.inputs("captured_files")
     inputs = hashlib.sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()[:16]
     if marks and lake.inputs("capture_log").get("all") != inputs:
+        _report_shared_ids(lake)
         with lake.connect() as con:
             con.execute(SQL["superseded"])
             judge_feedback(con)
             lake.write_from(con, (SQL["log"], []), "capture_log", "all", inputs)
+
+
+def _report_shared_ids(lake: Lake) -> None:
+    """Write to `rejects` the traces whose id is also that of another conversation, wherever in the files that stands.
+
+    Those within one block were rejected when it was read.
+    """
+    with lake.connect() as con:
+        con.execute(SQL["superseded"])
+        found = con.execute(
+            "select source_file, source_line, trace_id, kept_file, kept_line, input from confused order by all"
+        ).fetchall()
+    rejects = []
+    for file, line, trace_id, kept_file, kept_line, text in found:
+        where = f"line {kept_line}" + (f" of {kept_file}" if kept_file != file else "")
+        rejects.append(Reject("traces", file, line, shared_id(trace_id, where), text))
+    if rejects:
+        lake.write("rejects", rejects, part=SHARED_IDS)
+    else:
+        lake.remove("rejects", lambda name: name == SHARED_IDS)

@@ -164,12 +164,12 @@ def _digest(rules: Rules, capture: CaptureSettings) -> str:
 
 
 def _rules_of(name: str, capture: CaptureSettings, rules: Rules) -> Rules:
-    """Return the rules with the format and the field map that the settings name for this file."""
+    """Return the rules with the format, the field map and the encoding that the settings name for this file."""
     source = next((s for s in capture.sources if fnmatch(name, s.files)), None)
     if source is None:
         return rules
     fixed = source.format or ("table" if source.fields else None)
-    return replace(rules, format=fixed, fields=dict(source.fields))
+    return replace(rules, format=fixed, fields=dict(source.fields), encoding=source.encoding)
 
 
 def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, submit: _Submit, ahead: int) -> None:
@@ -177,7 +177,7 @@ def _read_all(lake: Lake, fresh: Sequence[_Reading], capture: CaptureSettings, s
     waiting: deque[tuple[_Reading, Future[Counts], bool]] = deque()
     for reading in fresh:
         last: Block | None = None
-        for block in read_blocks(reading.file.path, limits, reading.see):
+        for block in read_blocks(reading.file.path, limits, reading.see, reading.rules.encoding):
             if last is not None:
                 waiting.append((reading, submit(_task(lake, reading, last)), False))
             last = block

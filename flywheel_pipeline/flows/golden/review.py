@@ -14,12 +14,14 @@ from flywheel_pipeline.records import FailureMode, GoldenCase
 from flywheel_pipeline.steps.golden import (
     active,
     compose,
+    criticality,
     decide_proposals,
     find_gaps,
     list_versions,
     load_cases,
     load_pending,
     retirement,
+    version_of,
 )
 from flywheel_pipeline.steps.golden.generate import Dimensions, dimensions_ask, read_dimensions
 from flywheel_pipeline.steps.golden.ledger import Version
@@ -88,6 +90,23 @@ def retire(bench: Workbench, case_id: str, reason: str) -> tuple[str, str]:
     rows = bench.home.append_only(GOLDEN_FILE).extend(lambda rows: retirement(rows, case_id, reason, timestamp()))
     retired = next(r["case_id"] for r in reversed(rows) if r.get("entry") == "retired")
     return retired, rows[-1]["version"]
+
+
+def mark_critical(bench: Workbench, case_ids: Sequence[str], critical: bool) -> tuple[list[str], str]:
+    """Make cases critical, or no more; return those that changed and the version of the set from now on.
+
+    Raises:
+        HomeError: there is no such case, or several begin like that, or it is retired.
+    """
+    changed: list[str] = []
+
+    def lines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        added = criticality(rows, case_ids, critical, timestamp())
+        changed[:] = [r["case_id"] for r in added if r["entry"] == "critical"]
+        return added
+
+    rows = bench.home.append_only(GOLDEN_FILE).extend(lines)
+    return changed, version_of(load_cases(rows))
 
 
 def propose_dimensions(bench: Workbench) -> str:

@@ -3,6 +3,7 @@
 from flywheel_pipeline.steps.annotate.agreement import Agreement, measure_agreement
 from flywheel_pipeline.steps.annotate.columns import LabelRules
 from flywheel_pipeline.steps.annotate.drift import Drift, measure_drift
+from flywheel_pipeline.steps.annotate.exports import FOLDER, Exported, read_exports
 from flywheel_pipeline.steps.annotate.read import LabelFile, read_labels, read_versions
 from flywheel_pipeline.steps.annotate.resolve import (
     Contradiction,
@@ -24,10 +25,12 @@ from flywheel_pipeline.steps.annotate.session import (
 
 __all__ = [
     "FIELDS",
+    "FOLDER",
     "Agreement",
     "Contradiction",
     "Drift",
     "Event",
+    "Exported",
     "LabelFile",
     "LabelRules",
     "Labels",
@@ -40,6 +43,7 @@ __all__ = [
     "measure_agreement",
     "measure_drift",
     "queue_of",
+    "read_exports",
     "read_labels",
     "read_versions",
     "resolve_labels",

@@ -63,8 +63,8 @@ def read_labels(file: str, data: bytes, rules: LabelRules = NO_RULES) -> LabelFi
     reading, notes = _reading(file, version, entries, rules, found.columns.get("verdict", ""))
     made = [judge(entry, reading) for entry in entries]
     return LabelFile(
-        file, _those(made, Annotation), _those(made, Reject), sum(m is None for m in made), (),
-        _those(made, EvaluatorScore), sum(e.n_rows - 1 for e in entries), sum(e.n_rows for e in entries),
+        file, those(made, Annotation), those(made, Reject), sum(m is None for m in made), (),
+        those(made, EvaluatorScore), sum(e.n_rows - 1 for e in entries), sum(e.n_rows for e in entries),
         (*rows.notes, *found.notes, *notes), found.columns, tuple(found.unused),
     )  # fmt: skip
 
@@ -90,7 +90,8 @@ def _fact(a: Annotation) -> Annotation:
     return replace(a, source_version="", source_line=1)
 
 
-def _those(made: Sequence[Judged | None], kind: type[T]) -> tuple[T, ...]:
+def those(made: Sequence[Judged | None], kind: type[T]) -> tuple[T, ...]:
+    """Return what is of one kind among what was made of entries."""
     return tuple(m for m in made if isinstance(m, kind))
 
 

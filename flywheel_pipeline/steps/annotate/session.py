@@ -148,10 +148,14 @@ def trace_of(key: str) -> str:
 
 
 def label_row(event: Event, labelled_at: str) -> dict[str, Any]:
-    """Return the row of a label file that a label becomes."""
+    """Return the row of a label file that a label becomes.
+
+    One given by a person who had their own earlier label before their eyes (`seen`) is marked like a row that was
+    exported and changed, so that the two do not contradict each other where the earlier one has no date.
+    """
     fields = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
     again = {"is_repeat": True} if str(event["key"]).endswith(AGAIN) else {}
     return {
         "trace_id": trace_of(event["key"]), **fields, "annotator": event["annotator"], **again,
-        "labelled_at": labelled_at,
+        "labelled_at": labelled_at, **({"exported": f"{labelled_at} {event['seen']}"} if event.get("seen") else {}),
     }  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 
 from flywheel_pipeline.records import CapturedTrace, Json
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, as_json, clean
+from flywheel_pipeline.steps.capture.formats.turn_rows import join_turns
+from flywheel_pipeline.steps.capture.media import without_payloads
 from flywheel_pipeline.steps.capture.spans import Span, ancestors
 from flywheel_pipeline.steps.capture.talk import main_talk, root_of
 
@@ -26,16 +28,20 @@ def merge_spans(spans: Iterable[Span]) -> tuple[list[Span], int]:
     return sorted(found.values(), key=lambda s: (s.started_at or datetime.max, s.span_id)), repeated
 
 
-def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str, n_rows: int) -> CapturedTrace:
+def assemble_trace(
+    spans: Sequence[Span], place: tuple[str, str, int], app: str, n_rows: int, is_whole: bool = True
+) -> CapturedTrace:
     """Return the trace that merged `spans`, of one trace id, make; `place` is (format, file, line).
 
     Input and output are those of `main_talk`; tokens and cost are summed over the spans, the time runs from the first
     start to the last end.
 
+    Of pieces that are joined, `is_whole` is False: they are stored already, so that they cannot be rejected.
+
     Raises:
-        UnreadableError: no span has a time.
+        UnreadableError: no span has a time, or the order of turns is not determined.
     """
-    stored, spans = spans, [s.with_logged() for s in spans]
+    stored, spans = spans, join_turns([s.with_logged() for s in spans], is_whole)
     times = [s.started_at for s in spans if s.started_at]
     if not times:
         raise UnreadableError("no span of the trace has a start time")
@@ -54,9 +60,9 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
         prompt_name=_first(ranked, "prompt_name"),
         prompt_version=_first(ranked, "prompt_version"),
         model=talk.model or _first(ranked, "model"),
-        input=clean(talk.asked),
-        output=None if talk.answered is None else clean(talk.answered),
-        messages=Json(as_json(messages)),
+        input=without_payloads(clean(talk.asked)),
+        output=None if talk.answered is None else without_payloads(clean(talk.answered)),
+        messages=Json(without_payloads(as_json(messages))),
         retrieved=Json(as_json(_documents(spans))),
         n_turns=sum(m["role"] == "user" for m in messages),
         n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),
@@ -71,7 +77,7 @@ def assemble_trace(spans: Sequence[Span], place: tuple[str, str, int], app: str,
         source_file=place[1],
         source_line=place[2],
         n_rows=n_rows,
-        spans=Json(as_json([s.as_dict() for s in stored])),
+        spans=Json(without_payloads(as_json([s.as_dict() for s in stored]))),
     )
 
 

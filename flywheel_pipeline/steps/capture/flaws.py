@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
 from flywheel_pipeline.steps.capture.pages import PAGES
-from flywheel_pipeline.steps.capture.parse import TOO_DEEP, unique_keys
+from flywheel_pipeline.steps.capture.parse import AS_UTF8, TOO_DEEP, unique_keys
 
 ROWS = frozenset((
     "spans", "traces", "observations", "scores", "runs", "post", "patch", "child_runs", "resourceSpans", "scopeSpans",
@@ -24,7 +25,21 @@ ROWS = frozenset((
 _BAD_BYTES = re.compile("[\udc80-\udcff]")
 _TOKEN = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]')
 _OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
-NOT_UTF8 = "not valid UTF-8: export the file as UTF-8"
+NOT_UTF8 = f"not valid UTF-8: {AS_UTF8}"
+
+
+def not_utf8_in(row: Mapping[str, Any]) -> str | None:
+    """Return why a row of a table whose text is not UTF-8 is refused; None if it is."""
+    for column, cell in row.items():
+        for text in (column, cell):
+            if isinstance(text, str) and not text.isascii() and _BAD_BYTES.search(text):
+                shown = text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")[:60]
+                name = column.encode("utf-8", "replace").decode()
+                return (
+                    f"not valid UTF-8 in column {name!r} (as Windows-1252 it would be {shown!r}): save the file as CSV "
+                    "UTF-8, or state its encoding in capture.sources"
+                )
+    return None
 
 
 @dataclass(frozen=True)

@@ -20,4 +20,5 @@ def join_pieces(pieces: Sequence[Mapping[str, Any]]) -> CapturedTrace:
     spans, repeated = merge_spans(Span.of(s) for p in pieces for s in json.loads(p["spans"]))
     first = pieces[0]
     place = (first["source_format"], first["source_file"], int(first["source_line"]))
-    return assemble_trace(spans, place, str(first["app"]), max(1, sum(int(p["n_rows"]) for p in pieces) - repeated))
+    n_rows = max(1, sum(int(p["n_rows"]) for p in pieces) - repeated)
+    return assemble_trace(spans, place, str(first["app"]), n_rows, is_whole=False)

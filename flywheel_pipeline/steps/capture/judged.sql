@@ -8,7 +8,9 @@ select
         f.score,
         case when f.is_adverse then (s.best - f.value) / (s.best - s.worst) else (f.value - s.worst) / (s.best - s.worst) end
     ) as verdict
-from feedback f left join scales s using (source_file, name);
+from feedback f left join scales s using (source_file, name)
+-- not what came with a trace that another one of the same id replaced
+where f.n_rows > 0 or (f.trace_id, f.source_file, f.source_line) not in (select trace_id, source_file, source_line from confused);
 
 create table opinion as
 select

@@ -18,6 +18,9 @@ again as (
         source_file, sum(n_rows) filter (is_duplicate) as n_rows, count(*) filter (is_duplicate) as n_traces
     from superseded group by source_file
 ),
+other as (
+    select source_file, sum(n_rows) as n_rows from confused group by source_file
+),
 touched as (
     select source_file, strftime(started_at, '%Y-%m-%d') as day, count(*) as n from captured_traces group by all
     union all
@@ -38,7 +41,7 @@ select
     coalesce(d.n_traces, 0) - coalesce(g.n_traces, 0) as n_traces,
     coalesce(o.n, 0) as n_feedback,
     coalesce(o.n_unscaled, 0) as n_unscaled,
-    f.n_repeated + coalesce(g.n_rows, 0) as n_duplicates,
+    f.n_repeated + coalesce(g.n_rows, 0) - coalesce(x.n_rows, 0) as n_duplicates,
     coalesce(r.n, 0) as n_rejects,
     f.n_fields_dropped, f.redacted, coalesce(d.days, '{}') as days
 from captured_files f
@@ -46,5 +49,6 @@ left join stored s using (source_file)
 left join opinions o using (source_file)
 left join refused r using (source_file)
 left join again g using (source_file)
+left join other x using (source_file)
 left join days d using (source_file)
 order by f.source_file

@@ -11,6 +11,7 @@ import orjson
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError, finite
 
 TOO_DEEP = "nested too deeply"
+AS_UTF8 = "export the file as UTF-8, or state its encoding in capture.sources"
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _TWENTY, _NEGATIVE = b"0" * 20, b"-" + b"0" * 19
 _HUGE = re.compile(rb"[\s:,\[](?:-\d{19}|\d{20})")
@@ -61,7 +62,7 @@ def _parse_slowly(raw: bytes) -> Any:
             raw.decode("utf-8"), parse_constant=_no_constant, parse_float=finite, object_pairs_hook=unique_keys
         )
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"not valid UTF-8 at byte {error.start}: export the file as UTF-8") from None
+        raise UnreadableError(f"not valid UTF-8 at byte {error.start}: {AS_UTF8}") from None
     except RecursionError:
         raise UnreadableError(TOO_DEEP) from None
     except ValueError as error:

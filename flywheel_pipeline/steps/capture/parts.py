@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from flywheel_pipeline.steps.capture.media import described
 
 
 @dataclass(slots=True)
@@ -19,10 +22,13 @@ class Parts:
     results: list[dict[str, Any]] = field(default_factory=list)
 
 
+_OPENING = re.compile(r'\s*[{\["]')
+
+
 def loads(value: Any) -> Any:
     """Return what JSON text holds, also where it was encoded twice; anything else as it is."""
     for _ in range(3):
-        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
+        if not isinstance(value, str) or not _OPENING.match(value):
             return value
         try:
             value = json.loads(value)
@@ -55,7 +61,8 @@ def dump(value: Any) -> str:
 
 _KEYS = {
     "type", "text", "function_call", "functionCall", "toolUse", "function_response", "functionResponse", "toolResult",
-    "message_content", "toolName", "reasoningContent", "executableCode", "codeExecutionResult",
+    "message_content", "toolName", "reasoningContent", "executableCode", "codeExecutionResult", "inlineData",
+    "inline_data", "fileData", "file_data",
 }  # fmt: skip
 """One of them is in every part of a content, whatever API it is of."""
 _CALLED = ("function_call", "functionCall", "toolUse")
@@ -118,6 +125,8 @@ def _sort(part: Any, found: Parts) -> None:
 
 
 def _text(part: Mapping[str, Any], kind: str) -> str:
+    if (media := described(part, kind)) is not None:
+        return media
     text = next((part[k] for k in _TEXTS if part.get(k)), None)
     if isinstance(text, dict):
         text = text.get("value") or text.get("text")

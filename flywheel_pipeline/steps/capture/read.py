@@ -20,14 +20,10 @@ from flywheel_pipeline.steps.capture.pages import records_in_page
 from flywheel_pipeline.steps.capture.parse import TOO_DEEP
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.capture.rows import refuse, rows_of
-from flywheel_pipeline.steps.capture.same_id import sort_by_id
+from flywheel_pipeline.steps.capture.same_id import shared_id, sort_by_id
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
 EXCERPT = 200
-_SAME_ID = (
-    "the id {!r} is also that of line {}, which holds something else and is kept: give every trace an id of its own, "
-    "and what belongs together one session_id"
-)
 MAX_SKEW = timedelta(days=1)
 """How far ahead of our clock a trace may lie: the producer's clock may differ, not by more."""
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
@@ -36,7 +32,10 @@ _ORDER = attrgetter("started_at", "trace_id", "source_line")
 
 @dataclass(frozen=True)
 class Rules:
-    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores."""
+    """How a file is read: what may count as a trace, the format if it is forced, what is redacted, scales of scores.
+
+    `encoding` is that of its text where the settings state one.
+    """
 
     app: str
     first_day: date
@@ -46,6 +45,7 @@ class Rules:
     redact: tuple[str, ...] = ()
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     salt: str = ""
+    encoding: str | None = None
 
 
 @dataclass
@@ -184,7 +184,8 @@ class _Reader:
         ]
         for trace, other in found.confused:
             self.captured.n_rows_in -= trace.n_rows
-            self._reject(trace.source_line, _SAME_ID.format(trace.trace_id[:40], other.source_line), trace.input)
+            reason = shared_id(trace.trace_id, f"line {other.source_line}")
+            self._reject(trace.source_line, reason, trace.input)
 
     def _redact(self, redactor: Redactor) -> None:
         found, traces, feedback = self.captured.redacted, self.captured.traces, self.captured.feedback
@@ -205,7 +206,8 @@ class _Reader:
         except (UnreadableError, RecursionError, *FAULTS) as error:
             self.captured.n_rows_in -= len(held)
             for span, at, _ in held:
-                self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), span.name)
+                shown = span.name or next((m.get("content") or "" for m in span.messages), "")
+                self._reject(at, TOO_DEEP if isinstance(error, RecursionError) else str(error), shown)
             return
         self.captured.n_repeated += repeated
         self.captured.traces.append(trace)
@@ -227,5 +229,6 @@ class _Reader:
 
 def excerpt_of(raw: Any) -> str:
     """Return the first characters of what could not be read."""
+    raw = raw.excerpt if isinstance(raw, Flaw) else raw.value if isinstance(raw, Damaged) else raw
     data = raw if isinstance(raw, bytes) else str(raw)[: EXCERPT * 4].encode("utf-8", "replace")
     return clean(data[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT])

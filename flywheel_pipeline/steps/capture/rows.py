@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flywheel_pipeline.ports import Block
-from flywheel_pipeline.steps.capture.flaws import Damaged, Flaw, parse_marked, pieces_of
+from flywheel_pipeline.steps.capture.flaws import Damaged, Flaw, not_utf8_in, parse_marked, pieces_of
 from flywheel_pipeline.steps.capture.formats.common import UnreadableError
 from flywheel_pipeline.steps.capture.formats.otel.protobuf import records_of_protobuf
 from flywheel_pipeline.steps.capture.parse import BOM, parse_documents, parse_json, split_lines
@@ -39,6 +39,8 @@ def refuse(problem: str) -> list[Any]:
 
 
 def _row_of_table(row: Any) -> list[Any]:
+    if problem := not_utf8_in(row):
+        raise UnreadableError(problem)
     surplus = row.get("") if isinstance(row, dict) else None
     if isinstance(surplus, list) and any(str(cell).strip() for cell in surplus):
         shown = ", ".join(repr(str(cell)[:40]) for cell in surplus[:3])

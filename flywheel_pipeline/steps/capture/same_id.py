@@ -49,6 +49,14 @@ def sort_by_id(traces: Sequence[CapturedTrace]) -> Sorted:
     return found
 
 
+def shared_id(trace_id: str, where: str) -> str:
+    """Return why a trace is not kept: `where` another one of its id stands."""
+    return (
+        f"the id {trace_id[:40]!r} is also that of {where}, which holds something else and is kept: give every trace "
+        "an id of its own, and what belongs together one session_id"
+    )
+
+
 def _fullness(trace: CapturedTrace) -> tuple[bool, int, object, int]:
     return trace.output is not None, trace.n_turns, trace.started_at, trace.source_line
 

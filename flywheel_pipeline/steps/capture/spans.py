@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-KINDS = ("trace", "agent", "chain", "llm", "tool", "retriever", "embedding", "evaluator", "other")
+KINDS = ("trace", "agent", "chain", "llm", "tool", "retriever", "embedding", "evaluator", "turn", "other")
 """What a span did; `trace` is the record that stands for the trace as a whole where a format has one."""
 
 
@@ -19,7 +19,8 @@ class Span:
     `messages` and `reply` are OpenAI-style (see `messages.to_messages`); `documents` are
     `{id, title, content, score}`. `tags` keeps what else is worth keeping; `n_dropped` counts the fields of
     the source that are kept nowhere. `logged` is what log records say of the step, `{at, messages, reply}` each:
-    they arrive apart from it and from each other, and are put together by `with_logged`.
+    they arrive apart from it and from each other, and are put together by `with_logged`. `order` is where a step of the
+    kind `turn` stands in its conversation (see `turn_rows`).
     """
 
     trace_id: str
@@ -46,6 +47,7 @@ class Span:
     tags: dict[str, Any] = field(default_factory=dict)
     n_dropped: int = 0
     logged: list[dict[str, Any]] = field(default_factory=list)
+    order: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
@@ -68,6 +70,7 @@ class Span:
         tags = {**mine.get("tags", {}), **theirs.get("tags", {})}
         logged = [*self.logged, *(entry for entry in other.logged if entry not in self.logged)]
         made = Span.of({**mine, **theirs, **({"tags": tags} if tags else {}), **({"logged": logged} if logged else {})})
+        made.order = self.order or other.order
         made.started_at = min((s.started_at for s in (self, other) if s.started_at), default=None)
         made.ended_at = max((s.ended_at for s in (self, other) if s.ended_at), default=None)
         return made

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.records import EvalResult
 from flywheel_pipeline.stats import Rate, proportion
-from flywheel_pipeline.steps.evaluate.report import case_outcomes
-
-MIN_COVERAGE = 0.95
-"""Share of cases with an outcome below which a rate is incomplete and decides nothing."""
+from flywheel_pipeline.steps.evaluate.report import MIN_COVERAGE, case_outcomes
 
 
 @dataclass(frozen=True)

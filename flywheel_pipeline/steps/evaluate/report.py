@@ -11,6 +11,9 @@ from flywheel_pipeline.stats import Rate, corrected_rate, proportion
 from flywheel_pipeline.steps.evaluate.alignment import COMPOSITE, judge_errors
 from flywheel_pipeline.steps.evaluate.evaluators import answered
 
+MIN_COVERAGE = 0.95
+"""Share of cases with an outcome below which a rate is incomplete and decides nothing."""
+
 
 @dataclass(frozen=True)
 class ModePassRate:
@@ -32,12 +35,20 @@ class GoldenRate:
     corrected: Rate | None
     n_unknown: int
 
+    @property
+    def share(self) -> float:
+        """The share of cases with a known outcome; 0 when there are no cases."""
+        n = self.judged.n + self.n_unknown
+        return self.judged.n / n if n else 0.0
+
     def __str__(self) -> str:
         unknown = f", {self.n_unknown} unknown" if self.n_unknown else ""
+        stamp = "" if self.share >= MIN_COVERAGE else f"; incomplete ({self.share:.0%} evaluated), decides nothing"
+        judged = f"{self.judged.value:.0%}"
         if not self.corrected:
-            return f"{self.judged.value:.0%} of the golden set as judged (n={self.judged.n}{unknown}); not correctable"
+            return f"{judged} of the golden set as judged (n={self.judged.n}{unknown}); not correctable{stamp}"
         shown = f"{self.corrected.value:.0%} ({self.corrected.low:.0%} to {self.corrected.high:.0%}"
-        return f"{shown}, n={self.judged.n}{unknown}) of the golden set; as judged {self.judged.value:.0%}"
+        return f"{shown}, n={self.judged.n}{unknown}) of the golden set; as judged {judged}{stamp}"
 
 
 def deciding(alignment: Iterable[JudgeAlignment]) -> set[str]:

@@ -5,6 +5,7 @@ from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
     addition,
+    criticality,
     dump_case,
     graduations,
     list_versions,
@@ -28,6 +29,7 @@ __all__ = [
     "active",
     "addition",
     "compose",
+    "criticality",
     "decide_proposals",
     "dump_case",
     "dump_proposal",

@@ -51,6 +51,7 @@ class Draft:
     criteria_kind: str = "criticism"
     reference_alternatives: tuple[str, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    expected_tool_calls: tuple[Any, ...] | None = None
 
     @property
     def input(self) -> str:
@@ -106,7 +107,7 @@ def _answer_under_test(messages: Sequence[Mapping[str, Any]], step: int | None) 
 def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenCase:
     """Return the permanent record of a draft."""
     documents = Json(json.dumps(draft.expected_doc_ids, ensure_ascii=False)) if draft.expected_doc_ids else None
-    others = draft.reference_alternatives
+    others, calls = draft.reference_alternatives, draft.expected_tool_calls
     return GoldenCase(
         case_id=draft.case_id, kind=draft.kind, mode_id=draft.mode_id, input=draft.input,
         messages=Json(json.dumps(draft.messages, ensure_ascii=False)),
@@ -117,6 +118,7 @@ def golden_case(draft: Draft, family: str, split: str, added_in: str) -> GoldenC
         transform=draft.transform, criteria_kind=draft.criteria_kind,
         reference_alternatives=Json(json.dumps(others, ensure_ascii=False)) if others else None,
         variables=Json(json.dumps(draft.variables, ensure_ascii=False)) if draft.variables else None,
+        expected_tool_calls=None if calls is None else Json(json.dumps(calls, ensure_ascii=False)),
     )  # fmt: skip
 
 
@@ -130,10 +132,23 @@ def draft_of(case: GoldenCase) -> Draft:
     """Return what a case was before it had a family and a split."""
     return Draft(
         case.kind, case.mode_id, tuple(json.loads(case.messages)), case.observed_output,
-        tuple(json.loads(case.context)), case.reference, tuple(json.loads(case.expected_doc_ids or "[]")),
+        tuple(json.loads(case.context)), case.reference, _expected_ids(case),
         case.criteria, case.source_trace_id, case.session_id, case.parent_case_id, case.transform,
         case.criteria_kind, tuple(json.loads(case.reference_alternatives or "[]")), json.loads(case.variables or "{}"),
+        _calls(case),
     )  # fmt: skip
+
+
+def _expected_ids(case: GoldenCase) -> tuple[str, ...]:
+    """Return the ids of the documents that a case needs; where their relevance is graded, of those that have any."""
+    held = json.loads(case.expected_doc_ids or "[]")
+    return tuple(d for d, grade in held.items() if grade > 0) if isinstance(held, Mapping) else tuple(held)
+
+
+def _calls(case: GoldenCase) -> tuple[Any, ...] | None:
+    """Return the expected tool calls of a case; a single one may stand without a list."""
+    held = None if case.expected_tool_calls is None else json.loads(case.expected_tool_calls)
+    return tuple(held) if isinstance(held, list) else None if held is None else (held,)
 
 
 def in_current_modes(

@@ -5,6 +5,7 @@ A line without `entry` is a case as it was added. The others say what happened l
 =============== ================================================================================================
 ``retired``     the case is evaluated no more: `case_id`, `reason`, `at`
 ``graduated``   the case always passes and only guards from now on: `case_id`, `reason`
+``critical``    a prompt must pass the case, or (`critical` is false) must no more: `case_id`, `critical`, `at`
 ``version``     all lines up to here are the version `version`, which has `n_cases` active cases
 =============== ================================================================================================
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -24,7 +25,7 @@ from flywheel_pipeline.records import GoldenCase
 
 Row = Mapping[str, Any]
 
-_JSON = ("messages", "context", "expected_doc_ids", "reference_alternatives", "variables")
+_JSON = ("messages", "context", "expected_doc_ids", "reference_alternatives", "variables", "expected_tool_calls")
 _STATE = ("stage", "status")
 """What follows from later lines and is no part of a case's own."""
 
@@ -126,16 +127,38 @@ def retirement(rows: Sequence[Row], case_id: str, reason: str, at: str) -> list[
     Raises:
         HomeError: there is no such case, or no reason, or the case is retired already.
     """
-    found = [c for c in load_cases(rows) if c.case_id.startswith(case_id)]
-    if len(found) != 1:
-        begins = f"{len(found)} golden cases begin with {case_id!r}; name one of them."
-        raise HomeError(begins if found else f"No golden case begins with {case_id!r}.")
-    if found[0].status == "retired":
-        raise HomeError(f"{found[0].case_id} is retired already.")
+    found = _named(load_cases(rows), case_id)
+    if found.status == "retired":
+        raise HomeError(f"{found.case_id} is retired already.")
     if not reason.strip():
         raise HomeError("Say why it is retired: --reason.")
-    entry = {"entry": "retired", "case_id": found[0].case_id, "reason": reason.strip(), "at": at}
+    entry = {"entry": "retired", "case_id": found.case_id, "reason": reason.strip(), "at": at}
     return addition(rows, [entry])
+
+
+def criticality(rows: Sequence[Row], case_ids: Sequence[str], critical: bool, at: str) -> list[dict[str, Any]]:
+    """Return the lines that make cases critical, or no more; cases that are so already get none.
+
+    Cases are named by their ids or the beginnings of them.
+
+    Raises:
+        HomeError: there is no such case, or several begin like that, or it is retired.
+    """
+    cases = load_cases(rows)
+    found = {c.case_id: c for c in (_named(cases, name) for name in case_ids)}
+    retired = [c.case_id for c in found.values() if c.status == "retired"]
+    if retired:
+        raise HomeError(f"{retired[0]} is retired: no prompt meets it any more.")
+    changed = [c.case_id for c in found.values() if c.critical != critical]
+    return addition(rows, [{"entry": "critical", "case_id": c, "critical": critical, "at": at} for c in changed])
+
+
+def _named(cases: Sequence[GoldenCase], name: str) -> GoldenCase:
+    found = [c for c in cases if c.case_id.startswith(name)]
+    if len(found) != 1:
+        begins = f"{len(found)} golden cases begin with {name!r}; name one of them."
+        raise HomeError(begins if found else f"No golden case begins with {name!r}.")
+    return found[0]
 
 
 def graduations(
@@ -214,18 +237,25 @@ def _states(rows: Sequence[Row]) -> Iterator[dict[str, GoldenCase]]:
             case_id = row.get("case_id")
             if case_id not in state:
                 raise CorruptFileError(f"golden_set.jsonl, line {number}: there is no case {case_id!r}. Restore it.")
-            state[case_id] = replace(state[case_id], **_CHANGES[row["entry"]])
+            state[case_id] = replace(state[case_id], **_CHANGES[row["entry"]](row))
         elif row["entry"] != "version":
             raise CorruptFileError(f"golden_set.jsonl, line {number}: unknown entry {row['entry']!r}. Restore it.")
         yield state
 
 
-_CHANGES: Mapping[str, Mapping[str, Any]] = {"retired": {"status": "retired"}, "graduated": {"stage": "regression"}}
+_CHANGES: Mapping[str, Callable[[Row], dict[str, Any]]] = {
+    "retired": lambda _: {"status": "retired"},
+    "graduated": lambda _: {"stage": "regression"},
+    "critical": lambda row: {"critical": row.get("critical") is not False},
+}
+"""What an entry changes in its case; one that is not understood errs on the safe side."""
 
 
 def _case(number: int, row: Row) -> GoldenCase:
     if not _REQUIRED <= set(row) <= _NAMES - set(_STATE):
         wrong = ", ".join(sorted((_REQUIRED - set(row)) | (set(row) - (_NAMES - set(_STATE)))))
         raise CorruptFileError(f"golden_set.jsonl, case {number}: missing or unknown fields: {wrong}. Restore it.")
+    if not isinstance(row.get("critical", False), bool):
+        raise CorruptFileError(f"golden_set.jsonl, case {number}: `critical` must be true or false. Restore it.")
     texts = {k: json.dumps(row[k], ensure_ascii=False) for k in _JSON if row.get(k) is not None}
     return GoldenCase(**{**row, **texts})

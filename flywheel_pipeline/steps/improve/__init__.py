@@ -4,7 +4,7 @@ from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, GateRepor
 from flywheel_pipeline.steps.improve.looks import READER, count_looks
 from flywheel_pipeline.steps.improve.propose import ModeEvidence, ProposedPrompt, propose_prompts
 from flywheel_pipeline.steps.improve.rule import Gate
-from flywheel_pipeline.steps.improve.search import OVERALL, Bench, Judgement, improve_prompt
+from flywheel_pipeline.steps.improve.search import OVERALL, Bench, Judgement, decide_again, improve_prompt
 
 __all__ = [
     "OVERALL",
@@ -19,6 +19,7 @@ __all__ = [
     "ProposedPrompt",
     "count_looks",
     "decide",
+    "decide_again",
     "improve_prompt",
     "propose_prompts",
 ]

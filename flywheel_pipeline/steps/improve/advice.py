@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -19,6 +19,29 @@ class Obstacle:
     problem: str
     need: str = ""
     labels_decide: bool = False
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A failure mode whose judge has no vote, and how many fails and passes of it to label.
+
+    Both are -1 where no number of labels would do: the judge disagrees with the expert.
+    """
+
+    mode: str
+    fails: int = 0
+    passes: int = 0
+
+    @property
+    def need(self) -> str:
+        """What would give the mode a judge."""
+        if self.fails < 0 or self.passes < 0:
+            return (
+                f'the judge of "{self.mode}" disagrees with the expert, and more labels will not change that: '
+                f'improve it (`flywheel judge tune "{self.mode}"`), or check the mode in code'
+            )
+        wanted = [f"{n} more {what}" for n, what in ((self.fails, "fails"), (self.passes, "passes")) if n]
+        return f'label {" and ".join(wanted) or "failures"} of "{self.mode}", so that its judge may decide'
 
 
 def coverage(share: float, least: float, worst: str = "") -> Obstacle | None:
@@ -65,7 +88,11 @@ def _more_cases(overall: PairedChange, bound: float, look: int, labels_left: int
         return "label more traces: there are no test cases"
     moved = max((overall.fixed + overall.broken) / n, 0.1)
     least = smallest_detectable_change(n, moved, bound)
-    shown = f"{n} cases show a change of {least:.0%} or more" if least < 1 else f"{n} cases can show no change"
+    shown = (
+        f"the smallest effect that {n} cases could show is {least:.0%}"
+        if least < 1
+        else f"{n} cases are too few to show any effect"
+    )
     reached = NormalDist().inv_cdf(min(max(overall.p_better, 0.001), 0.999))
     needed = round(n * (NormalDist().inv_cdf(bound) / reached) ** 2) if reached > 0 else FAR * n + 1
     if needed > FAR * n:
@@ -88,17 +115,54 @@ def not_safe(name: str, change: PairedChange, loss: float, needed: int | None, l
 
 
 def unguarded(missing: Mapping[str, int]) -> Obstacle | None:
-    """Return the obstacle that nothing guards some modes: {name: own test cases that are lacking}."""
+    """Return the obstacle that too few own cases guard some modes: {name: own test cases that are lacking}."""
     if not missing:
         return None
-    first = [f'"{name}"' for name in list(missing)[:3]]
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    each = [f"{name} needs {n} more" for name, n in zip(first, missing.values(), strict=False)]
+    each = [f'"{name}" needs {n} more' for name, n in list(missing.items())[:3]]
+    more = ", …" if len(missing) > 3 else ""
     return Obstacle(
-        f"nothing guards {', '.join(first)}{more}: too few own test cases, or no trusted judge",
-        f"label more failures of the modes that nothing guards ({', '.join(each)}{', …' if more else ''}), "
-        "or name them in `gate.consent`",
+        f"nothing guards {_quoted(list(missing))}: too few own test cases",
+        f"label more failures of these modes ({', '.join(each)}{more}), or name them in `gate.consent`",
     )
+
+
+def unjudged(modes: Sequence[Unjudged]) -> Obstacle | None:
+    """Return the obstacle that some modes have no judge with a vote."""
+    if not modes:
+        return None
+    more = f"; {len(modes) - 3} more in `judge_alignment`" if len(modes) > 3 else ""
+    nearest = sorted(modes, key=lambda m: (m.fails < 0, m.fails + m.passes))
+    needs = "; ".join(m.need for m in nearest[:3])
+    return Obstacle(
+        f"nothing guards {_quoted([m.mode for m in modes])}: no judge of it may decide",
+        f"{needs}{more}; or name the modes in `gate.consent`",
+    )
+
+
+def critical_doubted(cases: Sequence[str], judges: Mapping[str, str]) -> Obstacle | None:
+    """Return the obstacle that critical cases fail by judges without a vote."""
+    if not cases:
+        return None
+    named = ", ".join(f"{c} (by {judges[c]})" for c in cases[:3]) + (", …" if len(cases) > 3 else "")
+    return Obstacle(
+        f"critical cases fail by judges that are not trusted: {named}",
+        f"label {len(cases)} critical case{'s' if len(cases) != 1 else ''}: the expert's verdict decides",
+    )
+
+
+def no_outcome(what: str, cases: Sequence[str]) -> Obstacle | None:
+    """Return the obstacle that cases which a hard rule is about have no outcome."""
+    if not cases:
+        return None
+    return Obstacle(f"{what} have no outcome now: {_listed(cases)}", "evaluate again: what is missing does not pass")
+
+
+def fails_sometimes(name: str, cases: Sequence[str]) -> Obstacle | None:
+    """Return the obstacle that some repeats of cases fail a hard rule that all of them passed before."""
+    if not cases:
+        return None
+    need = "look at these answers; more repeats (`evaluate.repeats`) show how often they fail"
+    return Obstacle(f"{name} passed before and now fails in some repeats: {_listed(cases)}", need)
 
 
 def too_much(name: str, unit: str, before: float, after: float) -> Obstacle:
@@ -110,3 +174,11 @@ def too_much(name: str, unit: str, before: float, after: float) -> Obstacle:
 
 def _counted(change: PairedChange) -> str:
     return f"{change.fixed:.3g} fixed and {change.broken:.3g} broken of {change.n}"
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return _listed([f'"{name}"' for name in names])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -22,9 +22,11 @@ from flywheel_pipeline.stats import (
     smallest_detectable_change,
 )
 from flywheel_pipeline.steps.improve import advice
-from flywheel_pipeline.steps.improve.flips import BATCH, LIMIT, Labels, flipped, next_batch
+from flywheel_pipeline.steps.improve.critical import CriticalCases
+from flywheel_pipeline.steps.improve.flips import BATCH, LIMIT, Labels, flipped, in_rounds, next_batch
 from flywheel_pipeline.steps.improve.rule import (
     ALL,
+    GROUP,
     MODE,
     WHOLE,
     Gate,
@@ -84,6 +86,11 @@ class Comparison:
         both = tuple(c for c in self.cases if c in self.before and c in self.after)
         return replace(self, cases=both)
 
+    def seen(self) -> Comparison:
+        """Return the comparison on the cases whose outcome is known on one side at least: the others guard nothing."""
+        either = tuple(c for c in self.cases if c in self.before or c in self.after)
+        return replace(self, cases=either)
+
 
 @dataclass(frozen=True)
 class Size:
@@ -100,19 +107,21 @@ class Size:
 class Evidence:
     """All that the gate decides from.
 
-    `overall` are the cases that may still be won; `guards` what must not get worse; `hard` the code checks of which
-    no pass may fall. `families` is {case_id: family}; `unguarded` names modes that no guard stands for; `labels` are
-    the expert's verdicts on flipped cases; `look` counts how often candidates met these test cases, this one included.
+    `overall` are the cases that may still be won; `guards` what must not get worse; `hard` the evaluators of which
+    no pass may fall; `critical` the cases that must pass. `families` is {case_id: family}; `unguarded` are modes whose
+    judge has no vote; `labels` are the expert's verdicts on flipped cases; `look` counts how often candidates met
+    these test cases, this one included.
     """
 
     overall: Comparison
     guards: tuple[Comparison, ...] = ()
     hard: tuple[Comparison, ...] = ()
     families: Mapping[str, str] = field(default_factory=dict)
-    unguarded: tuple[str, ...] = ()
+    unguarded: tuple[advice.Unjudged, ...] = ()
     labels: Labels = field(default_factory=dict)
     look: int = 1
     sizes: tuple[Size, ...] = ()
+    critical: CriticalCases = field(default_factory=CriticalCases)
 
 
 @dataclass(frozen=True)
@@ -156,29 +165,44 @@ class GateReport:
 
 def decide(gate: Gate, evidence: Evidence) -> GateReport:
     """Decide on a candidate from outcomes on the same test cases."""
-    flips = flipped(evidence.overall.before, evidence.overall.after, evidence.overall.cases)
-    labelled = [c for c in flips if c in evidence.labels]
+    given, flips = evidence.labels, flipped(evidence.overall.before, evidence.overall.after, evidence.overall.cases)
+    labelled = [c for c in flips if c in given]
+    harm, covered = _broken_rule(evidence), coverage_of(_all_cases(evidence))
+    evidence = replace(evidence, labels=in_rounds(flips, given))
     overall = _change(evidence.overall, evidence)
-    guards = tuple(_guard_report(gate, c, evidence) for c in evidence.guards)
-    harm = _harm(gate, evidence)
+    guards = tuple(_guard_report(gate, c.seen(), evidence) for c in evidence.guards)
+    harm = harm if harm.reason else _harm(gate, evidence)
     guards = tuple(replace(g, status=WORSE) if g.name in harm.worse else g for g in guards)
-    obstacles = _obstacles(gate, evidence, overall, guards, (len(flips), len(labelled)))
+    obstacles = [
+        *_rules_in_doubt(evidence, given),
+        *_obstacles(gate, evidence, overall, guards, (covered, len(flips), len(labelled))),
+    ]
     decision = "reject" if harm.reason else "hold" if obstacles else "ship"
     reason = harm.reason or "; ".join(o.problem for o in obstacles) or _shipped(gate, evidence, overall)
-    asks = decision == "hold" and any(o.labels_decide for o in obstacles)
+    to_label = evidence.critical.doubtful(given) if decision == "hold" else []
+    if decision == "hold" and any(o.labels_decide for o in obstacles):
+        to_label += [c for c in next_batch(flips, given) if c not in to_label]
     bound = gate.bound_at(evidence.look)
     moved = (overall.fixed + overall.broken) / max(overall.n, 1)
     return GateReport(
-        decision, reason, overall, guards, coverage_of(evidence.overall), evidence.look, bound,
+        decision, reason, overall, guards, covered, evidence.look, bound,
         smallest_detectable_change(overall.n, max(moved, 0.1), bound),
         tuple(o.need for o in obstacles if o.need) if decision == "hold" else (),
-        tuple(next_batch(flips, evidence.labels)) if asks else (), len(labelled),
+        tuple(to_label), len(labelled),
     )  # fmt: skip
 
 
 def coverage_of(comparison: Comparison) -> float:
     """Return the share of cases whose outcome is known on both sides; 0 without cases."""
     return len(comparison.known().cases) / len(comparison.cases) if comparison.cases else 0.0
+
+
+def _all_cases(evidence: Evidence) -> Comparison:
+    """Return all cases that count by all that decide: those that may be won, and those that only guard."""
+    parts = [evidence.overall, *(g for g in evidence.guards if g.kind == GROUP)]
+    before = {c: p for part in parts for c, p in part.before.items()}
+    after = {c: p for part in parts for c, p in part.after.items()}
+    return Comparison(WHOLE, tuple(dict.fromkeys(c for part in parts for c in part.cases)), before, after)
 
 
 def _difference(comparison: Comparison, families: Mapping[str, str]) -> tuple[Any, Any]:
@@ -236,14 +260,38 @@ class _Harm:
     worse: tuple[str, ...] = ()
 
 
-def _harm(gate: Gate, evidence: Evidence) -> _Harm:
-    """Return what is shown to be worse; only outcomes that are known on both sides can show it."""
+def _broken_rule(evidence: Evidence) -> _Harm:
+    """Return the hard rule that is broken, if one is: a critical case fails, or a pass of a hard check fell."""
+    failing = evidence.critical.failing(evidence.labels)
+    if failing:
+        return _Harm(f"breaks a hard rule: critical cases fail: {_listed(failing)}")
     for rule in evidence.hard:
         broken = [c for c in rule.cases if rule.before.get(c) == 1 and rule.after.get(c) == 0]
         if broken:
             return _Harm(
                 f"breaks a hard rule: {rule.name} passed before and fails now on {_listed(broken)}", (rule.name,)
             )
+    return _Harm()
+
+
+def _rules_in_doubt(evidence: Evidence, labels: Labels) -> list[advice.Obstacle]:
+    """Return the hard rules of which it is not known whether they are broken."""
+    critical = evidence.critical
+    found = [
+        advice.critical_doubted(critical.doubtful(labels), critical.doubted),
+        advice.no_outcome("critical cases", critical.unknown(labels)),
+    ]
+    for rule in evidence.hard:
+        passed = [c for c in rule.cases if rule.before.get(c) == 1]
+        found.append(
+            advice.no_outcome(f"cases that {rule.name} passed before", [c for c in passed if c not in rule.after])
+        )
+        found.append(advice.fails_sometimes(rule.name, [c for c in passed if 0 < rule.after.get(c, 0) < 1]))
+    return [o for o in found if o]
+
+
+def _harm(gate: Gate, evidence: Evidence) -> _Harm:
+    """Return what is shown to be worse; only outcomes that are known on both sides can show it."""
     known = replace(evidence, overall=evidence.overall.known(), guards=tuple(c.known() for c in evidence.guards))
     found = harmed(gate, [_guard_counts(c, known) for c in known.guards])
     worse = [c for c, shown in zip(known.guards, found, strict=True) if shown]
@@ -257,15 +305,18 @@ def _harm(gate: Gate, evidence: Evidence) -> _Harm:
 
 
 def _obstacles(
-    gate: Gate, evidence: Evidence, overall: PairedChange, guards: Sequence[GuardReport], labels: tuple[int, int]
+    gate: Gate, evidence: Evidence, overall: PairedChange, guards: Sequence[GuardReport], known: tuple[float, int, int]
 ) -> list[advice.Obstacle]:
-    """Return what stands between the candidate and `ship`, the most important first."""
-    n_flips, n_labelled = labels
+    """Return what stands between the candidate and `ship`, the most important first.
+
+    `known` is the coverage, the number of flipped cases, and how many of them are labelled.
+    """
+    covered, n_flips, n_labelled = known
     bound = gate.bound_at(evidence.look)
     promising = not gate.judges_alone and _is_promising(gate, overall, bound)
     left = min(n_flips, LIMIT) - n_labelled if promising else 0
     found: list[advice.Obstacle | None] = [
-        advice.coverage(coverage_of(evidence.overall), gate.min_coverage, _least_known(evidence)),
+        advice.coverage(covered, gate.min_coverage, _least_known(evidence)),
         advice.too_few(overall.n, gate.min_cases_per_mode),
     ]
     if promising and n_labelled < min(n_flips, BATCH):
@@ -274,8 +325,8 @@ def _obstacles(
         found.append(advice.not_better(overall, bound, evidence.look, left))
     found += [advice.not_safe(g.name, g.change, g.loss, g.cases_needed, left) for g in guards if g.status == UNPROVEN]
     few = {g.name: gate.min_cases_per_mode - g.change.n for g in guards if g.status == UNGUARDED and g.kind == MODE}
-    missing = {**few, **dict.fromkeys(evidence.unguarded, gate.min_cases_per_mode)}
-    found.append(advice.unguarded({m: n for m, n in missing.items() if m not in gate.consent}))
+    found.append(advice.unguarded({m: n for m, n in few.items() if m not in gate.consent}))
+    found.append(advice.unjudged([m for m in evidence.unguarded if m.mode not in gate.consent]))
     found += [advice.too_much(s.name, s.unit, s.before, s.after) for s in evidence.sizes if _too_much(gate, s)]
     return [o for o in found if o]
 
@@ -298,7 +349,8 @@ def _too_much(gate: Gate, size: Size) -> bool:
 
 
 def _shipped(gate: Gate, evidence: Evidence, overall: PairedChange) -> str:
-    agreed = [m for m in gate.consent if m in evidence.unguarded or any(c.name == m for c in evidence.guards)]
+    unguarded = {m.mode for m in evidence.unguarded} | {c.name for c in evidence.guards}
+    agreed = [m for m in gate.consent if m in unguarded]
     consent = f"; unguarded by consent: {_listed(agreed)}" if agreed else ""
     return f"better with probability {overall.p_better:.3f}: {_counted(overall)}; no guard is worse{consent}"
 

@@ -31,10 +31,16 @@ class ModeEvidence:
 
 @dataclass(frozen=True)
 class ProposedPrompt:
-    """A proposed prompt and what was changed."""
+    """A proposed prompt and what was changed; `examples` is the part of the text that holds few-shot examples."""
 
     text: str
     changes: tuple[str, ...]
+    examples: str = ""
+
+    @property
+    def instructions(self) -> str:
+        """The text without the few-shot examples."""
+        return self.text.removesuffix(self.examples) if self.examples else self.text
 
 
 class ImprovedPrompt(BaseModel):
@@ -53,7 +59,11 @@ def propose_prompts(
 
     Raises:
         ModelError: the improver gave no usable reply.
+        ValueError: a case is not of the train split.
     """
+    unseen = [c.case_id for c in (*good, *(c for m in evidence for c in m.cases)) if c.split != "train"]
+    if unseen:
+        raise ValueError(f"the improver may only see cases of the train split, not {', '.join(unseen[:5])}")
     reply = llm.ask([improve_ask(prompt, evidence, app)])[0]
     if not isinstance(reply.parsed, ImprovedPrompt):
         raise ModelError(f"the improver gave no usable prompt: {reply.error}")
@@ -62,12 +72,9 @@ def propose_prompts(
     clearer = ProposedPrompt(reply.parsed.prompt.strip(), tuple(reply.parsed.changes))
     if not good:
         return [clearer]
-    return [
-        clearer,
-        ProposedPrompt(
-            f"{clearer.text}\n\n{few_shot(good)}", (*clearer.changes, f"{len(good)} examples of good answers")
-        ),
-    ]
+    examples = few_shot(good)
+    changes = (*clearer.changes, f"{len(good)} examples of good answers")
+    return [clearer, ProposedPrompt(f"{clearer.text}\n\n{examples}", changes, examples)]
 
 
 def improve_ask(prompt: str, evidence: Sequence[ModeEvidence], app: str) -> Ask:

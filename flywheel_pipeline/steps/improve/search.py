@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,15 @@ from flywheel_pipeline.leakage import leaks
 from flywheel_pipeline.ports import Evaluate
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptCandidate, PromptVersion
 from flywheel_pipeline.stats import PERFECT, Youden
-from flywheel_pipeline.steps.improve.flips import Labels
+from flywheel_pipeline.steps.improve.advice import Unjudged
+from flywheel_pipeline.steps.improve.critical import CriticalCases
+from flywheel_pipeline.steps.improve.flips import FlipLabel, labels_on
+from flywheel_pipeline.steps.improve.foreign import Foreign, copied_cases, lost_variables
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes, Size, decide
 from flywheel_pipeline.steps.improve.looks import count_looks
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.rule import ALL, GROUP, MODE, Gate
+from flywheel_pipeline.steps.improve.traffic import Traffic, gain_in_traffic
 
 Results = Sequence[EvalResult]
 
@@ -35,13 +39,18 @@ def _no_answers(_: str) -> Sequence[CaseAnswer]:
     return ()
 
 
+def _nothing(_: str) -> Sequence[Foreign]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Judgement:
     """How rows of `eval_results` are read: which cases pass, overall and by one evaluator.
 
-    `judges` are the judges that agree with the expert; without one nothing can be decided. `checks` are code checks,
-    of which no pass may fall. `errors` is {judge: its J}, with `OVERALL` for all together. `modes` is {mode_id: name}
-    of the failure modes that are to be guarded.
+    `judges` are the judges that agree with the expert; without one nothing can be decided. `checks` are the
+    evaluators that are hard rules: no pass of them may fall. `errors` is {judge: its J}, with `OVERALL` for all
+    together. `modes` is {mode_id: name} of the failure modes that are to be guarded; `wanted` is {mode_id: (fails,
+    passes)} to label before its judge may decide, -1 where labels would not help.
     """
 
     cases: Callable[[Results], Outcomes]
@@ -50,6 +59,12 @@ class Judgement:
     checks: tuple[str, ...] = ()
     errors: Mapping[str, Youden] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
+    wanted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def unjudged(self) -> tuple[Unjudged, ...]:
+        """Return the modes whose judge has no vote, and what would give it one."""
+        open_modes = {m: name for m, name in self.modes.items() if f"judge:{m}" not in self.judges}
+        return tuple(Unjudged(name, *self.wanted.get(m, (0, 0))) for m, name in open_modes.items())
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Bench:
     """What a proposal is compared with: the production prompt `base` with its rows `baseline` on all cases.
 
     `reads` are the earlier reads of the test split, oldest first; `labels` are the expert's verdicts on flipped cases,
-    {candidate's version: {case_id: (before, after)}}.
+    {candidate's version: {case_id: label}}; `approved` are (case_id, evaluator) of failures that a person lets stay.
     """
 
     base: PromptVersion
@@ -67,13 +82,24 @@ class Bench:
     judgement: Judgement
     gate: Gate
     reads: Sequence[Mapping[str, Any]] = ()
-    labels: Mapping[str, Labels] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, FlipLabel]] = field(default_factory=dict)
     answers: Callable[[str], Sequence[CaseAnswer]] = _no_answers
     """Returns the app's answers under a prompt version, for what they take."""
+    approved: Collection[tuple[str, str]] = ()
+    fresh: Callable[[str, Sequence[GoldenCase]], tuple[str, Results]] | None = None
+    """Evaluates the base afresh beside a candidate: (version of the rows, rows); None compares with `baseline`."""
+    traffic: Traffic | None = None
+    """The modes' shares of production traffic, where they are known."""
+    unread: Callable[[str], Sequence[Foreign]] = _nothing
+    """Returns what a person has to read in a prompt before it may ship."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
         return [c for c in self.cases if c.split == name]
+
+    def decisive(self) -> list[GoldenCase]:
+        """Return the cases that the gate looks at: the test split, and the critical cases of the others."""
+        return [*self.split("test"), *(c for c in self.cases if c.critical and c.split != "test")]
 
 
 @dataclass(frozen=True)
@@ -89,16 +115,22 @@ class Trial:
 def improve_prompt(bench: Bench, proposals: Sequence[ProposedPrompt]) -> list[PromptCandidate]:
     """Return one candidate per proposal; the best on dev (the shorter of equals) carries the gate's decision.
 
-    A proposal that holds text of a dev or test case, or is longer than the gate allows, is rejected without being
-    evaluated. Without a trusted judge the first is held: nothing shows whether it is better.
+    A proposal that drops or invents a variable, holds text of a case, or is longer than the gate allows, is rejected
+    without being evaluated. One with foreign parts (`steps.improve.foreign`) is held until a person has read it.
+    Without a trusted judge the first is held: nothing shows whether it is better.
     """
     if not bench.judgement.judges:
-        why = "no judge agrees with the expert yet: `judge_alignment` says how many passes and fails to label"
+        why = "no judge agrees with the expert yet: " + _advice_on_judges(bench.judgement)
         return [_row(_trial(p, bench), bench, "hold", why) for p in proposals[:1]]
     trials = [_tried(p, bench) for p in proposals]
     best = max((t for t in trials if not t.problem), key=lambda t: (t.dev_rate, -len(t.version.text)), default=None)
     decided = [_decided(best, bench)] if best else []
     return decided + [_set_aside(t, bench) for t in trials if t is not best]
+
+
+def _advice_on_judges(judgement: Judgement) -> str:
+    needs = [m.need for m in judgement.unjudged()[:3]] if judgement.wanted else []
+    return "; ".join([*needs, "`judge_alignment` says what every judge needs"])
 
 
 def _trial(proposal: ProposedPrompt, bench: Bench) -> Trial:
@@ -108,7 +140,7 @@ def _trial(proposal: ProposedPrompt, bench: Bench) -> Trial:
 
 def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     trial = _trial(proposal, bench)
-    problem = _problem(trial.version.text, bench)
+    problem = _problem(proposal, bench)
     if problem:
         return Trial(trial.version, trial.changes, problem=problem)
     dev = bench.split("dev")
@@ -116,22 +148,60 @@ def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     return Trial(trial.version, trial.changes, sum(passes.values()) / max(sum(c.kind != "adversarial" for c in dev), 1))
 
 
-def _problem(text: str, bench: Bench) -> str | None:
-    leaked = leaks(text, bench.cases, bench.base.text)
-    if leaked:
+def _problem(proposal: ProposedPrompt, bench: Bench) -> str | None:
+    text, base = proposal.text, bench.base.text
+    if lost := lost_variables(text, base):
+        return f"it {lost}"
+    if leaked := leaks(text, bench.cases, base):
         return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
+    if copied := copied_cases(proposal.instructions, base, bench.cases):
+        return f"its instructions copy text of cases: {', '.join(copied[:5])}"
     limit = max(bench.gate.max_growth * len(bench.base.text), bench.gate.max_prompt_characters)
     return f"it has {len(text)} characters, more than {limit:.0f}" if len(text) > limit else None
 
 
 def _decided(best: Trial, bench: Bench) -> PromptCandidate:
-    test = bench.split("test")
-    before = [r for r in bench.baseline if r.case_id in {c.case_id for c in test}]
-    after = bench.evaluate.evaluate(best.version, test)
-    report = decide(bench.gate, gather_evidence(bench, best.version.version, before, after))
+    cases = bench.decisive()
+    before: tuple[str, Results] = (
+        bench.base.version,
+        [r for r in bench.baseline if r.case_id in {c.case_id for c in cases}],
+    )
+    if bench.fresh:
+        before = bench.fresh(best.version.version, cases)
+    return _judged(best, bench, before, bench.evaluate.evaluate(best.version, cases))
+
+
+def decide_again(bench: Bench, candidate: PromptCandidate, after: Results) -> PromptCandidate:
+    """Return a candidate with the gate's decision on the rows `after` that are known of it: nothing is evaluated.
+
+    For new labels of its flipped cases, which are no new look at the test split. `bench.baseline` are the rows that it
+    was compared with before.
+    """
+    version, evidence = (
+        PromptVersion.of(bench.base.name, candidate.text, bench.base.version, ""),
+        json.loads(candidate.evidence),
+    )
+    ids = {c.case_id for c in bench.decisive()}
+    before, after = ([r for r in side if r.case_id in ids] for side in (bench.baseline, after))
+    trial = Trial(version, tuple(json.loads(candidate.changes)), evidence.get("dev_pass_rate", 0.0))
+    return _judged(trial, bench, (evidence.get("baseline") or bench.base.version, before), after)
+
+
+def _judged(trial: Trial, bench: Bench, baseline: tuple[str, Results], after: Results) -> PromptCandidate:
+    version, before = baseline
+    report = decide(bench.gate, gather_evidence(bench, trial.version.version, baseline, after))
+    unread = bench.unread(trial.version.text)
     noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
-    evidence = {**report.evidence(), "dev_pass_rate": round(best.dev_rate, 4), "split": "test", "noise_floor": noise}
-    return _row(best, bench, report.decision, report.reason, evidence)
+    evidence = {
+        **report.evidence(), "dev_pass_rate": round(trial.dev_rate, 4), "split": "test", "noise_floor": noise,
+        "baseline": version, "unread": [str(f) for f in unread],
+        "traffic": gain_in_traffic(report.guards, bench.traffic, HAPPY).evidence(),
+    }  # fmt: skip
+    if unread and report.decision == "ship":
+        what = "; ".join(str(f) for f in unread[:3])
+        to_do = f"a person has to read it first: it has {what}; `flywheel prompts read {trial.version.version}`"
+        return _row(trial, bench, "hold", f"{to_do}. Else: {report.reason}", evidence)
+    return _row(trial, bench, report.decision, report.reason, evidence)
 
 
 def noise_floor(outcomes: Outcomes, repeats: int) -> float | None:
@@ -144,8 +214,13 @@ def noise_floor(outcomes: Outcomes, repeats: int) -> float | None:
     return round(sum(2 * p * (1 - p) for p in outcomes.values()) / len(outcomes) * repeats / (repeats - 1), 4)
 
 
-def gather_evidence(bench: Bench, candidate: str, before: Results, after: Results) -> Evidence:
-    """Return all that the gate decides from: rows of the test cases before and after, read by the judgement."""
+def gather_evidence(bench: Bench, candidate: str, baseline: tuple[str, Results], after: Results) -> Evidence:
+    """Return all that the gate decides from: rows of the test cases before and after, read by the judgement.
+
+    `baseline` are the rows before, and the prompt version that they and their answers are stored under.
+    """
+    version, before = baseline
+    answers = bench.answers(version), bench.answers(candidate)
     read, test = bench.judgement, bench.split("test")
     plain = [c for c in test if c.kind != "adversarial"]
     still_open = tuple(c.case_id for c in plain if c.stage != "regression")
@@ -155,11 +230,47 @@ def gather_evidence(bench: Bench, candidate: str, before: Results, after: Result
         _guards(read, plain, (old, new), (before, after)),
         tuple(_compared(read, c, [x.case_id for x in test], (before, after)) for c in read.checks),
         {c.case_id: c.family for c in test},
-        tuple(name for m, name in read.modes.items() if f"judge:{m}" not in read.judges),
-        bench.labels.get(candidate, {}),
+        read.unjudged(),
+        labels_on(bench.labels.get(candidate, {}), candidate, *answers),
         count_looks(bench.reads, candidate, len(test)),
-        _sizes(bench, candidate),
-    )  # fmt: skip
+        _sizes(bench, answers),
+        _critical(bench, after),
+    )
+
+
+def _critical(bench: Bench, after: Results) -> CriticalCases:
+    """Return how the candidate does on critical cases: by all that decide, and by judges without a vote."""
+    read, critical = bench.judgement, [c for c in bench.cases if c.critical]
+    whole, found = read.cases(after), dict[str, float]()
+    checks = [read.mode(after, name) for name in read.checks]
+    for case in critical:
+        known = [outcomes[case.case_id] for outcomes in (whole, *checks) if case.case_id in outcomes]
+        is_complete = case.case_id in whole or (bool(known) and case.kind == "adversarial")
+        if is_complete or min(known, default=1) < 1:
+            found[case.case_id] = min(known)
+    ids = [c.case_id for c in critical]
+    votes = (*read.judges, *read.checks)
+    others = [f"judge:{m}" for m in read.modes if f"judge:{m}" not in read.judges]
+    fails = _failing(read, after, votes, ids)
+    accepted = [c for c, names in fails.items() if all((c, e) in bench.approved for e in names)]
+    doubted = {
+        c: ", ".join(read.modes[e.removeprefix("judge:")] for e in names)
+        for c, names in _failing(read, after, others, ids, bench.approved).items()
+    }
+    return CriticalCases(tuple(ids), found, doubted, frozenset(accepted))
+
+
+def _failing(
+    read: Judgement,
+    rows: Results,
+    evaluators: Sequence[str],
+    case_ids: Sequence[str],
+    approved: Collection[tuple[str, str]] = (),
+) -> dict[str, list[str]]:
+    """Return {case_id: evaluators that fail it without an approval}, of those that some evaluator fails."""
+    by = {e: read.mode(rows, e) for e in evaluators}
+    found = {c: [e for e in evaluators if by[e].get(c, 1) < 1 and (c, e) not in approved] for c in case_ids}
+    return {c: names for c, names in found.items() if names}
 
 
 def _guards(
@@ -190,13 +301,10 @@ def _compared(read: Judgement, evaluator: str, ids: Sequence[str], rows: tuple[R
     return Comparison(evaluator, tuple(ids), before, after, ALL)
 
 
-def _sizes(bench: Bench, candidate: str) -> tuple[Size, ...]:
+def _sizes(bench: Bench, both: tuple[Sequence[CaseAnswer], Sequence[CaseAnswer]]) -> tuple[Size, ...]:
     """Return what an answer takes, on the mean over answers to test cases, where both sides know it."""
     test = {c.case_id for c in bench.split("test")}
-    before, after = (
-        [a for a in bench.answers(version) if a.case_id in test and not a.error]
-        for version in (bench.base.version, candidate)
-    )
+    before, after = ([a for a in answers if a.case_id in test and not a.error] for answers in both)
     found = []
     for name, unit, floor, of in MEASURES:
         old, new = (_mean([of(a) for a in answers]) for answers in (before, after))

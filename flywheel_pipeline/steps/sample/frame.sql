@@ -80,7 +80,11 @@ grouped as (
         count(*) as n_like, bool_or(l.trace_id is not null) as known,
         thumbs_down or failed or silent or rephrased or doubted or many_turns or many_calls or slow or long or costly as flagged
     from judged j
-    left join (select distinct trace_id from annotations where is_current and verdict in ('pass', 'fail')) l using (trace_id)
+    left join (
+        -- not verdicts inside trace exports: whoever chose those traces, it was not this draw
+        select distinct trace_id from annotations
+        where is_current and verdict in ('pass', 'fail') and not starts_with(source_file, '../traces/')
+    ) l using (trace_id)
     left join doubted d on d.question = j.question
     group by j.question, answer, thumbs_down, failed, silent, rephrased, many_turns, many_calls, slow, long, costly, strata
 ),

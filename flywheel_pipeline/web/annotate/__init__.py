@@ -20,7 +20,7 @@ from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_
 __all__ = ["labelling_page"]
 
 MAX_BODY = 200_000
-SCRIPTS = ("annotate/label.js", "annotate/conversation.js", "annotate/drafts.js")
+SCRIPTS = ("annotate/label.js", "annotate/conversation.js", "annotate/drafts.js", "annotate/compare.js")
 
 
 class _Endpoints:

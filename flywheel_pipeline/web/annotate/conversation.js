@@ -2,7 +2,7 @@
 // Its HTML comes escaped from the server; pieces of texts are set as text.
 import { $, ask, attempt, count, make } from "../assets/shared.js";
 
-let key = null, shown = 0, step = null, nMessages = 0, changed = () => {};
+let key = null, marking = true, shown = 0, step = null, nMessages = 0, changed = () => {};
 
 export const currentStep = () => step;
 export function onMark(work) { changed = work; }
@@ -12,6 +12,7 @@ const messageAt = (n) => document.querySelector(`#trace .message[data-step="${n}
 
 export function showConversation(item, marked) {
   key = item.key;
+  marking = item.marking ?? !item.answers;
   shown += 1;
   nMessages = item.n_messages;
   $("trace").innerHTML = item.html;
@@ -103,14 +104,14 @@ async function more(cut, all) {
   else cut.dataset.next = start;
 }
 
-$("trace").addEventListener("click", (event) => {
+$("main").addEventListener("click", (event) => {
   const button = event.target.closest("button"), message = event.target.closest(".message");
   if (button?.matches(".more, .all")) { attempt(() => more(button.closest(".cut"), button.matches(".all"))); return; }
   if (button?.matches(".load")) { attempt(() => load(button.closest(".rest"), Number(button.closest(".rest").dataset.from))); return; }
   const marks = button ? button.matches(".step") : !event.target.closest("a, summary, pre") && !String(getSelection());
-  if (message && marks) toggle(Number(message.dataset.step));
+  if (message && marks && marking) toggle(Number(message.dataset.step));
 });
-$("trace").addEventListener("toggle", (event) => {
+$("main").addEventListener("toggle", (event) => {
   const cut = event.target.querySelector?.(".cut");
   if (event.target.matches("details.partial[open]") && cut) { event.target.classList.remove("partial"); attempt(() => more(cut, false)); }
 }, true);

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from flywheel_pipeline.records import RawTrace
 from flywheel_pipeline.web.annotate.media import (
     KINDS,
     PLACEHOLDER,
@@ -52,10 +51,34 @@ class Call:
     result: tuple[int, Message] | None
 
 
+class Transcript(Protocol):
+    """What a conversation is read from, such as a trace: JSON lists of messages and documents."""
+
+    @property
+    def messages(self) -> str:
+        """The messages."""
+        ...
+
+    @property
+    def input(self) -> str:
+        """The user's message, shown where there are no messages."""
+        ...
+
+    @property
+    def retrieved(self) -> str:
+        """The documents."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """The error that ended it."""
+        ...
+
+
 class Conversation:
     """The messages and documents of one trace."""
 
-    def __init__(self, trace: RawTrace) -> None:
+    def __init__(self, trace: Transcript) -> None:
         listed = _loaded(trace.messages)
         self.messages: dict[int, Message] = {n: m for n, m in enumerate(listed) if isinstance(m, Mapping)}
         if not self.messages:
@@ -126,6 +149,14 @@ class Conversation:
     def outline(self, most: int) -> list[tuple[int, str, str]]:
         """Return (step, role, first line) of the first `most` messages, for a list to jump from."""
         return [(n, role_of(m), _summary(m)) for n, m in list(self.messages.items())[:most]]
+
+
+def answer_texts(address: str, output: str, tool_calls: str) -> list[Text]:
+    """Return an answer of the app as texts: what it says, and the tools that it calls."""
+    kind, content = _formatted(without_data(output))
+    said = Text(f"{address}.0", "json", content) if kind == "json" else Text(f"{address}.0", "markdown", content)
+    calls = calls_of({"tool_calls": _loaded(tool_calls)})
+    return [said, *(_call(f"{address}.c{n}", call) for n, call in enumerate(calls))]
 
 
 def _loaded(text: str) -> list[Any]:

@@ -8,14 +8,14 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.atomic_write import replace_text, sync_folder, write_all
+from flywheel_pipeline.atomic_write import sync_folder, write_all
 from flywheel_pipeline.errors import CorruptFileError
-from flywheel_pipeline.steps.annotate import Event, Session, label_row
+from flywheel_pipeline.steps.annotate import Event, Session
 
 FOLDER = ".drafts"
 """Below `labels/`; the sensor does not look into hidden folders."""
@@ -84,20 +84,20 @@ class Journal:
                 self._append(fd, event)
             return latest
 
-    def submit(self, name: str, event: Mapping[str, Any]) -> int:
-        """Write what is pending into the label file `name`; return its number of rows, 0 where nothing is pending.
+    def submit(self, write: Callable[[Sequence[Event]], None], event: Mapping[str, Any]) -> int:
+        """Have `write` put what is pending where it belongs; return the number of labels, 0 where nothing is pending.
+
+        `write` must have put them on the disk when it returns; after a crash in between they are written once more.
 
         Raises:
             OSError: it cannot be written.
         """
         with self._locked() as fd:
-            rows = [label_row(e, e["at"]) for e in self._session.pending.values()]
-            if rows:
-                text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-                replace_text(self.labels / name, text.encode("utf-8", "replace").decode())
-                sync_folder(self.labels)
+            pending = list(self._session.pending.values())
+            if pending:
+                write(pending)
                 self._append(fd, event)
-            return len(rows)
+            return len(pending)
 
     def _append(self, fd: int, event: Mapping[str, Any]) -> None:
         line = json.dumps(event).encode() + b"\n"

@@ -1,6 +1,7 @@
 // The server holds the state: every action is sent, and what it answers is shown.
 import { $, ask, attempt, count, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
 import * as drafts from "./drafts.js";
+import { bothGiven, choose, isComparing, judge, onVerdict, showAnswers, verdicts } from "./compare.js";
 import { currentStep, goToFirstFailure, goToLast, markNext, onMark, setStep, showConversation } from "./conversation.js";
 
 const FIELDS = ["comment", "code", "severity", "category"];
@@ -81,10 +82,11 @@ async function show(place) {
   ready = true;
   const draft = drafts.draftOf(key, item.draft), label = item.label || {}, fields = draft ?? label;
   $("title").textContent = item.trace_id;
-  $("reason").textContent = "Why it is here: " + item.reason;
+  $("reason").textContent = item.answers ? item.reason : "Why it is here: " + item.reason;
   $("badges").replaceChildren(...item.badges.map((b) => make("li", { dir: "auto" }, b)));
   setVerdict(label.verdict || null);
   for (const name of FIELDS) $(name).value = fields[name] || "";
+  showAnswers(item, fields);
   showConversation(item, fields.first_failure_step ?? null);
   press();
   $("draft").textContent = draft ? "Your draft: not saved as a label yet." : "";
@@ -95,7 +97,7 @@ function setVerdict(value) {
   for (const name of ["pass", "fail", "defer"]) $(name).setAttribute("aria-pressed", String(value === name));
 }
 
-const written = () => ({ ...Object.fromEntries(FIELDS.map((name) => [name, $(name).value])), first_failure_step: currentStep() });
+const written = () => isComparing() ? verdicts() : ({ ...Object.fromEntries(FIELDS.map((name) => [name, $(name).value])), first_failure_step: currentStep() });
 function keepDraft() { if (ready) { $("draft").textContent = ""; drafts.keep(current, written()); } }
 function noteDraft(key, exists) { const item = items.find((i) => i.key === key); if (item) item.draft = exists; }
 
@@ -152,18 +154,35 @@ async function submit() {
 const thanks = (n) => `Thank you: ${count(n, "label")} submitted.`;
 function startFail() { setVerdict("fail"); $("comment").focus(); }
 
+/** Give the verdict on what is shown: on the trace, or on the chosen one of two answers. */
+function decide(verdict) {
+  if (isComparing()) return ready ? judge(verdict) : undefined;
+  return verdict === "pass" ? give("pass") : startFail();
+}
+function save() {
+  if (!isComparing()) return give("fail");
+  if (!bothGiven()) throw new Error("Pass or fail both answers.");
+  return give("compared");
+}
+function choosing(n) { if (isComparing()) choose(n, true); }
+
 const KEYS = {
-  p: () => give("pass"), f: startFail, d: () => give("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
-  ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: markNext,
+  p: () => decide("pass"), f: () => decide("fail"), 1: () => choosing(1), 2: () => choosing(2), d: () => give("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
+  ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: () => { if (!isComparing()) return markNext(); },
   g: () => { if (!$("outline").hidden) $("message-number").select(); }, m: goToFirstFailure, e: goToLast, "/": () => $("jump").focus(), S: submit,
 };
 listen(KEYS);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(() => give("fail")); }
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(async () => save()); }
 });
 for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["submit", "S"]])
   $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));
-$("save").addEventListener("click", () => attempt(() => give("fail")));
+$("save").addEventListener("click", () => attempt(async () => save()));
+$("compared").addEventListener("click", (event) => {
+  const panel = event.target.closest(".answer"), button = event.target.closest("[data-verdict]");
+  if (panel && button && ready) attempt(() => judge(button.dataset.verdict, Number(panel.dataset.answer)));
+  else if (panel && !event.target.closest("button, a, summary")) choose(Number(panel.dataset.answer));
+});
 $("form").addEventListener("submit", (event) => event.preventDefault());
 $("form").addEventListener("input", (event) => { if (FIELDS.includes(event.target.id)) { press(); keepDraft(); } });
 $("jump").addEventListener("change", () => attempt(async () => {
@@ -190,7 +209,16 @@ $("batch").addEventListener("change", () => attempt(async () => {
 $("annotator").addEventListener("change", () => { $("annotator").blur(); stored.set("annotator", $("annotator").value); attempt(start); });
 addEventListener("focus", () => { if (!isTyping(document.activeElement)) attempt(loadQueue); });
 
-async function start() { await loadQueue(); at = -1; await show(Math.max(0, nextIn(1, openOnly))); }
+/** Show the trace that the address names, or the next one without a verdict. */
+async function start() {
+  await loadQueue();
+  const named = new URLSearchParams(location.search).get("trace"), place = named ? items.findIndex((i) => i.key === named) : -1;
+  if (place >= 0) chooseBatch(items[place].batch);
+  at = -1;
+  await show(place >= 0 ? place : Math.max(0, nextIn(1, openOnly)));
+  if (named && place < 0) throw new Error("The trace that you came for is not in your queue.");
+}
 drafts.start(who, noteDraft);
 onMark(keepDraft);
+onVerdict(keepDraft, () => give("compared"));
 attempt(start);

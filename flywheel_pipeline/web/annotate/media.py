@@ -36,7 +36,8 @@ def describe_part(part: Mapping[str, Any]) -> str | None:
     alt = next((texts[k] for k in ("alt", "alt_text", "title", "filename", "file_name", "name") if k in texts), "")
     media_type = next((texts[k] for k in ("media_type", "mime_type", "format") if k in texts), "")
     url = next((texts[k] for k in ("url", "image_url", "file_url", "data", "file_data", "file_id") if k in texts), "")
-    return describe_url(kind, url, alt, media_type)
+    detail = f"detail {texts['detail']}" if "detail" in texts else ""
+    return describe_url(kind, url, ", ".join(t for t in (alt, detail) if t), media_type)
 
 
 def _texts(value: Mapping[str, Any], depth: int = 0) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,13 @@ def render_piece(conversation: Conversation, start: int = 0, end: int | None = N
         next_step=next_step, last=max(conversation.messages, default=0),
     )  # fmt: skip
     return {"html": html, "first": messages[0].step if messages else 0, "next": next_step}
+
+
+def render_answers(answers: Sequence[Sequence[Text]]) -> str:
+    """Return the answers of an item as HTML, side by side, each with the buttons of its verdict."""
+    allowance = Allowance()
+    shown = [[_begin(text, allowance) for text in answer] for answer in answers]
+    return render("annotate/answers.html", answers=shown)
 
 
 def read_piece(conversation: Conversation, address: str, start: int) -> dict[str, Any]:

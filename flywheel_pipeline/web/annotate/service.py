@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.steps.annotate import Session, Sharing, trace_of
+from flywheel_pipeline.atomic_write import replace_text, sync_folder
+from flywheel_pipeline.flows.flips import Flip
+from flywheel_pipeline.steps.annotate import Event, Session, Sharing, label_row, trace_of
 from flywheel_pipeline.web.annotate.badges import badges_of
+from flywheel_pipeline.web.annotate.conversation import Conversation
 from flywheel_pipeline.web.annotate.drafts import Drafts
+from flywheel_pipeline.web.annotate.flips import (
+    OUTLINE,
+    Compared,
+    flip_rows,
+    is_flip,
+    read_flip_label,
+    read_verdicts,
+    show_flip,
+    show_verdicts,
+)
 from flywheel_pipeline.web.annotate.journal import Journal
 from flywheel_pipeline.web.annotate.labels import InvalidLabelError, read_draft, read_label
 from flywheel_pipeline.web.annotate.render import read_piece, render_piece
@@ -19,10 +33,9 @@ from flywheel_pipeline.web.annotate.tables import Conversations, Source, Tables
 
 CODES_AFTER = 20
 """Labels after which earlier codes are offered: before that they would lead the eye."""
-OUTLINE = 1_000
-"""Messages that the list to jump from holds."""
 MAX_CODES = 200
-DRAFTED = ("code", "comment", "category", "severity", "first_failure_step")
+DRAFTED = ("before", "after", "code", "comment", "category", "severity", "first_failure_step")
+ANSWERED = "the gate does not ask about this case any more: reload the page"
 GONE = "this trace is not in your queue: reload the page"
 
 
@@ -53,22 +66,28 @@ class LabellingService:
         self.annotators = list(people.sharing.annotators)
         self.conversations = Conversations(source.traces)
         self._submit_after = people.submit_after
+        self._labels, self._keep_flips = labels, source.keep_flips
         self._tables = Tables(source, people.sharing)
         self._own = {name: _Own(Journal(labels, name), Drafts(labels, name)) for name in self.annotators}
+
+    def refresh(self) -> None:
+        """Forget what was read if a table has changed since."""
+        if self._tables.refresh():
+            self.conversations.forget()
 
     def queue(self, annotator: str) -> dict[str, Any]:
         """Return an annotator's items in order, batch by batch, their verdicts, and what the form offers.
 
         `batches` is a list of [name, number of items], `keys` the items of all of them in the same order.
         """
-        if self._tables.refresh():
-            self.conversations.forget()
+        self.refresh()
         own, queue, filed = self._own[annotator], self._tables.queue(annotator), self._tables.filed(annotator)
         sizes: dict[str, int] = {}
         for batch in queue.values():
             sizes[batch] = sizes.get(batch, 0) + 1
         with own.journal.session() as session:
-            labels = {key: label for key in queue if (label := _label(session, filed, key))}
+            on_file = {**filed, **self._tables.filed_flips()}
+            labels = {key: label for key in queue if (label := _label(session, on_file, key))}
             categories = [str(e["category"]) for e in labels.values() if e.get("category")]
             return {
                 "annotator": annotator,
@@ -89,6 +108,8 @@ class LabellingService:
         Raises:
             NotThereError: it is not in the annotator's queue.
         """
+        if is_flip(key):
+            return self._flip_item(annotator, key)
         trace_id, own = self._trace_id(key), self._own[annotator]
         keys = list(self._tables.queue(annotator))
         at = keys.index(key) if key in keys else len(keys)
@@ -111,9 +132,16 @@ class LabellingService:
             **render_piece(conversation),
         }
 
+    def _flip_item(self, annotator: str, key: str) -> dict[str, Any]:
+        flip, own = self._flip(key), self._own[annotator]
+        with own.journal.session() as session:
+            label = _label(session, self._tables.filed_flips(), key)
+        draft = own.drafts.all().get(key)
+        return {**show_flip(flip), "label": show_verdicts(flip, label), "draft": show_verdicts(flip, draft)}
+
     def messages(self, key: str, start: int, end: int | None) -> dict[str, Any]:
         """Return the messages of an item from a step on (see `render_piece`); raises like `item`."""
-        return render_piece(self.conversations.conversation(self._trace_id(key)), start, end)
+        return render_piece(self._conversation(key), start, end)
 
     def text(self, key: str, address: str, start: int) -> dict[str, Any]:
         """Return a piece of a text of an item (see `read_piece`).
@@ -122,7 +150,7 @@ class LabellingService:
             NotThereError: there is no such item, or no such text.
         """
         try:
-            return read_piece(self.conversations.conversation(self._trace_id(key)), address, start)
+            return read_piece(self._conversation(key), address, start)
         except LookupError as error:
             raise NotThereError(str(error)) from None
 
@@ -133,15 +161,39 @@ class LabellingService:
             InvalidLabelError: it is not one.
             OSError: it cannot be written.
         """
-        label, own = read_label(sent), self._own[annotator]
+        key = str(sent.get("key", ""))
+        label = read_flip_label(self._asked(annotator, key), sent) if is_flip(key) else read_label(sent)
         self._check_key(annotator, label["key"])
-        own.journal.append({**label, **_stamp("label", annotator)})
+        return self._keep(annotator, label)
+
+    def relabel(self, annotator: str, label: Mapping[str, Any], page: str) -> dict[str, Any]:
+        """Keep a label, its `key` and fields, of any captured trace, given on another `page`; returns as `label`.
+
+        Raises:
+            NotThereError: there is no such trace.
+            OSError: it cannot be written.
+        """
+        try:
+            self.conversations.trace(label["key"])
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+        return self._keep(annotator, {**label, "page": page})
+
+    def _keep(self, annotator: str, label: Mapping[str, Any]) -> dict[str, Any]:
+        own = self._own[annotator]
+        seen = self._tables.filed(annotator).get(label["key"], {}).get("seen")
+        own.journal.append({**label, **({"seen": seen} if seen else {}), **_stamp("label", annotator)})
         own.drafts.keep(label["key"], None)
         with own.journal.session() as session:
             n_labels, n_pending = session.n_labels, len(session.pending)
         if self._submit_after is None or n_pending < self._submit_after:
             return {"n_labels": n_labels, "n_pending": n_pending, "n_submitted": 0}
         return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
+
+    def given(self, annotator: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any] | None, int]:
+        """Return {item key: label} of all labels given on pages that stand, the latest, and how many are pending."""
+        with self._own[annotator].journal.session() as session:
+            return session.labels, session.latest, len(session.pending)
 
     def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.
@@ -150,12 +202,13 @@ class LabellingService:
             InvalidLabelError: a field holds what no label may hold.
             OSError: it cannot be written.
         """
-        draft = read_draft(sent)
-        key = draft.pop("key")
+        key = str(sent.get("key", ""))
+        draft = read_verdicts(self._asked(annotator, key), sent) if is_flip(key) else read_draft(sent)
+        key = draft.pop("key", key)
         self._check_key(annotator, key)
         own = self._own[annotator]
         with own.journal.session() as session:
-            label = _label(session, self._tables.filed(annotator), key) or {}
+            label = _label(session, self._filed(annotator, key), key) or {}
         is_new = bool(draft) and draft != {name: v for name in DRAFTED if (v := label.get(name)) is not None}
         own.drafts.keep(key, draft if is_new else None)
         return {"kept": is_new}
@@ -170,19 +223,57 @@ class LabellingService:
         if withdrawn is None:
             return {"key": None}
         key = withdrawn["key"]
-        if draft := {k: v for k, v in read_draft(withdrawn).items() if k != "key"}:
+        if is_flip(key):
+            draft = {name: v for name in ("before", "after") if (v := withdrawn.get(name)) in ("pass", "fail")}
+        else:
+            draft = {k: v for k, v in read_draft(withdrawn).items() if k != "key"}
+        if draft:
             own.drafts.keep(key, draft)
         with own.journal.session() as session:
-            label = _label(session, self._tables.filed(annotator), key)
+            label = _label(session, self._filed(annotator, key), key)
             return {"key": key, "verdict": label["verdict"] if label else None, "n_pending": len(session.pending)}
 
     def submit(self, annotator: str) -> dict[str, Any]:
-        """Write the pending labels into a label file; return its name ("" if nothing is pending) and number of rows."""
+        """Write the pending labels where they belong; return the label file ("" for none) and their number.
+
+        Labels of traces become a label file, those of flipped cases lines of `golden/flip_labels.jsonl`.
+        """
         event = _stamp("submit", annotator)
         journal = self._own[annotator].journal
         name = f"{re.sub('[^0-9T]', '', event['at'][:26])}Z-{journal.name}.jsonl"
-        n = journal.submit(name, {**event, "file": name})
-        return {"file": name if n else "", "n": n}
+        written: list[str] = []
+
+        def write(pending: Sequence[Event]) -> None:
+            self._keep_flips(flip_rows([e for e in pending if is_flip(e["key"])]))
+            rows = [label_row(e, e["at"]) for e in pending if not is_flip(e["key"])]
+            if rows:
+                text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                replace_text(self._labels / name, text.encode("utf-8", "replace").decode())
+                sync_folder(self._labels)
+                written.append(name)
+
+        n = journal.submit(write, {**event, "file": name})
+        return {"file": "".join(written), "n": n}
+
+    def _flip(self, key: str) -> Flip:
+        flip = self._tables.flips().get(key)
+        if flip is None:
+            raise NotThereError(ANSWERED)
+        return flip
+
+    def _asked(self, annotator: str, key: str) -> Flip:
+        """Return the flipped case that a label is about; one that the gate asks about no more cannot be labelled."""
+        if key not in self._tables.queue(annotator):
+            raise InvalidLabelError(ANSWERED)
+        return self._flip(key)
+
+    def _filed(self, annotator: str, key: str) -> Mapping[str, Mapping[str, Any]]:
+        return self._tables.filed_flips() if is_flip(key) else self._tables.filed(annotator)
+
+    def _conversation(self, key: str) -> Conversation:
+        if is_flip(key):
+            return Compared(self._flip(key))
+        return self.conversations.conversation(self._trace_id(key))
 
     def _check_key(self, annotator: str, key: str) -> None:
         if key not in self._tables.queue(annotator):

@@ -8,9 +8,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from flywheel_pipeline.flows.flips import Flip
 from flywheel_pipeline.records import RawTrace
 from flywheel_pipeline.steps.annotate import Sharing, queue_of
 from flywheel_pipeline.web.annotate.conversation import Conversation
+from flywheel_pipeline.web.annotate.flips import key_of
 
 Value = TypeVar("Value")
 
@@ -38,6 +40,12 @@ class Source:
     """{trace id: label} of an annotator, from label files of whatever origin as they were last read."""
     modes: Callable[[], Sequence[str]]
     """The names of the failure modes, the one to fix first first."""
+    flips: Callable[[], Sequence[Flip]]
+    """The flipped cases that the gate asks the expert about, in the order in which they are shown."""
+    filed_flips: Callable[[], Mapping[str, Mapping[str, Any]]]
+    """{digest of two answers: the label on file}."""
+    keep_flips: Callable[[Sequence[Mapping[str, Any]]], None]
+    """Appends labels of flipped cases to their file."""
 
 
 class Tables:
@@ -63,7 +71,10 @@ class Tables:
         return self._keep("sampled", lambda: {s.trace_id: s for s in reversed(self._source.sampled())})
 
     def queue(self, annotator: str) -> Mapping[str, str]:
-        """Return {item key: batch} of an annotator's items in order, the newest batch first."""
+        """Return {item key: batch} of an annotator's items in order, the newest batch first.
+
+        Before them come the flipped cases, which the arbiter alone labels.
+        """
         return self._keep(("queue", annotator), lambda: self._queue(annotator))
 
     def filed(self, annotator: str) -> Mapping[str, Mapping[str, Any]]:
@@ -74,11 +85,27 @@ class Tables:
         """Return the names of the failure modes."""
         return self._keep("modes", self._source.modes)
 
+    def flips(self) -> Mapping[str, Flip]:
+        """Return {item key: flipped case} of what the gate asks about."""
+        return self._keep("flips", lambda: {key_of(f): f for f in self._source.flips()})
+
+    def filed_flips(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return {item key: label} of the flipped cases, from the file of their labels."""
+
+        def read() -> dict[str, Mapping[str, Any]]:
+            on_file = self._source.filed_flips()
+            found = {key: on_file.get(f.pair.digest) for key, f in self.flips().items()}
+            return {key: label for key, label in found.items() if label}
+
+        return self._keep("filed flips", read)
+
     def _queue(self, annotator: str) -> dict[str, str]:
         batches: dict[str, list[str]] = {}
         for s in sorted(self.sampled().values(), key=lambda s: s.batch, reverse=True):
             batches.setdefault(s.batch, []).append(s.trace_id)
-        return {k: batch for batch, ids in batches.items() for k in queue_of(annotator, ids, self._sharing)}
+        flips = self.flips() if annotator == self._sharing.annotators[0] else {}
+        asked = {key: f.batch for key, f in flips.items()}
+        return asked | {k: batch for batch, ids in batches.items() for k in queue_of(annotator, ids, self._sharing)}
 
     def _keep(self, name: Hashable, make: Callable[[], Value]) -> Value:
         with self._alone:

@@ -1,15 +1,22 @@
-"""Feedback of users, `{trace_id, score, comment}` or a list of them -> rows for the landing file."""
+"""Feedback of users, `{trace_id, score, comment, name, scale}` or a list of them -> rows for the landing file.
+
+A score is a number, true or false, or a word such as `up` or `👎`; what it means is decided when the file is read, as
+for all other formats: by its `name` (of a `dislike`, 1 is bad) and its `scale`, such as `[1, 5]`. Without a scale it is
+that of all scores of the name in the file; where these do not show it, the score is kept and counted, but no opinion.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from flywheel_pipeline.steps.capture import given_by
 from flywheel_pipeline.web.fields import read_text
 
-KEYS = ("trace_id", "score", "comment")
-MAX_ID, MAX_COMMENT = 200, 100_000
-_WORDS = {"up": 1.0, "down": 0.0}
+KEYS = ("trace_id", "score", "comment", "name", "scale")
+MAX_ID, MAX_COMMENT, MAX_WORD, MAX_NAME = 200, 100_000, 200, 200
+MOST = 1e15
+"""Numbers beyond it are no scores."""
 
 
 class BadFeedbackError(ValueError):
@@ -34,23 +41,41 @@ def rows_of(value: Any, at: datetime) -> list[dict[str, Any]]:
 
 def _row(item: Any, at: datetime) -> dict[str, Any]:
     if not isinstance(item, dict):
-        raise ValueError("feedback must be an object {trace_id, score, comment}, or a list of them")
+        raise ValueError("feedback must be an object {trace_id, score, comment, name, scale}, or a list of them")
     if unknown := [k for k in item if k not in KEYS]:
         raise ValueError(f"unknown key {unknown[0][:40]!r}; known: {', '.join(KEYS)}")
-    score, comment = _score(item.get("score")), read_text(item.get("comment"), "comment", MAX_COMMENT)
+    score, scale = _score(item.get("score")), _scale(item.get("scale"))
+    comment = read_text(item.get("comment"), "comment", MAX_COMMENT)
     if score is None and comment is None:
         raise ValueError("give a score, a comment, or both")
+    if scale and not (_is_number(score) and min(scale) <= score <= max(scale)):
+        raise ValueError(f"score must be a number within its scale {scale}")
     trace_id = read_text(item.get("trace_id"), "trace_id", MAX_ID)
     if trace_id is None:
         raise ValueError("trace_id is missing")
-    return {"trace_id": trace_id, "score": score, "comment": comment, "at": at.isoformat().replace("+00:00", "Z")}
+    name = read_text(item.get("name"), "name", MAX_NAME)
+    if name and (giver := given_by("user", name)) != "user":
+        raise ValueError(f"the name {name[:40]!r} says that this is by {giver}; only what users think is taken here")
+    row = {"trace_id": trace_id, "score": score, "comment": comment, "name": name, "scale": scale}
+    stated = {k: v for k, v in row.items() if v is not None or k in ("score", "comment")}
+    return {**stated, "at": at.isoformat().replace("+00:00", "Z")}
 
 
-def _score(value: Any) -> float | None:
+def _score(value: Any) -> bool | int | float | str | None:
+    if isinstance(value, str):
+        return read_text(value, "score", MAX_WORD)
+    if value is None or (isinstance(value, bool | int | float) and (isinstance(value, bool) or _is_number(value))):
+        return value
+    raise ValueError('score must be a number, true, false, or a word such as "up" or "down"')
+
+
+def _scale(value: Any) -> list[Any] | None:
     if value is None:
         return None
-    if isinstance(value, str) and value.strip().lower() in _WORDS:
-        return _WORDS[value.strip().lower()]
-    if isinstance(value, bool | int | float) and 0 <= value <= 1:
-        return float(value)
-    raise ValueError('score must be a number from 0 to 1, true, false, "up" or "down"')
+    if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] != value[1]):
+        raise ValueError("scale must be two different numbers, the worst and the best, such as [1, 5]")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST

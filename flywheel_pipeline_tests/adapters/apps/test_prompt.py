@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flywheel_pipeline.adapters.apps import PromptApp, app_ask, render
+from flywheel_pipeline.adapters.apps import PromptApp, app_ask
 from flywheel_pipeline.ports import Answer, App, Ask, Reply
 from flywheel_pipeline.prompting import read_fence
 from flywheel_pipeline.records import GoldenCase, Json
@@ -162,21 +162,3 @@ def test_an_answer_carries_what_the_call_took_and_its_repeat_is_a_question_of_it
     (answer,) = run(PromptApp(engine), "P", _cases("one"), repeat=2)
     assert (answer.input_tokens, answer.output_tokens, answer.cost_usd, answer.finish_reason) == (5, 2, 0.01, "stop")
     assert engine.asked[0].repeat == 2
-
-
-@pytest.mark.parametrize(
-    ("prompt", "variables", "text"),
-    [
-        ("Greet {{customer}} on {{ date }}.", {"customer": "Ann", "date": 3}, "Greet Ann on 3."),
-        ("Greet {{customer}}.", {"customer": "{{date}}", "date": "x"}, "Greet {{date}}."),
-        ("Write {{name}} in templates.", {}, "Write {{name}} in templates."),
-        ("No variable.", {"customer": "Ann"}, "No variable."),
-    ],
-)
-def test_a_prompt_template_gets_the_values_of_the_case(prompt: str, variables: dict[str, Any], text: str) -> None:
-    assert render(prompt, variables) == text
-
-
-def test_a_variable_without_a_value_is_an_error_of_the_case() -> None:
-    with pytest.raises(KeyError, match="date"):
-        render("On {{date}}.", {"customer": "Ann"})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from flywheel_pipeline.adapters.registry import Registry
-from flywheel_pipeline.errors import CorruptFileError, GateError
-from flywheel_pipeline.records import PromptVersion
+from flywheel_pipeline.adapters.registry import Canary, Move, Registry
+from flywheel_pipeline.errors import ConflictError, CorruptFileError, GateError
+from flywheel_pipeline.records import Json, PromptVersion
 from flywheel_pipeline_tests.builders import a_prompt
+
+COVERS = ("adapters/registry/labels.py", "adapters/registry/versions.py")
 
 OLD, NEW, NEWEST = a_prompt("Be kind."), a_prompt("Be kind and brief."), a_prompt("Be brief.")
 
@@ -48,7 +51,7 @@ def test_a_prompt_with_any_note_comes_back_as_it_was_added(tmp_path: Path, note:
 
 def test_a_version_is_a_file_that_people_can_read(tmp_path: Path) -> None:
     Registry(tmp_path).add(OLD)
-    head = "---\nname: fern\nbase_version: null\nnote: for a test\n---\n"
+    head = '---\n{\n "name": "fern",\n "base_version": null,\n "note": "for a test"\n}\n---\n'
     assert (tmp_path / f"{OLD.version}.md").read_text(encoding="utf-8") == f"{head}Be kind.\n"
 
 
@@ -147,10 +150,79 @@ def test_a_damaged_version_is_named_and_left_alone(tmp_path: Path, content: byte
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"history:\n", b"history: abc\n", b"history: [a\n", b"\xff", b"a: 1"])
-def test_a_damaged_pointer_is_named_and_not_overwritten_by_a_promotion(tmp_path: Path, content: bytes) -> None:
-    registry, path = _registry(tmp_path), tmp_path / "prompts" / "production.yaml"
-    path.write_bytes(content)
-    with pytest.raises(CorruptFileError, match=r"production\.yaml"):
+@pytest.mark.parametrize("line", ["[]", "{", '{"label": "production"}', '{"label": "a", "version": "b", "canary": 1}'])
+def test_a_damaged_line_of_the_labels_is_named_and_not_overwritten_by_a_promotion(tmp_path: Path, line: str) -> None:
+    registry, path = _registry(tmp_path), tmp_path / "prompts" / "labels.jsonl"
+    path.write_text(f"{line}\n", "utf-8")
+    with pytest.raises(CorruptFileError, match=r"labels\.jsonl, line 1"):
         registry.promote(OLD.version)
-    assert path.read_bytes() == content
+    assert path.read_text("utf-8") == f"{line}\n"
+
+
+def test_of_two_promotions_on_the_same_state_the_later_gets_a_conflict(tmp_path: Path) -> None:
+    registry = _registry(tmp_path)
+    registry.promote(OLD.version)
+    seen = registry.labels().seen
+    registry.promote(NEW.version, by="mira", seen=seen)
+    with pytest.raises(ConflictError, match="production"):
+        registry.promote(NEWEST.version, by="noor", seen=seen)
+    assert registry.history() == [OLD.version, NEW.version]
+
+
+def test_twenty_threads_promote_on_the_same_state_and_one_wins(tmp_path: Path) -> None:
+    registry = _registry(tmp_path)
+    registry.promote(OLD.version)
+    seen = registry.labels().seen
+
+    def promote(_: int) -> bool:
+        try:
+            Registry(tmp_path / "prompts").promote(NEW.version, seen=seen)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        won = list(pool.map(promote, range(20)))
+    # a promotion that reads the label after the winner's move finds its version in production already
+    assert won.count(True) >= 1 and registry.history() == [OLD.version, NEW.version]
+    assert len(registry.labels().moves) == 2
+
+
+def test_labels_move_on_their_own_and_a_removed_one_is_gone(tmp_path: Path) -> None:
+    registry = _registry(tmp_path)
+    registry.promote(OLD.version, at="2026-01-01T00:00:00Z", by="mira", message="first")
+    registry.move(Move("staging", NEW.version))
+    assert {label: m.version for label, m in registry.labels().now().items()} == {
+        "production": OLD.version,
+        "staging": NEW.version,
+    }
+    assert registry.find("staging") == NEW.version and registry.find(OLD.version[:6]) == OLD.version
+    registry.move(Move("staging", None))
+    assert list(registry.labels().now()) == ["production"]
+    assert registry.history("staging") == [NEW.version]
+    with pytest.raises(GateError, match="staging"):
+        registry.find("staging")
+
+
+@pytest.mark.parametrize("label", ["", "Production", "a b", "../x", "x" * 65])
+def test_a_label_has_a_simple_name(tmp_path: Path, label: str) -> None:
+    with pytest.raises(GateError, match="is no label"):
+        _registry(tmp_path).move(Move(label, OLD.version))
+
+
+def test_a_canary_is_kept_with_its_label_and_is_no_new_entry_of_the_history(tmp_path: Path) -> None:
+    registry = _registry(tmp_path)
+    registry.promote(OLD.version)
+    canary = Canary("c1", NEW.version, 0.2)
+    registry.move(Move("production", OLD.version, canary=canary))
+    assert registry.labels().now()["production"].canary == canary
+    assert registry.history() == [OLD.version]
+    registry.promote(OLD.version)
+    assert registry.labels().now()["production"].canary is None
+
+
+def test_model_parameters_and_author_of_a_version_are_kept(tmp_path: Path) -> None:
+    prompt = a_prompt(author="mira", model="openai/x", parameters=Json('{"temperature": 0.2}'))
+    registry = Registry(tmp_path)
+    registry.add(prompt)
+    assert registry.get(prompt.version) == prompt and registry.versions() == [prompt]

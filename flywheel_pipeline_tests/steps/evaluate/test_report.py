@@ -125,5 +125,12 @@ def test_without_a_judge_that_may_decide_there_is_no_rate() -> None:
     assert golden_rate(judged(4, 4), [an_alignment(evaluator="judge:a", status="advisory")]) is None
 
 
+def test_a_rate_of_too_few_outcomes_says_that_it_decides_nothing() -> None:
+    for corrected in (None, Rate(0.4, 0.3, 0.5, 50)):
+        complete, incomplete = (str(GoldenRate(Rate(0.4, 0.3, 0.5, 95), corrected, n)) for n in (5, 6))
+        assert "incomplete" not in complete
+        assert "incomplete (94% evaluated), decides nothing" in incomplete
+
+
 def test_a_rate_that_cannot_be_corrected_says_so() -> None:
     assert "not correctable" in str(GoldenRate(Rate(0.4, 0.3, 0.5, 50), None, 3))

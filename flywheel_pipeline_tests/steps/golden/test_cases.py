@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.golden.cases import (
     Draft,
     LabelledTrace,
@@ -128,6 +129,16 @@ def test_a_case_is_what_it_was_as_a_draft() -> None:
     case = golden_case(draft, "f-1", "test", "v1")
     assert case.expected_doc_ids == '["doc1", "doc2"]'
     assert draft_of(case) == draft
+
+
+def test_expected_tool_calls_and_graded_documents_come_through_a_draft() -> None:
+    calls = Json('[{"name": "find", "arguments": {"q": "hub"}}]')
+    again = golden_case(draft_of(a_case(expected_tool_calls=calls)), "f-1", "test", "v1")
+    assert again.expected_tool_calls == calls
+    none = golden_case(draft_of(a_case(expected_tool_calls=Json("[]"))), "f-1", "test", "v1")
+    assert none.expected_tool_calls == "[]"
+    graded = draft_of(a_case(expected_doc_ids=Json('{"a": 2, "b": 0}')))
+    assert graded.expected_doc_ids == ("a",)
 
 
 def test_a_case_follows_its_trace_into_another_mode_and_survives_the_end_of_its_mode() -> None:

@@ -16,6 +16,7 @@ from flywheel_pipeline.records import KINDS, SPLITS, GoldenCase, Json
 from flywheel_pipeline.steps.golden.ledger import (
     active,
     addition,
+    criticality,
     dump_case,
     graduations,
     list_versions,
@@ -216,3 +217,31 @@ def test_whatever_is_added_later_old_versions_stay_what_they_were(steps: list[tu
         then.setdefault(version_of(load_cases(rows)), active(load_cases(rows)))
     for version in {v.version for v in list_versions(rows)}:
         assert load_cases(rows, version) == then[version]
+
+
+def test_a_case_is_critical_by_a_line_of_its_own_and_that_is_a_new_version() -> None:
+    rows: list[dict[str, Any]] = addition([], [dump_case(a_case(case_id=f"g-{i}")) for i in range(3)])
+    before = version_of(load_cases(rows))
+    rows += criticality(rows, ["g-1", "g-2"], True, "2025-06-02T12:00:00Z")
+    assert [c.critical for c in load_cases(rows)] == [False, True, True]
+    assert version_of(load_cases(rows)) != before
+    assert [c.critical for c in load_cases(rows, before)] == [False, False, False]
+    assert criticality(rows, ["g-1"], True, "later") == []
+    rows += criticality(rows, ["g-1"], False, "2025-06-03T12:00:00Z")
+    assert [c.critical for c in load_cases(rows)] == [False, False, True]
+    assert all(v.intact for v in list_versions(rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("g-", "3 golden cases begin"), ("x", "No golden case"), ("g-0", "retired")]
+)
+def test_what_cannot_be_critical_is_refused(name: str, said: str) -> None:
+    rows: list[dict[str, Any]] = addition([], [dump_case(a_case(case_id=f"g-{i}")) for i in range(3)])
+    rows += retirement(rows, "g-0", "gone", "2025-06-02T12:00:00Z")
+    with pytest.raises(HomeError, match=said):
+        criticality(rows, [name], True, "2025-06-02T12:00:00Z")
+
+
+def test_a_critical_flag_that_is_not_understood_is_an_error() -> None:
+    with pytest.raises(CorruptFileError, match="`critical` must be true or false"):
+        load_cases([{**dump_case(a_case()), "critical": "no"}])

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.improve.flips import FlipLabel, pair_of
+from flywheel_pipeline.steps.improve.foreign import Foreign
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
-from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
+from flywheel_pipeline.steps.improve.search import Bench, Judgement, decide_again, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
@@ -56,6 +58,9 @@ JUDGEMENT = Judgement(verdicts, of_mode, (JUDGE,), modes={"fm-1": "Made up"})
 ALONE = a_gate(judges_alone=True)
 
 
+EXAMPLES = "\nExamples: "
+
+
 def search(
     *texts: str,
     by: Callable[[str, GoldenCase], str] = label,
@@ -65,7 +70,8 @@ def search(
     cases = [*TRAIN, *DEV, *TEST]
     baseline = FakeEvaluate(by, JUDGE).evaluate(BASE, cases)
     bench = replace(Bench(BASE, cases, baseline, evaluate, JUDGEMENT, ALONE), **changes)
-    return improve_prompt(bench, [ProposedPrompt(t, (f"about {t[:9]}",)) for t in texts]), evaluate
+    proposals = [ProposedPrompt(t, (f"about {t[:9]}",), t.partition(EXAMPLES)[2]) for t in texts]
+    return improve_prompt(bench, proposals), evaluate
 
 
 def test_the_best_on_dev_ships_and_the_others_are_runners_up() -> None:
@@ -120,10 +126,32 @@ def test_a_proposal_with_text_of_a_held_out_case_is_rejected_unevaluated() -> No
     assert leaking.text not in [text for text, _ in evaluate.evaluated]
 
 
-def test_text_of_a_train_case_is_no_leak() -> None:
-    train = replace(HELD, split="train")
-    (best,), _ = search(f"A good one: {LEAKED}", cases=[train, *DEV, *TEST])
-    assert best.decision == "ship"
+def test_instructions_that_copy_a_train_case_are_rejected_and_few_shot_examples_may_show_it() -> None:
+    train = replace(HELD, split="train", case_id="train-99")
+    cases = [train, *DEV, *TEST]
+    (copied,), evaluate = search(f"A good one: {LEAKED}", cases=cases)
+    assert copied.decision == "reject" and "train-99" in copied.reason and not evaluate.evaluated
+    (shown,), _ = search(f"A good one.{EXAMPLES}{LEAKED}", cases=cases)
+    assert shown.decision == "ship"
+
+
+def test_a_dropped_or_invented_variable_is_rejected_before_any_call() -> None:
+    base = a_prompt("Base prompt for {{customer}}.")
+    found, evaluate = search("A good prompt.", "A good prompt for {{customer}} and {{order}}.", base=base)
+    assert [c.decision for c in found] == ["reject", "reject"] and not evaluate.evaluated
+    assert {c.reason for c in found} == {"it drops {{customer}}", "it invents {{order}}"}
+
+
+def test_foreign_parts_are_held_until_a_person_has_read_them_and_never_turn_a_hold_into_more() -> None:
+    url = Foreign("an address on the web", "https://evil.example")
+    (held,), _ = search("A good prompt.", unread=lambda _: [url])
+    assert held.decision == "hold" and "https://evil.example" in held.reason
+    assert f"flywheel prompts read {held.candidate_id}" in held.reason
+    assert json.loads(held.evidence)["unread"] == [str(url)]
+    (read,), _ = search("A good prompt.", unread=lambda _: [])
+    assert read.decision == "ship"
+    (bad,), _ = search("A bad prompt.", unread=lambda _: [url])
+    assert bad.decision != "ship" and "has to read it first" not in bad.reason
 
 
 def test_words_that_production_holds_already_are_no_leak() -> None:
@@ -187,19 +215,70 @@ def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only()
 
 
 def test_without_labels_of_the_flipped_cases_a_candidate_waits_for_them_and_with_them_it_ships() -> None:
-    (held,), _ = search("A good prompt.", gate=a_gate())
+    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
     asked = json.loads(held.evidence)["to_label"]
     assert held.decision == "hold"
     assert len(asked) == 20 and set(asked) <= {c.case_id for c in TEST if number(c) % 2}
-    labels = {held.candidate_id: dict.fromkeys(asked, (False, True))}
-    (shipped,), _ = search("A good prompt.", gate=a_gate(), labels=labels)
+    labels = {held.candidate_id: confirmed(held.candidate_id, asked)}
+    (shipped,), _ = search("A good prompt.", gate=a_gate(), labels=labels, answers=answers)
     assert shipped.decision == "ship"
 
 
-def test_labels_of_another_candidate_count_for_nothing() -> None:
-    labels = {"another": {c.case_id: (False, True) for c in TEST}}
-    (held,), _ = search("A good prompt.", gate=a_gate(), labels=labels)
-    assert held.decision == "hold"
+def answers(version: str) -> list[CaseAnswer]:
+    return [an_answer(case_id=c.case_id, prompt_version=version, output=f"{version}: {c.input}") for c in TEST]
+
+
+def confirmed(candidate: str, case_ids: Sequence[str]) -> dict[str, FlipLabel]:
+    """Labels that confirm these cases as fixed, on the answers as they are."""
+    pairs = {c: pair_of(candidate, c, answers(BASE.version), answers(candidate)) for c in case_ids}
+    return {c: FlipLabel(False, True, pair.digest) for c, pair in pairs.items() if pair}
+
+
+def test_labels_of_another_candidate_or_of_other_answers_count_for_nothing() -> None:
+    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
+    ids = [c.case_id for c in TEST]
+    stale = {c: replace(label, answers="of old") for c, label in confirmed(held.candidate_id, ids).items()}
+    for labels in ({"another": confirmed(held.candidate_id, ids)}, {held.candidate_id: stale}):
+        (again,), _ = search("A good prompt.", gate=a_gate(), labels=labels, answers=answers)
+        assert again.decision == "hold"
+        assert json.loads(again.evidence)["n_labelled"] == 0
+
+
+def test_new_labels_are_decided_on_without_an_evaluation() -> None:
+    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
+    rows = FakeEvaluate(label, JUDGE)
+    labels = {held.candidate_id: confirmed(held.candidate_id, json.loads(held.evidence)["to_label"])}
+    cases = [*TRAIN, *DEV, *TEST]
+    untouched = FakeEvaluate(label, JUDGE)
+    bench = Bench(
+        BASE, cases, rows.evaluate(BASE, cases), untouched, JUDGEMENT, a_gate(), labels=labels, answers=answers
+    )
+    after = rows.evaluate(PromptVersion.of("fern", held.text, BASE.version, ""), cases)
+    decided = decide_again(bench, held, after)
+    assert (decided.decision, decided.candidate_id, decided.changes) == ("ship", held.candidate_id, held.changes)
+    assert untouched.evaluated == []
+
+
+def test_a_candidate_is_compared_with_a_baseline_that_is_as_fresh_as_itself() -> None:
+    """The provider has changed since: what passes now would have passed under the base as well."""
+    asked = []
+
+    def fresh(candidate: str, cases: Sequence[GoldenCase]) -> tuple[str, Sequence[EvalResult]]:
+        asked.append((candidate, [c.case_id for c in cases]))
+        return f"{BASE.version}~{candidate}", FakeEvaluate(lambda *_: "pass", JUDGE).evaluate(BASE, cases)
+
+    (stale,), _ = search("A good prompt.")
+    (best,), _ = search("A good prompt.", fresh=fresh)
+    assert (stale.decision, best.decision) == ("ship", "hold")
+    assert asked == [(best.candidate_id, TEST_IDS)]
+    evidence = json.loads(best.evidence)
+    assert (evidence["overall"]["fixed"], evidence["baseline"]) == (0, f"{BASE.version}~{best.candidate_id}")
+
+
+def test_what_would_let_a_judge_decide_is_said_where_none_may() -> None:
+    judgement = replace(JUDGEMENT, judges=(), wanted={"fm-1": (-1, -1)})
+    (held,), _ = search("A good prompt.", judgement=judgement)
+    assert '`flywheel judge tune "Made up"`' in held.reason
 
 
 def test_earlier_looks_at_the_test_split_are_charged() -> None:

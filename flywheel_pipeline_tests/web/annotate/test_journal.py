@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +117,22 @@ def test_labels_are_submitted_once_although_two_processes_submit(tmp_path: Path)
     one, other = Journal(tmp_path, "mira"), Journal(tmp_path, "mira")
     one.append(label("a"))
     other.append(label("b"))
-    assert [one.submit("x.jsonl", {"event": "submit"}), other.submit("y.jsonl", {"event": "submit"})] == [2, 0]
-    assert [json.loads(line)["trace_id"] for line in (tmp_path / "x.jsonl").read_text().splitlines()] == ["a", "b"]
-    assert not (tmp_path / "y.jsonl").exists()
+    written: list[list[str]] = []
+
+    def write(pending: Sequence[Mapping[str, Any]]) -> None:
+        written.append([e["key"] for e in pending])
+
+    assert [j.submit(write, {"event": "submit"}) for j in (one, other)] == [2, 0]
+    assert written == [["a", "b"]]
+
+
+def test_labels_that_could_not_be_written_are_still_to_be_submitted(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "mira")
+    journal.append(label("a"))
+
+    def fails(pending: Sequence[Mapping[str, Any]]) -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        journal.submit(fails, {"event": "submit"})
+    assert journal.submit(lambda _: None, {"event": "submit"}) == 1

@@ -26,7 +26,9 @@ from flywheel_pipeline.steps.capture.formats import (
     otel_sdk,
     otlp,
     otlp_logs,
+    sharegpt,
     table,
+    turns_table,
     unsupported,
 )
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
@@ -35,7 +37,8 @@ from flywheel_pipeline.steps.capture.pages import records_in_page
 
 ORDER: tuple[Any, ...] = (
     chat, unsupported, otlp, otlp_logs, jaeger, logfire, litellm, langsmith, mlflow, opik, langfuse, braintrust,
-    agenta, otel_sdk, bedrock, gemini, anthropic, ollama, cohere, openai, feedback, table,
+    agenta, otel_sdk, bedrock, gemini, anthropic, ollama, cohere, openai, sharegpt, feedback, turns_table,
+    table,
 )  # fmt: skip
 """The most specific first: where a record meets the requirements of two formats, the one that comes first reads it.
 

@@ -171,7 +171,8 @@ def _annotation(value: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the outputs of an annotation by name; a text among them that is no verdict is the comment."""
     links = value.get("links")
     held = list(links.values()) if isinstance(links, dict) else links if isinstance(links, list) else []
-    trace_id = next((get_text(link, "trace_id") for link in held if isinstance(link, dict)), None)
+    link = next((link for link in held if isinstance(link, dict) and get_text(link, "trace_id")), {})
+    trace_id, step_id = get_text(link, "trace_id"), (get_text(link, "span_id") or "").replace("-", "") or None
     if not trace_id:
         yield Unreadable("an annotation that links to no trace", str(links))
         return
@@ -186,7 +187,7 @@ def _annotation(value: Mapping[str, Any], source: Source) -> Iterator[Item]:
         opinion = Opinion(
             trace_id.replace("-", ""), f"{evaluator}.{name}" if evaluator else str(name), given,
             _giver(value, evaluator, str(name)), None if n else comment, get_time(value, "created_at", "updated_at"),
-            alone=not n,
+            alone=not n, author=get_text(value, "created_by", "created_by_id"), step_id=step_id,
         )  # fmt: skip
         for item in feedback_of(opinion, source):
             n += 1

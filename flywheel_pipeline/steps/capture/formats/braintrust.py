@@ -33,7 +33,7 @@ NAME = "braintrust"
 
 KINDS: Mapping[str, str] = {
     "llm": "llm", "tool": "tool", "function": "tool", "task": "chain", "score": "evaluator", "eval": "chain",
-    "retriever": "retriever",
+    "retriever": "retriever", "review": "evaluator",
 }  # fmt: skip
 _KNOWN = {
     "id", "span_id", "root_span_id", "span_parents", "is_root", "created", "input", "output", "expected", "error",
@@ -93,6 +93,24 @@ def _tags(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scores(record: Mapping[str, Any], trace_id: str, at: datetime, source: Source) -> Iterator[Item]:
-    """Yield the scores, which Braintrust keeps between 0 and 1."""
+    """Yield the scores, which Braintrust keeps between 0 and 1; those of a span of type `review` are a reviewer's."""
+    attributes, parents = get_object(record, "span_attributes"), get_list(record, "span_parents")
+    is_review = "review" in (attributes.get("type"), record.get("type"))
+    author, comment = _reviewer(record) if is_review else (None, None)
+    step_id = get_text(record, "span_id", "id") if not is_review else str(parents[0]) if parents else None
     for name, value in get_object(record, "scores").items():
-        yield from feedback_of(Opinion(trace_id, str(name), value, at=at, scale=(0, 1), alone=False), source)
+        opinion = Opinion(
+            trace_id, str(name), value, "annotator" if is_review else "", comment, at, scale=(0, 1), alone=False,
+            author=author, step_id=step_id,
+        )  # fmt: skip
+        yield from feedback_of(opinion, source)
+
+
+def _reviewer(record: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return (the reviewer's name, the comment) of a review span."""
+    listed = [c for c in get_list(record, "comments") if isinstance(c, dict)]
+    texts = [get_text(get_object(c, "comment"), "text") or get_text(c, "comment", "text") for c in listed]
+    named = [get_object(record, "user"), get_object(record, "created_by"), get_object(record, "metadata")]
+    people = [*named, *(get_object(c, "user") for c in listed)]
+    names = (get_text(p, "reviewer", "email", "user_email", "name", "user_id", "id") for p in people)
+    return next((n for n in names if n), None), "\n".join(t for t in texts if t) or None

@@ -34,7 +34,8 @@ from flywheel_pipeline.steps.capture.formats.common import (
     whole,
 )
 from flywheel_pipeline.steps.capture.formats.ratings import ratings_in
-from flywheel_pipeline.steps.capture.messages import ROLES, message, role_of
+from flywheel_pipeline.steps.capture.media import without_payloads
+from flywheel_pipeline.steps.capture.messages import ROLES, is_message, message, role_of
 
 NAME = "chat"
 
@@ -45,10 +46,10 @@ _SYSTEM = (
     "system", "system_prompt", "system_message", "system_instruction", "instructions", "systemPrompt", "systemMessage",
     "systemInstruction",
 )  # fmt: skip
-_TIMES = ("started_at", "created_at", "start_time", "timestamp")
+TIMES = ("started_at", "created_at", "start_time", "timestamp")
 KNOWN = frozenset({
     "messages", "trace_id", "id", "session_id", "app", "prompt_name", "prompt_version", "model", "error",
-    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *_TIMES,
+    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "feedback", "retrieved", *TIMES,
 })  # fmt: skip
 """Keys with a meaning of their own; all else is a tag."""
 _OTHERS = {
@@ -77,9 +78,9 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
         prompt_name=text(record, "prompt_name"),
         prompt_version=text(record, "prompt_version"),
         model=text(record, "model"),
-        input=asked,
-        output=answered,
-        messages=Json(as_json(messages)),
+        input=without_payloads(asked),
+        output=None if answered is None else without_payloads(answered),
+        messages=Json(without_payloads(as_json(messages))),
         retrieved=Json(as_json(documents(record["retrieved"])) if record.get("retrieved") is not None else "[]"),
         n_turns=n_turns,
         n_tool_calls=n_tool_calls,
@@ -117,7 +118,12 @@ def conversation(found: Any) -> tuple[list[dict[str, Any]], int, int]:
 
 
 def _read_message(value: Any, index: int) -> list[dict[str, Any]]:
-    """Return a message as it is, with a role that means one thing; blocks of tools become messages of their own."""
+    """Return a message as it is, with a role that means one thing; blocks of tools become messages of their own.
+
+    Messages of other forms that say who speaks (LangChain's `type`, ShareGPT's `from`) are read as such.
+    """
+    if isinstance(value, dict) and "role" not in value and is_message(value):
+        return message(value)
     role = value.get("role") if isinstance(value, dict) else None
     meant = role_of(role) if isinstance(role, str) else None
     if not isinstance(value, dict) or meant is None:
@@ -141,10 +147,10 @@ def _with_system(record: Mapping[str, Any], messages: list[dict[str, Any]]) -> l
 
 def time_of(record: Mapping[str, Any]) -> Any:
     """Return when a record says that it began, in whatever form."""
-    for key in _TIMES:
+    for key in TIMES:
         if record.get(key) is not None:
             return record[key]
-    raise UnreadableError(f"no time; one of {', '.join(_TIMES)} is needed")
+    raise UnreadableError(f"no time; one of {', '.join(TIMES)} is needed")
 
 
 def documents(value: Any) -> list[dict[str, Any]]:

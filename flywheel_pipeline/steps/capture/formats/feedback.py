@@ -2,8 +2,8 @@
 
 `score`, which may be called `rating` or the like, is a number, true or false, or a word such as `up`; one of `score`
 and `comment` is needed. Optional are `name` (what the score is called: of a `dislike` 1 is bad), `source` (who gave it,
-`user` where absent) and `scale`, such as `[1, 5]`, or `[5, 1]` where low is good; without it the scale is that of all
-scores of the name in the file.
+`user` where absent), `author` (the name of an annotator) and `scale`, such as `[1, 5]`, or `[5, 1]` where low is good;
+without it the scale is that of all scores of the name in the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OTHERS = {
     "request",
     "response",
 }
-_KEYS = frozenset(("comment", "name", "source", "scale", "at", "trace_id"))
+_KEYS = frozenset(("comment", "name", "source", "author", "scale", "at", "trace_id"))
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
@@ -59,7 +59,7 @@ def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     opinion = Opinion(
         trace_id, get_text(record, "name") or called or NAME, given, get_text(record, "source") or "user",
         get_text(record, "comment"), get_time(record, "at", "timestamp", "created_at", "given_at"),
-        scale=(float(scale[0]), float(scale[1])) if scale else None,
+        scale=(float(scale[0]), float(scale[1])) if scale else None, author=get_text(record, "author", "annotator"),
     )  # fmt: skip
     found = list(feedback_of(opinion, source))
     if not found:

@@ -246,7 +246,9 @@ def _score(score: Mapping[str, Any], trace_id: str | None, source: Source) -> It
         value, label = None, first(score, "stringValue", "value")
     opinion = Opinion(
         of, get_text(score, "name") or "score", value, str(score.get("source") or ""), get_text(score, "comment"),
-        get_time(score, "timestamp", "createdAt"), label, _scale(get_object(score, "config")),
+        get_time(score, "updatedAt", "timestamp", "createdAt"), label, _scale(get_object(score, "config")),
+        author=get_text(score, "authorUserName", "authorUserEmail", "authorUserId"),
+        step_id=get_text(score, "observationId"),
     )  # fmt: skip
     yield from feedback_of(opinion, source)
 

@@ -94,8 +94,10 @@ def _feedback(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     by = get_object(record, "feedback_source")
     opinion = Opinion(
         trace_id, get_text(record, "key") or "score", record.get("score"), get_text(by, "type") or "",
-        get_text(record, "comment"), get_time(record, "created_at", "modified_at"), record.get("value"),
+        get_text(record, "comment"), get_time(record, "modified_at", "created_at"), record.get("value"),
         (float(low), float(high)) if isinstance(low, int | float) and isinstance(high, int | float) else None,
+        author=get_text(by, "user_name", "email", "name", "user_id", "ls_user_id"),
+        step_id=get_text(record, "run_id"),
     )  # fmt: skip
     found = list(feedback_of(opinion, source))
     if not found:

@@ -34,8 +34,11 @@ def get_text(record: Mapping[str, Any], *keys: str) -> str | None:
 def get_number(record: Mapping[str, Any], *keys: str) -> float | None:
     """Return the first number of at least 0; numbers may be text, as in CSV."""
     for key in keys:
+        value = record.get(key)
+        if value is None:
+            continue
         try:
-            found = number_in(record.get(key))
+            found = number_in(value)
         except UnreadableError:
             continue
         if found is not None:

@@ -237,7 +237,8 @@ def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iter
     given = expected.get("value") if expected else get_object(value, "feedback").get("value", value.get("value"))
     opinion = Opinion(
         trace_id, get_text(value, "assessment_name", "name") or "assessment", given, by, get_text(value, "rationale"),
-        get_time(value, "create_time", "create_time_ms", "last_update_time"),
+        get_time(value, "last_update_time", "create_time", "create_time_ms"),
+        author=get_text(get_object(value, "source"), "source_id"), step_id=_id(value.get("span_id")),
     )  # fmt: skip
     if value.get("valid") is not False:
         yield from feedback_of(opinion, source)

@@ -84,6 +84,7 @@ def _items(value: Mapping[str, Any], trace_id: str | None, source: Source) -> It
             opinion = Opinion(
                 of, get_text(score, "name") or "score", score.get("value"), get_text(score, "source") or "",
                 get_text(score, "reason"), get_time(score, "last_updated_at", "created_at"), score.get("category_name"),
+                author=get_text(score, "last_updated_by", "created_by"), step_id=None if trace_id else own,
             )  # fmt: skip
             yield from feedback_of(opinion, source)
 

@@ -3,7 +3,7 @@
 **Who.** Only a person who used the app is a user; what an annotator, a model or a script said is kept under its name
 and is never the user's opinion. Sources say `API` or `HUMAN` of several of these; then the name decides (`given_by`).
 
-**Polarity.** Of a name such as `dislike` or `hallucination`, 1 is bad (`is_adverse`).
+**Polarity.** Of a name such as `dislike` or `hallucination`, 1 is bad (`polarity`).
 
 **Scale.** Words, booleans and scores whose export states their range are verdicts at once. A bare number is not: 1 is
 praise on a scale from 0 to 1 and the worst of five stars. It is kept with its name, and judged when all values
@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 from flywheel_pipeline.records import Feedback
 from flywheel_pipeline.steps.capture.formats.common import Source, as_json, clean
+from flywheel_pipeline.steps.capture.formats.polarity import is_adverse, words_of
 
 USER, ANNOTATOR, MODEL, SCRIPT = "user", "annotator", "model", "script"
 
@@ -44,7 +44,10 @@ _OPINIONS = frozenset(
     "dissatisfied dissatisfaction like liked likes dislike disliked dislikes upvote upvoted downvote downvoted "
     "vote votes reaction emoji helpful unhelpful".split()
 )
-_WITH_USER = frozenset("score opinion verdict value evaluation sentiment frustration happiness happy mood".split())
+_WITH_USER = frozenset(
+    "score opinion verdict value evaluation sentiment frustration happiness happy mood effort reported report "
+    "complaint complaints complained".split()
+)
 _USERS = frozenset("user users enduser customer human".split())
 """A name is that of a user's opinion where it has a word of `_OPINIONS`, or one of each of the others."""
 _COUNTED = frozenset("likes dislikes votes ratings stars".split())
@@ -63,25 +66,6 @@ _OTHERS_SAID: Mapping[str, str] = {
         ANNOTATOR),
 }  # fmt: skip
 """Words of a name that say who gave the score, whatever else it is called: `judge_rating`, `expert_feedback`."""
-
-ADVERSE = (
-    "dislik", "negativ", "frustrat", "hallucinat", "toxic", "error", "harm", "bias", "refus", "fail", "issue",
-    "problem", "complain", "annoy", "angr", "anger", "leak", "unsafe", "risk", "sever", "violat", "bad", "poor",
-    "wrong", "jailbreak", "injection", "dissatisf", "unsatisf", "unhelpful", "incorrect", "inaccura", "irrelevan",
-    "incomplet", "inappropriat", "unfaithful", "unground", "unresolv", "confus", "abus", "offens", "insult",
-    "profan", "hate", "nsfw", "spam", "flagged", "fabricat", "contradict", "misinform", "down", "downvot",
-    "thumbsdown", "offtopic", "disagree", "escalat", "worse", "useless", "broken", "bug", "slow", "rude", "repetit",
-    "distress", "mislead", "disappoint", "regret", "mistake", "abandon", "nonsens", "gibberish", "unclear", "outdated",
-    "missing", "untru", "dishonest", "malicious", "insecure", "undesir", "inadequat", "unhappy", "unaccept", "unreli",
-    "unprofession", "unnecess", "unnatural", "unusable", "unanswer", "regenerat", "deflect", "churn", "verbos", "pii",
-    "toolong", "tooshort", "needsimprov", "falseinfo", "lies", "flag", "userreport", "vague", "garbage",
-)  # fmt: skip
-"""How words begin of which more is worse."""
-_HARMLESS = ("harmless", "errorless", "download", "severance", "problemless", "badge")
-_NEGATIONS = frozenset(
-    "no not non without free lack absence avoid avoids avoided avoidance never isnt isn didnt didn doesnt doesn dont "
-    "don wasnt wasn cannot".split()
-)
 
 GOOD = frozenset(
     "thumbs_up thumbsup thumb_up up upvote upvoted positive good great excellent love like liked helpful "
@@ -116,7 +100,8 @@ class Opinion:
     """One score as its source has it.
 
     `value` is a number, a boolean, a word or None; `source` is what the export calls the source, `scale` the ends of
-    its scale where the export states them; `alone` is whether it is a row of its own.
+    its scale where the export states them; `alone` is whether it is a row of its own; `author` is a name or an id;
+    `step_id` is the step of the trace that was judged, where the export names one.
     """
 
     trace_id: str
@@ -128,6 +113,8 @@ class Opinion:
     label: Any = None
     scale: tuple[float, float] | None = None
     alone: bool = True
+    author: str | None = None
+    step_id: str | None = None
 
 
 def feedback_of(opinion: Opinion, source: Source) -> Iterator[Feedback]:
@@ -143,10 +130,12 @@ def feedback_of(opinion: Opinion, source: Source) -> Iterator[Feedback]:
     scale = opinion.scale or read_from or source.scales.get(name)
     if score is None and number is not None and scale is not None:
         score = scaled(number, scale, adverse)
+    by = given_by(opinion.source, name)
     yield Feedback(
         trace_id=clean(opinion.trace_id), score=score, comment=comment, given_at=opinion.at, source_file=source.file,
-        source_line=source.line, name=name, given_by=given_by(opinion.source, name), value=number, label=word,
-        is_adverse=adverse, n_rows=int(opinion.alone),
+        source_line=source.line, name=name, given_by=by, value=number, label=word, is_adverse=adverse,
+        n_rows=int(opinion.alone), author=clean(opinion.author)[:200] if opinion.author and by == ANNOTATOR else None,
+        step_id=clean(opinion.step_id)[:200] if opinion.step_id else None,
     )  # fmt: skip
 
 
@@ -258,22 +247,6 @@ def is_opinion(name: str) -> bool:
     """
     words = frozenset(words_of(name))
     return words <= _ABOUT and bool(words & _OPINIONS) and given_by("", name) == USER
-
-
-@lru_cache(4096)
-def words_of(name: str) -> tuple[str, ...]:
-    """Return the words of a name, in lower case: of `userFeedback-v2`, user, feedback and v."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return tuple(w.lower() for w in re.findall(r"[^\W\d_]+", parted))
-
-
-@lru_cache(4096)
-def is_adverse(name: str) -> bool:
-    """Return whether a high value of a score of this name is bad."""
-    words = words_of(name)
-    pairs = [a + b for a, b in pairwise(words)]
-    found = any(w.startswith(ADVERSE) and not w.startswith(_HARMLESS) for w in (*words, *pairs))
-    return found != any(w in _NEGATIONS for w in words)
 
 
 def scale_of(name: str, n: int, low: float, high: float) -> tuple[float, float] | None:

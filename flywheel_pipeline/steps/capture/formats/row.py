@@ -14,6 +14,7 @@ from flywheel_pipeline.steps.capture.formats.common import (
     content_id,
     last_exchange,
 )
+from flywheel_pipeline.steps.capture.media import without_payloads
 from flywheel_pipeline.steps.capture.messages import to_messages
 
 
@@ -41,9 +42,9 @@ def make_trace(
         trace_id=clean(values.get("trace_id") or _own_id(messages, values)),
         started_at=values["started_at"],
         app=clean(values.get("app") or source.app),
-        input=asked,
-        output=answered,
-        messages=Json(as_json(list(messages))),
+        input=without_payloads(asked),
+        output=None if answered is None else without_payloads(answered),
+        messages=Json(without_payloads(as_json(list(messages)))),
         retrieved=Json(as_json(values.get("retrieved") or [])),
         n_turns=sum(m.get("role") == "user" for m in messages),
         n_tool_calls=sum(len(m.get("tool_calls") or ()) for m in messages),

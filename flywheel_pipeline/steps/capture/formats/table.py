@@ -69,12 +69,13 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def obvious_fields(record: Mapping[str, Any]) -> dict[str, str]:
     """Return {our field: their column} as far as the names of the columns show."""
-    named = {_plain(k): str(k) for k in record}
+    named = {plain_column(k): str(k) for k in record}
     found = {ours: next((named[n] for n in names if n in named), None) for ours, names in OBVIOUS.items()}
     return {ours: theirs for ours, theirs in found.items() if theirs is not None}
 
 
-def _plain(column: Any) -> str:
+def plain_column(column: Any) -> str:
+    """Return the name of a column in lower case, its words joined by `_`."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(column).strip())
     return re.sub(r"[\s_-]+", "_", parted).lower()
 
@@ -121,7 +122,7 @@ def _opinions(
     """Yield what the user thought: the mapped column or, without a map, all whose names are those of opinions."""
     columns = [fields["feedback_score"]] if "feedback_score" in fields else []
     if not source.fields:
-        columns = [c for c in record if _plain(c) in OBVIOUS["feedback_score"] or _is_rating(str(c), record[c])]
+        columns = [c for c in record if plain_column(c) in OBVIOUS["feedback_score"] or _is_rating(str(c), record[c])]
     scores = {c.rpartition(".")[2]: _at(record, c) for c in columns}
     for name, value in scores.items():
         if isinstance(value, str) and value.strip() and not comment and not is_verdict(value):
@@ -132,7 +133,7 @@ def _opinions(
 
 def _is_rating(column: str, value: Any) -> bool:
     """Return whether a column of a name of its own holds what a user thought."""
-    return _plain(column) not in _TAKEN and is_rating(column, value)
+    return plain_column(column) not in _TAKEN and is_rating(column, value)
 
 
 _TAKEN = frozenset(n for names in OBVIOUS.values() for n in names)
@@ -191,7 +192,7 @@ _SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "i
 
 def _system(record: Mapping[str, Any]) -> str | None:
     """Return the system prompt that has a column of its own."""
-    named = {_plain(k): v for k, v in record.items()}
+    named = {plain_column(k): v for k, v in record.items()}
     return next((v for n in _SYSTEM if isinstance(v := named.get(n), str) and v.strip()), None)
 
 

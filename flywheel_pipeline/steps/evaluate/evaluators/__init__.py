@@ -1,1 +1,1 @@
-"""The evaluators: `answered` and `resisted` are code, `judge:<mode_id>` judges a failure mode, `criteria` a case."""
+"""The evaluators: code checks, one module per kind; `judge:<mode_id>` judges a failure mode, `criteria` a case."""

@@ -14,12 +14,14 @@ class Judgement:
     """An evaluator's judgement of one answer.
 
     `label` is `pass`, `fail` or `unsure` (an abstention), or None where there is no judgement; `explanation` is then
-    the reason. `score` is from 0 to 1, None where the label says everything.
+    the reason: the evaluator does not apply to the case, or, where `broken`, it should have judged and could not.
+    `score` is from 0 to 1, None where the label says everything.
     """
 
     label: str | None
     explanation: str
     score: float | None = None
+    broken: bool = False
 
 
 class CodeEvaluator(Protocol):

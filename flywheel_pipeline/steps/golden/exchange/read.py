@@ -18,7 +18,7 @@ _OURS = {"kind", "family", "split"}
 """Fields that only an export of ours has."""
 _THEIRS = (
     "messages", "input", "context", "reference", "reference_alternatives", "expected_doc_ids", "criteria",
-    "criteria_kind", "source_trace_id", "variables",
+    "criteria_kind", "source_trace_id", "variables", "expected_tool_calls",
 )  # fmt: skip
 """Fields that are taken from an item of another tool."""
 

@@ -15,11 +15,11 @@ from flywheel_pipeline.steps.capture.formats.opinions import (
     clicked,
     feedback_of,
     given_by,
-    is_adverse,
     is_verdict,
     scale_of,
     scaled,
 )
+from flywheel_pipeline.steps.capture.formats.polarity import is_adverse
 
 SOURCE = Source("scores.jsonl", 2, "shop", scales={"mood": (1, 7)})
 

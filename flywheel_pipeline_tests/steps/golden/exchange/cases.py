@@ -45,6 +45,7 @@ texts = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8", exclude_
 asked = texts.filter(lambda t: bool(t.strip()))
 plain_messages = st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": texts})
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "{{x}}"}'}}
+EXPECTED_CALL = {"name": "find", "arguments": {"q": "{{x}}"}}
 calls = st.fixed_dictionaries(
     {"role": st.just("assistant"), "content": st.none() | texts,
      "tool_calls": st.just([CALL])}
@@ -75,6 +76,7 @@ def golden_cases(draw: st.DrawFn) -> GoldenCase:
         criteria_kind=draw(st.sampled_from(CRITERIA_KINDS)),
         reference_alternatives=draw(st.none() | st.lists(texts, min_size=1, max_size=2).map(as_json)),
         variables=draw(st.none() | st.dictionaries(asked, texts, min_size=1, max_size=2).map(as_json)),
+        expected_tool_calls=draw(st.none() | st.lists(st.just(EXPECTED_CALL), max_size=2).map(as_json)),
         observed_output=draw(st.none() | texts), family=draw(st.sampled_from(["f-1", "f-2", "f-3", "f-4"])),
         source_trace_id=draw(st.none() | asked), added_in=draw(texts),
     )  # fmt: skip

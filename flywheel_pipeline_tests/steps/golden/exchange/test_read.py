@@ -269,3 +269,24 @@ def test_alternatives_of_promptfoo_may_be_one_text() -> None:
         )
     )
     assert (found["reference"], found["reference_alternatives"]) == ("till six", ["until 6"])
+
+
+CALLS = [{"name": "book", "arguments": {"seats": 4}}]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("c.jsonl", {"input": "Is it open?", "expected_tool_calls": CALLS}),
+        ("c.csv", "input,expected_tool_calls\nIs it open?," + '"' + json.dumps(CALLS).replace('"', '""') + '"\n'),
+        ("d.json", [{"input": "Is it open?", "expected_tools": [{"name": "book", "input_parameters": {"seats": 4}}]}]),
+        ("d.json", [{"input": "Is it open?", "expectedTools": [{"name": "book", "inputParameters": {"seats": 4}}]}]),
+    ],
+)
+def test_expected_tool_calls_are_kept(name: str, data: Any) -> None:
+    assert only(read(name, data)) == asked(expected_tool_calls=CALLS)
+
+
+def test_expected_tools_that_are_none_are_rejected_with_the_reason() -> None:
+    found = read("d.json", [{"input": "Is it open?", "expected_tools": ["book"], "expected_output": "Yes."}])
+    assert "expected_tools" in found.rejected[0].reason

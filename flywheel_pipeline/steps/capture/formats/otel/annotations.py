@@ -21,6 +21,8 @@ _EVENT = {
     "annotator_kind": "annotator_kind",
 }  # fmt: skip
 
+_AUTHORS = ("annotator", "annotator_id", "user_name", "username", "user_id", "author")
+
 
 def listed(value: Any) -> list[Mapping[str, Any]]:
     """Return the judgements in the value of `annotations` or `evaluations`, each without its wrapper."""
@@ -35,10 +37,17 @@ def of_event(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: attributes.get(name) for key, name in _EVENT.items()}
 
 
-def opinion_of(item: Mapping[str, Any], trace_id: str, at: datetime | None, alone: bool) -> Opinion:
-    """Return a judgement (see `listed`, `of_event`) as an opinion on the trace; `alone` if its span is nothing else."""
+def opinion_of(item: Mapping[str, Any], about: tuple[str, str | None], at: datetime | None, alone: bool) -> Opinion:
+    """Return a judgement (see `listed`, `of_event`) as an opinion; `about` is (trace id, span id).
+
+    `alone` is whether its span is nothing else.
+    """
     explanation = item.get("explanation")
+    metadata = loads(item.get("metadata"))
+    named = [item, metadata] if isinstance(metadata, dict) else [item]
+    author = next((v for i in named for k in _AUTHORS if isinstance(v := i.get(k), str) and v), None)
     return Opinion(
-        trace_id, str(item.get("name") or "annotation"), item.get("score"), str(item.get("annotator_kind") or ""),
-        explanation if isinstance(explanation, str) else None, at, item.get("label"), alone=alone,
+        about[0], str(item.get("name") or "annotation"), item.get("score"), str(item.get("annotator_kind") or ""),
+        explanation if isinstance(explanation, str) else None, at, item.get("label"), alone=alone, author=author,
+        step_id=about[1],
     )  # fmt: skip

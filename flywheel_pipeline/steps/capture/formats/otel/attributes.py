@@ -75,7 +75,7 @@ def items_of(raw: RawSpan, source: Source) -> Iterator[Item]:
     is_step = target is None or bool(span.input or span.output or span.messages)
     if is_step:
         yield span
-    about, n = target or raw.trace_id, int(is_step)
+    about, n = target or (raw.trace_id, raw.span_id), int(is_step)
     for judgement in judgements:
         for row in feedback_of(opinion_of(judgement, about, raw.started_at, alone=not n), source):
             n += 1
@@ -186,8 +186,8 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _judged_span(raw: RawSpan) -> tuple[Span, list[Mapping[str, Any]], str | None]:
-    """Return (the span, the judgements that it carries, the trace that they are about if it is another one)."""
+def _judged_span(raw: RawSpan) -> tuple[Span, list[Mapping[str, Any]], tuple[str, str] | None]:
+    """Return (the span, the judgements that it carries, the ids of trace and span that they are about, if others)."""
     content = content_of_events(raw.events) if raw.events else EventContent()
     found = collect({**content.attributes, **raw.attributes} if content.attributes else raw.attributes)
     values = found.values
@@ -197,7 +197,7 @@ def _judged_span(raw: RawSpan) -> tuple[Span, list[Mapping[str, Any]], str | Non
     items = [i for key in ("annotations", "evaluations") if key in values for i in listed(values[key])]
     bare = not (span.input or span.output or span.messages or span.reply)
     linked = len(raw.links) == 1 and ("evaluations" in values or bare)
-    return span, [*items, *content.judgements], raw.links[0][0] if linked else None
+    return span, [*items, *content.judgements], raw.links[0] if linked else None
 
 
 def _make(raw: RawSpan, found: Found, content: EventContent) -> Span:

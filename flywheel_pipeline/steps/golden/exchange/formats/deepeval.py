@@ -14,7 +14,7 @@ from flywheel_pipeline.steps.golden.exchange.formats.common import held_in, one_
 from flywheel_pipeline.steps.golden.exchange.messages import has_attachments
 from flywheel_pipeline.steps.golden.exchange.rows import Row
 
-_KNOWN = ("id", "input", "expected_output", "context", "name", "additional_metadata")
+_KNOWN = ("id", "input", "expected_output", "context", "name", "additional_metadata", "expected_tools")
 _MARKS = ("actual_output", "expected_output", "additional_metadata", "retrieval_context", "expected_tools")
 _TURNS = ("turns", "goldens", "messages")
 _CONVERSATION = ("id", "name", "expected_outcome", "context", "additional_metadata", *_TURNS)
@@ -56,9 +56,25 @@ def _parse(item: Item, convert: Convert) -> Parsed:
     row = {
         **asked.row, "reference": answer(held.get("expected_output")), **remark, "case_id": held.get("name"),
         "context": documents(held.get("context")),
+        "expected_tool_calls": _expected_calls(held.get("expected_tools")),
     }  # fmt: skip
     images = ["an image of the input"] if _IMAGE.search(str(held.get("input"))) else []
     return parsed(row, [*asked.dropped, *images], held, (*_KNOWN, *(["comments"] if remark else [])))
+
+
+def _expected_calls(tools: Any) -> list[dict[str, Any]] | None:
+    """Return the expected tool calls of a golden, in our form.
+
+    Raises:
+        ValueError: they are no list of {name, input_parameters}.
+    """
+    if tools in (None, []):
+        return None
+    listed = tools if isinstance(tools, list) else [tools]
+    if not all(isinstance(t, Mapping) and isinstance(t.get("name"), str) for t in listed):
+        raise ValueError("expected_tools must be a list of {name, input_parameters}")
+    held = [_snake(t) for t in listed]
+    return [{"name": t["name"], "arguments": t.get("input_parameters") or {}} for t in held]
 
 
 def _parse_conversation(item: Item, convert: Convert) -> Parsed:

@@ -21,7 +21,7 @@ from flywheel_pipeline.steps.golden.exchange.formats.agenta import quoted
 from flywheel_pipeline.steps.golden.exchange.formats.common import of_texts, parsed, texts
 from flywheel_pipeline.steps.golden.exchange.rows import SPECS, of_text
 
-_MORE = ("kind", "criteria", "criteria_kind", "context", "reference_alternatives")
+_MORE = ("kind", "criteria", "criteria_kind", "context", "reference_alternatives", "expected_tool_calls")
 _WHERE: dict[str, str] = {name: name for name in SPECS}
 
 
@@ -50,7 +50,8 @@ def _are_texts(value: Any) -> bool:
 
 def _filled(item: Item) -> Item:
     """Return the cells that are filled in; conversations and lists are JSON."""
-    return {k: of_text(k, v) if k in ("messages", "reference_alternatives") else v for k, v in item.items() if v != ""}
+    lists = ("messages", "reference_alternatives", "expected_tool_calls")
+    return {k: of_text(k, v) if k in lists else v for k, v in item.items() if v != ""}
 
 
 def _mine(item: Mapping[str, object]) -> bool:

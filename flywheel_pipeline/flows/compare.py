@@ -1,0 +1,226 @@
+"""Compare two evaluated versions of a home, and approve known failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
+from flywheel_pipeline.errors import EditError, HomeError
+from flywheel_pipeline.flows.workbench import Workbench, timestamp
+from flywheel_pipeline.records import FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.evaluate import (
+    CaseChange,
+    KnownFailure,
+    KnownReport,
+    VersionComparison,
+    approve,
+    compare_versions,
+    dump_known,
+    known_in,
+    read_known,
+    versions_to_compare,
+)
+from flywheel_pipeline.steps.evaluate.stored import VERDICTS_SQL, read_changes
+
+PRODUCTION, CANDIDATE = "production", "candidate"
+HEAD = """\
+# Failures of golden cases that a person approved: they may stay, other cases may not start to fail.
+# `flywheel evals approve CASE --reason ...` adds an entry; remove one when its case passes.
+"""
+"""The comment that a new file begins with."""
+TABLES = (
+    "golden_set", "answers", "eval_results", "judge_alignment", "failure_taxonomy", "prompt_candidate",
+    "production_prompt",
+)  # fmt: skip
+"""What a comparison is made from."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A prompt version with verdicts: `role` is `production`, what the gate decided on a candidate, or empty."""
+
+    version: str
+    role: str
+    n_cases: int
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.role})" if self.role else self.version
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two versions of a home on its golden set; `names` are those of the evaluators, `notes` what limits the result.
+
+    `versions` are all that could be compared.
+    """
+
+    before: Evaluated
+    after: Evaluated
+    found: VersionComparison
+    names: Mapping[str, str]
+    notes: tuple[str, ...]
+    approved: tuple[KnownFailure, ...]
+    versions: tuple[Evaluated, ...] = ()
+
+    def name_of(self, evaluator: str) -> str:
+        """Return what people call an evaluator: its failure mode, or its own name."""
+        return self.names.get(evaluator, evaluator) if evaluator else "all that count"
+
+
+def evaluated_versions(bench: Workbench) -> list[Evaluated]:
+    """Return the versions with verdicts on cases of the golden set: production first, then candidates, then others."""
+    counted = bench.lake.frame(
+        "select prompt_version, count(distinct case_id) from eval_results where case_id in"
+        " (select case_id from golden_set where status = 'active') group by 1 order by 1"
+    )
+    roles = {c.candidate_id: f"candidate, {c.decision or c.status.replace('_', ' ')}"
+             for c in _candidates(bench)}  # fmt: skip
+    roles |= {p.version: PRODUCTION for p in bench.lake.read("production_prompt", PromptVersion)}
+    found = [Evaluated(v, roles.get(v, ""), int(n)) for v, n in counted.itertuples(index=False, name=None)]
+    order = {version: place for place, version in enumerate([PRODUCTION, *roles])}
+    return sorted(found, key=lambda e: (e.role != PRODUCTION, order.get(e.version, len(order)), e.version))
+
+
+def _candidates(bench: Workbench) -> list[PromptCandidate]:
+    """Return the candidates of the last run, the decided one first."""
+    return sorted(bench.lake.read("prompt_candidate", PromptCandidate), key=lambda c: c.decision is None)
+
+
+def find_version(versions: Sequence[Evaluated], name: str) -> Evaluated:
+    """Return the version that is `production`, the `candidate` of the last run, or begins with `name`.
+
+    Raises:
+        HomeError: none of the evaluated versions is, or several begin so.
+    """
+    if name == PRODUCTION:
+        found = [v for v in versions if v.role == PRODUCTION]
+    elif name == CANDIDATE:
+        found = [v for v in versions if v.role.startswith(CANDIDATE)][:1]
+    else:
+        found = [v for v in versions if v.version.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(map(str, versions)) or "none; `flywheel run` evaluates"
+    what = (
+        f"{len(found)} evaluated prompt versions begin with {name!r}" if found else f"No evaluated version is {name!r}"
+    )
+    raise HomeError(f"{what}. Evaluated versions: {known}.")
+
+
+def compare(bench: Workbench, before: str, after: str) -> Compared:
+    """Compare two versions, named as for `find_version`, on the golden set as it is.
+
+    Raises:
+        HomeError: a version is not there.
+        CorruptFileError: the file of known failures cannot be read.
+    """
+    versions = evaluated_versions(bench)
+    old, new = find_version(versions, before), find_version(versions, after)
+    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    used = _evaluator_versions(bench, old.version, new.version)
+    compared = versions_to_compare(_latest(used, new.version), alignment)
+    found = compare_versions(_changes(bench, (old.version, new.version), alignment, compared), alignment)
+    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)), tuple(versions))
+    return replace(
+        result, notes=(*_left_out(result), *_app_changed(bench, result), *_other_judges(used, compared, result))
+    )
+
+
+def _changes(
+    bench: Workbench, versions: tuple[str, str], alignment: Sequence[JudgeAlignment], compared: Mapping[str, str]
+) -> list[CaseChange]:
+    frame = bench.lake.frame(VERDICTS_SQL, dict(zip(("before", "after"), versions, strict=True)))
+    frame["mode_id"] = frame["mode_id"].astype(object).where(frame["mode_id"].notna(), None)
+    return read_changes(frame.itertuples(index=False, name=None), alignment, compared)
+
+
+Used = Sequence[tuple[str, str, str, int]]
+"""(prompt version, evaluator, evaluator version, number of rows)."""
+
+
+def _evaluator_versions(bench: Workbench, *versions: str) -> Used:
+    frame = bench.lake.frame(
+        "select prompt_version, evaluator, evaluator_version, count(*) from eval_results"
+        " where prompt_version in (select unnest(?)) group by all order by all",
+        [list(versions)],
+    )
+    return list(frame.itertuples(index=False, name=None))
+
+
+def _latest(used: Used, version: str) -> dict[str, str]:
+    """Return {evaluator: the version that gave most of the verdicts on the answers under `version`}."""
+    own = sorted((row for row in used if row[0] == version), key=lambda row: row[3])
+    return {evaluator: evaluator_version for _, evaluator, evaluator_version, _ in own}
+
+
+def _left_out(compared: Compared) -> list[str]:
+    return [
+        f"{n:,} cases of the {split} split were evaluated under one version only, and are not compared"
+        for split, n in compared.found.left_out.items()
+    ]
+
+
+def _app_changed(bench: Workbench, compared: Compared) -> list[str]:
+    versions = [compared.before.version, compared.after.version]
+    frame = bench.lake.frame(
+        "select prompt_version, list(distinct app_version order by app_version) from answers"
+        " where prompt_version in (select unnest(?)) group by 1",
+        [versions],
+    )
+    apps = {version: list(found) for version, found in frame.itertuples(index=False, name=None)}
+    same = apps.get(versions[0]) == apps.get(versions[1])
+    return [] if same else ["the app itself (its model, settings or code) differs between the two, not only the prompt"]
+
+
+def _other_judges(used: Used, compared: Mapping[str, str], names: Compared) -> list[str]:
+    stale: Counter[str] = Counter()
+    for _, evaluator, version, n in used:
+        stale[evaluator] += n if compared.get(evaluator, version) != version else 0
+    return [
+        f"{names.name_of(evaluator)}: verdicts by another version of it count as not evaluated ({n:,})"
+        for evaluator, n in sorted(stale.items())
+        if n
+    ]
+
+
+def known_failures_of(bench: Workbench) -> list[KnownFailure]:
+    """Return the approved failures of a home.
+
+    Raises:
+        CorruptFileError: an entry cannot be read.
+    """
+    return read_known(bench.home.reviewed(KNOWN_FAILURES_FILE).read().value, KNOWN_FAILURES_FILE)
+
+
+def stand(compared: Compared) -> KnownReport:
+    """Return how the approved failures stand under the version after."""
+    return known_in(compared.found.cases, compared.found.counting, compared.approved)
+
+
+def approve_failure(bench: Workbench, case: str, reason: str, of: str = PRODUCTION) -> list[KnownFailure]:
+    """Approve what fails the case that begins with `case` under a version; return the new entries.
+
+    Raises:
+        HomeError: no case, or several, begin so, or there is no such version.
+        EditError: the reason is empty, or nothing that counts fails the case.
+        ConflictError: somebody else has changed the file meanwhile.
+    """
+    if not reason.strip():
+        raise EditError("Give the reason why this failure may stay.")
+    found = compare(bench, of, of).found
+    cases = [c for c in found.cases if c.case_id.startswith(case)]
+    if len(cases) != 1:
+        begin = "No evaluated case begins" if not cases else f"{len(cases)} evaluated cases begin"
+        raise HomeError(f"{begin} with {case!r}{'; name one of them' if cases else ''}.")
+    culprits = cases[0].culprits(found.counting)
+    if not culprits:
+        raise EditError(f"{cases[0].case_id} passes under {of}: there is nothing to approve.")
+    file = bench.home.reviewed(KNOWN_FAILURES_FILE)
+    seen = file.read()
+    by = bench.settings.annotate.arbiter
+    approved = approve(read_known(seen.value), cases[0].case_id, culprits, reason, by, timestamp())
+    file.replace(dump_known(approved), seen.version, HEAD)
+    return [k for k in approved if k.case_id == cases[0].case_id and k.evaluator in culprits]

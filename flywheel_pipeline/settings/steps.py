@@ -1,0 +1,201 @@
+"""One section per step, then schedules and the server."""
+
+from __future__ import annotations
+
+import codecs
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from flywheel_pipeline.settings.section import Section
+
+TraceFormat = Literal[
+    "chat", "otlp", "otlp_logs", "jaeger", "logfire", "litellm", "langsmith", "mlflow", "opik", "langfuse",
+    "braintrust", "agenta", "otel_sdk", "bedrock", "gemini", "anthropic", "ollama", "cohere", "openai", "sharegpt",
+    "feedback", "turns", "table",
+]  # fmt: skip
+"""The names of the formats in `steps.capture.formats`; importing those here would slow every command."""
+
+
+def _known_encoding(name: str | None) -> str | None:
+    try:
+        return codecs.lookup(name).name if name else None
+    except LookupError:
+        raise ValueError(f"{name!r} is not an encoding; for example windows-1252, iso-8859-1, utf-16") from None
+
+
+class SourceSettings(Section):
+    """How certain landing files are read: `files` is a pattern such as `crm/*.csv`; the first that fits counts.
+
+    `fields` maps ours to theirs, for example `input: question`; it is meant for files of no known format. `encoding` is
+    that of text which is not UTF-8, such as `windows-1252`.
+    """
+
+    files: str
+    format: TraceFormat | None = None
+    fields: dict[str, str] = Field({})
+    encoding: Annotated[str | None, AfterValidator(_known_encoding)] = None
+
+
+RedactionKind = Literal["email", "phone", "card", "iban", "ip", "secret"]
+
+
+class CaptureSettings(Section):
+    """What counts as a trace, how it is read, and what of it is not kept.
+
+    `scales` are those of users' scores by name, where files do not show them: `rating: [1, 5]`, or `grade: [6, 1]`,
+    where low is good.
+    """
+
+    start_date: date = date(2023, 1, 1)
+    max_line_mb: float = Field(16, gt=0, le=1000)
+    max_document_mb: float = Field(200, gt=0, le=2000)
+    max_reject_share: float = Field(0.01, ge=0, le=1)
+    sources: tuple[SourceSettings, ...] = ()
+    scales: dict[str, tuple[float, float]] = Field({})
+    redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
+    redact_salt: SecretStr = SecretStr("")
+    retention_days: int | None = Field(None, ge=1)
+
+
+class SampleSettings(Section):
+    """The batch for the expert."""
+
+    size: int = Field(100, ge=1, le=2000)
+    window_days: int = Field(7, ge=1)
+    risk_multiplier: float = Field(10, ge=1)
+    uniform_share: float = Field(0.3, ge=0, le=1)
+    strata: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field((), max_length=5)
+    min_per_stratum: int = Field(3, ge=0)
+    seed: int = 1
+
+
+class AnnotateSettings(Section):
+    """Whose verdict counts where people differ."""
+
+    arbiter: str = Field("expert", min_length=1, max_length=80)
+    annotators: tuple[Annotated[str, Field(min_length=1, max_length=80)], ...] = ()
+    overlap: float = Field(0.2, ge=0, le=1)
+    repeated: float = Field(0.1, ge=0, le=1)
+    submit_after: int | None = Field(None, ge=1)
+
+
+LabelColumn = Literal[
+    "trace_id", "verdict", "code", "comment", "category", "annotator", "annotator_kind", "labelled_at",
+    "first_failure_step", "severity", "rubric_version", "is_repeat", "exported", "extra",
+]  # fmt: skip
+"""The columns of a label file in `steps.annotate.columns`; importing those here would slow every command."""
+
+
+class LabelsSettings(Section):
+    """How label files are read.
+
+    `columns` maps our columns to those of the files (or the names of scores), or to null where the files have none;
+    columns that it does not name are recognised by their usual names.
+    """
+
+    columns: dict[LabelColumn, str | None] = Field({})
+
+
+class ClusterSettings(Section):
+    """The size of the taxonomy, how failures are compared, and what a run may do without a person.
+
+    `embedder` is `tfidf`, `minilm`, `litellm:<model>`, or `auto`: MiniLM where its weights are installed, else TF-IDF.
+    `apply` is `additions`, new modes, or `all` that a run proposes.
+    """
+
+    max_modes: int = Field(10, ge=1, le=30)
+    embedder: str = Field("auto", pattern=r"^(auto|tfidf|minilm|litellm:.+)$")
+    apply: Literal["additions", "all"] = "additions"
+
+
+class GoldenSettings(Section):
+    """The composition of the golden set."""
+
+    max_per_mode: int = Field(40, ge=1)
+    synthetic_per_mode: int = Field(2, ge=0, le=10)
+    paraphrases_per_mode: int = Field(1, ge=0, le=10)
+    adversarial: int = Field(6, ge=0, le=200)
+    dimensions: dict[str, Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]] = Field({}, max_length=8)
+    invalid: tuple[Annotated[dict[str, str], Field(min_length=1)], ...] = ()
+    max_tuples: int = Field(20, ge=1, le=500)
+    min_realism: int = Field(3, ge=1, le=5)
+    graduate_after: int = Field(3, ge=2)
+    version: str | None = Field(None, min_length=4)
+
+    @model_validator(mode="after")
+    def _rules_name_dimensions(self) -> GoldenSettings:
+        for rule in self.invalid:
+            wrong = [f"{k}: {v}" for k, v in rule.items() if v not in self.dimensions.get(k, ())]
+            if wrong and self.dimensions:
+                raise ValueError(f"golden.invalid names what golden.dimensions does not have: {', '.join(wrong)}")
+        return self
+
+
+class EvaluateSettings(Section):
+    """How often the app is asked every case, and how often a judge every answer, at most.
+
+    `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    """
+
+    repeats: int = Field(1, ge=1, le=100)
+    judge_repeats: int = Field(1, ge=1, le=25)
+    judge_checks: int = Field(10, ge=0, le=1_000)
+
+
+class ImproveSettings(Section):
+    """How prompts are proposed, and what they are compared with.
+
+    `fresh_baseline: true` evaluates the production prompt on the test split once more beside every candidate, where the
+    app or the judges are real models.
+    """
+
+    few_shot_examples: int = Field(3, ge=0, le=10)
+    max_modes: int = Field(8, ge=1)
+    fresh_baseline: bool = True
+
+
+class GateSettings(Section):
+    """When a candidate may ship (probabilities are posterior, margins are differences of pass rates).
+
+    `consent` names the failure modes that may ship although too few own test cases guard them; `judges_alone: true`
+    ships without the expert's labels of the flipped cases.
+    """
+
+    min_probability_better: float = Field(0.98, gt=0.5, lt=1)
+    margin: float = Field(0.10, gt=0, lt=1)
+    max_probability_worse: float = Field(0.005, gt=0, lt=1)
+    min_cases_per_mode: int = Field(10, ge=1)
+    min_coverage: float = Field(0.95, ge=0.95, le=1)
+    max_growth: float = Field(1.2, ge=1)
+    max_prompt_characters: int = Field(20_000, ge=1)
+    consent: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    judges_alone: bool = False
+
+
+class DeploySettings(Section):
+    """Who promotes: a person, or, with `automatic: true`, also a run whose gate says `ship`."""
+
+    automatic: bool = False
+
+
+class AutomationSettings(Section):
+    """Schedules and sensors."""
+
+    default_status: Literal["stopped", "running"] = "stopped"
+    settle_seconds: float = Field(5, ge=0)
+    sensor_seconds: int = Field(30, ge=1)
+    capture_cron: str = "0 1 * * *"
+    evals_cron: str = "0 2 * * *"
+    canary_cron: str = "15 * * * *"
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+
+
+class ServeSettings(Section):
+    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed."""
+
+    max_body_mb: float = Field(16, gt=0, le=1000)
+    rotate_mb: float = Field(64, gt=0)
+    rotate_seconds: float = Field(300, gt=0)
+    token: SecretStr | None = None
