@@ -48,9 +48,10 @@ class Estimate:
     def __str__(self) -> str:
         answers, verdicts = self.fresh
         gate = f"; beside each candidate {answers} answers and up to {verdicts} verdicts more, for a fresh baseline"
-        return self._production() + (gate if answers + verdicts else "")
+        return self.production() + (gate if answers + verdicts else "")
 
-    def _production(self) -> str:
+    def production(self) -> str:
+        """Return the estimate of the evaluation itself in words."""
         if not self.n_calls:
             return f"{self.n_cases} cases: nothing to call, everything is in the cache"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
@@ -103,11 +104,11 @@ def evaluate_estimated(bench: Workbench) -> Evaluated:
     found, llm = estimate_evals(bench), bench.settings.llm
     if found.n_calls >= LARGE:
         limit = f"; the step stops at {llm.budget_usd:g} USD (llm.budget_usd)" if llm.budget_usd else ""
-        log.info("estimate: %s%s", found, limit)
+        log.info("estimate: %s%s", found.production(), limit)
     if found.cost_usd is not None and found.cost_usd > llm.max_estimate_usd > 0:
         raise BudgetError(
-            f"Nothing was asked: {found}, which is more than llm.max_estimate_usd allows ({llm.max_estimate_usd:g} "
-            "USD). Raise it in flywheel.yaml, or set it to 0, and run again."
+            f"Nothing was asked: {found.production()}, which is more than llm.max_estimate_usd allows "
+            f"({llm.max_estimate_usd:g} USD). Raise it in flywheel.yaml, or set it to 0, and run again."
         )
     return evaluate_production(bench)
 
@@ -116,8 +117,9 @@ def _n_measured(bench: Workbench, plan: Plan) -> int:
     """Return how many verdicts on labelled traces judges need at most that have not been measured as they are now."""
     known = {a.evaluator_version for a in bench.lake.read("judge_alignment", JudgeAlignment)}
     new = [m for m in plan.modes if m.version(plan.judge_model) not in known]
-    each = len(labelled_traces(bench)) * plan.judge_repeats + 2 * bench.settings.evaluate.judge_checks if new else 0
-    return len(new) * each
+    n = len(labelled_traces(bench)) if new else 0
+    checked = min(n, bench.settings.evaluate.judge_checks)  # asked twice more: again, and in another order
+    return len(new) * (n * plan.judge_repeats + 2 * checked)
 
 
 def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:

@@ -114,7 +114,7 @@ def test_a_changed_threshold_calls_nobody(tmp_path: Path) -> None:
         place = evaluated_home(tmp_path / "home", settings_of(server))
         evaluate(place)
         n = len(server.bodies)
-        more = "gate: {margin: 0.3, min_coverage: 0.5}\nllm: {budget_usd: 9, concurrency: 3}"
+        more = "gate: {margin: 0.3, min_coverage: 0.99}\nllm: {budget_usd: 9, concurrency: 3}"
         (place.root / "flywheel.yaml").write_text(settings_of(server, more))
         assert estimate_evals(place.bench).n_calls == 0
         evaluate(place)
