@@ -102,7 +102,8 @@ def evaluate_estimated(bench: Workbench) -> Evaluated:
         BudgetError: the estimate is above `llm.max_estimate_usd`; nothing was asked.
     """
     found, llm = estimate_evals(bench), bench.settings.llm
-    if found.n_calls >= LARGE:
+    is_stand_in = all(bench.model_name(role).startswith("offline/") for role in ("app", "judge"))
+    if found.n_calls >= LARGE and not is_stand_in:
         limit = f"; the step stops at {llm.budget_usd:g} USD (llm.budget_usd)" if llm.budget_usd else ""
         log.info("estimate: %s%s", found.production(), limit)
     if found.cost_usd is not None and found.cost_usd > llm.max_estimate_usd > 0:

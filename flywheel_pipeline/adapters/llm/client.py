@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -311,7 +312,7 @@ def _in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return asyncio.run(_interruptible(work))
     results: list[T] = []
     errors: list[BaseException] = []
 
@@ -327,3 +328,29 @@ def _in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`; on Ctrl-C cancel it first, and then call the handler that was set, for example Dagster's.
+
+    Such a handler raises wherever the process happens to be, also in the middle of asyncio's own callbacks.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        return await work
+    loop, task, pressed = asyncio.get_running_loop(), asyncio.ensure_future(work), asyncio.Event()
+
+    def stop() -> None:
+        pressed.set()
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if pressed.is_set():
+            handler(signal.SIGINT, None)
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, handler)
