@@ -6,13 +6,21 @@ import json
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.flows.evaluate import production_rate, standing_judges
+from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
-from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
+from flywheel_pipeline.steps.evaluate import (
+    decides,
+    evaluator_names,
+    golden_rate,
+    majority,
+    what_to_label,
+    without_stale,
+)
 from flywheel_pipeline.steps.improve.traffic import describe_gain
 from flywheel_pipeline.web.words import count
 
@@ -62,7 +70,8 @@ def _traces(lake: Lake) -> list[str]:
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
     sampled, left = lake.frame(
         "select count(distinct trace_id), count(distinct trace_id) filter (trace_id not in"
-        " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
+        " (select trace_id from annotations where not is_superseded and not is_picked))"
+        " from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
     is_export = "starts_with(source_file, '../traces/')"
@@ -111,7 +120,7 @@ def _proposed(bench: Workbench) -> list[str]:
 
 def _evals(bench: Workbench) -> list[str]:
     lake = bench.lake
-    prompts, alignment = lake.read("production_prompt", PromptVersion), standing_judges(bench)
+    prompts, alignment = lake.read("production_prompt", PromptVersion), lake.read("judge_alignment", JudgeAlignment)
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
@@ -119,14 +128,15 @@ def _evals(bench: Workbench) -> list[str]:
     rows = without_stale(rows, alignment)
     rate, production = golden_rate(rows, alignment), production_rate(bench)
     judges = [a for a in alignment if a.mode_id]
-    names = {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)}
-    wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in judges if a.status != "trusted"]
+    names = evaluator_names(judges, {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)})
+    wanted = [what_to_label(a, names[a.evaluator]) for a in judges if not decides(a)]
     traffic = [f"           production passes {production} of its traffic, by labels"] if production else []
     return [
         f"evals      production prompt {prompts[0].version} "
         + (f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"),
         *traffic,
-        f"           {len(judges) - len(wanted)} of {len(judges)} judges agree with the expert well enough to decide",
+        f"           {len(judges) - len(wanted)} of {len(judges)} judges and checks of failure modes may decide",
+        *(f"           not run: {problem}" for problem in unplaced_evaluators(bench)),
         *(f"             {line}" for line in wanted[:WANTED]),
         *([f"             and {len(wanted) - WANTED} more in `judge_alignment`"] if len(wanted) > WANTED else []),
     ]

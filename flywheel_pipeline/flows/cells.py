@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
 from flywheel_pipeline.errors import BudgetError, HomeError
@@ -12,10 +12,10 @@ from flywheel_pipeline.flows.afresh import app_varies
 from flywheel_pipeline.flows.evaluate import Evaluated, Evaluator, evaluate_production
 from flywheel_pipeline.flows.golden.grow import cases_on_file
 from flywheel_pipeline.flows.improve import is_fresh
-from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion
-from flywheel_pipeline.steps.evaluate import Due, Plan, Stored, due_cells
+from flywheel_pipeline.ports import Ask, Reply
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,9 @@ LARGE = 100
 class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
-    `cost_usd` is None where there is no call on record, or no price. `n_measured` are the verdicts, at most, by which
-    judges that are new or changed are measured against the expert's labels.
+    `n_measuring` verdicts on labelled answers measure the judges, at least: one that turns out to be trusted is asked
+    about the failures of other modes as well, and checks that ask a model are not counted. `cost_usd` is None where
+    there is no call on record, or no price. `n_checks` are judgements by code that are new.
     """
 
     n_cases: int
@@ -36,14 +37,15 @@ class Estimate:
     n_verdicts: int
     tokens: float | None
     cost_usd: float | None
-    n_measured: int = 0
     fresh: tuple[int, int] = (0, 0)
     """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
+    n_checks: int = 0
+    n_measuring: int = 0
 
     @property
     def n_calls(self) -> int:
         """How many replies are not in the cache, those of a candidate's gate excepted."""
-        return self.n_answers + self.n_verdicts + self.n_measured
+        return self.n_answers + self.n_verdicts + self.n_measuring
 
     def __str__(self) -> str:
         answers, verdicts = self.fresh
@@ -52,13 +54,14 @@ class Estimate:
 
     def production(self) -> str:
         """Return the estimate of the evaluation itself in words."""
-        if not self.n_calls:
-            return f"{self.n_cases} cases: nothing to call, everything is in the cache"
+        checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
+        if not self.n_answers + self.n_verdicts + self.n_measuring:
+            return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
-        calls += f", up to {self.n_measured} verdicts on labelled traces" if self.n_measured else ""
-        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}"
+        calls += f", and at least {self.n_measuring} verdicts to measure the judges" if self.n_measuring else ""
+        return f"{self.n_cases} cases: {calls}, {tokens}, {cost}{checks}"
 
 
 def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
@@ -78,21 +81,23 @@ def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
 def estimate_evals(bench: Workbench) -> Estimate:
     """Return what an evaluation of the production prompt on the golden set as its file is now would call.
 
-    Cases that were imported or retired since the last run count; what that run will add itself is not known yet.
+    Cases that were imported or retired since the last run count; what that run will add itself, from labels that were
+    not read yet, is not known.
     """
     client, cases = bench.llm(), cases_on_file(bench)
-    due = _due(bench, client, cases)
+    due, measuring = _due(bench, client, cases), _FromCache(client)
+    Evaluator(bench, client).ask_judges_only(cases, measuring)
+    n_measuring = len(measuring.missing)
     n_answers, n_verdicts = sum(len(d.answers) for d in due), sum(len(d.verdicts) for d in due)
-    n_measured = _n_measured(bench, Evaluator(bench, client).plan())
     used = [
         (n, client.store.usage(role, bench.model_name(role)))
-        for role, n in (("app", n_answers), ("judge", n_verdicts + n_measured))
+        for role, n in (("app", n_answers), ("judge", n_verdicts + n_measuring))
         if n
     ]
     client.store.close()
-    return Estimate(
-        len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), n_measured, _fresh(bench, client, cases)
-    )
+    n_checks = sum(len(d.checks) for d in due)
+    fresh = _fresh(bench, client, cases)
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks, n_measuring)
 
 
 def evaluate_estimated(bench: Workbench) -> Evaluated:
@@ -114,13 +119,18 @@ def evaluate_estimated(bench: Workbench) -> Evaluated:
     return evaluate_production(bench)
 
 
-def _n_measured(bench: Workbench, plan: Plan) -> int:
-    """Return how many verdicts on labelled traces judges need at most that have not been measured as they are now."""
-    known = {a.evaluator_version for a in bench.lake.read("judge_alignment", JudgeAlignment)}
-    new = [m for m in plan.modes if m.version(plan.judge_model) not in known]
-    n = len(labelled_traces(bench)) if new else 0
-    checked = min(n, bench.settings.evaluate.judge_checks)  # asked twice more: again, and in another order
-    return len(new) * (n * plan.judge_repeats + 2 * checked)
+@dataclass
+class _FromCache:
+    """An `LLM` that calls nothing: it answers from the cache, and remembers what is missing there."""
+
+    client: ModelClient
+    missing: set[tuple[str, int]] = field(default_factory=set)
+
+    def ask(self, asks: Sequence[Ask]) -> list[Reply]:
+        """Return the kept replies; one that is missing is an error."""
+        found = [(a, self.client.kept(a)) for a in asks]
+        self.missing |= {(repr(a.messages), a.repeat) for a, reply in found if reply is None}
+        return [reply or Reply(None, error="not asked yet") for _, reply in found]
 
 
 def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:
@@ -128,7 +138,9 @@ def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -
         return 0, 0
     plan = Evaluator(bench, client).plan()
     n = plan.repeats * sum(c.split == "test" or c.critical for c in cases)
-    return (n if app_varies(bench) else 0), n * len(plan.modes) * plan.judge_repeats
+    return (n if app_varies(bench) else 0), n * (
+        len(plan.modes) + sum(c.asks for c in plan.checks)
+    ) * plan.judge_repeats
 
 
 def cost_of_verdicts(bench: Workbench, prompt_version: str) -> float:

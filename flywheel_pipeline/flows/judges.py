@@ -6,12 +6,12 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE
+from flywheel_pipeline.adapters.home.files import EVALUATORS_FILE, TAXONOMY_FILE
 from flywheel_pipeline.flows.evaluate import standing_judges
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, FailureMode, GoldenCase, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.steps.annotate import FIELDS
-from flywheel_pipeline.steps.evaluate import is_stale, majority_label, next_step
+from flywheel_pipeline.steps.evaluate import evaluator_names, is_stale, majority_label, next_step
 
 TABLES = ("judge_alignment", "judge_verdicts", "annotations", "failure_taxonomy", "golden_set")
 """What the review of the judges is made from."""
@@ -21,12 +21,13 @@ KINDS = ("false pass", "false fail", "unsure")
 
 @dataclass(frozen=True)
 class Judge:
-    """A judge as it was last measured, the name of its failure mode, and what would let it decide."""
+    """A judge as it was last measured: its name, what would let it decide, and the name of its failure mode."""
 
     row: JudgeAlignment
     name: str
     next: str
     is_stale: bool
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,25 @@ class JudgeBoard:
 
     def name_of(self, evaluator: str) -> str:
         """Return the name of a judge's failure mode."""
-        return next((j.name for j in self.judges if j.row.evaluator == evaluator), evaluator)
+        return next((j.mode for j in self.judges if j.row.evaluator == evaluator), evaluator)
 
 
 def judges_stamp(bench: Workbench) -> Hashable:
     """Return a token that changes when `read_judges` would return something else."""
-    return bench.lake.stamp(*TABLES), bench.home.reviewed(TAXONOMY_FILE).version(), bench.model_name("judge")
+    files = [bench.home.reviewed(name).version() for name in (TAXONOMY_FILE, EVALUATORS_FILE)]
+    return bench.lake.stamp(*TABLES), *files, bench.model_name("judge")
 
 
 def read_judges(bench: Workbench) -> JudgeBoard:
     """Return the judges of a home and their disagreements with the expert, as of the last run."""
-    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     rows = [a for a in standing_judges(bench) if a.mode_id]
-    judges = [Judge(a, names.get(a.mode_id or "", a.evaluator), next_step(a), is_stale(a)) for a in rows]
-    judges.sort(key=lambda j: (("unusable", "advisory", "trusted").index(j.row.status), j.name))
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = evaluator_names(rows, modes)
+    judges = [
+        Judge(a, names[a.evaluator], next_step(a), is_stale(a), modes.get(a.mode_id or "", names[a.evaluator]))
+        for a in rows
+    ]
+    judges.sort(key=lambda j: (("unusable", "advisory", "trusted", "requirement").index(j.row.status), j.name))
     current = bench.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
     labels = {a.trace_id: {name: getattr(a, name) for name in (*FIELDS, "annotator")} for a in current}
     return JudgeBoard(judges, _disagreements(bench, judges), labels)

@@ -13,11 +13,11 @@ from flywheel_pipeline.errors import BudgetError, HomeError, ModelError, Setting
 from flywheel_pipeline.flows.cells import estimate_evals, evaluate_estimated, explain_case
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import PromptVersion
+from flywheel_pipeline.records import Json, PromptVersion
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline.steps.golden import addition, dump_case
 from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, ScriptedServer, question_of, scripted_server
-from flywheel_pipeline_tests.builders import a_case, a_prompt, a_trace, an_annotation
+from flywheel_pipeline_tests.builders import NOON, a_case, a_conversation, a_prompt, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 
 COVERS = (
@@ -115,15 +115,25 @@ def test_a_large_run_says_before_what_it_is_estimated_to_take_and_may_be_stopped
         assert len(server.bodies) == 15  # the judge has seen these very answers
 
 
-def test_the_estimate_counts_the_verdicts_by_which_a_new_judge_is_measured(tmp_path: Path) -> None:
+def test_the_estimate_counts_the_verdicts_on_labelled_answers_that_measure_the_judges(tmp_path: Path) -> None:
     with scripted_server(model) as server:
-        place = evaluated_home(tmp_path / "home", settings_of(server))
-        place.lake.write("raw_traces", [a_trace(trace_id=f"t-{i}") for i in range(3)], part="2025-06-02")
-        labels = [an_annotation(trace_id=f"t-{i}", verdict="pass", code=None, comment=None) for i in range(3)]
-        place.lake.write("annotations", labels)
-        assert "up to 9 verdicts on labelled traces" in str(estimate_evals(place.bench))
-        evaluate_estimated(place.bench)
-        assert estimate_evals(place.bench).n_calls == 0
+        place = evaluated_home(tmp_path / "home", settings_of(server, "evaluate: {judge_checks: 2}"))
+        evaluate(place)
+        said = ["Where is the hub?", "When does it rain?", "Who pays the parcel?"]
+        traces = [
+            a_trace(trace_id=f"t{i}", input=q, messages=Json(json.dumps(a_conversation(q, f"Answer {i}."))))
+            for i, q in enumerate(said)
+        ]
+        place.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
+        good = {"verdict": "pass", "code": None, "comment": None}
+        place.lake.write("annotations", [an_annotation(trace_id=t.trace_id, **good) for t in traces])
+        assert "0 answers and 0 verdicts to ask for, and at least 7 verdicts to measure the judges" in str(
+            estimate_evals(place.bench)
+        )
+        asked = len(server.bodies)
+        Evaluator(place.bench, place.bench.llm()).align(active_cases(place.bench))
+        assert len(server.bodies) - asked == 3 + 2 + 2
+        assert "nothing to call" in str(estimate_evals(place.bench))
 
 
 def test_a_changed_definition_asks_the_judge_and_not_the_app_and_is_named(tmp_path: Path) -> None:

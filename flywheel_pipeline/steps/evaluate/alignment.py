@@ -1,4 +1,4 @@
-"""Measure every judge against the expert, and decide whether it may vote."""
+"""Measure every judge and every evaluator of a failure mode against the expert, and decide whether it may vote."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from flywheel_pipeline.records import JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.stats import JudgeError, Recall, weighted_rate
 from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.consistency import Consistency, check_consistency
+from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge
 from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, ask_judges, is_of
 
 COMPOSITE = "judges:all"
-"""The row of all trusted judges together: an answer passes when none of them fails it."""
+"""The row of all that decide together: an answer passes when none of them fails it."""
+
+NOT_APPLICABLE, SEEN = "not applicable", "seen"
+"""In the place of a label: the evaluator does not apply to the answer, or was made of its verdict."""
 
 MIN_YOUDEN = 0.4
 """Lower 95 % bound of Youden's J (both recalls - 1) from which a judge may decide."""
@@ -37,8 +41,10 @@ class Aligned:
     verdicts: list[JudgeVerdict]
 
 
-def align_judges(answers: Sequence[LabelledAnswer], plan: Plan, llm: LLM, n_checked: int = 0) -> Aligned:
-    """Return the agreement of every mode's judge with the expert, and of all trusted judges together.
+def align_judges(
+    answers: Sequence[LabelledAnswer], plan: Plan, llm: LLM, n_checked: int = 0, measured: Sequence[Measured] = ()
+) -> Aligned:
+    """Return the agreement with the expert of every mode's judge, of `measured`, and of all that decide together.
 
     Each judge is asked what it is asked when it decides. Its fails are the failures of its mode among `answers`
     (`held_out`), its passes the answers that passed. Failures of other modes count for the last row only, since no
@@ -54,22 +60,64 @@ def align_judges(answers: Sequence[LabelledAnswer], plan: Plan, llm: LLM, n_chec
     consistency, checks = check_consistency(asked, plan, llm, n_checked) if n_checked else ({}, [])
     rows = []
     for m in plan.modes:
-        measured = [(a, labels[m.mode_id, a.trace_id]) for a in answers if is_of(a, m)]
-        row = _alignment(m.evaluator, m.mode_id, m.version(plan.judge_model), measured)
+        own_labels = [(a, labels[m.mode_id, a.trace_id]) for a in answers if is_of(a, m)]
+        row = _alignment(m.evaluator, m.mode_id, m.version(plan.judge_model), own_labels)
         rows.append(_with_consistency(row, consistency.get(m.evaluator, Consistency())))
     trusted = [m for m, row in zip(plan.modes, rows, strict=True) if row.status == "trusted"]
-    together = _align_together(answers, trusted, labels, plan, llm)
+    aligned = [(check, align_check(check, answers)) for check in measured]
+    voting = [check for check, row in aligned if row and decides(row)]
+    together = _align_together(answers, (trusted, voting), labels, plan, llm)
+    rows += [row for _, row in aligned if row]
     return Aligned([*rows, *together], [*(v for verdicts in found for v in verdicts), *checks])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluator of `evaluators.yaml` with the label that it gave each labelled answer; see also `NOT_APPLICABLE`."""
+
+    check: Check
+    version: str
+    labels: Sequence[str | None]
+
+
+def align_check(measured: Measured, answers: Sequence[LabelledAnswer]) -> JudgeAlignment | None:
+    """Return the agreement of an evaluator with the expert; None for one of all answers that is no requirement.
+
+    One of a failure mode earns its vote as a judge does. A requirement decides whatever the expert says: it is no
+    measurement of her verdict.
+    """
+    check = measured.check
+    if check.mode_id is None and not check.requirement:
+        return None
+    row = agreement(measured, answers)
+    return replace(row, status="requirement", need_fails=0, need_passes=0) if check.requirement else row
+
+
+def agreement(measured: Measured, answers: Sequence[LabelledAnswer]) -> JudgeAlignment:
+    """Return how far an evaluator agrees with the expert: on passes, and on failures of its mode, or all if of none."""
+    mode = measured.check.mode_id
+    own = [
+        (a, label)
+        for a, label in zip(answers, measured.labels, strict=True)
+        if mode is None or not a.failed or a.case.mode_id == mode
+    ]
+    return _alignment(measured.check.row_name, mode, measured.version, own)
+
+
+def decides(row: JudgeAlignment) -> bool:
+    """Return whether an evaluator's verdict counts: it agrees with the expert, or is what was agreed."""
+    return row.status == "requirement" or (row.status == "trusted" and row.mode_id is not None)
 
 
 def _align_together(
     answers: Sequence[LabelledAnswer],
-    trusted: Sequence[ModeToJudge],
+    deciding: tuple[Sequence[ModeToJudge], Sequence[Measured]],
     labels: Mapping[tuple[str, str], str | None],
     plan: Plan,
     llm: LLM,
 ) -> list[JudgeAlignment]:
-    """Return the row of the trusted judges together, none without one; dev does not count if one was tuned on it."""
+    """Return the row of all that decide together, none without one; dev does not count if a judge was tuned on it."""
+    trusted, voting = deciding
     is_tuned = any(m.is_tuned for m in trusted)
     counted = [a for a in answers if not (is_tuned and a.is_dev)]
     others = [(m, a) for m in trusted for a in counted if not is_of(a, m)]
@@ -77,8 +125,12 @@ def _align_together(
     more = {(m.mode_id, a.trace_id): majority_label([v.label for v in vs])
             for (m, a), vs in zip(others, found, strict=True)}  # fmt: skip
     known = {**labels, **more}
-    together = [(a, _together([known[m.mode_id, a.trace_id] for m in trusted])) for a in counted]
-    return [_alignment(COMPOSITE, None, "", together)] if trusted else []
+    by_code = [dict(zip((a.trace_id for a in answers), m.labels, strict=True)) for m in voting]
+    together = [
+        (a, _together([*(known[m.mode_id, a.trace_id] for m in trusted), *(c[a.trace_id] for c in by_code)]))
+        for a in counted
+    ]
+    return [_alignment(COMPOSITE, None, "", together)] if trusted or voting else []
 
 
 def majority_label(labels: Sequence[str | None]) -> str | None:
@@ -97,7 +149,12 @@ def _with_consistency(row: JudgeAlignment, found: Consistency) -> JudgeAlignment
 
 
 def _together(labels: Sequence[str | None]) -> str | None:
-    """Return what all judges say together: fail if one fails it, pass if all pass it, else no verdict."""
+    """Return what all say together: fail if one fails it, pass if all pass it that apply to it, else no verdict.
+
+    Nothing is measured where one of them has learned from the verdict.
+    """
+    if SEEN in labels:
+        return SEEN
     if "fail" in labels:
         return "fail"
     if None in labels:
@@ -109,11 +166,12 @@ def _alignment(
     evaluator: str, mode_id: str | None, version: str, verdicts: Sequence[tuple[LabelledAnswer, str | None]]
 ) -> JudgeAlignment:
     """Compare a judge's labels with the expert's; `unsure` recognises nothing, an error is no verdict at all."""
+    verdicts = [(a, label) for a, label in verdicts if label not in (NOT_APPLICABLE, SEEN)]
     given = [(a, label) for a, label in verdicts if label is not None]
     fails = [(a, label == "fail") for a, label in given if a.failed]
     passes = [(a, label == "pass") for a, label in given if not a.failed]
     error = JudgeError(_recall(passes), _recall(fails))
-    in_production = JudgeError(_recall(passes, True), _recall(fails, True))
+    in_production = JudgeError(*(_recall([x for x in kind if not x[0].picked], True) for kind in (passes, fails)))
     need_fails, need_passes = labels_needed(error)
     fail_rate, pass_rate = error.fails.rate, error.passes.rate
     return JudgeAlignment(
@@ -124,9 +182,9 @@ def _alignment(
         pass_recall=pass_rate.value if passes else None, pass_recall_low=pass_rate.low if passes else None,
         youden=error.youden.value, youden_low=error.youden_low, kappa=_kappa(error),
         majority=max(len(fails), len(passes)) / len(given) if given else None,
-        production_fail_recall=in_production.fails.rate.value if fails else None,
+        production_fail_recall=in_production.fails.rate.value if in_production.fails.n else None,
         production_n_fail=in_production.fails.n,
-        production_pass_recall=in_production.passes.rate.value if passes else None,
+        production_pass_recall=in_production.passes.rate.value if in_production.passes.n else None,
         production_n_pass=in_production.passes.n,
         need_fails=need_fails, need_passes=need_passes, status=_status(error),
     )  # fmt: skip
@@ -180,18 +238,18 @@ STALE = "has changed since it was measured: the next run measures it again"
 
 
 def mark_stale(alignment: Iterable[JudgeAlignment], versions: Mapping[str, str]) -> list[JudgeAlignment]:
-    """Return the judges with those advisory that have changed since; `versions` is {evaluator: its version now}.
+    """Return the evaluators with those advisory that have changed since; `versions` is {evaluator: its version now}.
 
-    Its agreement is then that of another judge. So is what all trusted ones did together if one of them has changed:
-    that row is left out.
+    Its agreement is then that of another evaluator. So is what all did together if one that decided has changed: that
+    row is left out.
     """
     rows = list(alignment)
-    stale = {a.evaluator for a in rows if a.mode_id and versions.get(a.evaluator) != a.evaluator_version}
-    changed = any(a.status == "trusted" for a in rows if a.evaluator in stale)
+    stale = {a.evaluator for a in rows if a.evaluator != COMPOSITE and versions.get(a.evaluator) != a.evaluator_version}
+    changed = any(decides(a) for a in rows if a.evaluator in stale)
     return [
         replace(a, status="advisory", need_fails=0, need_passes=0) if a.evaluator in stale else a
         for a in rows
-        if a.mode_id or not changed
+        if a.evaluator != COMPOSITE or not changed
     ]
 
 
@@ -202,7 +260,7 @@ def is_stale(alignment: JudgeAlignment) -> bool:
 
 def next_step(alignment: JudgeAlignment) -> str:
     """Return what would let a judge decide that may not yet."""
-    if alignment.status == "trusted":
+    if decides(alignment):
         return "may decide"
     if is_stale(alignment):
         return STALE
@@ -217,7 +275,7 @@ def next_step(alignment: JudgeAlignment) -> str:
 
 def what_to_label(alignment: JudgeAlignment, name: str) -> str:
     """Return in a sentence what would let a judge decide that may not yet; `name` is that of its failure mode."""
-    if alignment.status == "trusted" or is_stale(alignment):
+    if decides(alignment) or is_stale(alignment):
         return f"{name}: {next_step(alignment)}"
     seen = f"catches {_share(alignment.fail_recall, alignment.n_fail)} of its fails, "
     seen += f"recognises {_share(alignment.pass_recall, alignment.n_pass)} of the passes"
@@ -240,11 +298,15 @@ def _until(recall: Recall, enough: Callable[[Recall], bool]) -> int:
 
 
 def judge_errors(alignment: Sequence[JudgeAlignment]) -> Mapping[str, JudgeError]:
-    """Return the errors of every measured judge, weighted to production where the labels are of our sample."""
+    """Return the errors of all that was measured, weighted to production where the labels are of our sample.
+
+    A requirement has none: it does not estimate the expert's verdict.
+    """
     return {
         a.evaluator: JudgeError(
             Recall((a.production_pass_recall or 0.0) * a.production_n_pass, a.production_n_pass),
             Recall((a.production_fail_recall or 0.0) * a.production_n_fail, a.production_n_fail),
         )
         for a in alignment
+        if a.status != "requirement"
     }  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from flywheel_pipeline.leakage import asked
-from flywheel_pipeline.ports import LLM
+from flywheel_pipeline.ports import LLM, Message
 from flywheel_pipeline.records import GoldenCase, JudgeVerdict
 from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
@@ -18,12 +18,17 @@ class LabelledAnswer:
     """An answer of production that the expert labelled: a failure of `case.mode_id`, or a happy path.
 
     `weight` is 1 / inclusion probability, None where the trace is not of our sample. `is_dev` says that it is, or asks
-    nearly the same as, a dev case: judges are tuned on these.
+    nearly the same as, a dev case: judges are tuned on these. `calls` are the answer's tool calls, `ratings` what else
+    the expert noted, {column of the label file: text}. `picked`: a person chose the trace to look at, so that it is in
+    no rate that is weighted to production.
     """
 
     case: GoldenCase
     weight: float | None = None
     is_dev: bool = False
+    calls: tuple[Message, ...] = ()
+    ratings: Mapping[str, str] = field(default_factory=dict)
+    picked: bool = False
 
     @property
     def failed(self) -> bool:

@@ -47,10 +47,11 @@ def _nothing(_: str) -> Sequence[Foreign]:
 class Judgement:
     """How rows of `eval_results` are read: which cases pass, overall and by one evaluator.
 
-    `judges` are the judges that agree with the expert; without one nothing can be decided. `checks` are the
+    `judges` are the evaluators of failure modes that may decide; without one nothing can be decided. `checks` are the
     evaluators that are hard rules: no pass of them may fall. `errors` is {judge: its J}, with `OVERALL` for all
     together. `modes` is {mode_id: name} of the failure modes that are to be guarded; `wanted` is {mode_id: (fails,
-    passes)} to label before its judge may decide, -1 where labels would not help.
+    passes)} to label before its judge may decide, -1 where labels would not help. `mode_of` is {judge: its mode_id},
+    for those that are not called `judge:<mode_id>`.
     """
 
     cases: Callable[[Results], Outcomes]
@@ -60,11 +61,22 @@ class Judgement:
     errors: Mapping[str, Youden] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    mode_of: Mapping[str, str] = field(default_factory=dict)
+
+    def guarded(self, judge: str) -> str:
+        """Return the id of the failure mode that a judge judges."""
+        return self.mode_of.get(judge, judge.removeprefix("judge:"))
+
+    def guard_name(self, judge: str) -> str:
+        """Return the name of a judge's mode, with the judge's own where several judge it."""
+        mode = self.guarded(judge)
+        shared = [self.guarded(j) for j in self.judges].count(mode) > 1
+        return f"{self.modes.get(mode, judge)} by {judge}" if shared else self.modes.get(mode, judge)
 
     def unjudged(self) -> tuple[Unjudged, ...]:
-        """Return the modes whose judge has no vote, and what would give it one."""
-        open_modes = {m: name for m, name in self.modes.items() if f"judge:{m}" not in self.judges}
-        return tuple(Unjudged(name, *self.wanted.get(m, (0, 0))) for m, name in open_modes.items())
+        """Return the modes that nothing with a vote judges, and what would give it one."""
+        judged = set(map(self.guarded, self.judges))
+        return tuple(Unjudged(name, *self.wanted.get(m, (0, 0))) for m, name in self.modes.items() if m not in judged)
 
 
 @dataclass(frozen=True)
@@ -250,11 +262,12 @@ def _critical(bench: Bench, after: Results) -> CriticalCases:
             found[case.case_id] = min(known)
     ids = [c.case_id for c in critical]
     votes = (*read.judges, *read.checks)
-    others = [f"judge:{m}" for m in read.modes if f"judge:{m}" not in read.judges]
+    known_judges = dict.fromkeys([*(f"judge:{m}" for m in read.modes), *read.mode_of])
+    others = [e for e in known_judges if e not in votes]
     fails = _failing(read, after, votes, ids)
     accepted = [c for c, names in fails.items() if all((c, e) in bench.approved for e in names)]
     doubted = {
-        c: ", ".join(read.modes[e.removeprefix("judge:")] for e in names)
+        c: ", ".join(dict.fromkeys(read.modes.get(read.guarded(e), e) for e in names))
         for c, names in _failing(read, after, others, ids, bench.approved).items()
     }
     return CriticalCases(tuple(ids), found, doubted, frozenset(accepted))
@@ -276,11 +289,10 @@ def _failing(
 def _guards(
     read: Judgement, cases: Sequence[GoldenCase], outcomes: tuple[Outcomes, Outcomes], rows: tuple[Results, Results]
 ) -> tuple[Comparison, ...]:
-    """Return a guard per trusted judge on all cases and on its mode's own, one of happy paths, one of regressions."""
+    """Return a guard per deciding judge on all cases and on its mode's own, one of happy paths, one of regressions."""
     guards = []
     for judge in read.judges:
-        mode = judge.removeprefix("judge:")
-        name = read.modes.get(mode, judge)
+        mode, name = read.guarded(judge), read.guard_name(judge)
         own = [c.case_id for c in cases if c.mode_id == mode and c.kind in ("failure", "synthetic")]
         by_judge = _compared(read, judge, [c.case_id for c in cases], rows)
         error = read.errors.get(judge, PERFECT)

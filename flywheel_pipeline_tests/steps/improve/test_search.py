@@ -390,3 +390,21 @@ def test_the_noise_floor_is_what_equal_prompts_would_flip(
     shares: list[float], repeats: int, floor: float | None
 ) -> None:
     assert noise_floor({str(i): p for i, p in enumerate(shares)}, repeats) == floor
+
+
+def test_a_check_of_a_mode_guards_it_like_its_judge() -> None:
+    read = Judgement(
+        verdicts, of_mode, ("check:brief", "judge:fm-1"), modes={"fm-1": "Made up", "fm-2": "Long"},
+        mode_of={"check:brief": "fm-2"},
+    )  # fmt: skip
+    assert [read.guard_name(j) for j in read.judges] == ["Long", "Made up"]
+    both = replace(read, mode_of={"check:brief": "fm-1"})
+    assert [both.guard_name(j) for j in both.judges] == ["Made up by check:brief", "Made up by judge:fm-1"]
+
+
+def test_a_mode_that_only_a_check_guards_is_not_named_as_unguarded() -> None:
+    by_check = replace(JUDGEMENT, judges=("check:brief",), mode_of={"check:brief": "fm-1"})
+    evaluate = FakeEvaluate(label, "check:brief")
+    baseline = FakeEvaluate(label, "check:brief").evaluate(BASE, [*TRAIN, *DEV, *TEST])
+    (best,), _ = search("A good prompt.", judgement=by_check, evaluate=evaluate, baseline=baseline)
+    assert best.decision == "ship"
