@@ -75,12 +75,13 @@ def demo(home: Path | None) -> None:
 @main.command()
 @HOME
 @click.option("-p", "--port", default=3000, show_default=True, help="The port of the Dagster UI.")
-@click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-def dev(home: Path | None, port: int, host: str) -> None:
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--trust-network", is_flag=True, help="Listen on other addresses although Dagster's UI has no password.")
+def dev(home: Path | None, port: int, host: str, trust_network: bool) -> None:
     """Open the Dagster UI of a home, with its schedules and sensors."""
     from flywheel_pipeline.commands.dagster_runs import serve_dagster
 
-    serve_dagster(home, host, port)
+    serve_dagster(home, host, port, trust_network)
 
 
 @main.command()

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.flows.evaluate import production_rate, standing_judges
+from flywheel_pipeline.flows.evaluate import production_rate
 from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import (
     decides,
     evaluator_names,
@@ -68,7 +68,8 @@ def _traces(lake: Lake) -> list[str]:
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
     sampled, left = lake.frame(
         "select count(distinct trace_id), count(distinct trace_id) filter (trace_id not in"
-        " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
+        " (select trace_id from annotations where not is_superseded and not is_picked))"
+        " from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
     is_export = "starts_with(source_file, '../traces/')"
@@ -115,7 +116,7 @@ def _proposed(bench: Workbench) -> list[str]:
 
 def _evals(bench: Workbench) -> list[str]:
     lake = bench.lake
-    prompts, alignment = lake.read("production_prompt", PromptVersion), standing_judges(bench)
+    prompts, alignment = lake.read("production_prompt", PromptVersion), lake.read("judge_alignment", JudgeAlignment)
     if not prompts or not _one(lake, f"select count(*) from {ACTIVE}"):
         return ["evals      no golden cases yet: label some of the sampled traces"]
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"

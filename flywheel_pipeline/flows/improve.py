@@ -18,7 +18,6 @@ from flywheel_pipeline.flows.evaluate import (
     production_rate,
     read_verdicts,
     reads_of_test,
-    standing_judges,
 )
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
 from flywheel_pipeline.flows.foreign import unread_parts
@@ -160,7 +159,7 @@ def build_gate(settings: GateSettings) -> Gate:
 def judgement_of(bench: Workbench) -> Judgement:
     """Return how rows of this home are read."""
     names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
-    return _judgement(standing_judges(bench), names)
+    return _judgement(bench.lake.read("judge_alignment", JudgeAlignment), names)
 
 
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:

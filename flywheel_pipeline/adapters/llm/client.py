@@ -129,6 +129,11 @@ class ModelClient:
         task.add_done_callback(lambda t: _landed(run, key, t))
         return await asyncio.shield(task)
 
+    def kept(self, ask: Ask) -> Reply | None:
+        """Return the reply that is kept for an ask, None where it would have to be asked for."""
+        request = build_request(ask, self._model(ask.role))
+        return _kept(self.store.get(cache_key(request, ask.repeat)), ask)
+
     def record(self, call: LLMCall) -> None:
         """Add a call that was not made by this client to the log, and hand it on."""
         run = Run(uuid.uuid4().hex, Progress(1))

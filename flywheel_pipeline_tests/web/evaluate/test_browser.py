@@ -76,6 +76,7 @@ def test_kinds_and_judges_are_filtered_and_labels_submitted(page: Any, place: Pl
     page.select_option("#kind", "unsure")
     title(page, "1 of 1 · unsure · Is rude to people")
     page.keyboard.press("c")
+    playwright.expect(page.locator("#submit")).to_have_text("Submit 1 label")
     page.keyboard.press("Shift+S")
     playwright.expect(page.locator("#status")).to_contain_text("1 label submitted.")
     page.select_option("#kind", "open")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,8 @@ from flywheel_pipeline.records import Json
 from flywheel_pipeline.steps.evaluate.evaluators.contains import Contains
 from flywheel_pipeline.steps.evaluate.evaluators.exact import Exact
 from flywheel_pipeline.steps.evaluate.evaluators.forbidden import Forbidden
+from flywheel_pipeline.steps.evaluate.evaluators.groundedness import Groundedness
+from flywheel_pipeline.steps.evaluate.evaluators.json_schema import JsonSchema
 from flywheel_pipeline.steps.evaluate.evaluators.judgement import CodeEvaluator, Judgement
 from flywheel_pipeline.steps.evaluate.evaluators.language import Language
 from flywheel_pipeline.steps.evaluate.evaluators.length import Length
@@ -21,8 +25,12 @@ from flywheel_pipeline.steps.evaluate.evaluators.links import Links
 from flywheel_pipeline.steps.evaluate.evaluators.markdown import Markdown
 from flywheel_pipeline.steps.evaluate.evaluators.re2_patterns import search
 from flywheel_pipeline.steps.evaluate.evaluators.regex import Regex
+from flywheel_pipeline.steps.evaluate.evaluators.retrieval import Retrieval
 from flywheel_pipeline.steps.evaluate.evaluators.sentences import sentences, words
+from flywheel_pipeline.steps.evaluate.evaluators.similarity import Similarity
+from flywheel_pipeline.steps.evaluate.evaluators.tool_calls import ToolCalls
 from flywheel_pipeline_tests.builders import a_case
+from flywheel_pipeline_tests.conftest import REPO
 
 COVERS = (
     "steps/evaluate/evaluators/contains.py", "steps/evaluate/evaluators/exact.py",
@@ -126,6 +134,7 @@ def test_phrases_are_found_as_a_reader_sees_them(text: str, output: str, found: 
 def test_parts_of_words_and_case_count_where_asked() -> None:
     assert label(Contains(texts=("refund",), whole_words=False), "Refunds") == "pass"
     assert label(Contains(texts=("refund",), ignore_case=False), "Refund") == "fail"
+    assert label(Forbidden(texts=("Refund",), ignore_case=False), "A Re\u200bfund") == "fail"
 
 
 @given(st.lists(st.sampled_from(["red", "green", "blue"]), min_size=1, unique=True), st.sets(st.sampled_from("rgb")))
@@ -209,3 +218,14 @@ def test_wrong_settings_are_refused_with_their_name(make: Any, what: str) -> Non
 def test_one_text_may_stand_without_a_list() -> None:
     one: Any = "refund"
     assert Contains(texts=one).texts == ("refund",)
+
+
+def test_every_example_of_the_chapter_is_an_evaluator() -> None:
+    chapter = (REPO / "flywheel_pipeline" / "steps" / "evaluate" / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", chapter.split("## Evaluators in code")[1], re.M | re.S)
+    entries = [entry for block in blocks for entry in yaml.safe_load(block)["evaluators"]]
+    classes: list[Any] = [*map(type, EVERY), JsonSchema, ToolCalls, Retrieval, Groundedness, Similarity]
+    kinds = {c.kind: c for c in classes}
+    assert {e["kind"] for e in entries} == kinds.keys()
+    for entry in entries:
+        kinds[entry["kind"]](**entry["settings"])

@@ -60,8 +60,7 @@ def stem(word: str) -> str:
 
 def written_out(text: str) -> str:
     """Return a text in lower case with its negative contractions written out."""
-    plain = re.sub(r"\bcan't\b", "cannot", readable(text).replace("’", "'"))
-    plain = re.sub(r"\bcan(?=not\b)", "can ", plain)
+    plain = re.sub(r"\bcan(?:not|'t)\b", "not", readable(text).replace("’", "'"))
     plain = re.sub(r"n['`]t\b", " not", re.sub(r"\bwon't\b", "will not", plain))
     return re.sub(r"\bnon-(?=\w)", "non", plain).replace("free of charge", "free")
 
