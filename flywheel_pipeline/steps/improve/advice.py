@@ -62,9 +62,8 @@ def too_few(n: int, least: int) -> Obstacle | None:
     return Obstacle(f"{n} test cases are too few to decide anything", f"label more traces: {least} cases are the least")
 
 
-def label_flips(n_flips: int, n_labelled: int, overall: PairedChange) -> Obstacle:
+def label_flips(wanted: int, overall: PairedChange) -> Obstacle:
     """Return the obstacle that a promising candidate rests on the judges alone."""
-    wanted = min(n_flips, 20) - n_labelled
     return Obstacle(
         f"promising by the judges ({_counted(overall)}), which may err: the expert has to confirm it",
         f"label {wanted} flipped case{'s' if wanted != 1 else ''}, or consent with `gate.judges_alone`",
