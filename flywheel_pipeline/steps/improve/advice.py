@@ -40,7 +40,8 @@ class Unjudged:
                 f'the judge of "{self.mode}" disagrees with the expert, and more labels will not change that: '
                 f'improve it (`flywheel judge tune "{self.mode}"`), or check the mode in code'
             )
-        wanted = [f"{n} more {what}" for n, what in ((self.fails, "fails"), (self.passes, "passes")) if n]
+        kinds = ((self.fails, "fail", "fails"), (self.passes, "pass", "passes"))
+        wanted = [f"{n} more {one if n == 1 else many}" for n, one, many in kinds if n]
         return f'label {" and ".join(wanted) or "failures"} of "{self.mode}", so that its judge may decide'
 
 
