@@ -3,7 +3,7 @@ import { $, ask, attempt, count, listen, make, succeed } from "../assets/shared.
 import { begin, choose, current, following, onChoose, place, placeOf } from "./case_list.js";
 
 const FILTERS = ["mode", "outcome", "evaluator", "text"];
-let counts = {}, trace = null, shown = null, loads = 0;
+let counts = {}, trace = null, toLabel = false, shown = null, loads = 0;
 
 const address = new URLSearchParams(location.search);
 const asked = (more = {}) => new URLSearchParams([...["before", "after", ...FILTERS].map((name) => [name, address.get(name) ?? ""]), ...Object.entries(more)].filter(([, value]) => value !== ""));
@@ -68,18 +68,18 @@ async function show(id, load) {
   if (load !== loads) return;
   if (following()) fetchCase(following()[0]).catch(() => {});
   shown = id;
-  trace = reply.trace_id;
+  [trace, toLabel] = [reply.trace_id, reply.to_label];
   $("case").innerHTML = reply.html;
   $("case").scrollTop = 0;
   const link = reply.to_label ? make("a", { href: labelling(), id: "label" }, "Label the production trace ", make("kbd", {}, "l"))
-    : make("span", { class: "hint" }, trace ? "Its production trace is in no batch on the labelling page." : "It was not made from a production trace.");
-  if (!reply.to_label) trace = null;
+    : trace ? make("a", { href: labelling(), id: "label" }, "Look at the production trace ", make("kbd", {}, "l"))
+    : make("span", { class: "hint" }, "It was not made from a production trace.");
   $("case").querySelector("header")?.append(make("p", {}, link));
 }
 
-const labelling = () => "../label/?trace=" + encodeURIComponent(trace);
+const labelling = () => (toLabel ? "../label/?trace=" : "../traces/#") + encodeURIComponent(trace);
 function label() {
-  if (!trace) throw new Error("This case has no production trace on the labelling page.");
+  if (!trace) throw new Error("This case was not made from a production trace.");
   location.assign(labelling());
 }
 
