@@ -10,9 +10,9 @@ from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, first_repeat
 from flywheel_pipeline.flows.evaluators import accepted_checks, judged_modes, read_entries_of
-from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces
+from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces, picked_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.ports import App, Engine
+from flywheel_pipeline.ports import LLM, App, Engine
 from flywheel_pipeline.records import (
     CaseAnswer,
     EvalResult,
@@ -128,7 +128,7 @@ class Evaluator:
         """Return how this home evaluates."""
         settings = self.bench.settings
         repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
-        checks = accepted_checks(self.bench)
+        checks = accepted_checks(self.bench, self.llm)
         model = self.bench.model_name("judge")
         return Plan(self.judges(), settings.app.name, model, *repeats, golden_version, checks)
 
@@ -183,6 +183,11 @@ class Evaluator:
         self.bench.lake.write("judge_alignment", found.rows)
         return found.rows
 
+    def ask_judges_only(self, cases: Sequence[GoldenCase], llm: LLM) -> None:
+        """Ask `llm` what the judges are asked to be measured; checks are left out, and nothing is kept."""
+        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
+        align_judges(answers, self.plan(), llm, self.bench.settings.evaluate.judge_checks)
+
 
 def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:
     """Return the golden cases on which evaluators of one failure mode disagree, under the production prompt."""
@@ -197,7 +202,8 @@ def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:
 def production_rate(bench: Workbench) -> Rate | None:
     """Return the pass rate of production, from labels weighted back to it; None where they are not of our sample."""
     traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    return traffic_pass_rate(weighted_verdicts({t.trace_id: t.failed for t in traces}, samples))
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples, picked_traces(bench))
+    return traffic_pass_rate(verdicts)
 
 
 def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:

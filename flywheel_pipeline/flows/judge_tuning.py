@@ -93,7 +93,8 @@ def tune_mode(bench: Workbench, word: str, n_rounds: int) -> TunedJudge:
     labels = tuning_labels(bench, mode)
     _check(mode, labels)
     evaluator = Evaluator(bench, bench.llm())
-    pool = {x.trace_id: x.text for x in mode.members if x.trace_id in train_traces(bench)}
+    train = train_traces(bench)
+    pool = {x.trace_id: x.text for x in mode.members if x.trace_id in train}
     now = Criterion(mode.belongs, mode.does_not_belong, mode.judge_guidance, _shown_now(mode, pool))
     judge = replace(to_judge(mode, pool), is_tuned=False)
     to_tune = ToTune(judge, now, pool, labels.dev, labels.train, families_of(labels.dev, near_pairs))

@@ -19,6 +19,15 @@ order by r.trace_id
 """
 
 
+PICKED_SQL = "select trace_id from annotations where is_current and is_picked"
+
+
+def picked_traces(bench: Workbench) -> set[str]:
+    """Return the traces whose verdict that counts is a picked one, which is in no rate of traffic."""
+    with bench.lake.connect() as con:
+        return {row[0] for row in con.execute(PICKED_SQL).fetchall()}
+
+
 def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
     """Return every trace with a verdict that counts, by id."""
     with bench.lake.connect() as con:
@@ -28,10 +37,11 @@ def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
     """Return every labelled trace as a case, with its weight in production where our sampler drew it."""
     traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples)
+    picked = picked_traces(bench)
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples, picked)
     weights = {v.trace_id: v.weight for v in verdicts}
     return [
-        LabelledAnswer(case, weights.get(t.trace_id), calls=calls_of(t), ratings=_extra(t))
+        LabelledAnswer(case, weights.get(t.trace_id), calls=calls_of(t), ratings=_extra(t), picked=t.trace_id in picked)
         for t in traces
         if (case := labelled_case(t))
     ]

@@ -83,7 +83,7 @@ class AnnotateSettings(Section):
 
 LabelColumn = Literal[
     "trace_id", "verdict", "code", "comment", "category", "annotator", "annotator_kind", "labelled_at",
-    "first_failure_step", "severity", "rubric_version", "is_repeat", "exported", "extra",
+    "first_failure_step", "severity", "rubric_version", "is_repeat", "is_picked", "exported", "extra",
 ]  # fmt: skip
 """The columns of a label file in `steps.annotate.columns`; importing those here would slow every command."""
 

@@ -68,7 +68,7 @@ def grow(bench: Workbench) -> Grown:
     file = bench.home.append_only(GOLDEN_FILE)
     if pinned := bench.settings.golden.version:
         rows = file.read().rows
-        return Grown(_in_modes(bench, pinned_cases(rows, pinned)), pinned=version_of(load_cases(rows, pinned)))
+        return Grown(in_modes_now(bench, pinned_cases(rows, pinned)), pinned=version_of(load_cases(rows, pinned)))
     traces = labelled_traces(bench)
     settings, modes = bench.settings.golden, bench.lake.read("failure_taxonomy", FailureMode)
     quotas = Quotas(settings.max_per_mode, settings.synthetic_per_mode)
@@ -76,7 +76,7 @@ def grow(bench: Workbench) -> Grown:
     done: list[tuple[Growth, int]] = []
 
     def lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        existing = _in_modes(bench, load_cases(rows))
+        existing = in_modes_now(bench, load_cases(rows))
         accepted = load_pending(bench.home.append_only(PENDING_FILE).read().rows).joining(existing)
         growth = grow_golden_set(existing, traces, bench.embed, quotas, added_in, accepted)
         graduated = graduations(existing, _outcomes(bench, existing), settings.graduate_after)
@@ -84,7 +84,7 @@ def grow(bench: Workbench) -> Grown:
         return addition(rows, [*map(dump_case, growth.added), *graduated])
 
     cases = load_cases(file.extend(lines))
-    return Grown(_in_modes(bench, cases), *done[-1])
+    return Grown(in_modes_now(bench, cases), *done[-1])
 
 
 def cases_on_file(bench: Workbench) -> list[GoldenCase]:
@@ -94,7 +94,7 @@ def cases_on_file(bench: Workbench) -> list[GoldenCase]:
     """
     rows, pinned = bench.home.append_only(GOLDEN_FILE).read().rows, bench.settings.golden.version
     cases = load_cases(rows, pinned) if pinned else active(load_cases(rows))
-    return _in_modes(bench, cases) if bench.lake.read("failure_taxonomy", FailureMode) else cases
+    return in_modes_now(bench, cases) if bench.lake.read("failure_taxonomy", FailureMode) else cases
 
 
 def pinned_cases(rows: Sequence[dict[str, Any]], version: str) -> list[GoldenCase]:
@@ -105,7 +105,8 @@ def pinned_cases(rows: Sequence[dict[str, Any]], version: str) -> list[GoldenCas
     return [*then, *(c if c.status == "retired" else replace(c, status="other version") for c in others)]
 
 
-def _in_modes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[GoldenCase]:
+def in_modes_now(bench: Workbench, cases: Sequence[GoldenCase]) -> list[GoldenCase]:
+    """Return the cases in the modes of the taxonomy as it is now."""
     assigned = {a.trace_id: a.mode_id for a in bench.lake.read("failure_assignments", FailureAssignment)}
     return in_current_modes(cases, assigned, known_modes(bench, bench.lake.read("failure_taxonomy", FailureMode)))
 

@@ -171,7 +171,7 @@ def _alignment(
     fails = [(a, label == "fail") for a, label in given if a.failed]
     passes = [(a, label == "pass") for a, label in given if not a.failed]
     error = JudgeError(_recall(passes), _recall(fails))
-    in_production = JudgeError(_recall(passes, True), _recall(fails, True))
+    in_production = JudgeError(*(_recall([x for x in kind if not x[0].picked], True) for kind in (passes, fails)))
     need_fails, need_passes = labels_needed(error)
     fail_rate, pass_rate = error.fails.rate, error.passes.rate
     return JudgeAlignment(
@@ -182,9 +182,9 @@ def _alignment(
         pass_recall=pass_rate.value if passes else None, pass_recall_low=pass_rate.low if passes else None,
         youden=error.youden.value, youden_low=error.youden_low, kappa=_kappa(error),
         majority=max(len(fails), len(passes)) / len(given) if given else None,
-        production_fail_recall=in_production.fails.rate.value if fails else None,
+        production_fail_recall=in_production.fails.rate.value if in_production.fails.n else None,
         production_n_fail=in_production.fails.n,
-        production_pass_recall=in_production.passes.rate.value if passes else None,
+        production_pass_recall=in_production.passes.rate.value if in_production.passes.n else None,
         production_n_pass=in_production.passes.n,
         need_fails=need_fails, need_passes=need_passes, status=_status(error),
     )  # fmt: skip

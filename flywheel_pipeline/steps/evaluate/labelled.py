@@ -19,7 +19,8 @@ class LabelledAnswer:
 
     `weight` is 1 / inclusion probability, None where the trace is not of our sample. `is_dev` says that it is, or asks
     nearly the same as, a dev case: judges are tuned on these. `calls` are the answer's tool calls, `ratings` what else
-    the expert noted, {column of the label file: text}.
+    the expert noted, {column of the label file: text}. `picked`: a person chose the trace to look at, so that it is in
+    no rate that is weighted to production.
     """
 
     case: GoldenCase
@@ -27,6 +28,7 @@ class LabelledAnswer:
     is_dev: bool = False
     calls: tuple[Message, ...] = ()
     ratings: Mapping[str, str] = field(default_factory=dict)
+    picked: bool = False
 
     @property
     def failed(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,18 @@ def test_recalls_are_weighted_to_production_where_the_labels_are_of_our_sample()
     assert found.production_n_pass == pytest.approx(40**2 / (8 * 4 + 2 * 144))
     unweighted = align([*fails(10), *passes(8, weight=2.0), *passes(2, output="not bad")])
     assert (unweighted.production_pass_recall, unweighted.production_n_pass) == (0.8, 10)
+
+
+def test_picked_labels_count_for_the_judge_but_in_no_recall_of_production() -> None:
+    drawn = [*fails(10, weight=1.0), *passes(8, weight=2.0), *passes(2, output="not bad", weight=12.0)]
+    more = [*fails(5, mode_id="fm-1", observed_output="fine"), *passes(4)]
+    picked = [replace(a, picked=True, case=replace(a.case, case_id=f"p-{n}")) for n, a in enumerate(more)]
+    before, after = align(drawn), align([*drawn, *picked])
+    names = ("production_fail_recall", "production_n_fail", "production_pass_recall", "production_n_pass")
+    assert [getattr(after, n) for n in names] == [getattr(before, n) for n in names]
+    assert (after.n_fail, after.n_pass) == (15, 14) and after.fail_recall == pytest.approx(10 / 15)
+    alone = align(picked)
+    assert alone.production_fail_recall is None and alone.production_pass_recall is None and alone.n_fail == 5
 
 
 def test_a_judge_is_measured_on_the_failures_of_its_own_mode_and_every_pass() -> None:

@@ -63,6 +63,14 @@ def test_words_from_different_documents_do_not_add_up() -> None:
     assert judged("The workshop accepts a kit with a valve and damage.").label == "unsure"
 
 
+def test_three_sentences_in_a_row_support_a_sentence_wherever_they_stand() -> None:
+    guide = [
+        {"id": "a", "content": "Open the lid. Rinse the filter. Dry the seal. Oil the hinge. Shut the valve. Wipe it."}
+    ]
+    assert judged("Oil the hinge, shut the valve and wipe it.", context=guide).label == "pass"
+    assert judged("Open the lid, rinse, shut the valve, wipe.", context=guide).label == "unsure"
+
+
 def test_what_only_the_user_wrote_counts_where_it_is_allowed_to() -> None:
     assert judged("Order FW-77123 is under warranty.", conversation_counts=False).label == "fail"
 

@@ -134,6 +134,7 @@ def test_phrases_are_found_as_a_reader_sees_them(text: str, output: str, found: 
 def test_parts_of_words_and_case_count_where_asked() -> None:
     assert label(Contains(texts=("refund",), whole_words=False), "Refunds") == "pass"
     assert label(Contains(texts=("refund",), ignore_case=False), "Refund") == "fail"
+    assert label(Forbidden(texts=("Refund",), ignore_case=False), "A Re\u200bfund") == "fail"
 
 
 @given(st.lists(st.sampled_from(["red", "green", "blue"]), min_size=1, unique=True), st.sets(st.sampled_from("rgb")))
