@@ -13,8 +13,10 @@ from flywheel_pipeline.commands.annotate import ANNOTATE
 from flywheel_pipeline.commands.cluster import taxonomy
 from flywheel_pipeline.commands.deploy import DEPLOY
 from flywheel_pipeline.commands.evaluate import evals, report
+from flywheel_pipeline.commands.evaluator import evaluator
 from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
+from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.errors import FlywheelError
@@ -73,12 +75,13 @@ def demo(home: Path | None) -> None:
 @main.command()
 @HOME
 @click.option("-p", "--port", default=3000, show_default=True, help="The port of the Dagster UI.")
-@click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-def dev(home: Path | None, port: int, host: str) -> None:
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--trust-network", is_flag=True, help="Listen on other addresses although Dagster's UI has no password.")
+def dev(home: Path | None, port: int, host: str, trust_network: bool) -> None:
     """Open the Dagster UI of a home, with its schedules and sensors."""
     from flywheel_pipeline.commands.dagster_runs import serve_dagster
 
-    serve_dagster(home, host, port)
+    serve_dagster(home, host, port, trust_network)
 
 
 @main.command()
@@ -109,12 +112,12 @@ def settings(home: Path | None) -> None:
     """Print all settings of a home with their values, defaults included."""
     import yaml
 
-    from flywheel_pipeline.settings import load_settings
+    from flywheel_pipeline.flows.workbench import Workbench
 
-    click.echo(yaml.safe_dump(load_settings(home).model_dump(mode="json"), sort_keys=False))
+    click.echo(yaml.safe_dump(Workbench.of(home).settings.model_dump(mode="json"), sort_keys=False))
 
 
-for command in (sample, *ANNOTATE, taxonomy, golden, evals, report, gate, *DEPLOY):
+for command in (sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
     main.add_command(command)
 
 if __name__ == "__main__":

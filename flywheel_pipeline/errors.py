@@ -39,3 +39,7 @@ class EditError(FlywheelError):
 
 class ConflictError(FlywheelError):
     """A reviewed file was changed by another writer in the meantime; nothing was overwritten."""
+
+
+class EvaluationError(FlywheelError):
+    """Nothing was measured that could decide; the text says what is missing."""

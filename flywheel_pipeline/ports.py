@@ -141,6 +141,19 @@ class App(Protocol):
         ...
 
 
+class OwnCode(Protocol):
+    """A person's own Python function that judges answers."""
+
+    @property
+    def version(self) -> str:
+        """A hash of the function's source."""
+        ...
+
+    async def run(self, case: GoldenCase, answer: Answer) -> tuple[Any, str]:
+        """Return (value, problem): what the function returned, or, with a problem, why it returned nothing."""
+        ...
+
+
 class Meter(Protocol):
     """Counts calls to a model that another adapter makes, and stops them at the limits."""
 

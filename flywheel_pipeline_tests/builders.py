@@ -64,8 +64,9 @@ def an_annotation(**changes: Any) -> Annotation:
     values: dict[str, Any] = {
         "trace_id": "t1", "batch": "b.csv", "annotator": "expert", "verdict": "fail", "code": "made up a feature",
         "comment": "There is no such feature.", "category": None, "first_failure_step": None, "severity": None,
-        "rubric_version": None, "is_repeat": False, "labelled_at": None, "corrects": None, "extra": Json("{}"),
-        "is_current": True, "is_superseded": False, "source_file": "b.csv", "source_version": "v1", "source_line": 2,
+        "rubric_version": None, "is_repeat": False, "is_picked": False, "labelled_at": None,
+        "corrects": None, "extra": Json("{}"), "is_current": True, "is_superseded": False, "source_file": "b.csv",
+        "source_version": "v1", "source_line": 2,
     }  # fmt: skip
     return Annotation(**{**values, **changes})
 

@@ -16,10 +16,20 @@ from flywheel_pipeline.commands.options import ADDRESS, HOME
 @click.option(
     "--browser/--no-browser", default=True, show_default=True, help="Open the page in this machine's browser."
 )
-def label(home: Path | None, host: str, port: int, browser: bool) -> None:
-    """Open the page on which a domain expert labels the sampled traces; it is part of `flywheel serve`."""
-    from flywheel_pipeline.commands.serve import serve_home
+@click.option("--trace", "traces", multiple=True, metavar="ID", help="Put this trace first, too; may be repeated.")
+@click.option("--note", default="", help="What the annotator should look at in these traces.")
+def label(home: Path | None, host: str, port: int, browser: bool, traces: tuple[str, ...], note: str) -> None:
+    """Open the page on which a domain expert labels the sampled traces; it is part of `flywheel serve`.
 
+    With --trace, also traces that no sample drew: their verdicts count for failure modes and the golden set, and are in
+    no rate of traffic.
+    """
+    from flywheel_pipeline.commands.serve import serve_home
+    from flywheel_pipeline.flows.traces.pick import send_to_annotator
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    if traces:
+        send_to_annotator(Workbench.of(home), traces, note)
     serve_home(home, host, port, click.echo, click.launch if browser else None)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import dagster as dg
 
+from flywheel_pipeline.commands.addresses import check_port, is_loopback
 from flywheel_pipeline.commands.summary import count_calls, summarize
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.instance import (
@@ -23,7 +24,7 @@ from flywheel_pipeline.defs.instance import (
     runs_on_this_machine,
 )
 from flywheel_pipeline.defs.partitions import range_tags
-from flywheel_pipeline.errors import FlywheelError, HomeError
+from flywheel_pipeline.errors import FlywheelError, HomeError, SettingsError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
 from flywheel_pipeline.flows.workbench import Workbench
 
@@ -103,6 +104,8 @@ def cause_of(event: dg.DagsterEvent) -> str:
         return f"{event.step_key} failed"
     if error.cls_name == "DagsterAssetCheckFailedError":
         return f"a blocking check ({event.step_key}): what follows would rest on wrong data, so it was not run"
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return f"an interruption ({event.step_key}): finished calls are kept, and the next run asks what is missing"
     text = error.message.strip()
     ours = {c.__name__ for c in FlywheelError.__subclasses__()}
     return text.split(": ", 1)[-1] if error.cls_name in ours else f"{event.step_key}: {text}"
@@ -169,13 +172,21 @@ def _batch_lines(shown: Mapping[str, Any], allocation: Any) -> list[str]:
     ]
 
 
-def serve_dagster(home: Path | None, host: str, port: int) -> NoReturn:
+def serve_dagster(home: Path | None, host: str, port: int, trust_network: bool = False) -> NoReturn:
     """Replace this process by `dagster dev` on the home; schedules and sensors run as long as it does.
 
     Raises:
         HomeError: there is no home.
+        SettingsError: the port is taken, or the address can be reached from other machines and no one has said that
+            this network is trusted: Dagster's UI has no password.
     """
     root = Workbench.of(home).settings.home
+    if not trust_network and not is_loopback(host):
+        raise SettingsError(
+            f"{host} can be reached from other machines, and whoever opens Dagster's UI can start runs: listen on "
+            "127.0.0.1, put a proxy that asks for a password in front, or say --trust-network."
+        )
+    check_port(host, port)
     folder = prepare_instance(root)
     if runs_on_this_machine(root):
         with open_instance(root) as instance:

@@ -109,6 +109,32 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
 
 @prompts.command()
+@HOME
+@BY
+@click.argument("version")
+def read(home: Path | None, by: str, version: str) -> None:
+    """Show VERSION beside what it was made from with its foreign parts, and note that you have read it."""
+    from flywheel_pipeline.flows.foreign import note_read
+
+    bench, _ = _home(home)
+    for line in _to_read(bench, version):
+        click.echo(line)
+    click.confirm("Have you read it, and may it ship if the gate lets it?", abort=True)
+    say(f"Noted that {by} has read {note_read(bench, version, by)}. `flywheel gate decide` decides again.")
+
+
+def _to_read(bench: Workbench, name: str) -> Iterator[str]:
+    """Yield what changed in a version, and its foreign parts."""
+    from flywheel_pipeline.flows.deploy.promote import diff_prompts
+    from flywheel_pipeline.flows.foreign import parts_of
+
+    version = bench.registry.find(name)
+    base = bench.registry.get(version).base_version
+    yield diff_prompts(bench, base, version) if base else bench.registry.get(version).text
+    yield from (f"! {part}" for part in parts_of(bench, version))
+
+
+@prompts.command()
 @changes
 @click.argument("name")
 @click.argument("version", required=False)

@@ -66,7 +66,10 @@ def compare_command(
     context: click.Context, home: Path | None, fail_under: float | None, junit: Path | None,
     summary: Path | None, before: str, after: str,
 ) -> None:  # fmt: skip
-    """Compare two evaluated prompts, BEFORE and AFTER: each a version or its first letters, production or candidate.
+    """Compare two evaluated prompts, BEFORE and AFTER.
+
+    Each is a version or its first letters, `production`, `candidate`, or `baseline`: production as it was evaluated
+    anew beside the candidate.
 
     Exit codes: 0 passed, 100 a case that passed fails now and nobody approved it, or fewer than --fail-under pass,
     1 error: nothing evaluated, or too little of it.
@@ -75,6 +78,19 @@ def compare_command(
     from flywheel_pipeline.flows.workbench import Workbench
 
     context.exit(_finish(compare_and_report(Workbench.of(home), (before, after), fail_under, junit, summary)))
+
+
+@evals.command()
+@HOME
+@click.option("--otlp", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@click.option("--of", default="production", show_default=True, help="The version whose evaluation is written.")
+def export(home: Path | None, otlp: Path, of: str) -> None:
+    """Write answers and verdicts as OpenTelemetry GenAI spans, for your own tracing: one OTLP request per line."""
+    from flywheel_pipeline.flows.export_evals import export_evals
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    version, n = export_evals(Workbench.of(home), of, otlp)
+    click.echo(f"Wrote {n:,} spans of {version} to {otlp}.")
 
 
 @evals.command()

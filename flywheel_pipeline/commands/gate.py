@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from flywheel_pipeline.commands.options import HOME, say
-from flywheel_pipeline.commands.summary import decision_lines
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.simulate import GateAtHome
@@ -45,6 +44,7 @@ def labels(home: Path | None) -> None:
 @HOME
 def decide(home: Path | None) -> None:
     """Decide again on the last candidate, with the labels given since: no app and no model is called."""
+    from flywheel_pipeline.commands.summary import decision_lines
     from flywheel_pipeline.flows.improve import decide_on_labels
     from flywheel_pipeline.flows.workbench import Workbench
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flywheel_pipeline.commands.options import HOME, say
-from flywheel_pipeline.records import KINDS, SPLITS
+from flywheel_pipeline.records import CRITERIA_KINDS, KINDS, SPLITS
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -21,6 +22,7 @@ def golden() -> None:
     """The golden set: what it holds and lacks, review of proposed cases, retirement, other tools."""
 
 
+PICKED_KINDS = ("failure", "happy_path", "adversarial")
 NONE_WAITS = "No proposed case waits for review."
 
 REPORT = click.option(
@@ -57,6 +59,41 @@ def import_cases(home: Path | None, file: Path, form: str, kind: str, report: Pa
 
     for line in import_golden(Workbench.of(home), file, form, kind, report):
         say(line)
+
+
+@golden.command("add")
+@HOME
+@click.option("--kind", type=click.Choice(PICKED_KINDS), help="Default: as the verdict on the trace says.")
+@click.option("--message", type=click.IntRange(1), help="The number of the user's message under test, as pages count.")
+@click.option("--reference", help="The right answer.")
+@click.option("--criteria", help="What to judge an answer by. Default: the comment of the verdict.")
+@click.option("--criteria-kind", type=click.Choice(CRITERIA_KINDS))
+@click.option("--document", "documents", multiple=True, metavar="ID", help="A document that a right answer needs.")
+@click.option("--mode", help="The id of the failure mode. Default: the one that the trace is assigned to.")
+@click.option("--check", is_flag=True, help="Only say what would be added.")
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
+def add(home: Path | None, traces: tuple[str, ...], check: bool, **asked: Any) -> None:
+    """Make golden cases of traces by their ids. No quota leaves them out; the split follows from their family."""
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    lines, is_complete = add_traces(Workbench.of(home), traces, check, asked)
+    for line in lines:
+        say(line)
+    sys.exit(0 if is_complete else 1)
+
+
+def add_traces(
+    bench: Workbench, traces: Sequence[str], check: bool, asked: Mapping[str, Any]
+) -> tuple[list[str], bool]:
+    """Make golden cases of traces, or only check them; return what became of each, and whether all are cases."""
+    from flywheel_pipeline.flows.golden.add import add_cases, check_cases, describe
+    from flywheel_pipeline.steps.golden.pick import Wanted
+
+    turn = None if asked["message"] is None else asked["message"] - 1
+    texts = {name: asked[name] for name in ("kind", "reference", "criteria", "criteria_kind")}
+    wanted = Wanted(**texts, turn=turn, expected_doc_ids=asked["documents"] or None, mode_id=asked["mode"])
+    made = (check_cases if check else add_cases)(bench, dict.fromkeys(traces, wanted))
+    return [line for m in made for line in describe(m)], not any(m.problem for m in made)
 
 
 @golden.command()

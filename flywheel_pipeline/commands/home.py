@@ -6,12 +6,12 @@ import shutil
 from importlib.resources import files
 from pathlib import Path
 
-from flywheel_pipeline.adapters.home.files import COMPUTED, FOLDERS
+from flywheel_pipeline.adapters.home.files import COMPUTED, EVALUATORS_FILE, FOLDERS
 from flywheel_pipeline.demo.record import APP
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.settings import SETTINGS_FILE, load_settings
 
-DEMO_PARTS = (SETTINGS_FILE, "traces", "samples", "labels", "prompts")
+DEMO_PARTS = (SETTINGS_FILE, EVALUATORS_FILE, "traces", "samples", "labels", "prompts")
 
 
 def init_home(home: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.commands.addresses import is_loopback
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
@@ -61,14 +61,6 @@ def serve_home(
 def _url_of(address: tuple[Any, ...]) -> str:
     host, port = address[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _limits(settings: Settings) -> RequestLimits:

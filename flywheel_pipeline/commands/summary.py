@@ -7,12 +7,22 @@ from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.evaluate import golden_rate, majority, what_to_label, without_stale
+from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
+from flywheel_pipeline.steps.evaluate import (
+    decides,
+    evaluator_names,
+    golden_rate,
+    majority,
+    what_to_label,
+    without_stale,
+)
 from flywheel_pipeline.steps.improve.traffic import describe_gain
+from flywheel_pipeline.web.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -60,7 +70,8 @@ def _traces(lake: Lake) -> list[str]:
     n, files = _one(lake, "select count(*) from raw_traces"), _one(lake, "select count(*) from capture_log")
     sampled, left = lake.frame(
         "select count(distinct trace_id), count(distinct trace_id) filter (trace_id not in"
-        " (select trace_id from annotations where not is_superseded)) from sampled_traces where to_label"
+        " (select trace_id from annotations where not is_superseded and not is_picked))"
+        " from sampled_traces where to_label"
     ).iloc[0]
     to_do = f", {left} of them without a verdict yet (`flywheel label`)" if left else ""
     is_export = "starts_with(source_file, '../traces/')"
@@ -68,25 +79,26 @@ def _traces(lake: Lake) -> list[str]:
         f"select count(distinct source_file) filter (not {is_export}), count(distinct source_file) filter ({is_export})"
         " from annotations where not is_superseded"
     ).iloc[0]
-    inside = f" and {exports} trace exports" if exports else ""
+    inside = f" and {count(exports, 'trace export')}" if exports else ""
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
+    bad = {source: count(rejected.get(source, 0), "row") for source in ("traces", "labels")}
     return [
-        f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
-        f"sampled    {sampled} traces for the expert{to_do}",
-        f"annotated  {found}, from {batches} label files{inside}, {rejected.get('labels', 0)} rows rejected",
+        f"captured   {count(n, 'trace')} from {count(files, 'file')}, {bad['traces']} rejected",
+        f"sampled    {count(sampled, 'trace')} for the expert{to_do}",
+        f"annotated  {found}, from {count(batches, 'label file')}{inside}, {bad['labels']} rejected",
     ]
 
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
     groups = sum(m.kind == "group to review" for m in modes)
-    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
-    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    found = [count(len(modes) - groups, "failure mode")] if groups < len(modes) or not modes else []
+    found += [f"{count(groups, 'group')} to review (`flywheel taxonomy review`)"] if groups else []
     lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
-        lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
-    return lines
+        lines.append(f"           {m.rank:2}. {m.name} [{count(m.n_failures, 'failure')}, {share}]")
+    return [*lines, f"           ({NO_WEIGHTS})"] if modes and modes[0].share_of != "traffic" else lines
 
 
 def _golden(lake: Lake) -> list[str]:
@@ -102,7 +114,8 @@ def _golden(lake: Lake) -> list[str]:
 
 def _proposed(bench: Workbench) -> list[str]:
     waiting = pending_cases(bench).waiting
-    return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
+    wait = f"{count(len(waiting), 'proposed case')} {'waits' if len(waiting) == 1 else 'wait'}"
+    return [f"           {wait} for `flywheel golden review`"] if waiting else []
 
 
 def _evals(bench: Workbench) -> list[str]:
@@ -115,14 +128,15 @@ def _evals(bench: Workbench) -> list[str]:
     rows = without_stale(rows, alignment)
     rate, production = golden_rate(rows, alignment), production_rate(bench)
     judges = [a for a in alignment if a.mode_id]
-    names = {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)}
-    wanted = [what_to_label(a, names.get(a.mode_id or "", a.evaluator)) for a in judges if a.status != "trusted"]
+    names = evaluator_names(judges, {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)})
+    wanted = [what_to_label(a, names[a.evaluator]) for a in judges if not decides(a)]
     traffic = [f"           production passes {production} of its traffic, by labels"] if production else []
     return [
         f"evals      production prompt {prompts[0].version} "
         + (f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"),
         *traffic,
-        f"           {len(judges) - len(wanted)} of {len(judges)} judges agree with the expert well enough to decide",
+        f"           {len(judges) - len(wanted)} of {len(judges)} judges and checks of failure modes may decide",
+        *(f"           not run: {problem}" for problem in unplaced_evaluators(bench)),
         *(f"             {line}" for line in wanted[:WANTED]),
         *([f"             and {len(wanted) - WANTED} more in `judge_alignment`"] if len(wanted) > WANTED else []),
     ]

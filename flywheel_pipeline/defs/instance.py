@@ -9,6 +9,8 @@ import dagster as dg
 import yaml
 from dagster._core.events import JobFailureData, RunFailureReason
 
+from flywheel_pipeline.atomic_write import replace_text
+
 WORKSPACE = {
     "load_from": [
         {
@@ -19,6 +21,9 @@ WORKSPACE = {
         }
     ]
 }
+
+
+OURS = "# Written by flywheel at every start. Remove this line to keep your own changes.\n"
 
 
 def instance_config(base: str) -> dict[str, Any]:
@@ -51,13 +56,17 @@ def instance_config(base: str) -> dict[str, Any]:
 
 
 def prepare_instance(home: Path) -> Path:
-    """Write `dagster.yaml` and `workspace.yaml` of a home; return the folder that is its DAGSTER_HOME."""
+    """Write `dagster.yaml` and `workspace.yaml` of a home; return the folder that is its DAGSTER_HOME.
+
+    A file that does not begin with `OURS` is a person's and stays as it is.
+    """
     folder = home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dagster.yaml").write_text(
-        yaml.safe_dump(instance_config(str(folder)), sort_keys=False), encoding="utf-8"
-    )
-    (folder / "workspace.yaml").write_text(yaml.safe_dump(WORKSPACE, sort_keys=False), encoding="utf-8")
+    for name, content in (("dagster.yaml", instance_config(str(folder))), ("workspace.yaml", WORKSPACE)):
+        path, text = folder / name, OURS + yaml.safe_dump(content, sort_keys=False)
+        before = path.read_text(encoding="utf-8") if path.exists() else OURS
+        if before.startswith(OURS) and before != text:
+            replace_text(path, text)
     return folder
 
 

@@ -34,24 +34,41 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     every = settings.automation.sensor_seconds
 
-    @dg.sensor(job=read_trace_files, minimum_interval_seconds=every, default_status=status)
+    @dg.sensor(
+        job=read_trace_files,
+        minimum_interval_seconds=every,
+        default_status=status,
+        description="Starts `read_trace_files` when the landing folder holds a new or changed file.",
+    )
     def new_trace_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        """Starts `read_trace_files` when the landing folder holds a new or changed file."""
         return look(context, bench, "traces", "trace_files", "read_trace_files")
 
-    @dg.sensor(job=capture, minimum_interval_seconds=every, default_status=status)
+    @dg.sensor(
+        job=capture,
+        minimum_interval_seconds=every,
+        default_status=status,
+        description="Starts `capture` for exactly the event days that newly read files touch.",
+    )
     def captured_days(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        """Starts `capture` for exactly the event days that newly read files touch."""
         return request_days(context, bench)
 
-    @dg.sensor(job=label_batch, minimum_interval_seconds=every, default_status=status)
+    @dg.sensor(
+        job=label_batch,
+        minimum_interval_seconds=every,
+        default_status=status,
+        description="Starts `label_batch` when a label file is new or corrected.",
+    )
     def new_label_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        """Starts `label_batch` when a label file is new or corrected."""
         return look(context, bench, "labels", "label_files", "label_batch")
 
-    @dg.sensor(job=gate_on_labels, minimum_interval_seconds=every, default_status=status)
+    @dg.sensor(
+        job=gate_on_labels,
+        minimum_interval_seconds=every,
+        default_status=status,
+        description="Starts `gate_on_labels` when the expert has submitted labels of flipped cases that the gate "
+        "asked for.",
+    )
     def new_flip_labels(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        """Starts `gate_on_labels` when the expert has submitted labels of flipped cases that the gate asked for."""
         return request_decision(context, bench)
 
     return [new_trace_files, captured_days, new_label_files, new_flip_labels]

@@ -17,6 +17,7 @@ from flywheel_pipeline.records import Annotation, CapturedFile, Feedback, Json, 
 from flywheel_pipeline.steps.annotate import (
     FIELDS,
     FOLDER,
+    PICKED,
     Exported,
     LabelFile,
     LabelRules,
@@ -25,6 +26,7 @@ from flywheel_pipeline.steps.annotate import (
     read_versions,
     resolve_labels,
 )
+from flywheel_pipeline.steps.annotate.judgements import digest
 from flywheel_pipeline.steps.annotate.read import DIGITS
 from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
 from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
@@ -145,11 +147,25 @@ def sampled_to_label(bench: Workbench) -> list[tuple[str, str, str]]:
 
 
 def labels_of(bench: Workbench, annotator: str) -> dict[str, dict[str, Any]]:
-    """Return {trace id: fields of its label} of an annotator's label files as last read; the latest label counts."""
+    """Return {key: fields of its label} of an annotator's label files as last read; the latest label counts.
+
+    The key is the trace's id, and of a picked label that of a picked item. `seen` marks the label as an export would: a
+    new row with it is known to correct this one, dated or not.
+    """
     where = "annotator = ? and not is_repeat and not is_superseded"
     rows = bench.lake.read("annotations", Annotation, where, [annotator])
     rows.sort(key=lambda a: (a.labelled_at is not None, a.labelled_at, a.source_file, a.source_line))
-    return {a.trace_id: {name: getattr(a, name) for name in FIELDS} for a in rows}
+    keys = [a.trace_id + (PICKED if a.is_picked else "") for a in rows]
+    return {
+        key: {**{name: getattr(a, name) for name in FIELDS}, "seen": f"{a.verdict} {digest(a)}"}
+        for key, a in zip(keys, rows, strict=True)
+    }
+
+
+def is_judged(bench: Workbench, trace_id: str) -> bool:
+    """Return whether a trace has a verdict, pass or fail, that was not picked."""
+    where = "trace_id = ? and not is_picked and not is_superseded and verdict in ('pass', 'fail')"
+    return bool(bench.lake.read("annotations", Annotation, where, [trace_id], limit=1))
 
 
 def export_labels(
@@ -198,7 +214,7 @@ def _batch(bench: Workbench, wanted: str | None) -> list[SampledTrace]:
 def _rows(bench: Workbench, sampled: list[SampledTrace]) -> list[ToLabel]:
     why = {s.trace_id: s.reason for s in sampled}
     traces = {row[0]: row for row in bench.lake.frame(SHOWN_SQL, [list(why)]).itertuples(index=False, name=None)}
-    labels = {a.trace_id: a for a in bench.lake.read("annotations", Annotation, "is_current")}
+    labels = {a.trace_id: a for a in bench.lake.read("annotations", Annotation, "is_current and not is_picked")}
     return [
         ToLabel(i, question, answer, tuple(json.loads(messages)), why[i], labels.get(i))
         for i, question, answer, messages in (traces[i] for i in why if i in traces)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
 from flywheel_pipeline.errors import EditError, HomeError
+from flywheel_pipeline.flows.evaluate import standing_judges
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
     CaseChange,
     KnownFailure,
     KnownReport,
@@ -18,13 +20,14 @@ from flywheel_pipeline.steps.evaluate import (
     approve,
     compare_versions,
     dump_known,
+    evaluator_names,
     known_in,
     read_known,
     versions_to_compare,
 )
 from flywheel_pipeline.steps.evaluate.stored import VERDICTS_SQL, read_changes
 
-PRODUCTION, CANDIDATE = "production", "candidate"
+PRODUCTION, CANDIDATE, BASELINE = "production", "candidate", "baseline"
 HEAD = """\
 # Failures of golden cases that a person approved: they may stay, other cases may not start to fail.
 # `flywheel evals approve CASE --reason ...` adds an entry; remove one when its case passes.
@@ -39,7 +42,10 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A prompt version with verdicts: `role` is `production`, what the gate decided on a candidate, or empty."""
+    """A prompt version with verdicts: `role` is `production`, what the gate decided on a candidate, or empty.
+
+    The `baseline` of a candidate is the production prompt as it was evaluated anew beside it, which the gate compared.
+    """
 
     version: str
     role: str
@@ -78,6 +84,7 @@ def evaluated_versions(bench: Workbench) -> list[Evaluated]:
     roles = {c.candidate_id: f"candidate, {c.decision or c.status.replace('_', ' ')}"
              for c in _candidates(bench)}  # fmt: skip
     roles |= {p.version: PRODUCTION for p in bench.lake.read("production_prompt", PromptVersion)}
+    roles |= {v: f"{BASELINE} of {v.partition('~')[2]}" for v in counted.iloc[:, 0] if "~" in v}
     found = [Evaluated(v, roles.get(v, ""), int(n)) for v, n in counted.itertuples(index=False, name=None)]
     order = {version: place for place, version in enumerate([PRODUCTION, *roles])}
     return sorted(found, key=lambda e: (e.role != PRODUCTION, order.get(e.version, len(order)), e.version))
@@ -89,17 +96,18 @@ def _candidates(bench: Workbench) -> list[PromptCandidate]:
 
 
 def find_version(versions: Sequence[Evaluated], name: str) -> Evaluated:
-    """Return the version that is `production`, the `candidate` of the last run, or begins with `name`.
+    """Return the version that is `production`, the `candidate` or its `baseline`, or begins with `name`.
 
     Raises:
         HomeError: none of the evaluated versions is, or several begin so.
     """
     if name == PRODUCTION:
         found = [v for v in versions if v.role == PRODUCTION]
-    elif name == CANDIDATE:
-        found = [v for v in versions if v.role.startswith(CANDIDATE)][:1]
+    elif name in (CANDIDATE, BASELINE):
+        found = [v for v in versions if v.role.startswith(name)][:1]
     else:
-        found = [v for v in versions if v.version.startswith(name)]
+        exact = [v for v in versions if v.version == name]
+        found = exact or [v for v in versions if v.version.startswith(name)]
     if len(found) == 1:
         return found[0]
     known = ", ".join(map(str, versions)) or "none; `flywheel run` evaluates"
@@ -118,14 +126,22 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     """
     versions = evaluated_versions(bench)
     old, new = find_version(versions, before), find_version(versions, after)
-    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    alignment = standing_judges(bench)
     used = _evaluator_versions(bench, old.version, new.version)
     compared = versions_to_compare(_latest(used, new.version), alignment)
     found = compare_versions(_changes(bench, (old.version, new.version), alignment, compared), alignment)
-    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = {**{f"judge:{m}": name for m, name in modes.items()}, **evaluator_names(alignment, modes)}
     result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)), tuple(versions))
     return replace(
-        result, notes=(*_left_out(result), *_app_changed(bench, result), *_other_judges(used, compared, result))
+        result,
+        notes=(
+            *_left_out(result),
+            *_app_changed(bench, result),
+            *_other_judges(used, compared, result),
+            *_other_baseline(result),
+            *_not_corrected(result, alignment),
+        ),
     )
 
 
@@ -171,8 +187,12 @@ def _app_changed(bench: Workbench, compared: Compared) -> list[str]:
         [versions],
     )
     apps = {version: list(found) for version, found in frame.itertuples(index=False, name=None)}
-    same = apps.get(versions[0]) == apps.get(versions[1])
-    return [] if same else ["the app itself (its model, settings or code) differs between the two, not only the prompt"]
+    known = [apps[v] for v in versions if v in apps]
+    return (
+        []
+        if len(known) < 2 or known[0] == known[1]
+        else ["the app itself (its model, settings or code) differs between the two, not only the prompt"]
+    )
 
 
 def _other_judges(used: Used, compared: Mapping[str, str], names: Compared) -> list[str]:
@@ -184,6 +204,19 @@ def _other_judges(used: Used, compared: Mapping[str, str], names: Compared) -> l
         for evaluator, n in sorted(stale.items())
         if n
     ]
+
+
+def _other_baseline(compared: Compared) -> list[str]:
+    beside = [v for v in compared.versions if v.role == f"{BASELINE} of {compared.after.version}"]
+    if compared.before.role != PRODUCTION or not beside:
+        return []
+    return ["the gate compared it with production as evaluated beside it: `flywheel evals compare baseline candidate`"]
+
+
+def _not_corrected(compared: Compared, alignment: Sequence[JudgeAlignment]) -> list[str]:
+    if compared.found.overall is None or any(a.evaluator == COMPOSITE for a in alignment):
+        return []
+    return ["the judges are not measured together as they are now: the difference of all that count is as judged"]
 
 
 def known_failures_of(bench: Workbench) -> list[KnownFailure]:

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE, TEST_READS_FILE
 from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, first_repeat
-from flywheel_pipeline.flows.labelled import labelled_traces
+from flywheel_pipeline.flows.evaluators import accepted_checks, judged_modes, read_entries_of
+from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces, picked_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.ports import App, Engine
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, JudgeAlignment, PromptVersion, SampledTrace
+from flywheel_pipeline.ports import LLM, App, Engine
+from flywheel_pipeline.records import (
+    CaseAnswer,
+    EvalResult,
+    FailureMode,
+    GoldenCase,
+    JudgeAlignment,
+    PromptVersion,
+    SampledTrace,
+)
 from flywheel_pipeline.stats import Rate
-from flywheel_pipeline.steps.cluster import load_modes, traffic_pass_rate, weighted_verdicts
+from flywheel_pipeline.steps.cluster import Mode, load_modes, traffic_pass_rate, weighted_verdicts
 from flywheel_pipeline.steps.evaluate import (
-    LabelledAnswer,
+    ModeDisagreement,
     ModeToJudge,
     Plan,
     align_judges,
-    held_out,
+    find_disagreements,
     majority,
+    mark_dev,
+    mark_stale,
     run_evals,
+    try_check,
 )
-from flywheel_pipeline.steps.golden import labelled_case, near_pairs, version_of
+from flywheel_pipeline.steps.golden import near_pairs, version_of
 from flywheel_pipeline.steps.improve import READER
 
 EXAMPLES = 4
@@ -38,6 +50,37 @@ def active_cases(bench: Workbench) -> list[GoldenCase]:
 def read_verdicts(bench: Workbench, prompt_version: str) -> list[EvalResult]:
     """Return the stored verdicts on the answers under a prompt: one per answer and evaluator."""
     return majority(bench.lake.read("eval_results", EvalResult, "prompt_version = ?", [prompt_version]))
+
+
+def train_traces(bench: Workbench) -> set[str]:
+    """Return the traces of train cases: the only ones that a judge may be shown."""
+    sql = "select distinct source_trace_id from golden_set where status = 'active' and split = 'train'"
+    return set(bench.lake.frame(sql)["source_trace_id"].dropna())
+
+
+def to_judge(mode: Mode, train: Collection[str]) -> ModeToJudge:
+    """Return a mode as its judge sees it, with examples from the traces `train` alone."""
+    shown = replace(mode, members=tuple(x for x in mode.members if x.trace_id in train))
+    examples = tuple(mode.shown_to_judge(train, EXAMPLES))
+    return ModeToJudge(
+        mode.mode_id, shown.title, shown.described, examples, mode.belongs, mode.does_not_belong,
+        mode.judge_guidance, mode.judge_tuned,
+    )  # fmt: skip
+
+
+def judges_of(bench: Workbench) -> list[ModeToJudge]:
+    """Return one judge per failure mode of the reviewed taxonomy as it is now, but for those a person rejected."""
+    modes = judged_modes(read_entries_of(bench), load_modes(bench.home.reviewed(TAXONOMY_FILE).read().value))
+    train = train_traces(bench)
+    return [to_judge(m, train) for m in modes if m.members]
+
+
+def standing_judges(bench: Workbench) -> list[JudgeAlignment]:
+    """Return the judges and checks as they were last measured; one that has changed since is advisory."""
+    model = bench.model_name("judge")
+    versions = {m.evaluator: m.version(model) for m in judges_of(bench)}
+    versions |= {c.row_name: c.version(model) for c in accepted_checks(bench)}
+    return mark_stale(bench.lake.read("judge_alignment", JudgeAlignment), versions)
 
 
 @dataclass(frozen=True)
@@ -74,27 +117,20 @@ class Evaluator:
     fresh: str = ""
 
     def judges(self) -> list[ModeToJudge]:
-        """Return one judge per failure mode of the reviewed taxonomy.
+        """Return one judge per failure mode of the reviewed taxonomy, but for modes whose judge a person rejected.
 
         Its examples are failures from which train cases were made: a judge that has seen the expert's remark on a
         trace can neither judge it nor be measured on it.
         """
-        modes = load_modes(self.bench.home.reviewed(TAXONOMY_FILE).read().value)
-        train = {c.source_trace_id for c in active_cases(self.bench) if c.split == "train"}
-        shown = [replace(m, members=tuple(x for x in m.members if x.trace_id in train)) for m in modes]
-        return [
-            ModeToJudge(
-                m.mode_id, s.title, s.described, tuple(s.examples(EXAMPLES)), m.belongs, m.does_not_belong
-            )
-            for m, s in zip(modes, shown, strict=True)
-            if m.members
-        ]  # fmt: skip
+        return judges_of(self.bench)
 
     def plan(self, golden_version: str | None = None) -> Plan:
         """Return how this home evaluates."""
         settings = self.bench.settings
         repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
-        return Plan(self.judges(), settings.app.name, self.bench.model_name("judge"), *repeats, golden_version)
+        checks = accepted_checks(self.bench, self.llm)
+        model = self.bench.model_name("judge")
+        return Plan(self.judges(), settings.app.name, model, *repeats, golden_version, checks)
 
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
         """Evaluate `prompt` on `cases` and return one verdict per answer and evaluator.
@@ -136,26 +172,38 @@ class Evaluator:
             self.bench.home.append_only(TEST_READS_FILE).extend(add)
 
     def align(self, cases: Sequence[GoldenCase]) -> list[JudgeAlignment]:
-        """Compare the judges with the expert on all labelled traces but their examples, and keep the result."""
-        train = [c for c in cases if c.split == "train"]
-        answers, plan = held_out(labelled_answers(self.bench), train, near_pairs), self.plan()
-        rows = align_judges(answers, plan.modes, self.llm, plan.app_name, plan.judge_model, plan.judge_repeats)
-        self.bench.lake.write("judge_alignment", rows)
-        return rows
+        """Compare all that judge a failure mode with the expert on labelled traces that none was made of; keep it."""
+        answers, plan = mark_dev(labelled_answers(self.bench), cases, near_pairs), self.plan()
+        tried = [
+            try_check(c, c.version(plan.judge_model), answers, self.llm, plan.app_name, plan.judge_repeats).measured
+            for c in plan.checks
+        ]
+        found = align_judges(answers, plan, self.llm, self.bench.settings.evaluate.judge_checks, tried)
+        self.bench.lake.write("judge_verdicts", found.verdicts)
+        self.bench.lake.write("judge_alignment", found.rows)
+        return found.rows
+
+    def ask_judges_only(self, cases: Sequence[GoldenCase], llm: LLM) -> None:
+        """Ask `llm` what the judges are asked to be measured; checks are left out, and nothing is kept."""
+        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
+        align_judges(answers, self.plan(), llm, self.bench.settings.evaluate.judge_checks)
 
 
-def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:
-    """Return every labelled trace as a case, with its weight in production where our sampler drew it."""
-    traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples)
-    weights = {v.trace_id: v.weight for v in verdicts}
-    return [LabelledAnswer(case, weights.get(t.trace_id)) for t in traces if (case := labelled_case(t))]
+def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:
+    """Return the golden cases on which evaluators of one failure mode disagree, under the production prompt."""
+    prompts = bench.lake.read("production_prompt", PromptVersion)
+    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    if not prompts:
+        return []
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    return find_disagreements(read_verdicts(bench, prompts[0].version), alignment, modes)
 
 
 def production_rate(bench: Workbench) -> Rate | None:
     """Return the pass rate of production, from labels weighted back to it; None where they are not of our sample."""
     traces, samples = labelled_traces(bench), bench.lake.read("sampled_traces", SampledTrace)
-    return traffic_pass_rate(weighted_verdicts({t.trace_id: t.failed for t in traces}, samples))
+    verdicts = weighted_verdicts({t.trace_id: t.failed for t in traces}, samples, picked_traces(bench))
+    return traffic_pass_rate(verdicts)
 
 
 def reads_of_test(bench: Workbench) -> list[dict[str, Any]]:

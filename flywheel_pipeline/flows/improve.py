@@ -12,8 +12,15 @@ from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.deploy.promote import promote_automatically
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, production_rate, read_verdicts, reads_of_test
+from flywheel_pipeline.flows.evaluate import (
+    Evaluator,
+    active_cases,
+    production_rate,
+    read_verdicts,
+    reads_of_test,
+)
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
+from flywheel_pipeline.flows.foreign import unread_parts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
@@ -30,9 +37,11 @@ from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
     COMPOSITE,
     case_scores,
+    decides,
     deciding,
     judge_errors,
     mode_scores,
+    requirements,
     without_stale,
 )
 from flywheel_pipeline.steps.evaluate.evaluators import answered, resisted
@@ -73,7 +82,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
     compared = _bench(bench, base, bench.llm(), read_verdicts(bench, base.version))
     cases, settings = compared.cases, bench.settings.improve
-    evidence = _evidence(bench, cases, compared.baseline)
+    evidence = _evidence(bench, cases, compared.baseline, compared.judgement)
     if not evidence:
         return []
     good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.few_shot_examples]
@@ -89,6 +98,7 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         approvals(known_failures_of(bench)),
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
         _traffic(bench),
+        lambda text: unread_parts(bench, text, base.text),
     )  # fmt: skip
 
 
@@ -153,18 +163,31 @@ def judgement_of(bench: Workbench) -> Judgement:
 
 
 def _judgement(alignment: Sequence[JudgeAlignment], names: Mapping[str, str]) -> Judgement:
-    """Return how rows are read: by the judges that agree with the expert, with their known errors."""
+    """Return how rows are read: by all that may decide, with the known errors of those that agree with the expert."""
     trusted = deciding(alignment)
+    votes = {a.evaluator for a in alignment if decides(a) and a.mode_id}
+    mode_of = {a.evaluator: a.mode_id for a in alignment if a.mode_id}
     errors = {e: error.youden for e, error in judge_errors(alignment).items()}
     return Judgement(
         lambda rows: case_scores(without_stale(rows, alignment), trusted),
         lambda rows, evaluator: mode_scores(without_stale(rows, alignment), evaluator),
-        tuple(sorted(e for e in trusted if e.startswith("judge:"))),
-        (answered.NAME, resisted.NAME),
+        tuple(sorted(votes)),
+        (answered.NAME, resisted.NAME, *sorted(requirements(alignment))),
         {OVERALL if e == COMPOSITE else e: j for e, j in errors.items()},
         names,
-        {a.mode_id: _wanted(a) for a in alignment if a.mode_id},
+        _wanted_by_mode(alignment),
+        mode_of,
     )
+
+
+def _wanted_by_mode(alignment: Sequence[JudgeAlignment]) -> dict[str, tuple[int, int]]:
+    """Return what to label for every mode: what the evaluator of it lacks that lacks least."""
+    wanted: dict[str, tuple[int, int]] = {}
+    for a in alignment:
+        if a.mode_id:
+            found = [_wanted(a), *([wanted[a.mode_id]] if a.mode_id in wanted else [])]
+            wanted[a.mode_id] = min(found, key=lambda w: (-1 in w, sum(w)))
+    return wanted
 
 
 def _wanted(alignment: JudgeAlignment) -> tuple[int, int]:
@@ -173,14 +196,16 @@ def _wanted(alignment: JudgeAlignment) -> tuple[int, int]:
     return (-1, -1) if unusable else (alignment.need_fails, alignment.need_passes)
 
 
-def _evidence(bench: Workbench, cases: Sequence[GoldenCase], baseline: Sequence[EvalResult]) -> list[ModeEvidence]:
+def _evidence(
+    bench: Workbench, cases: Sequence[GoldenCase], baseline: Sequence[EvalResult], read: Judgement
+) -> list[ModeEvidence]:
     """Return the modes that still fail, most frequent first, with what the improver may see of them.
 
     That is the train split; that a mode fails may show on dev too, never on test.
     """
     seen = {c.case_id for c in cases if c.split != "test"}
-    failing = {r.evaluator for r in baseline if r.label == "fail" and r.case_id in seen}
-    modes = [m for m in bench.lake.read("failure_taxonomy", FailureMode) if f"judge:{m.mode_id}" in failing]
+    failing = {read.guarded(r.evaluator) for r in baseline if r.label == "fail" and r.case_id in seen}
+    modes = [m for m in bench.lake.read("failure_taxonomy", FailureMode) if m.mode_id in failing]
     ranked = sorted(modes, key=lambda m: m.rank)[: bench.settings.improve.max_modes]
     own = {
         m.mode_id: [c for c in cases if c.mode_id == m.mode_id and c.split == "train" and c.kind == "failure"]

@@ -68,9 +68,14 @@ def read_batches(bench: Workbench) -> dict[str, list[SampledTrace]]:
 
 
 def saturation(bench: Workbench) -> Saturation:
-    """Return whether labelling may stop; a failure in no mode may be the first of its own."""
+    """Return whether labelling may stop; a failure in no mode may be the first of its own.
+
+    Picked failures are left out: how often a new kind is among them says nothing on how many kinds are unseen.
+    """
     found = bench.lake.frame(
-        "select count(*) as n from failure_assignments group by coalesce(mode_id, trace_id) order by all"
+        "select count(*) as n from failure_assignments where trace_id not in"
+        " (select trace_id from annotations where is_current and is_picked)"
+        " group by coalesce(mode_id, trace_id) order by all"
     )
     waiting = bench.lake.frame("select mode_id from failure_taxonomy where kind = 'group to review'")
     return judge_saturation([int(n) for n in found["n"]], len(waiting))

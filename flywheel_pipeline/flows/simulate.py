@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flywheel_pipeline.errors import FlywheelError, HomeError
-from flywheel_pipeline.flows.evaluate import active_cases
+from flywheel_pipeline.flows.evaluate import active_cases, standing_judges
 from flywheel_pipeline.flows.improve import build_gate, gate_of
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import JudgeAlignment
 from flywheel_pipeline.settings import GateSettings
 from flywheel_pipeline.stats import JudgeError, Recall
 from flywheel_pipeline.steps.evaluate import judge_errors
@@ -69,7 +68,7 @@ def _at_home(bench: Workbench, gate: Gate) -> GateAtHome:
 
 def _judges(bench: Workbench) -> JudgeError | None:
     """Return the errors of the trusted judges, pooled; None without one."""
-    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    alignment = standing_judges(bench)
     trusted = [a for a in alignment if a.status == "trusted" and a.mode_id]
     found = [judge_errors(trusted)[a.evaluator] for a in trusted]
     if not found:

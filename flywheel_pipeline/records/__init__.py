@@ -20,7 +20,7 @@ from flywheel_pipeline.records.cluster import (
     FailureMode,
 )
 from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment
+from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -59,6 +59,7 @@ __all__ = [
     "GoldenCase",
     "Json",
     "JudgeAlignment",
+    "JudgeVerdict",
     "LLMCall",
     "LabelLog",
     "PromptCandidate",
@@ -87,6 +88,7 @@ TABLES: Mapping[str, type] = {
     "answers": CaseAnswer,
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
+    "judge_verdicts": JudgeVerdict,
     "prompt_candidate": PromptCandidate,
     "canary_health": CanaryHealth,
     "llm_calls": LLMCall,

@@ -31,6 +31,9 @@ class Annotation:
     severity: Annotated[str | None, Column("How bad it is, if the expert set it")]
     rubric_version: Annotated[str | None, Column("The rubric that the annotator worked by")]
     is_repeat: Annotated[bool, Column("Shown a second time, to measure the annotator's own consistency")]
+    is_picked: Annotated[
+        bool, Column("Someone chose the trace to look at: no sample drew it, so that it is in no rate of traffic")
+    ]
     labelled_at: Annotated[datetime | None, Column("When it was judged (UTC), if the file states it")]
     corrects: Annotated[str | None, Column("The verdict it was changed from, in an exported file", allowed=VERDICTS)]
     extra: Annotated[Json, Column("What the file holds beyond these columns: {name: value}")]

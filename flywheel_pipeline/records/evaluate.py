@@ -42,10 +42,12 @@ class EvalResult:
 
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
     prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
-    evaluator: Annotated[str, Column("What was checked: `judge:<mode_id>`, `answered` or `resisted`")]
+    evaluator: Annotated[
+        str, Column("`judge:<mode_id>`, `answered`, `resisted`, `criteria`, or `check:<name in evaluators.yaml>`")
+    ]
     evaluator_version: Annotated[str, Column("Hash of all that decides its verdict: prompt, model, definition")]
     repeat: Annotated[int, Column("Repetition of the answer, from 0", low=0)]
-    label: Annotated[str | None, Column("The judgement; empty when there is none", allowed=LABELS)]
+    label: Annotated[str | None, Column("The judgement; empty when there is none: see `error`", allowed=LABELS)]
     score: Annotated[float | None, Column("The judgement as a number", low=0, high=1)]
     explanation: Annotated[str, Column("The evaluator's reason")]
     annotator_kind: Annotated[str, Column("Who judged", allowed=("HUMAN", "LLM", "CODE"))]
@@ -54,17 +56,20 @@ class EvalResult:
     golden_version: Annotated[str | None, Column("The version of the golden set that it was evaluated on")] = None
     answer_id: Annotated[str, Column("The answer that was judged", references="answers.answer_id")] = ""
     judge_repeat: Annotated[int, Column("Repetition of the judgement, from 0", low=0)] = 0
-    error: Annotated[str | None, Column("Why there is no judgement: tried again in the next run")] = None
+    error: Annotated[
+        str | None, Column("Why there is no judgement: tried again in the next run; empty where it does not apply")
+    ] = None
     inputs: Annotated[Json, Column("A hash of every input that decides the judgement, by name")] = NO_INPUTS
 
 
 @dataclass(frozen=True)
 class JudgeAlignment:
-    """How far an LLM judge, or all trusted ones together, agree with the expert on held-out labelled traces."""
+    """How far a judge, another evaluator of a mode, or all that decide together, agree with the expert."""
 
-    evaluator: Annotated[str, Column("The judge, or `judges:all`", unique=True)]
+    evaluator: Annotated[str, Column("The evaluator, or `judges:all`", unique=True)]
     mode_id: Annotated[
-        str | None, Column("Its failure mode; empty for all together", references="failure_taxonomy.mode_id")
+        str | None,
+        Column("Its failure mode; empty for all together or every answer", references="failure_taxonomy.mode_id"),
     ]
     evaluator_version: Annotated[str, Column("Hash of all that decides its verdict, as in `eval_results`")]
     n_fail: Annotated[int, Column("Labelled failures of the mode that it judged", low=0)]
@@ -90,7 +95,39 @@ class JudgeAlignment:
     status: Annotated[
         str,
         Column(
-            "trusted: decides; advisory: too few labels, shown and not counted; unusable: disagrees",
-            allowed=("trusted", "advisory", "unusable"),
+            "trusted: decides; advisory: too few labels, shown and not counted; unusable: disagrees; requirement: "
+            "decides because it is what was agreed",
+            allowed=("trusted", "advisory", "unusable", "requirement"),
         ),
     ]
+    n_repeated: Annotated[int, Column("Labelled answers that it judged twice by the same question", low=0)] = 0
+    repeat_agreement: Annotated[
+        float | None, Column("Share of these that got the same label twice; reported, decides nothing", low=0, high=1)
+    ] = None
+    n_swapped: Annotated[
+        int, Column("Labelled answers that it judged again with labels, examples and documents in reverse order", low=0)
+    ] = 0
+    swap_agreement: Annotated[
+        float | None, Column("Share of these that got the same label again; reported, decides nothing", low=0, high=1)
+    ] = None
+
+
+PURPOSES = ("alignment", "repeated", "swapped")
+"""Why a judge was asked: to measure it, or to measure its consistency, by the same question or in reverse order."""
+
+
+@dataclass(frozen=True)
+class JudgeVerdict:
+    """What a judge replied on one answer that the expert labelled, beside the expert's own verdict."""
+
+    evaluator: Annotated[str, Column("The judge")]
+    evaluator_version: Annotated[str, Column("Hash of all that decides its verdict, as in `eval_results`")]
+    model: Annotated[str, Column("The judge's model")]
+    mode_id: Annotated[str, Column("Its failure mode", references="failure_taxonomy.mode_id")]
+    trace_id: Annotated[str, Column("The labelled trace", references="raw_traces.trace_id")]
+    expert: Annotated[str, Column("The expert's verdict: a failure of this mode, or a pass", allowed=("pass", "fail"))]
+    label: Annotated[str | None, Column("The judge's; empty when there is none", allowed=LABELS)]
+    explanation: Annotated[str, Column("The judge's reason")]
+    error: Annotated[str | None, Column("Why there is no verdict")]
+    judge_repeat: Annotated[int, Column("Repetition of the question, from 0", low=0)]
+    purpose: Annotated[str, Column("Why it was asked", allowed=PURPOSES)]

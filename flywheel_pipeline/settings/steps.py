@@ -83,7 +83,7 @@ class AnnotateSettings(Section):
 
 LabelColumn = Literal[
     "trace_id", "verdict", "code", "comment", "category", "annotator", "annotator_kind", "labelled_at",
-    "first_failure_step", "severity", "rubric_version", "is_repeat", "exported", "extra",
+    "first_failure_step", "severity", "rubric_version", "is_repeat", "is_picked", "exported", "extra",
 ]  # fmt: skip
 """The columns of a label file in `steps.annotate.columns`; importing those here would slow every command."""
 
@@ -134,10 +134,14 @@ class GoldenSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """How often the app is asked every case, and how often a judge every answer, at most."""
+    """How often the app is asked every case, and how often a judge every answer, at most.
+
+    `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    """
 
     repeats: int = Field(1, ge=1, le=100)
     judge_repeats: int = Field(1, ge=1, le=25)
+    judge_checks: int = Field(10, ge=0, le=1_000)
 
 
 class ImproveSettings(Section):

@@ -5,6 +5,7 @@ Every rate a user sees comes with its n and an interval from here.
 
 from __future__ import annotations
 
+from flywheel_pipeline.stats.agreement import quadratic_weighted_kappa
 from flywheel_pipeline.stats.judges import Cell, JudgeError, Recall, corrected_rate, post_stratified_rate
 from flywheel_pipeline.stats.paired import (
     PERFECT,
@@ -48,6 +49,7 @@ __all__ = [
     "post_stratified_rate",
     "probability_below",
     "proportion",
+    "quadratic_weighted_kappa",
     "rate_difference",
     "smallest_detectable_change",
     "unseen_share_bound",

@@ -31,7 +31,7 @@ class Page:
     """One page: its template and its scripts are files of this package, such as `annotate/label.html`."""
 
     name: str
-    """Its address: `label` is served at `/label/`."""
+    """Its address: `label` is served at `/label/`, `evals/judges` at `/evals/judges/`."""
     title: str
     """What the navigation calls it."""
     template: str
@@ -57,18 +57,22 @@ def prepare_pages(pages: Sequence[Page]) -> None:
 
 def mount_pages(pages: Sequence[Page], token: str | None) -> list[BaseRoute]:
     """Return the routes of the pages, of the files that they share, and of `/`, which leads to the first page."""
+    shared = Guard(Starlette(routes=[Route("/{name:str}", _shared)]), token)
+    folders = dict.fromkeys(page.name.rpartition("/")[0] for page in pages)
+    deepest_first = sorted(pages, key=lambda page: -page.name.count("/"))
     return [
         Route("/", lambda _: RedirectResponse(f"/{pages[0].name}/", 307)),
-        Mount("/assets", app=Guard(Starlette(routes=[Route("/{name:str}", _shared)]), token)),
-        *(Mount(f"/{page.name}", app=Guard(_app_of(page, pages), token)) for page in pages),
+        *(Mount(f"/{folder}/assets".replace("//", "/"), app=shared) for folder in folders),
+        *(Mount(f"/{page.name}", app=Guard(_app_of(page, pages), token)) for page in deepest_first),
     ]
 
 
 def _app_of(page: Page, pages: Sequence[Page]) -> Starlette:
     scripts = {name.rpartition("/")[2]: name for name in page.scripts}
+    root = "../" * (page.name.count("/") + 1)
 
     async def show(_: Request) -> Response:
-        return HTMLResponse(render(page.template, page=page, pages=pages, script=next(iter(scripts))))
+        return HTMLResponse(render(page.template, page=page, pages=pages, script=next(iter(scripts)), root=root))
 
     async def script(request: Request) -> Response:
         return _file(scripts.get(request.path_params["name"]))

@@ -12,12 +12,14 @@ from click.testing import CliRunner, Result
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.gate import characteristic
 from flywheel_pipeline.commands.summary import summarize
+from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.flows.simulate import gate_at_home
 from flywheel_pipeline.steps.improve.characteristic import WORLDS
 from flywheel_pipeline_tests.builders import a_case, an_alignment
 from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, label_all
 from flywheel_pipeline_tests.homes import Place
+from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, known, put_taxonomy
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
 COVERS = ("commands/gate.py", "flows/simulate.py")
@@ -44,12 +46,21 @@ def test_the_table_has_a_column_for_the_homes_own_test_cases_and_rows_for_its_ju
     cases = [a_case(case_id=f"g-{i}", split="test", mode_id="fm-1", family=f"f{i // 2}") for i in range(12)]
     happy = [a_case(case_id=f"h-{i}", split="test", kind="happy_path", mode_id=None, family=f"h{i}") for i in range(8)]
     place.lake.write("golden_set", [*cases, *happy, a_case(case_id="g-train", split="train")])
-    place.lake.write("judge_alignment", [an_alignment(production_fail_recall=0.9)])
+    put_taxonomy(place, known(a_mode("fm-1", "t1")))
+    version = judges_of(place.bench)[0].version(place.bench.model_name("judge"))
+    place.lake.write("judge_alignment", [an_alignment(production_fail_recall=0.9, evaluator_version=version)])
     lines = list(characteristic(gate_at_home(place.root), 30))
     assert lines[0] == "20 test cases in 14 families; own cases of modes: [12]; judges 1.00/0.90"
     assert "here" in lines[1] and "n=200" in lines[1]
     assert len(lines) == 2 + len(WORLDS) + 3 + 1
     assert any(line.startswith("+15, this home's judges") for line in lines)
+
+
+def test_a_judge_that_changed_since_it_was_measured_has_no_say(place: Place) -> None:
+    place.lake.write("golden_set", [a_case(split="test")])
+    put_taxonomy(place, known(a_mode("fm-1", "t1")))
+    place.lake.write("judge_alignment", [an_alignment(evaluator_version="before")])
+    assert "no judge may decide yet" in gate_at_home(place.root).described
 
 
 def test_a_home_without_test_cases_has_the_usual_columns_only(place: Place) -> None:

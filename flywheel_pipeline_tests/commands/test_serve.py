@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_pipeline.commands.serve import is_loopback, serve_home
+from flywheel_pipeline.commands.serve import serve_home
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline_tests.builders import NOON, a_sampled_trace, a_trace
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -61,21 +61,6 @@ def test_the_token_is_not_among_the_arguments_of_the_browser(place: Place, monke
     with pytest.raises(KeyboardInterrupt):
         serve_home(place.root, "127.0.0.1", 0, said.append, browse)
     assert "s3cret" not in "".join([*opened, *said]) and opened[0].endswith("/label/")
-
-
-@pytest.mark.parametrize(
-    ("host", "is_ours"),
-    [
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("example.org", False),
-    ],
-)
-def test_only_this_machine_reaches_a_loopback_address(host: str, is_ours: bool) -> None:
-    assert is_loopback(host) == is_ours
 
 
 def test_without_a_token_other_machines_are_kept_out(place: Place) -> None:

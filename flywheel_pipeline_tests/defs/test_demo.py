@@ -17,6 +17,7 @@ from flywheel_pipeline.demo.record import record_traffic, traffic
 from flywheel_pipeline.errors import GateError
 from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
 from flywheel_pipeline.flows.evaluate import Evaluator
+from flywheel_pipeline.flows.evaluators import read_entries_of, unplaced_evaluators
 from flywheel_pipeline.records import (
     EvalResult,
     GoldenCase,
@@ -110,6 +111,22 @@ def test_the_demo_holds_and_says_what_would_decide_it(demo: Place) -> None:
     said = "\n".join(summarize(demo.bench))
     assert "of the golden set; as judged" in said and "of its traffic, by labels" in said
     assert "to decide it: label" in said
+
+
+def test_the_demos_evaluators_are_of_six_kinds_and_code_decides_where_it_agrees_with_the_expert(demo: Place) -> None:
+    entries = read_entries_of(demo.bench)
+    assert {"length", "contains", "forbidden", "retrieval", "similarity", "judge"} == {e.kind for e in entries}
+    assert unplaced_evaluators(demo.bench) == []
+    checks = {a.evaluator: a for a in demo.lake.read("judge_alignment", JudgeAlignment) if "check:" in a.evaluator}
+    assert {e: a.status for e, a in checks.items()} == {
+        "check:no-wall-of-text": "trusted", "check:claims-nothing-done": "trusted", "check:hands-over": "advisory",
+    }  # fmt: skip
+    assert all(a.fail_recall == a.pass_recall == 1 for a in checks.values())
+    judged = set(demo.lake.frame("select distinct evaluator from eval_results")["evaluator"])
+    rejected = {f"judge:{e.mode}" for e in entries if e.status == "rejected"}
+    assert len(rejected) == 2 and not rejected & judged
+    broken = "eval_results where starts_with(evaluator, 'check:') and label is null and error is not null"
+    assert demo.one(f"select count(*) from {broken}") == 0
 
 
 def test_the_candidate_wins_because_of_its_instructions(demo: Place) -> None:

@@ -18,6 +18,7 @@ from flywheel_pipeline.defs.instance import (
     end_dead_runs_twice,
     is_alive,
     open_instance,
+    prepare_instance,
     runs_on_this_machine,
 )
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -90,3 +91,15 @@ def test_processes_are_seen_only_where_the_instance_is_the_homes_own(
     assert runs_on_this_machine(place.root)
     monkeypatch.setenv("DAGSTER_HOME", "/opt/dagster/home")
     assert not runs_on_this_machine(place.root)
+
+
+def test_a_persons_dagster_yaml_is_kept_and_ours_is_brought_up_to_date(place: Place) -> None:
+    path = prepare_instance(place.root) / "dagster.yaml"
+    ours = path.read_text("utf-8")
+    path.write_text(ours + "# an older version\n", "utf-8")
+    prepare_instance(place.root)
+    assert path.read_text("utf-8") == ours
+    mine = ours.partition("\n")[2].replace("max_concurrent_runs: 4", "max_concurrent_runs: 1")
+    path.write_text(mine, "utf-8")
+    prepare_instance(place.root)
+    assert path.read_text("utf-8") == mine

@@ -9,10 +9,10 @@ import pytest
 
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.flips import flips_to_label
-from flywheel_pipeline.flows.improve import decide_on_labels
-from flywheel_pipeline_tests.builders import a_prompt
+from flywheel_pipeline.flows.improve import decide_on_labels, judgement_of
+from flywheel_pipeline_tests.builders import a_prompt, an_alignment, an_eval_result
 from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, answer_anew, candidate, label_all
-from flywheel_pipeline_tests.homes import Place
+from flywheel_pipeline_tests.homes import Place, a_home
 
 
 @pytest.fixture
@@ -69,3 +69,13 @@ def test_a_candidate_against_an_earlier_production_prompt_is_not_decided_again(p
     place.lake.write("production_prompt", [a_prompt("Another prompt.")])
     with pytest.raises(HomeError, match="no candidate against the present production prompt"):
         decide_on_labels(place.bench)
+
+
+def test_a_pass_by_a_judge_that_changed_since_it_was_measured_is_no_outcome_for_the_gate(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "stale")
+    place.lake.write("judge_alignment", [an_alignment(evaluator_version="measured")])
+    read = judgement_of(place.bench)
+    checked = an_eval_result(evaluator="answered", evaluator_version="1", annotator_kind="CODE")
+    for version, outcomes in (("measured", {"g-1": 1.0}), ("changed", {})):
+        rows = [checked, an_eval_result(evaluator_version=version)]
+        assert read.cases(rows) == read.mode(rows, "judge:fm-1") == outcomes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_pipeline.flows.evaluate import labelled_answers, production_rate
-from flywheel_pipeline.flows.labelled import labelled_traces
+from flywheel_pipeline.flows.evaluate import production_rate
+from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces
 from flywheel_pipeline.records import FailureAssignment
 from flywheel_pipeline_tests.builders import a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place

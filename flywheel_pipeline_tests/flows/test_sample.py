@@ -15,8 +15,8 @@ import pytest
 from flywheel_pipeline.defs.assets.annotations import _rates
 from flywheel_pipeline.defs.assets.sampled_traces import _metadata
 from flywheel_pipeline.errors import SettingsError
-from flywheel_pipeline.flows.sample import BatchRequest, draw_batch
-from flywheel_pipeline.records import Json, RawTrace
+from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, saturation
+from flywheel_pipeline.records import FailureAssignment, Json, RawTrace
 from flywheel_pipeline.steps.annotate import Labels
 from flywheel_pipeline.steps.sample import Frame
 from flywheel_pipeline.steps.sample.report import allocation, below_minimum
@@ -131,6 +131,26 @@ def test_what_was_judged_before_is_not_drawn_again_and_still_counts_for_itself(t
     assert {(r.inclusion_probability, r.weight, r.to_label) for r in census} == {(1.0, 2.0, False)}
     assert len(rows) - len(census) == 40
     assert sum(r.weight for r in rows) == pytest.approx(400)
+
+
+def test_a_trace_with_a_picked_verdict_is_drawn_like_any_other(tmp_path: Path) -> None:
+    place, base = a_home(tmp_path / "home"), a_trace(session_id=None, latency_ms=103.0)
+    wrote(place, *[replace(base, trace_id=f"t{i}", input=f"question {i}") for i in range(20)])
+    place.lake.write("annotations", [an_annotation(trace_id=f"t{i}", is_picked=True) for i in range(10)])
+    frame, rows = draw_batch(place.bench, BatchRequest(size=20))
+    assert not any(f.known for f in frame) and len(rows) == 20 and all(r.to_label for r in rows)
+
+
+def test_whether_labelling_may_stop_does_not_follow_from_picked_failures(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    assigned = [FailureAssignment(f"t{i}", "fm-1", "HUMAN", 1.0, "x", "") for i in range(9)]
+    place.lake.write("failure_assignments", assigned)
+    place.lake.write("annotations", [an_annotation(trace_id=f"t{i}", is_picked=i > 2) for i in range(9)])
+    before = saturation(place.bench)
+    place.lake.write("annotations", [an_annotation(trace_id=f"t{i}") for i in range(9)])
+    assert before != saturation(place.bench)
+    place.lake.write("failure_assignments", assigned[:3])
+    assert before == saturation(place.bench)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_pipeline.adapters.apps.common import answer_of, question_of, version_of
+from flywheel_pipeline.adapters.apps.own_function import load_module
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import GoldenCase
@@ -64,16 +63,11 @@ class FunctionApp:
     @cached_property
     def _function(self) -> Callable[[dict[str, Any]], Any]:
         module, _, attribute = self.name.partition(":")
-        if (self.folder / f"{module.replace('.', '/')}.py").exists():
-            sys.modules.pop(module, None)  # so that the code that runs is the one that `version` is of
-        sys.path.insert(0, str(self.folder))
-        importlib.invalidate_caches()
+        file = f"{module.replace('.', '/')}.py"
         try:
-            found = getattr(importlib.import_module(module), attribute)
+            found = getattr(load_module(file if (self.folder / file).exists() else module, self.folder), attribute)
         except (ImportError, AttributeError, ValueError) as error:
             raise SettingsError(f"app.function `{self.name}` cannot be imported: {error}") from error
-        finally:
-            sys.path.remove(str(self.folder))
         if not callable(found):
             raise SettingsError(f"app.function `{self.name}` is not callable")
         return found  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ class PromptApp:
     """The app as prompt and model. Retrieval is replayed, not repeated: only the prompt changes between two prompts.
 
     `version` is a hash of the model and its settings. `tools` are offered to the model; what it calls is recorded in
-    the answer, and nothing is executed.
+    the answer, and nothing is executed. The documents that it is given count as retrieved.
     """
 
     engine: Engine
@@ -33,12 +33,18 @@ class PromptApp:
             system = fill(prompt, json.loads(case.variables or "{}"))
         except PromptError as error:
             return Answer(None, f"the case does not fit the prompt: {error}")
-        ask = app_ask(system, json.loads(case.messages), json.loads(case.context), self.tools)
+        documents = json.loads(case.context)
+        ask = app_ask(system, json.loads(case.messages), documents, self.tools)
         reply = await self.engine.reply(Ask(ask.role, ask.messages, None, repeat, ask.tools))
         return Answer(
-            reply.text, reply.error, reply.latency_ms, (), reply.finish_reason, reply.tool_calls, reply.input_tokens,
-            reply.output_tokens, reply.cost_usd, reply.cached,
+            reply.text, reply.error, reply.latency_ms, document_ids(documents), reply.finish_reason, reply.tool_calls,
+            reply.input_tokens, reply.output_tokens, reply.cost_usd, reply.cached,
         )  # fmt: skip
+
+
+def document_ids(documents: Sequence[Any]) -> tuple[str, ...]:
+    """Return the ids of documents, in their order; those without one are left out."""
+    return tuple(str(d["id"]) for d in documents if isinstance(d, Mapping) and d.get("id") not in (None, ""))
 
 
 def app_ask(

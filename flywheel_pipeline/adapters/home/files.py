@@ -11,10 +11,15 @@ WRITTEN_FILE = "lake/failure_modes_as_written.json"
 """The failure modes as the last run wrote them: what differs from it in the reviewed file, a person has changed."""
 GOLDEN_FILE = "golden/golden_set.jsonl"
 PENDING_FILE = "golden/pending.jsonl"
+PICKED_FILE, VIEWS_FILE = "picked.jsonl", "views.yaml"
 TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
+READ_PROMPTS_FILE = "prompts/read.jsonl"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
+EVALUATORS_FILE = "evaluators.yaml"
+OWN_EVALUATORS = "evaluators"
+"""The folder of a person's own evaluator functions and their tests."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ PARTS = (
     HomePart(SETTINGS_FILE, "reviewed", "The settings; `flywheel settings` prints all of them"),
     HomePart("traces/", "landing", "Exported traces, as they come"),
     HomePart("samples/", "append-only", "Batches drawn for labelling, with their inclusion probabilities"),
+    HomePart(PICKED_FILE, "append-only", "Traces that people sent to an annotator, with a note"),
     HomePart("labels/", "landing", "Label files, one per batch; `.history/` keeps every version that was read"),
     HomePart(TAXONOMY_FILE, "reviewed", "The failure modes with their failures and history"),
     HomePart(PROPOSALS_FILE, "reviewed", "Changes to the failure modes that the last run proposes, or people rejected"),
@@ -46,6 +52,10 @@ PARTS = (
     ),
     HomePart(KNOWN_FAILURES_FILE, "reviewed", "Approved failures: they may stay, a pass may not fall"),
     HomePart(DIMENSIONS_FILE, "reviewed", "Dimensions along which questions differ, as a model proposed them"),
+    HomePart(VIEWS_FILE, "reviewed", "Named filters of the list of traces, shared by a team"),
+    HomePart(EVALUATORS_FILE, "reviewed", "Which evaluators judge which failure mode, accepted and proposed"),
+    HomePart(f"{OWN_EVALUATORS}/", "landing", "Your own evaluator functions in Python, with their tests"),
+    HomePart(READ_PROMPTS_FILE, "append-only", "Which candidates with foreign parts a person has read"),
     HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),

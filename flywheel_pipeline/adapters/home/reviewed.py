@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,18 @@ class ReviewedFile:
         """Return the version of the content, without parsing it."""
         return version_of(self._data())
 
+    def text(self) -> Content:
+        """Return the text as it stands, empty if the file is not there, for a reader that names lines.
+
+        Raises:
+            CorruptFileError: the file is not UTF-8.
+        """
+        data = self._data()
+        try:
+            return Content(data.decode("utf-8"), version_of(data))
+        except UnicodeDecodeError as error:
+            raise CorruptFileError(f"{self.path} is not UTF-8 text: {error}") from None
+
     def read(self) -> Content:
         """Return the content.
 
@@ -66,13 +79,20 @@ class ReviewedFile:
         Raises:
             ConflictError: the file has changed since it was read.
         """
+        text = yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100)
+        return self._write(lambda: (self._head() or head) + text, seen)
+
+    def replace_text(self, text: str, seen: str) -> str:
+        """Make `text` the file's text, as `replace` does with a value; comments are those of `text`."""
+        return self._write(lambda: text, seen)
+
+    def _write(self, made: Callable[[], str], seen: str) -> str:
         with locked(self.path.parent) as folder:
             if version_of(self._data()) != seen:
                 raise ConflictError(
                     f"{self.path.name} has changed since it was read; nothing was overwritten: read it again"
                 )
-            text = yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100)
-            text = (self._head() or head) + text
+            text = made()
             replace_text(self.path, text)
             os.fsync(folder)
         return version_of(text.encode())

@@ -20,14 +20,16 @@ def line_blocks(stream: Stream, max_line: int, size: int) -> Iterator[Block]:
     """
     number, held, problem = 1, b"", ""
     while not problem:
+        asked = stream.line_end(size, max_line)
         try:
-            data = stream.read(stream.line_end(size, max_line))
+            data = stream.read(asked)
         except UnpackError as error:
             data, problem = b"", str(error)
         if not data and not problem:
             break
         offset = None if stream.converted else stream.at - len(data) - len(held)
-        whole, held = _whole_lines(held, data)
+        is_last = len(data) < asked and not problem and not stream.converted  # its last line may have no end
+        whole, held = (held + data, b"") if is_last else _whole_lines(held, data)
         if whole:
             yield from _checked(number, whole, max_line, offset)
             number += _n_lines(whole)

@@ -134,7 +134,11 @@ def _exported(labels: Labels) -> dict[str, dg.MetadataValue]:
 
 def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
     """Show each batch's failure rate of production, and beside it that of the batch, which seeks failures."""
-    failed = {a.trace_id: a.verdict == "fail" for a in labels.annotations if a.is_current and a.verdict != "defer"}
+    failed = {
+        a.trace_id: a.verdict == "fail"
+        for a in labels.annotations
+        if a.is_current and a.verdict != "defer" and not a.is_picked
+    }
     batches: dict[str, list[SampledTrace]] = {}
     for row in lake.read("sampled_traces", SampledTrace):
         batches.setdefault(row.batch, []).append(row)

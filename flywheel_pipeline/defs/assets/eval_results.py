@@ -6,15 +6,20 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
-from flywheel_pipeline.flows.cells import cost_of_verdicts
-from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, production_rate
+from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
+from flywheel_pipeline.flows.evaluate import Evaluated, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
     ModePassRate,
     coverage_of,
+    decides,
     deciding,
+    does_not_apply,
+    evaluator_names,
+    find_disagreements,
     golden_rate,
     outcomes_by_case,
     pass_rates,
@@ -53,11 +58,12 @@ NOT_KNOWN = "not known: no judge agrees with the expert yet"
 )  # fmt: skip
 def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
-    done = evaluate_production(bench)
-    names = {f"judge:{m.mode_id}": m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    done = evaluate_estimated(bench)
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
     cost = {"cost_usd": dg.MetadataValue.float(round(cost_of_verdicts(bench, done.prompt.version), 6))}
-    shown = {**_metadata(done, names, production_rate(bench)), **cost}
+    shown = {**_metadata(done, names, production_rate(bench)), **cost, **_disagreement_metadata(done, names, modes)}
     yield dg.MaterializeResult("eval_results", metadata=shown)
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
 
@@ -103,13 +109,25 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
         "passed_and_failed": dg.MetadataValue.text(str(coverage) if overall else NOT_KNOWN),
         "pass_rate_interval": dg.MetadataValue.text(str(overall or NOT_KNOWN)),
         "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
-        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None for r in results)),
+        "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None and not does_not_apply(r) for r in results)),
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
         ),
         "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
+    }
+
+
+def _disagreement_metadata(
+    done: Evaluated, names: dict[str, str], modes: dict[str, str]
+) -> dict[str, dg.MetadataValue]:
+    """Show the answers on which evaluators of one failure mode disagree."""
+    found = find_disagreements(done.results, done.alignment, modes)
+    rows = [[d.case_id, d.mode, ", ".join(f"{names[e]}: {label}" for e, label in d.labels)] for d in found[:SHOWN]]
+    return {
+        "n_disagreements": dg.MetadataValue.int(len(found)),
+        "disagreements": table(("case", "failure mode", "labels"), rows, cell=300),
     }
 
 
@@ -131,13 +149,13 @@ def trends(rates: list[ModePassRate], names: dict[str, str], trusted: set[str]) 
 
 def _alignment_metadata(alignment: list[JudgeAlignment], names: dict[str, str]) -> dict[str, dg.MetadataValue]:
     rows = [
-        [names.get(a.evaluator, "all trusted judges together"), a.status if a.mode_id else "", a.n_fail,
+        [names[a.evaluator], "" if a.evaluator == COMPOSITE else a.status, a.n_fail,
          _rate(a.fail_recall, a.fail_recall_low), a.n_pass, _rate(a.pass_recall, a.pass_recall_low), a.n_unsure,
          "" if a.kappa is None else round(a.kappa, 2), "" if a.majority is None else f"{a.majority:.0%}"]
         for a in alignment
     ]  # fmt: skip
     judges = [a for a in alignment if a.mode_id]
-    wanted = [[what_to_label(a, names.get(a.evaluator, a.evaluator))] for a in judges if a.status != "trusted"]
+    wanted = [[what_to_label(a, names[a.evaluator])] for a in judges if not decides(a)]
     titles = ("judge", "status", "fails", "caught", "passes", "recognised", "unsure", "kappa", "always the majority")
     return {
         "dagster/row_count": dg.MetadataValue.int(len(alignment)),

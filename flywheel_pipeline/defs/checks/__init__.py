@@ -15,7 +15,10 @@ from flywheel_pipeline.defs.checks.golden import GOLDEN_CHECKS
 from flywheel_pipeline.defs.checks.improve import IMPROVE_CHECKS
 from flywheel_pipeline.records import TABLES
 
-HIDDEN = {"rejects", "captured_files", "captured_traces", "feedback", "label_log", "evaluator_scores", "llm_calls"}
+HIDDEN = {
+    "rejects", "captured_files", "captured_traces", "feedback", "label_log", "evaluator_scores", "llm_calls",
+    "judge_verdicts",
+}  # fmt: skip
 """Tables that are no assets of their own."""
 
 

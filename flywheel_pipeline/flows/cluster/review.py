@@ -114,7 +114,8 @@ class Review:
     def _measure(self, known: Reviewed, labels: list[Annotation], samples: list[SampledTrace]) -> Measured:
         failures = {a.trace_id: Failure.of(a) for a in labels if a.verdict == "fail"}
         places = known.place_of()
-        kinds = Counter(places.get(t, t) for t in failures)  # a failure in no mode may be the first of its own
+        drawn = [a.trace_id for a in labels if a.verdict == "fail" and not a.is_picked]
+        kinds = Counter(places.get(t, t) for t in drawn)  # a failure in no mode may be the first of its own
         ranks = rank_labelled(known.modes, labels, samples)
         n_groups = sum(m.is_group for m in known.modes)
         return Measured(ranks, failures, judge_saturation(list(kinds.values()), n_groups))

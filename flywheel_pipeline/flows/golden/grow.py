@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from flywheel_pipeline.flows.cluster.build import known_modes
 from flywheel_pipeline.flows.evaluate import read_verdicts
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import FailureAssignment, FailureMode, GoldenCase, JudgeAlignment
+from flywheel_pipeline.records import EvalResult, FailureAssignment, FailureMode, GoldenCase, JudgeAlignment
 from flywheel_pipeline.steps.evaluate import case_outcomes, deciding
 from flywheel_pipeline.steps.golden import (
     Growth,
@@ -68,7 +68,7 @@ def grow(bench: Workbench) -> Grown:
     file = bench.home.append_only(GOLDEN_FILE)
     if pinned := bench.settings.golden.version:
         rows = file.read().rows
-        return Grown(_in_modes(bench, pinned_cases(rows, pinned)), pinned=version_of(load_cases(rows, pinned)))
+        return Grown(in_modes_now(bench, pinned_cases(rows, pinned)), pinned=version_of(load_cases(rows, pinned)))
     traces = labelled_traces(bench)
     settings, modes = bench.settings.golden, bench.lake.read("failure_taxonomy", FailureMode)
     quotas = Quotas(settings.max_per_mode, settings.synthetic_per_mode)
@@ -76,7 +76,7 @@ def grow(bench: Workbench) -> Grown:
     done: list[tuple[Growth, int]] = []
 
     def lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        existing = _in_modes(bench, load_cases(rows))
+        existing = in_modes_now(bench, load_cases(rows))
         accepted = load_pending(bench.home.append_only(PENDING_FILE).read().rows).joining(existing)
         growth = grow_golden_set(existing, traces, bench.embed, quotas, added_in, accepted)
         graduated = graduations(existing, _outcomes(bench, existing), settings.graduate_after)
@@ -84,7 +84,7 @@ def grow(bench: Workbench) -> Grown:
         return addition(rows, [*map(dump_case, growth.added), *graduated])
 
     cases = load_cases(file.extend(lines))
-    return Grown(_in_modes(bench, cases), *done[-1])
+    return Grown(in_modes_now(bench, cases), *done[-1])
 
 
 def cases_on_file(bench: Workbench) -> list[GoldenCase]:
@@ -94,7 +94,7 @@ def cases_on_file(bench: Workbench) -> list[GoldenCase]:
     """
     rows, pinned = bench.home.append_only(GOLDEN_FILE).read().rows, bench.settings.golden.version
     cases = load_cases(rows, pinned) if pinned else active(load_cases(rows))
-    return _in_modes(bench, cases) if bench.lake.read("failure_taxonomy", FailureMode) else cases
+    return in_modes_now(bench, cases) if bench.lake.read("failure_taxonomy", FailureMode) else cases
 
 
 def pinned_cases(rows: Sequence[dict[str, Any]], version: str) -> list[GoldenCase]:
@@ -105,7 +105,8 @@ def pinned_cases(rows: Sequence[dict[str, Any]], version: str) -> list[GoldenCas
     return [*then, *(c if c.status == "retired" else replace(c, status="other version") for c in others)]
 
 
-def _in_modes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[GoldenCase]:
+def in_modes_now(bench: Workbench, cases: Sequence[GoldenCase]) -> list[GoldenCase]:
+    """Return the cases in the modes of the taxonomy as it is now."""
     assigned = {a.trace_id: a.mode_id for a in bench.lake.read("failure_assignments", FailureAssignment)}
     return in_current_modes(cases, assigned, known_modes(bench, bench.lake.read("failure_taxonomy", FailureMode)))
 
@@ -113,14 +114,32 @@ def _in_modes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[GoldenCase]
 def _outcomes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[tuple[str, dict[str, bool]]]:
     """Return how the cases did under the prompts that were in production, the newest last.
 
-    A case of a mode whose judge is not trusted, or a failure of no mode, has no outcome.
+    A case has none where nothing that may decide judges its mode, or applies to it; nor has a failure of no mode.
     """
-    trusted = deciding(bench.lake.read("judge_alignment", JudgeAlignment))
-    judged = len(trusted) > 1
-    known = {c.case_id for c in cases if (f"judge:{c.mode_id}" in trusted if c.kind != "happy_path" else judged)}
+    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    trusted = deciding(alignment)
+    guards = {a.evaluator: a.mode_id for a in alignment if a.evaluator in trusted}
+    mode_of = {c.case_id: c.mode_id for c in cases if c.kind != "happy_path"}
+    happy = {c.case_id for c in cases if c.kind == "happy_path"} if guards else set[str]()
     prompts = list(dict.fromkeys(reversed(bench.registry.history())))[::-1]
     found = [(p, read_verdicts(bench, p)) for p in prompts]
-    return [(p, {c: ok for c, ok in case_outcomes(rows, trusted).items() if c in known}) for p, rows in found if rows]
+    return [(p, _known(rows, trusted, guards, mode_of, happy)) for p, rows in found if rows]
+
+
+def _known(
+    rows: Sequence[EvalResult],
+    trusted: Collection[str],
+    guards: Mapping[str, str | None],
+    mode_of: Mapping[str, str | None],
+    happy: Collection[str],
+) -> dict[str, bool]:
+    """Return the outcomes of happy paths, and of the cases that an evaluator of their own mode has judged."""
+    judged = {
+        r.case_id
+        for r in rows
+        if r.label in ("pass", "fail") and (mode := guards.get(r.evaluator)) and mode_of.get(r.case_id) == mode
+    }
+    return {c: ok for c, ok in case_outcomes(rows, trusted).items() if c in judged or c in happy}
 
 
 def propose(bench: Workbench, grown: Grown) -> Grown:

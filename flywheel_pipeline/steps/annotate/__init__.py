@@ -14,10 +14,12 @@ from flywheel_pipeline.steps.annotate.resolve import (
 )
 from flywheel_pipeline.steps.annotate.session import (
     FIELDS,
+    PICKED,
     Event,
     Session,
     Sharing,
     fold_events,
+    is_picked,
     label_row,
     queue_of,
     trace_of,
@@ -26,6 +28,7 @@ from flywheel_pipeline.steps.annotate.session import (
 __all__ = [
     "FIELDS",
     "FOLDER",
+    "PICKED",
     "Agreement",
     "Contradiction",
     "Drift",
@@ -39,6 +42,7 @@ __all__ = [
     "find_contradictions",
     "find_disagreements",
     "fold_events",
+    "is_picked",
     "label_row",
     "measure_agreement",
     "measure_drift",

@@ -79,9 +79,10 @@ def measure_agreement(annotations: Iterable[Annotation]) -> list[Agreement]:
     """Return kappa of every two annotators, alpha of all where there are more, and each one's consistency.
 
     An annotator's latest first-time verdict on a trace is compared with the others'; a verdict given blind on a second
-    look (`is_repeat`) is compared with their own first. Deferrals are left out.
+    look (`is_repeat`) is compared with their own first. Deferrals are left out, and so are picked verdicts: whoever
+    picks a trace sees what others found.
     """
-    judged = [a for a in annotations if a.verdict != DEFER and not a.is_superseded]
+    judged = [a for a in annotations if a.verdict != DEFER and not (a.is_superseded or a.is_picked)]
     first = _latest(a for a in judged if not a.is_repeat)
     again = _latest(a for a in judged if a.is_repeat)
     names = sorted(first)

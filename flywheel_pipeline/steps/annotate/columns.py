@@ -47,6 +47,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "severity": ("severity",),
     "rubric_version": ("rubric_version", "rubric"),
     "is_repeat": ("is_repeat", "repeat"),
+    "is_picked": ("is_picked",),
     "exported": ("exported",),
     "extra": ("extra",),
 }  # fmt: skip

@@ -96,13 +96,17 @@ def _annotation(entry: Entry, reading: Reading) -> Annotation | None:
         code=code, comment=comment, category=_text(cells, "category"),
         first_failure_step=_step(cells), severity=_text(cells, "severity"),
         rubric_version=_text(cells, "rubric_version"),
-        is_repeat=str(cells.get("is_repeat") or "").strip().lower() in ("1", "true", "yes"),
+        is_repeat=_is_set(cells, "is_repeat"), is_picked=_is_set(cells, "is_picked"),
         labelled_at=read_date(cells.get("labelled_at"), reading.date_order), corrects=None,
         extra=_extra(cells.get("extra"), cells.get("rest") or {}),
         is_current=False, is_superseded=False, source_file=reading.file, source_version=reading.version,
         source_line=max(entry.row.line, 1),
     )  # fmt: skip
     return _since_export(made, _text(cells, "exported"))
+
+
+def _is_set(cells: Mapping[str, Any], name: str) -> bool:
+    return str(cells.get(name) or "").strip().lower() in ("1", "true", "yes")
 
 
 def _score(entry: Entry, kind: str, reading: Reading) -> EvaluatorScore | None:

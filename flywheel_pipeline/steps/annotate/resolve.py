@@ -43,8 +43,9 @@ def resolve_labels(files: Iterable[LabelFile], known_traces: Collection[str], ar
     """Join the files, reject judgements of unknown traces, and mark the verdict that counts for each trace.
 
     An annotator's latest dated verdict counts; the arbiter's counts over others'; a deferral counts only where
-    there is no verdict. Verdicts that differ and cannot be ordered contradict each other: all are kept, and none
-    counts until someone resolves it. What a later version of its file superseded is kept, and neither counts nor
+    there is no verdict. A picked verdict counts only where no other is given, so that it changes no rate of traffic.
+    Verdicts that differ and cannot be ordered contradict each other: all are kept, and none counts until someone
+    resolves it. What a later version of its file superseded is kept, and neither counts nor
     contradicts.
     """
     files = list(files)
@@ -100,6 +101,8 @@ def _by_trace(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
 
 
 def _resolve(rows: Sequence[Annotation], arbiter: str) -> Annotation | Contradiction:
+    asked_for = [a for a in rows if not a.is_picked]
+    rows = asked_for if any(a.verdict != DEFER for a in asked_for) else rows
     by_annotator = _by_annotator(rows)
     final = _latest(by_annotator.get(arbiter, []))
     if final is not None and final.verdict != DEFER:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-AGAIN = "#again"
-"""The end of the key of an item that is shown a second time."""
+AGAIN, PICKED = "#again", "#picked"
+"""The ends of the keys of items: shown a second time, and chosen by a person instead of drawn in a sample."""
 REPEAT_AFTER = 30
 """Items between the two times that a trace is shown, at least where the queue is that long."""
 LABEL, UNDO, SUBMIT = "label", "undo", "submit"
@@ -144,14 +144,24 @@ def _chance(what: str, annotator: str, trace_id: str) -> float:
 
 def trace_of(key: str) -> str:
     """Return the trace that an item shows."""
-    return key.removesuffix(AGAIN)
+    return key.removesuffix(AGAIN).removesuffix(PICKED)
+
+
+def is_picked(key: str) -> bool:
+    """Return whether a person chose the trace of an item, so that its label stands for no other trace."""
+    return key.endswith(PICKED)
 
 
 def label_row(event: Event, labelled_at: str) -> dict[str, Any]:
-    """Return the row of a label file that a label becomes."""
+    """Return the row of a label file that a label becomes.
+
+    One given by a person who had their own earlier label before their eyes (`seen`) is marked like a row that was
+    exported and changed, so that the two do not contradict each other where the earlier one has no date.
+    """
     fields = {name: event.get(name) for name in FIELDS if event.get(name) is not None}
-    again = {"is_repeat": True} if str(event["key"]).endswith(AGAIN) else {}
+    key = str(event["key"])
+    marks = {name: True for name, end in (("is_repeat", AGAIN), ("is_picked", PICKED)) if key.endswith(end)}
     return {
-        "trace_id": trace_of(event["key"]), **fields, "annotator": event["annotator"], **again,
-        "labelled_at": labelled_at,
+        "trace_id": trace_of(key), **fields, "annotator": event["annotator"], **marks,
+        "labelled_at": labelled_at, **({"exported": f"{labelled_at} {event['seen']}"} if event.get("seen") else {}),
     }  # fmt: skip

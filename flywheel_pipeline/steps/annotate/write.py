@@ -26,7 +26,7 @@ FORMATS: Mapping[str, str] = {"csv": ".csv", "xlsx": ".xlsx", "jsonl": ".jsonl",
 
 FILLED = (
     "verdict", "code", "comment", "category", "first_failure_step", "severity", "annotator", "labelled_at",
-    "rubric_version", "is_repeat",
+    "rubric_version", "is_repeat", "is_picked",
 )  # fmt: skip
 COLUMNS = ("trace_id", *CONTEXT, *FILLED, "extra", "exported")
 ANSWERED: Mapping[str, str] = {

@@ -53,8 +53,8 @@ def described(part: Mapping[str, Any], kind: str) -> str | None:
         mime, place = found[1] or mime, _size(place[found.end() :])
     elif place.startswith(("http://", "https://", "gs://", "s3://")):
         place = place.partition("?")[0]
-    elif len(place) > MAX_FACT:
-        place = _size(place)
+    elif place.startswith("data:") or len(place) > MAX_FACT:
+        place = "" if len(place) <= MAX_FACT else _size(place)
     if name == "file":
         said = (mime.partition("/")[0], texts.get("modality"))
         name = next((s for s in said if s in ("image", "audio", "video")), name)

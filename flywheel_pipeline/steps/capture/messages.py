@@ -25,6 +25,7 @@ ROLES: Mapping[str, str] = {
     "bot": "assistant", "agent": "assistant", "asssistant": "assistant", "chatbot": "assistant",
     "humanmessage": "user", "aimessage": "assistant", "systemmessage": "system", "toolmessage": "tool",
     "humanmessagechunk": "user", "aimessagechunk": "assistant", "functionmessage": "tool", "chat": "user",
+    "gpt": "assistant", "chatgpt": "assistant",
 }  # fmt: skip
 """Roles as found in real exports, in lower case (one common exporter misspells one), and what they mean."""
 

@@ -39,7 +39,7 @@ def refuse(problem: str) -> list[Any]:
 
 
 def _row_of_table(row: Any) -> list[Any]:
-    if problem := not_utf8_in(row):
+    if isinstance(row, dict) and (problem := not_utf8_in(row)):
         raise UnreadableError(problem)
     surplus = row.get("") if isinstance(row, dict) else None
     if isinstance(surplus, list) and any(str(cell).strip() for cell in surplus):

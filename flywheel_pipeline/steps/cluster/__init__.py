@@ -15,7 +15,15 @@ from flywheel_pipeline.steps.cluster.history import (
     note_hand_edits,
 )
 from flywheel_pipeline.steps.cluster.human_decisions import add_built_modes, apply_human_decisions
-from flywheel_pipeline.steps.cluster.modes import Failure, Member, Mode, current_ids, dump_modes, load_modes
+from flywheel_pipeline.steps.cluster.modes import (
+    Failure,
+    Member,
+    Mode,
+    criterion_version,
+    current_ids,
+    dump_modes,
+    load_modes,
+)
 from flywheel_pipeline.steps.cluster.proposals import (
     accept_proposal,
     apply_all,
@@ -24,6 +32,7 @@ from flywheel_pipeline.steps.cluster.proposals import (
     load_proposals,
     reject_proposal,
     renew_proposals,
+    with_tuned,
 )
 from flywheel_pipeline.steps.cluster.propose import ProposedChange, propose_changes
 from flywheel_pipeline.steps.cluster.rank import rank_labelled, traffic_pass_rate, weighted_verdicts
@@ -49,6 +58,7 @@ __all__ = [
     "apply_human_decisions",
     "build_taxonomy",
     "confirm_proposals",
+    "criterion_version",
     "current_ids",
     "dump_modes",
     "dump_proposals",
@@ -64,4 +74,5 @@ __all__ = [
     "renew_proposals",
     "traffic_pass_rate",
     "weighted_verdicts",
+    "with_tuned",
 ]

@@ -15,7 +15,7 @@ PIPELINE, BY_HAND = "flywheel", "edited file"
 
 SETTING = {
     "name": "renamed", "definition": "redefined", "belongs": "inclusion changed",
-    "does_not_belong": "exclusion changed", "severity": "rated",
+    "does_not_belong": "exclusion changed", "severity": "rated", "judge_guidance": "judge guided",
 }  # fmt: skip
 """Fields of a mode whose changes are entries with the values before and after."""
 

@@ -62,6 +62,9 @@ class Mode:
         severity: a person's rating of the mode as a whole.
         merged_into: the mode that this one, then retired, stands for wherever its id was written down.
         note: a person's own; never read.
+        judge_guidance: how to decide where definition and limits leave it open; read by the mode's judge alone.
+        judge_examples: the traces of the members that its judge is shown; empty: the first ones that may be shown.
+        judge_tuned: its judge's criterion was chosen on dev cases, so that it is not measured on these any more.
     """
 
     mode_id: str
@@ -74,6 +77,9 @@ class Mode:
     severity: str | None = None
     merged_into: str | None = None
     note: str = ""
+    judge_guidance: str = ""
+    judge_examples: tuple[str, ...] = ()
+    judge_tuned: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -104,6 +110,12 @@ class Mode:
         parts += [f"Does not belong: {self.does_not_belong}"] if self.does_not_belong else []
         return "\n".join(parts)
 
+    def shown_to_judge(self, allowed: Collection[str], n: int) -> list[str]:
+        """Return the texts that its judge is shown, of `allowed` traces: the chosen ones, else `n` examples."""
+        open_ones = replace(self, members=tuple(m for m in self.members if m.trace_id in allowed))
+        chosen = [m.text for m in open_ones.members if m.trace_id in self.judge_examples]
+        return list(dict.fromkeys(chosen)) or open_ones.examples(n)
+
     def examples(self, n: int = 6) -> list[str]:
         """Return the texts of its first members: the most frequent and then the most central when it was made."""
         return list(dict.fromkeys(m.text for m in self.members))[:n]
@@ -113,6 +125,12 @@ def mint_mode(name: str, definition: str, evidence: Sequence[str], status: str =
     """Return a new mode; its id is a hash of its name and the failures it was made from: a rebuild mints the same."""
     digest = hashlib.sha256(json.dumps([name, sorted(evidence)]).encode()).hexdigest()[:8]
     return Mode(f"fm-{digest}", name.strip()[:MAX_NAME], definition.strip(), status)
+
+
+def criterion_version(mode: Mode) -> str:
+    """Return a hash of what a person may change about a mode's judge: what it means, guidance and examples."""
+    parts = (mode.definition, mode.belongs, mode.does_not_belong, mode.judge_guidance, mode.judge_examples)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
 def taxonomy_version(modes: Sequence[Mode]) -> str:
@@ -141,7 +159,10 @@ def dump_modes(modes: Sequence[Mode]) -> dict[str, Any]:
 
 def _dumped(mode: Mode) -> dict[str, Any]:
     members = [_without_defaults(x, ("assigned_by", "confidence")) for x in mode.members]
-    return {**_without_defaults(replace(mode, members=()), ("status",)), "members": members}
+    return {
+        k: list(v) if isinstance(v, tuple) else v
+        for k, v in {**_without_defaults(replace(mode, members=()), ("status",)), "members": members}.items()
+    }
 
 
 def _without_defaults(record: Any, always: Collection[str]) -> dict[str, Any]:
@@ -174,7 +195,8 @@ def load_modes(content: Any) -> list[Mode]:
 def _mode(entry: Any) -> Mode:
     try:
         members = tuple(Member(**m) for m in entry.get("members") or [])
-        mode = Mode(**{**entry, "members": members})
+        shown = tuple(str(t) for t in entry.get("judge_examples") or [])
+        mode = Mode(**{**entry, "members": members, "judge_examples": shown})
     except (TypeError, AttributeError) as error:
         raise CorruptFileError(f"failure_modes.yaml: {entry!r:.120} is not a mode: {error}") from None
     if not all(isinstance(x, str) and x.strip() for x in (mode.mode_id, mode.name)):

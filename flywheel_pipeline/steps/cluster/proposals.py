@@ -9,6 +9,7 @@ from typing import Any
 from flywheel_pipeline.errors import CorruptFileError, EditError
 from flywheel_pipeline.steps.cluster.edit import merge, set_status, set_text, split
 from flywheel_pipeline.steps.cluster.history import Author, Reviewed
+from flywheel_pipeline.steps.cluster.modes import criterion_version
 from flywheel_pipeline.steps.cluster.propose import ProposedChange
 
 
@@ -43,10 +44,26 @@ def _proposal(entry: Any) -> ProposedChange:
 
 
 def renew_proposals(before: Sequence[ProposedChange], found: Sequence[ProposedChange]) -> list[ProposedChange]:
-    """Return the proposals that are open now, without those that were rejected, and after them the rejected ones."""
+    """Return the proposals that are open now, without those that were rejected, and after them the rejected ones.
+
+    Proposals for judges stay open: a run does not make them, `flywheel judge tune` does.
+    """
     rejected = [p for p in before if p.status == "rejected"]
     known = {p.proposal_id for p in rejected}
-    return [*(p for p in found if p.proposal_id not in known), *rejected]
+    tuned = [p for p in before if p.kind == "judge" and p.status == "open"]
+    return [*(p for p in found if p.proposal_id not in known), *tuned, *rejected]
+
+
+def with_tuned(before: Sequence[ProposedChange], tuned: ProposedChange) -> list[ProposedChange]:
+    """Return the proposals with one for a judge, in the place of an open one for the same judge.
+
+    Raises:
+        EditError: the very same was rejected.
+    """
+    if any(p.proposal_id == tuned.proposal_id and p.status == "rejected" for p in before):
+        raise EditError(f"the best criterion that was found was rejected before ({tuned.proposal_id})")
+    kept = [p for p in before if (p.kind, p.modes, p.status) != ("judge", tuned.modes, "open")]
+    return [*(p for p in kept if p.status == "open"), tuned, *(p for p in kept if p.status != "open")]
 
 
 def find_proposal(proposals: Sequence[ProposedChange], proposal_id: str) -> ProposedChange:
@@ -81,7 +98,29 @@ def accept_proposal(known: Reviewed, author: Author, proposal: ProposedChange) -
         return set_text(known, author, first, "name", proposal.name)
     if proposal.kind == "retire":
         return set_status(known, author, first, "retired")
+    if proposal.kind == "judge":
+        return tune_judge(known, author, first, proposal)
     raise EditError(f"there is no proposal of the kind {proposal.kind!r}")
+
+
+def tune_judge(known: Reviewed, author: Author, mode_id: str, proposal: ProposedChange) -> Reviewed:
+    """Give a mode's judge the criterion of a proposal, with an entry for everything that changes.
+
+    Raises:
+        EditError: the criterion has changed since it was compared with the proposed one.
+    """
+    if criterion_version(known.mode(mode_id)) != proposal.base:
+        name = known.mode(mode_id).name
+        raise EditError(f"the criterion of {name!r} has changed since: `flywheel judge tune {mode_id}` compares anew")
+    texts = {
+        "belongs": proposal.belongs, "does_not_belong": proposal.does_not_belong, "judge_guidance": proposal.guidance,
+    }  # fmt: skip
+    for name, value in texts.items():
+        known = set_text(known, author, mode_id, name, value)
+    own = {x.trace_id for x in known.mode(mode_id).members}
+    shown = tuple(t for t in proposal.traces if t in own)
+    known = known.with_modes(replace(known.mode(mode_id), judge_examples=shown, judge_tuned=True))
+    return known.noted(author, "judge tuned", mode_id, traces=shown)
 
 
 def reject_proposal(proposals: Sequence[ProposedChange], author: Author, proposal_id: str) -> list[ProposedChange]:
@@ -102,7 +141,7 @@ def apply_all(
     left = []
     for p in proposals:
         try:
-            if p.status != "open" or p.model.startswith(DOUBTED):
+            if p.status != "open" or p.kind == "judge" or p.model.startswith(DOUBTED):
                 left.append(p)
             else:
                 known = accept_proposal(known, author, p)

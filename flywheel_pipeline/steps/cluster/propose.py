@@ -41,7 +41,9 @@ COMMON_NOTE = 0.4
 class ProposedChange:
     """One change: `what` in words, `why` with numbers, failures to look at, and a model's opinion if one was asked.
 
-    `name` is the new name of what is renamed or split off, `traces` are the failures to split off.
+    `name` is the new name of what is renamed or split off, `traces` are the failures to split off, or those that a
+    judge is to be shown. For a judge there are the texts of its criterion, and `base`, the version of the criterion
+    (`criterion_version`) that the evidence compares them with.
     """
 
     kind: str
@@ -55,12 +57,19 @@ class ProposedChange:
     status: str = "open"
     by: str = ""
     at: str = ""
+    belongs: str = ""
+    does_not_belong: str = ""
+    guidance: str = ""
+    base: str = ""
 
     @property
     def proposal_id(self) -> str:
         """Hash of what is proposed about which modes, so that a rejection is known again whatever the evidence."""
-        named = self.name if self.kind == "rename" else ""
-        digest = hashlib.sha256(json.dumps([self.kind, sorted(self.modes), named]).encode()).hexdigest()
+        named: Sequence[str] = (self.name,) if self.kind == "rename" else ()
+        if self.kind == "judge":
+            named = (self.belongs, self.does_not_belong, self.guidance, *self.traces)
+        key = [self.kind, sorted(self.modes), "\n".join(named)]
+        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         return f"p-{digest[:8]}"
 
 

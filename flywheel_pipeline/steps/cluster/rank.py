@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flywheel_pipeline.records import MODE_KINDS, Annotation, FailureMode, Json, SampledTrace
@@ -24,16 +24,19 @@ class Verdict:
     weight: float | None
 
 
-def weighted_verdicts(failed: Mapping[str, bool], samples: Sequence[SampledTrace]) -> list[Verdict]:
+def weighted_verdicts(
+    failed: Mapping[str, bool], samples: Sequence[SampledTrace], picked: Collection[str] = ()
+) -> list[Verdict]:
     """Return the verdicts {trace_id: failed} with their weights: those of the batch that holds most of them.
 
     Every batch is a probability sample of its own window; weights of several batches, which may overlap, do not
     add up to one population. Traces outside that batch carry no weight, nor do those of a batch that is labelled in
-    too small a part (`label_weights`).
+    too small a part (`label_weights`), nor the traces whose verdict is `picked`.
     """
-    counts = Counter(s.batch for s in samples if s.trace_id in failed)
+    drawn = failed.keys() - set(picked)
+    counts = Counter(s.batch for s in samples if s.trace_id in drawn)
     batch = max(counts, key=lambda b: (counts[b], b), default=None)
-    weights = label_weights([s for s in samples if s.batch == batch], failed)
+    weights = label_weights([s for s in samples if s.batch == batch], drawn)
     return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
 
 
@@ -51,8 +54,10 @@ def rank_labelled(
     """Return the table of modes by the verdicts that count: `rank_modes` with severities and trends."""
     failed = {a.trace_id: a.verdict == "fail" for a in labels}
     severities = {a.trace_id: a.severity for a in labels if a.severity and a.verdict == "fail"}
-    evidence = Evidence(severities, measure_trends(modes, failed, samples))
-    return rank_modes(modes, weighted_verdicts(failed, samples), evidence)
+    picked = {a.trace_id for a in labels if a.is_picked}
+    drawn = {trace: fails for trace, fails in failed.items() if trace not in picked}
+    evidence = Evidence(severities, measure_trends(modes, drawn, samples))
+    return rank_modes(modes, weighted_verdicts(failed, samples, picked), evidence)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,12 @@ class Evidence:
 
     severities: Mapping[str, str] = field(default_factory=dict)
     trends: Mapping[str, Trend] = field(default_factory=dict)
+
+
+NO_WEIGHTS = (
+    "no pass is labelled on a trace that `flywheel sample` drew, so nothing is known about the share of traffic"
+)
+"""Why shares are of the labelled traces."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from flywheel_pipeline.prompting import load_prompt
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json
 from flywheel_pipeline.steps.evaluate.evaluators import criteria
+from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, hints_of, variables_of
 
 Inputs = Mapping[str, str]
@@ -33,6 +34,8 @@ class Plan:
     repeats: int = 1
     judge_repeats: int = 1
     golden_version: str | None = None
+    checks: Sequence[Check] = ()
+    """The evaluators of `evaluators.yaml` that a person accepted."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,21 @@ def check_inputs(version: str, case: GoldenCase, output: str | None, prompt: str
     }
 
 
+def configured_inputs(
+    check: Check, case: GoldenCase, answer: CaseAnswer, model: str, judge_repeat: int
+) -> dict[str, str]:
+    """Return what decides the judgement of an evaluator of `evaluators.yaml`."""
+    known = (case.reference or "", case.reference_alternatives or "", case.expected_doc_ids or "", case.criteria or "")
+    return {
+        "answer": digest(answer.output or "", answer.tool_calls, answer.retrieved_ids, answer.finish_reason or ""),
+        "conversation": digest(case.messages),
+        "documents": digest(case.context),
+        "references": digest(*known, case.variables or "", case.expected_tool_calls or ""),
+        "evaluator": check.version(model),
+        "repeat": str(judge_repeat),
+    }
+
+
 def as_json(inputs: Inputs) -> Json:
     """Return inputs as they stand in a table."""
     return Json(json.dumps(inputs, sort_keys=True))
@@ -159,14 +177,18 @@ class Stored:
 
 @dataclass(frozen=True)
 class Due:
-    """What an evaluation of one case would call: answers of the app, and verdicts of judges, each with its reason."""
+    """What an evaluation of one case would compute, each with its reason.
+
+    `answers` asks the app and `verdicts` a model; `checks` are code, which costs nothing and is run every time.
+    """
 
     answers: tuple[Change, ...]
     verdicts: tuple[Change, ...]
+    checks: tuple[Change, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the reasons as lines for a person."""
-        return [str(c) for c in (*self.answers, *self.verdicts)] or [
+        return [str(c) for c in (*self.answers, *self.verdicts, *self.checks)] or [
             "nothing changed: the next run takes everything from the cache"
         ]
 
@@ -175,26 +197,51 @@ def due_cells(case: GoldenCase, prompt_version: str, app_version: str, plan: Pla
     """Return the cells of a case that have no result under their present inputs, and why."""
     answers: list[Change] = []
     verdicts: list[Change] = []
+    checks: list[Change] = []
     for repeat in range(plan.repeats):
         name = "answer" if plan.repeats == 1 else f"answer {repeat}"
         inputs = answer_inputs(case, prompt_version, app_version, repeat)
         old = stored.answer(prompt_version, repeat)
         change = explain_cell(name, old.inputs if old else None, old.error if old else None, inputs)
         answers += [change] if change else []
-        verdicts += _due_verdicts(case, plan, stored, None if change else old)
-    return Due(tuple(answers), tuple(verdicts))
+        due = _due_judgements(case, plan, stored, None if change else old)
+        verdicts += [c for asks, c in due if asks]
+        checks += [c for asks, c in due if not asks]
+    return Due(tuple(answers), tuple(verdicts), tuple(checks))
 
 
-def _due_verdicts(case: GoldenCase, plan: Plan, stored: Stored, answer: CaseAnswer | None) -> list[Change]:
-    """Return the verdicts that are due on an answer; all of them where the answer itself is, which is then None."""
-    modes = {m.evaluator: m for m in plan.modes} if case.kind != "adversarial" else {}
-    names = [*modes, *([criteria.NAME] if criteria.has_criteria(case) else [])]
-    if answer is None:
-        return [Change(name, ("answer",)) for name in names]
-    output, found = answer.output or "", []
-    for name in names if output.strip() else ():
+InputsOf = Callable[[CaseAnswer, int], Inputs]
+"""Returns what decides a judgement of an answer, from the answer and the judge's repeat."""
+
+
+def _judgements(case: GoldenCase, plan: Plan) -> dict[str, tuple[bool, InputsOf]]:
+    """Return every evaluator of a case: {name: (whether it asks a model, what decides its judgement)}."""
+    model, found = plan.judge_model, dict[str, tuple[bool, InputsOf]]()
+    plain = case.kind != "adversarial"
+    for mode in plan.modes if plain else ():
+        found[mode.evaluator] = True, lambda a, n, mode=mode: verdict_inputs(mode, case, a.output or "", model, n)  # type: ignore[misc]
+    if criteria.has_criteria(case):
+        found[criteria.NAME] = True, lambda a, n: criteria_inputs(case, a.output or "", model, n)
+    for check in plan.checks if plain else ():
+        found[check.row_name] = check.asks, lambda a, n, check=check: configured_inputs(check, case, a, model, n)  # type: ignore[misc]
+    return found
+
+
+def _due_judgements(
+    case: GoldenCase, plan: Plan, stored: Stored, answer: CaseAnswer | None
+) -> list[tuple[bool, Change]]:
+    """Return (whether a model is asked, why) of the judgements that are due on an answer.
+
+    They are all due where the answer itself is, which is then None.
+    """
+    found: list[tuple[bool, Change | None]] = []
+    if answer is not None and not (answer.output or "").strip():
+        return []
+    for name, (asks, inputs_of) in _judgements(case, plan).items():
+        if answer is None:
+            found.append((asks, Change(name, ("answer",))))
+            continue
         old = stored.verdict(answer, name)
-        of = (case, output, plan.judge_model, old.judge_repeat if old else 0)
-        inputs = verdict_inputs(modes[name], *of) if name in modes else criteria_inputs(*of)
-        found.append(explain_cell(name, old.inputs if old else None, old.error if old else None, inputs))
-    return [change for change in found if change]
+        inputs = inputs_of(answer, old.judge_repeat if old else 0)
+        found.append((asks, explain_cell(name, old.inputs if old else None, old.error if old else None, inputs)))
+    return [(asks, change) for asks, change in found if change]

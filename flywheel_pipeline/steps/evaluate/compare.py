@@ -63,8 +63,8 @@ class VersionComparison:
     """Two versions on the same cases.
 
     `overall` is None while no judge may decide: that the app answered is all that would be compared. `rates` are the
-    corrected pass rates of the golden set before and after. `left_out` is {split: its number of cases} of splits that
-    only one version was evaluated on.
+    corrected pass rates of the golden set before and after. `left_out` is {split: number of cases} that only one
+    version was evaluated on.
     """
 
     overall: EvaluatorChange | None
@@ -87,8 +87,9 @@ class VersionComparison:
 def compare_versions(cases: Sequence[CaseChange], alignment: Sequence[JudgeAlignment]) -> VersionComparison:
     """Compare two versions on all `cases`, whether or not they have an outcome.
 
-    A split that one version has no verdict on at all is left out: it was not asked there (candidates are evaluated on
-    dev, and the best of them on test). Within a split a missing verdict is a case that is not evaluated.
+    A version with verdicts on less than half of a split was not to be evaluated on all of it (a candidate is evaluated
+    on dev, and the best one on test; a baseline beside it on test and on critical cases): of such a split, only the
+    cases that both versions have verdicts on are compared. Elsewhere a missing verdict is a case that is not evaluated.
     """
     compared, left_out = _same_splits(cases)
     counting, errors = deciding(alignment), judge_errors(alignment)
@@ -107,9 +108,25 @@ def compare_versions(cases: Sequence[CaseChange], alignment: Sequence[JudgeAlign
 
 
 def _same_splits(cases: Sequence[CaseChange]) -> tuple[list[CaseChange], dict[str, int]]:
-    both = {c.split for c in cases if c.before.seen} & {c.split for c in cases if c.after.seen}
-    left = Counter(c.split for c in cases if c.split not in both)
-    return [c for c in cases if c.split in both], dict(sorted(left.items()))
+    """Return the cases to compare, and {split: number of the others}."""
+    by_split: dict[str, list[CaseChange]] = {}
+    for c in cases:
+        by_split.setdefault(c.split, []).append(c)
+    kept = [c for own in by_split.values() for c in _asked(own)]
+    left = Counter(c.split for c in cases)
+    left.subtract(c.split for c in kept)
+    return kept, {split: n for split, n in sorted(left.items()) if n}
+
+
+def _asked(cases: Sequence[CaseChange]) -> Sequence[CaseChange]:
+    """Return the cases of a split that both versions were to be evaluated on.
+
+    That is all of them if both versions have verdicts on at least half; else those on which both have one.
+    """
+    fewest = min(
+        sum(bool(side.seen) for side in sides) for sides in zip(*((c.before, c.after) for c in cases), strict=True)
+    )
+    return cases if 2 * fewest >= len(cases) else [c for c in cases if c.before.seen and c.after.seen]
 
 
 def _lowest_first(change: EvaluatorChange) -> tuple[bool, float, str]:

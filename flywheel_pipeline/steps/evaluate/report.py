@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.records import EvalResult, JudgeAlignment
 from flywheel_pipeline.stats import Rate, corrected_rate, proportion
-from flywheel_pipeline.steps.evaluate.alignment import COMPOSITE, judge_errors
+from flywheel_pipeline.steps.evaluate.alignment import COMPOSITE, NOT_APPLICABLE, decides, judge_errors
 from flywheel_pipeline.steps.evaluate.evaluators import answered
+from flywheel_pipeline.steps.evaluate.evaluators.configured import PREFIX
 
 MIN_COVERAGE = 0.95
 """Share of cases with an outcome below which a rate is incomplete and decides nothing."""
@@ -17,7 +18,7 @@ MIN_COVERAGE = 0.95
 
 @dataclass(frozen=True)
 class ModePassRate:
-    """How one evaluator judged all answers: the rate over those it decided, and how many it did not."""
+    """How one evaluator judged the answers it applies to: the rate over those it decided, and how many it did not."""
 
     evaluator: str
     rate: Rate
@@ -52,8 +53,28 @@ class GoldenRate:
 
 
 def deciding(alignment: Iterable[JudgeAlignment]) -> set[str]:
-    """Return the evaluators that may decide: code checks, and the judges that agree with the expert."""
-    return {answered.NAME} | {a.evaluator for a in alignment if a.status == "trusted" and a.mode_id}
+    """Return the evaluators that may decide: `answered`, requirements, and those that agree with the expert."""
+    return {answered.NAME} | {a.evaluator for a in alignment if decides(a)}
+
+
+def evaluator_names(alignment: Iterable[JudgeAlignment], modes: Mapping[str, str]) -> dict[str, str]:
+    """Return what people are shown of every evaluator in `alignment`; `modes` is {mode_id: name}.
+
+    A judge goes by the name of its mode; another evaluator of a mode by that and its own.
+    """
+    found = {COMPOSITE: "all that decide together"}
+    for a in alignment:
+        mode, own = modes.get(a.mode_id or "", a.mode_id or ""), a.evaluator.removeprefix(PREFIX)
+        if a.evaluator.startswith(PREFIX):
+            found[a.evaluator] = f"{mode} ({own})" if mode else own
+        elif a.evaluator != COMPOSITE:
+            found[a.evaluator] = modes.get(a.mode_id or "", a.evaluator)
+    return found
+
+
+def requirements(alignment: Iterable[JudgeAlignment]) -> set[str]:
+    """Return the evaluators that decide because they are what was agreed."""
+    return {a.evaluator for a in alignment if a.status == "requirement"}
 
 
 def without_stale(results: Iterable[EvalResult], alignment: Iterable[JudgeAlignment]) -> list[EvalResult]:
@@ -65,14 +86,15 @@ def without_stale(results: Iterable[EvalResult], alignment: Iterable[JudgeAlignm
 def case_scores(results: Sequence[EvalResult], evaluators: Collection[str]) -> dict[str, float]:
     """Return {case_id: share of its answers that pass} by the given evaluators.
 
-    An answer fails when one evaluator fails it and passes when all pass it. Where none fails it and one is unsure,
-    broke or gave no verdict, it is not known, and so is the outcome of its case, which is left out.
+    An answer fails when one evaluator fails it and passes when all pass it that apply to it. Where none fails it and
+    one is unsure, broke or gave no verdict, it is not known, and so is the outcome of its case, which is left out.
     """
     answers: dict[str, dict[int, dict[str, str | None]]] = defaultdict(lambda: defaultdict(dict))
     for r in results:
         if r.evaluator in evaluators:
             labels = answers[r.case_id][r.repeat]
-            labels[r.evaluator] = "fail" if "fail" in (labels.get(r.evaluator), r.label) else r.label
+            label = NOT_APPLICABLE if does_not_apply(r) else r.label
+            labels[r.evaluator] = "fail" if "fail" in (labels.get(r.evaluator), label) else label
     passes = {c: [_passes(labels, evaluators) for labels in repeats.values()] for c, repeats in answers.items()}
     return _means(passes)
 
@@ -80,7 +102,13 @@ def case_scores(results: Sequence[EvalResult], evaluators: Collection[str]) -> d
 def _passes(labels: Mapping[str, str | None], evaluators: Collection[str]) -> bool | None:
     if "fail" in labels.values():
         return False
-    return True if all(labels.get(e) == "pass" for e in evaluators) else None
+    given = [labels.get(e) for e in evaluators]
+    return True if "pass" in given and set(given) <= {"pass", NOT_APPLICABLE} else None
+
+
+def does_not_apply(row: EvalResult) -> bool:
+    """Return whether a row of `evaluators.yaml` says that it does not apply to its case: no judgement, and no error."""
+    return row.evaluator.startswith(PREFIX) and row.label is None and row.error is None
 
 
 def _means(passes: Mapping[str, Sequence[bool | None]]) -> dict[str, float]:
@@ -112,6 +140,35 @@ def golden_rate(results: Sequence[EvalResult], alignment: Sequence[JudgeAlignmen
     return GoldenRate(judged, corrected, len(cases) - len(outcomes))
 
 
+@dataclass(frozen=True)
+class ModeDisagreement:
+    """A case that one evaluator of a failure mode passes and another fails; `labels` are (evaluator, label)."""
+
+    case_id: str
+    mode: str
+    repeat: int
+    labels: tuple[tuple[str, str], ...]
+
+
+def find_disagreements(
+    results: Sequence[EvalResult], alignment: Sequence[JudgeAlignment], modes: Mapping[str, str]
+) -> list[ModeDisagreement]:
+    """Return the answers that evaluators of one mode pass and fail; `modes` is {mode_id: name}.
+
+    One of them is wrong, or the definition of the mode is read in two ways. An abstention disagrees with nobody.
+    """
+    mode_of = {a.evaluator: a.mode_id for a in alignment if a.mode_id}
+    found: dict[tuple[str, int, str], dict[str, str]] = defaultdict(dict)
+    for r in results:
+        if (mode := mode_of.get(r.evaluator)) and r.label in ("pass", "fail"):
+            found[r.case_id, r.repeat, mode][r.evaluator] = r.label
+    return [
+        ModeDisagreement(case, modes.get(mode, mode), repeat, tuple(sorted(labels.items())))
+        for (case, repeat, mode), labels in sorted(found.items())
+        if len(set(labels.values())) > 1
+    ]
+
+
 def mode_scores(results: Sequence[EvalResult], evaluator: str) -> dict[str, float]:
     """Return {case_id: share of its answers that pass} by one evaluator, for the cases that it decided."""
     return case_scores([r for r in results if r.evaluator == evaluator], (evaluator,))
@@ -122,6 +179,6 @@ def pass_rates(results: Sequence[EvalResult]) -> list[ModePassRate]:
     rates = []
     for evaluator in sorted({r.evaluator for r in results}):
         decided = case_outcomes(results, (evaluator,))
-        total = len({r.case_id for r in results if r.evaluator == evaluator})
+        total = len({r.case_id for r in results if r.evaluator == evaluator and not does_not_apply(r)})
         rates.append(ModePassRate(evaluator, proportion(sum(decided.values()), len(decided)), total - len(decided)))
     return sorted(rates, key=lambda r: (r.rate.value, r.evaluator))

@@ -16,10 +16,12 @@ from flywheel_pipeline.steps.evaluate.cells import (
     answer_inputs,
     as_json,
     check_inputs,
+    configured_inputs,
     criteria_inputs,
     verdict_inputs,
 )
 from flywheel_pipeline.steps.evaluate.evaluators import answered, criteria, resisted
+from flywheel_pipeline.steps.evaluate.evaluators.configured import Check, judge_answer
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
 from flywheel_pipeline.steps.evaluate.repeats import is_decided
 
@@ -50,7 +52,8 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
     An answer is judged as soon as it is there. What gave no judgement has a row without label and score, but with an
     error: an error is never a score. An answer that failed is not judged. Adversarial cases are checked for what they
     attempt and for nothing else, so that they are in no other rate. The criteria that a case brings (a requirement or
-    a prohibition) are judged in a row of their own, `criteria`.
+    a prohibition) are judged in a row of their own, `criteria`. An evaluator of `evaluators.yaml` that does not apply
+    to a case has a row with neither label nor error.
     """
 
     async def evaluate(item: tuple[GoldenCase, int]) -> tuple[CaseAnswer, list[EvalResult]]:
@@ -61,7 +64,11 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
         if answer.output and answer.output.strip() and not answer.error:
             modes = plan.modes if case.kind != "adversarial" else ()
             own = [_judge_criteria(case, row, plan, engine)] if criteria.has_criteria(case) else []
-            judged = await asyncio.gather(*(_judge(mode, case, row, plan, engine) for mode in modes), *own)
+            checks = plan.checks if case.kind != "adversarial" else ()
+            judged = await asyncio.gather(
+                *(_judge(mode, case, row, plan, engine) for mode in modes), *own,
+                *(_run_check(check, case, (row, answer), plan, engine) for check in checks),
+            )  # fmt: skip
         return row, [_check(prompt, case, answer, row), *(r for rows in judged for r in rows)]
 
     items = [(case, repeat) for case in cases for repeat in range(plan.repeats)]
@@ -127,6 +134,30 @@ async def _judge_criteria(case: GoldenCase, answer: CaseAnswer, plan: Plan, engi
             inputs=as_json(criteria_inputs(case, answer.output or "", plan.judge_model, repeat)),
         ))  # fmt: skip
         if is_decided([r.label for r in rows], plan.judge_repeats):
+            break
+    return rows
+
+
+async def _run_check(
+    check: Check, case: GoldenCase, given: tuple[CaseAnswer, Answer], plan: Plan, engine: Engine
+) -> list[EvalResult]:
+    """Return the rows of an evaluator of `evaluators.yaml`: one, or as many as the majority of a model's needs."""
+    rows: list[EvalResult] = []
+    row, answer = given
+    n_repeats = plan.judge_repeats if check.asks else 1
+    for repeat in range(n_repeats):
+        found = await judge_answer(check, case, answer, plan.app_name, engine, repeat)
+        j = found.judgement
+        rows.append(EvalResult(
+            case_id=case.case_id, prompt_version=row.prompt_version, evaluator=check.row_name,
+            evaluator_version=check.version(plan.judge_model), repeat=row.repeat, label=j.label,
+            score=SCORES.get(j.label or "") if j.score is None else j.score,
+            explanation="" if j.broken else j.explanation, annotator_kind="LLM" if check.asks else "CODE",
+            cost_usd=found.cost_usd, cached=found.cached, golden_version=plan.golden_version,
+            answer_id=row.answer_id, judge_repeat=repeat, error=j.explanation if j.broken else None,
+            inputs=as_json(configured_inputs(check, case, row, plan.judge_model, repeat)),
+        ))  # fmt: skip
+        if is_decided([r.label for r in rows], n_repeats):
             break
     return rows
 

@@ -1,6 +1,6 @@
 """Golden: the permanent test set, grown from labelled traces, one split a family of near-duplicates."""
 
-from flywheel_pipeline.steps.golden.cases import LabelledTrace, in_current_modes, labelled_case
+from flywheel_pipeline.steps.golden.cases import LabelledTrace, calls_of, in_current_modes, labelled_case
 from flywheel_pipeline.steps.golden.grow import Growth, Quotas, grow_golden_set
 from flywheel_pipeline.steps.golden.ledger import (
     active,
@@ -28,6 +28,7 @@ __all__ = [
     "Wishes",
     "active",
     "addition",
+    "calls_of",
     "compose",
     "criticality",
     "decide_proposals",

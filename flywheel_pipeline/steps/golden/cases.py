@@ -128,6 +128,15 @@ def labelled_case(trace: LabelledTrace) -> GoldenCase | None:
     return golden_case(draft, "", "", "") if draft else None
 
 
+def calls_of(trace: LabelledTrace) -> tuple[Mapping[str, Any], ...]:
+    """Return the tool calls that belong to the answer that is judged: those after the user message under test."""
+    messages = json.loads(trace.messages)
+    answered = _answer_under_test(messages, trace.first_failure_step)
+    begins = max((i for i, m in enumerate(messages[:answered]) if m["role"] == "user"), default=-1) + 1
+    turns = [m for m in messages[begins : answered + 1] if m["role"] == "assistant"]
+    return tuple(c for m in turns for c in m.get("tool_calls") or () if isinstance(c, Mapping))
+
+
 def draft_of(case: GoldenCase) -> Draft:
     """Return what a case was before it had a family and a split."""
     return Draft(

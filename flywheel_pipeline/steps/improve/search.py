@@ -14,6 +14,7 @@ from flywheel_pipeline.stats import PERFECT, Youden
 from flywheel_pipeline.steps.improve.advice import Unjudged
 from flywheel_pipeline.steps.improve.critical import CriticalCases
 from flywheel_pipeline.steps.improve.flips import FlipLabel, labels_on
+from flywheel_pipeline.steps.improve.foreign import Foreign, copied_cases, lost_variables
 from flywheel_pipeline.steps.improve.gate import Comparison, Evidence, Outcomes, Size, decide
 from flywheel_pipeline.steps.improve.looks import count_looks
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
@@ -38,14 +39,19 @@ def _no_answers(_: str) -> Sequence[CaseAnswer]:
     return ()
 
 
+def _nothing(_: str) -> Sequence[Foreign]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Judgement:
     """How rows of `eval_results` are read: which cases pass, overall and by one evaluator.
 
-    `judges` are the judges that agree with the expert; without one nothing can be decided. `checks` are the
+    `judges` are the evaluators of failure modes that may decide; without one nothing can be decided. `checks` are the
     evaluators that are hard rules: no pass of them may fall. `errors` is {judge: its J}, with `OVERALL` for all
     together. `modes` is {mode_id: name} of the failure modes that are to be guarded; `wanted` is {mode_id: (fails,
-    passes)} to label before its judge may decide, -1 where labels would not help.
+    passes)} to label before its judge may decide, -1 where labels would not help. `mode_of` is {judge: its mode_id},
+    for those that are not called `judge:<mode_id>`.
     """
 
     cases: Callable[[Results], Outcomes]
@@ -55,11 +61,22 @@ class Judgement:
     errors: Mapping[str, Youden] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    mode_of: Mapping[str, str] = field(default_factory=dict)
+
+    def guarded(self, judge: str) -> str:
+        """Return the id of the failure mode that a judge judges."""
+        return self.mode_of.get(judge, judge.removeprefix("judge:"))
+
+    def guard_name(self, judge: str) -> str:
+        """Return the name of a judge's mode, with the judge's own where several judge it."""
+        mode = self.guarded(judge)
+        shared = [self.guarded(j) for j in self.judges].count(mode) > 1
+        return f"{self.modes.get(mode, judge)} by {judge}" if shared else self.modes.get(mode, judge)
 
     def unjudged(self) -> tuple[Unjudged, ...]:
-        """Return the modes whose judge has no vote, and what would give it one."""
-        open_modes = {m: name for m, name in self.modes.items() if f"judge:{m}" not in self.judges}
-        return tuple(Unjudged(name, *self.wanted.get(m, (0, 0))) for m, name in open_modes.items())
+        """Return the modes that nothing with a vote judges, and what would give it one."""
+        judged = set(map(self.guarded, self.judges))
+        return tuple(Unjudged(name, *self.wanted.get(m, (0, 0))) for m, name in self.modes.items() if m not in judged)
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,8 @@ class Bench:
     """Evaluates the base afresh beside a candidate: (version of the rows, rows); None compares with `baseline`."""
     traffic: Traffic | None = None
     """The modes' shares of production traffic, where they are known."""
+    unread: Callable[[str], Sequence[Foreign]] = _nothing
+    """Returns what a person has to read in a prompt before it may ship."""
 
     def split(self, name: str) -> list[GoldenCase]:
         """Return the cases of one split."""
@@ -108,8 +127,9 @@ class Trial:
 def improve_prompt(bench: Bench, proposals: Sequence[ProposedPrompt]) -> list[PromptCandidate]:
     """Return one candidate per proposal; the best on dev (the shorter of equals) carries the gate's decision.
 
-    A proposal that holds text of a dev or test case, or is longer than the gate allows, is rejected without being
-    evaluated. Without a trusted judge the first is held: nothing shows whether it is better.
+    A proposal that drops or invents a variable, holds text of a case, or is longer than the gate allows, is rejected
+    without being evaluated. One with foreign parts (`steps.improve.foreign`) is held until a person has read it.
+    Without a trusted judge the first is held: nothing shows whether it is better.
     """
     if not bench.judgement.judges:
         why = "no judge agrees with the expert yet: " + _advice_on_judges(bench.judgement)
@@ -132,7 +152,7 @@ def _trial(proposal: ProposedPrompt, bench: Bench) -> Trial:
 
 def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     trial = _trial(proposal, bench)
-    problem = _problem(trial.version.text, bench)
+    problem = _problem(proposal, bench)
     if problem:
         return Trial(trial.version, trial.changes, problem=problem)
     dev = bench.split("dev")
@@ -140,10 +160,14 @@ def _tried(proposal: ProposedPrompt, bench: Bench) -> Trial:
     return Trial(trial.version, trial.changes, sum(passes.values()) / max(sum(c.kind != "adversarial" for c in dev), 1))
 
 
-def _problem(text: str, bench: Bench) -> str | None:
-    leaked = leaks(text, bench.cases, bench.base.text)
-    if leaked:
+def _problem(proposal: ProposedPrompt, bench: Bench) -> str | None:
+    text, base = proposal.text, bench.base.text
+    if lost := lost_variables(text, base):
+        return f"it {lost}"
+    if leaked := leaks(text, bench.cases, base):
         return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
+    if copied := copied_cases(proposal.instructions, base, bench.cases):
+        return f"its instructions copy text of cases: {', '.join(copied[:5])}"
     limit = max(bench.gate.max_growth * len(bench.base.text), bench.gate.max_prompt_characters)
     return f"it has {len(text)} characters, more than {limit:.0f}" if len(text) > limit else None
 
@@ -178,11 +202,17 @@ def decide_again(bench: Bench, candidate: PromptCandidate, after: Results) -> Pr
 def _judged(trial: Trial, bench: Bench, baseline: tuple[str, Results], after: Results) -> PromptCandidate:
     version, before = baseline
     report = decide(bench.gate, gather_evidence(bench, trial.version.version, baseline, after))
+    unread = bench.unread(trial.version.text)
     noise = noise_floor(bench.judgement.cases(before), 1 + max((r.repeat for r in before), default=0))
     evidence = {
         **report.evidence(), "dev_pass_rate": round(trial.dev_rate, 4), "split": "test", "noise_floor": noise,
-        "baseline": version, "traffic": gain_in_traffic(report.guards, bench.traffic, HAPPY).evidence(),
+        "baseline": version, "unread": [str(f) for f in unread],
+        "traffic": gain_in_traffic(report.guards, bench.traffic, HAPPY).evidence(),
     }  # fmt: skip
+    if unread and report.decision == "ship":
+        what = "; ".join(str(f) for f in unread[:3])
+        to_do = f"a person has to read it first: it has {what}; `flywheel prompts read {trial.version.version}`"
+        return _row(trial, bench, "hold", f"{to_do}. Else: {report.reason}", evidence)
     return _row(trial, bench, report.decision, report.reason, evidence)
 
 
@@ -232,11 +262,12 @@ def _critical(bench: Bench, after: Results) -> CriticalCases:
             found[case.case_id] = min(known)
     ids = [c.case_id for c in critical]
     votes = (*read.judges, *read.checks)
-    others = [f"judge:{m}" for m in read.modes if f"judge:{m}" not in read.judges]
+    known_judges = dict.fromkeys([*(f"judge:{m}" for m in read.modes), *read.mode_of])
+    others = [e for e in known_judges if e not in votes]
     fails = _failing(read, after, votes, ids)
     accepted = [c for c, names in fails.items() if all((c, e) in bench.approved for e in names)]
     doubted = {
-        c: ", ".join(read.modes[e.removeprefix("judge:")] for e in names)
+        c: ", ".join(dict.fromkeys(read.modes.get(read.guarded(e), e) for e in names))
         for c, names in _failing(read, after, others, ids, bench.approved).items()
     }
     return CriticalCases(tuple(ids), found, doubted, frozenset(accepted))
@@ -258,11 +289,10 @@ def _failing(
 def _guards(
     read: Judgement, cases: Sequence[GoldenCase], outcomes: tuple[Outcomes, Outcomes], rows: tuple[Results, Results]
 ) -> tuple[Comparison, ...]:
-    """Return a guard per trusted judge on all cases and on its mode's own, one of happy paths, one of regressions."""
+    """Return a guard per deciding judge on all cases and on its mode's own, one of happy paths, one of regressions."""
     guards = []
     for judge in read.judges:
-        mode = judge.removeprefix("judge:")
-        name = read.modes.get(mode, judge)
+        mode, name = read.guarded(judge), read.guard_name(judge)
         own = [c.case_id for c in cases if c.mode_id == mode and c.kind in ("failure", "synthetic")]
         by_judge = _compared(read, judge, [c.case_id for c in cases], rows)
         error = read.errors.get(judge, PERFECT)

@@ -1,6 +1,7 @@
 -- The traces that may be sampled in a window of days, with the signals of their risk, known without a model.
 -- One row stands for `n_like` near-duplicates: the same question, answer and signals, ignoring case and punctuation.
--- `known`: one of them was judged before, so none of them has to be drawn.
+-- `known`: one of them was judged before, so none of them has to be drawn. A picked verdict does not count: it is in
+-- no rate of traffic, and without the trace in the sample the rate would leave it out.
 -- `doubted`: a test case with the same question fails, or a judge is not sure of it, with the prompt that is in production.
 -- An outlier is more than 3 robust standard deviations (1.4826 * MAD) above the median.
 -- Of many traces an even share is kept (`kept`) of each part, by the hash of id and seed; a part is a stratum's flagged
@@ -83,7 +84,7 @@ grouped as (
     left join (
         -- not verdicts inside trace exports: whoever chose those traces, it was not this draw
         select distinct trace_id from annotations
-        where is_current and verdict in ('pass', 'fail') and not starts_with(source_file, '../traces/')
+        where is_current and not is_picked and verdict in ('pass', 'fail') and not starts_with(source_file, '../traces/')
     ) l using (trace_id)
     left join doubted d on d.question = j.question
     group by j.question, answer, thumbs_down, failed, silent, rephrased, many_turns, many_calls, slow, long, costly, strata

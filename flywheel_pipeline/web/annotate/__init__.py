@@ -15,16 +15,30 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate.labels import InvalidLabelError
 from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
 from flywheel_pipeline.web.annotate.source import people_of, source_of
-from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
+from flywheel_pipeline.web.pages import Handler, Page, read_object, respond, respond_not_saved
 
-__all__ = ["labelling_page"]
+__all__ = ["ERRORS", "LabellingEndpoints", "labelling_page", "labelling_service"]
 
 MAX_BODY = 200_000
-SCRIPTS = ("annotate/label.js", "annotate/conversation.js", "annotate/drafts.js", "annotate/compare.js")
+SCRIPTS = (
+    "annotate/label.js",
+    "annotate/conversation.js",
+    "annotate/drafts.js",
+    "annotate/compare.js",
+    "annotate/verdict.js",
+)
 
 
-class _Endpoints:
-    """The requests of the page."""
+ERRORS: Mapping[Any, Handler] = {
+    InvalidLabelError: respond(422),
+    NotThereError: respond(404),
+    FlywheelError: respond(500),
+    OSError: respond_not_saved,
+}
+
+
+class LabellingEndpoints:
+    """The requests of every page on which traces are labelled."""
 
     def __init__(self, service: LabellingService) -> None:
         self.service = service
@@ -37,12 +51,12 @@ class _Endpoints:
 
     async def queue(self, request: Request) -> Response:
         """Answer `GET /label/api/queue?annotator=`."""
-        return JSONResponse(await asyncio.to_thread(self.service.queue, self._annotator(request)))
+        return JSONResponse(await asyncio.to_thread(self.service.queue, self.annotator(request)))
 
     async def item(self, request: Request) -> Response:
         """Answer `GET /label/api/item?annotator=&key=`."""
         key = request.query_params.get("key", "")
-        return JSONResponse(await asyncio.to_thread(self.service.item, self._annotator(request), key))
+        return JSONResponse(await asyncio.to_thread(self.service.item, self.annotator(request), key))
 
     async def messages(self, request: Request) -> Response:
         """Answer `GET /label/api/messages?key=&start=&end=`."""
@@ -65,9 +79,10 @@ class _Endpoints:
         named = request.query_params.get("annotator", "").strip()
         if named and named not in self.service.annotators:
             return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
-        return JSONResponse(await asyncio.to_thread(action, self._annotator(request), sent))
+        return JSONResponse(await asyncio.to_thread(action, self.annotator(request), sent))
 
-    def _annotator(self, request: Request) -> str:
+    def annotator(self, request: Request) -> str:
+        """Return who asks: an annotator of the home, else the arbiter."""
         name = request.query_params.get("annotator", "").strip()
         return name if name in self.service.annotators else self.service.annotators[0]
 
@@ -77,11 +92,14 @@ def _number(request: Request, name: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def labelling_page(bench: Workbench) -> Page:
+def labelling_service(bench: Workbench) -> LabellingService:
+    """Return the service of a home, which its pages share."""
+    return LabellingService(bench.settings.home / "labels", source_of(bench), people_of(bench.settings))
+
+
+def labelling_page(service: LabellingService) -> Page:
     """Return the page of a home."""
-    settings = bench.settings
-    service = LabellingService(settings.home / "labels", source_of(bench), people_of(settings))
-    endpoints = _Endpoints(service)
+    endpoints = LabellingEndpoints(service)
     return Page(
         name="label",
         title="Labelling",
@@ -94,11 +112,6 @@ def labelling_page(bench: Workbench) -> Page:
             Route("/api/text", endpoints.text),
             Route("/api/{action:str}", endpoints.act, methods=["POST"]),
         ],
-        errors={
-            InvalidLabelError: respond(422),
-            NotThereError: respond(404),
-            FlywheelError: respond(500),
-            OSError: respond_not_saved,
-        },
+        errors=ERRORS,
         prepare=lambda: service.queue(service.annotators[0]),
     )

@@ -12,7 +12,7 @@ const messageAt = (n) => document.querySelector(`#trace .message[data-step="${n}
 
 export function showConversation(item, marked) {
   key = item.key;
-  marking = !item.answers;
+  marking = item.marking ?? !item.answers;
   shown += 1;
   nMessages = item.n_messages;
   $("trace").innerHTML = item.html;

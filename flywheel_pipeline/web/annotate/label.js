@@ -2,9 +2,9 @@
 import { $, ask, attempt, count, isTyping, listen, make, stored, succeed } from "../assets/shared.js";
 import * as drafts from "./drafts.js";
 import { bothGiven, choose, isComparing, judge, onVerdict, showAnswers, verdicts } from "./compare.js";
-import { currentStep, goToFirstFailure, goToLast, markNext, onMark, setStep, showConversation } from "./conversation.js";
+import { goToFirstFailure, goToLast, markNext, onMark, showConversation } from "./conversation.js";
+import { FIELDS, fill, offer, press, remember, showLabel, startFail, written as writtenFields } from "./verdict.js";
 
-const FIELDS = ["comment", "code", "severity", "category"];
 // `current` is the key of the item that is shown, or, while not `ready`, about to be: a verdict is always on the item
 // on the screen, never on a place in the queue, which may have changed meanwhile.
 let items = [], at = 0, current = null, ready = false, pending = 0, nLabels = 0, loads = 0;
@@ -23,11 +23,9 @@ async function loadQueue() {
   $("annotator").closest("label").hidden = reply.annotators.length < 2;
   fillBatches(reply.batches.map(([name]) => name));
   fill($("codes"), reply.codes);
-  offer(reply.modes);
+  offer(reply.modes, keepDraft);
   showProgress();
 }
-
-const fill = (list, values) => list.replaceChildren(...values.map((value) => make("option", { value })));
 
 // The newest batch that has something open is shown until another one is chosen; any item is found by its id.
 function fillBatches(names) {
@@ -46,23 +44,10 @@ function wanted(i) {
   return inBatch(i) && (!f || (f === "open" ? !i.verdict : f === "draft" ? i.draft : i.verdict === f));
 }
 
-function offer(modes) {
-  fill($("modes"), modes);
-  $("chips").replaceChildren(...modes.slice(0, 12).map((mode) => make("button", { type: "button", dir: "auto", onclick: () => {
-    $("category").value = $("category").value === mode ? "" : mode;
-    press();
-    keepDraft();
-  } }, mode)));
-  press();
-}
-
-function press() {
-  for (const chip of $("chips").children) chip.setAttribute("aria-pressed", String(chip.textContent === $("category").value));
-}
-
 function showProgress() {
   const own = items.filter(inBatch), done = own.filter((i) => i.verdict && i.verdict !== "defer").length;
-  $("progress").textContent = items.length ? `${done} of ${own.length} labelled` : "Nothing to label yet: `flywheel run` draws a batch of the captured traces.";
+  const again = own.filter((i) => i.key.endsWith("#again")).length, twice = again ? ` (${count(again, "trace")} shown twice)` : "";
+  $("progress").textContent = items.length ? `${done} of ${own.length} labelled${twice}` : "Nothing to label yet: `flywheel run` draws a batch of the captured traces.";
   $("bar").max = own.length || 1;
   $("bar").value = done;
   $("submit").textContent = pending ? `Submit ${count(pending, "label")}` : "Submit labels";
@@ -79,24 +64,16 @@ async function show(place) {
   const item = await ask(`api/item?${asked()}&key=${encodeURIComponent(key)}`);
   if (load !== loads) return;
   ready = true;
-  const draft = drafts.draftOf(key, item.draft), label = item.label || {}, fields = draft ?? label;
-  $("title").textContent = item.trace_id;
-  $("reason").textContent = item.answers ? item.reason : "Why it is here: " + item.reason;
+  $("title").replaceChildren(item.answers ? item.trace_id : make("a", { href: "../traces/#" + encodeURIComponent(item.trace_id) }, item.trace_id));
+  $("reason").textContent = (item.answers ? "" : "Why it is here: ") + item.reason + (item.picked ? ". Picked: your verdict is in no rate of traffic." : "");
   $("badges").replaceChildren(...item.badges.map((b) => make("li", { dir: "auto" }, b)));
-  setVerdict(label.verdict || null);
-  for (const name of FIELDS) $(name).value = fields[name] || "";
+  const fields = showLabel(item);
   showAnswers(item, fields);
   showConversation(item, fields.first_failure_step ?? null);
-  press();
-  $("draft").textContent = draft ? "Your draft: not saved as a label yet." : "";
   scrollTo(0, 0);
 }
 
-function setVerdict(value) {
-  for (const name of ["pass", "fail", "defer"]) $(name).setAttribute("aria-pressed", String(value === name));
-}
-
-const written = () => isComparing() ? verdicts() : ({ ...Object.fromEntries(FIELDS.map((name) => [name, $(name).value])), first_failure_step: currentStep() });
+const written = () => (isComparing() ? verdicts() : writtenFields());
 function keepDraft() { if (ready) { $("draft").textContent = ""; drafts.keep(current, written()); } }
 function noteDraft(key, exists) { const item = items.find((i) => i.key === key); if (item) item.draft = exists; }
 
@@ -110,7 +87,7 @@ async function give(verdict) {
   const item = items.find((i) => i.key === key), isNew = item && !item.verdict;
   if (item) item.verdict = verdict;
   pending = reply.n_pending;
-  if (verdict === "fail") remember(fields);
+  if (verdict === "fail") remember(fields, keepDraft);
   showProgress();
   await show(nextIn(1, openOnly));
   $("main").focus({ preventScroll: true });
@@ -118,12 +95,6 @@ async function give(verdict) {
   // Another tab has labelled, too, or there are labels enough for earlier codes to be offered.
   if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === 20) loadQueue().catch(() => {});
   nLabels = reply.n_labels;
-}
-
-function remember({ code, category }) {
-  if (category && ![...$("modes").options].some((o) => o.value === category)) offer([...[...$("modes").options].map((o) => o.value), category]);
-  const codes = [...$("codes").options].map((o) => o.value);
-  if (codes.length && code) fill($("codes"), [code, ...codes.filter((c) => c !== code)]);
 }
 
 function nextIn(by, test) {
@@ -151,7 +122,6 @@ async function submit() {
 }
 
 const thanks = (n) => `Thank you: ${count(n, "label")} submitted.`;
-function startFail() { setVerdict("fail"); $("comment").focus(); }
 
 /** Give the verdict on what is shown: on the trace, or on the chosen one of two answers. */
 function decide(verdict) {

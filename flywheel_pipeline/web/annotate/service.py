@@ -12,7 +12,7 @@ from typing import Any
 
 from flywheel_pipeline.atomic_write import replace_text, sync_folder
 from flywheel_pipeline.flows.flips import Flip
-from flywheel_pipeline.steps.annotate import Event, Session, Sharing, label_row, trace_of
+from flywheel_pipeline.steps.annotate import PICKED, Event, Session, Sharing, is_picked, label_row, trace_of
 from flywheel_pipeline.web.annotate.badges import badges_of
 from flywheel_pipeline.web.annotate.conversation import Conversation
 from flywheel_pipeline.web.annotate.drafts import Drafts
@@ -40,7 +40,7 @@ GONE = "this trace is not in your queue: reload the page"
 
 
 class NotThereError(LookupError):
-    """An item that is in no batch, or a message that is in no trace."""
+    """A trace that is not captured or may not be labelled, or a message that is in no trace."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,17 @@ class LabellingService:
         self._tables = Tables(source, people.sharing)
         self._own = {name: _Own(Journal(labels, name), Drafts(labels, name)) for name in self.annotators}
 
+    def refresh(self) -> None:
+        """Forget what was read if a table has changed since."""
+        if self._tables.refresh():
+            self.conversations.forget()
+
     def queue(self, annotator: str) -> dict[str, Any]:
         """Return an annotator's items in order, batch by batch, their verdicts, and what the form offers.
 
         `batches` is a list of [name, number of items], `keys` the items of all of them in the same order.
         """
-        if self._tables.refresh():
-            self.conversations.forget()
+        self.refresh()
         own, queue, filed = self._own[annotator], self._tables.queue(annotator), self._tables.filed(annotator)
         sizes: dict[str, int] = {}
         for batch in queue.values():
@@ -84,19 +88,39 @@ class LabellingService:
         with own.journal.session() as session:
             on_file = {**filed, **self._tables.filed_flips()}
             labels = {key: label for key in queue if (label := _label(session, on_file, key))}
-            categories = [str(e["category"]) for e in labels.values() if e.get("category")]
             return {
-                "annotator": annotator,
-                "annotators": self.annotators,
+                **self._form(annotator, session, labels),
                 "batches": list(sizes.items()),
                 "keys": list(queue),
                 "verdicts": {key: label["verdict"] for key, label in labels.items()},
                 "drafts": list(own.drafts.all()),
-                "n_pending": len(session.pending),
-                "n_labels": session.n_labels,
-                "codes": session.codes[:MAX_CODES] if session.n_labels >= CODES_AFTER else [],
-                "modes": list(dict.fromkeys([*self._tables.modes(), *categories])),
             }
+
+    def form(self, annotator: str) -> dict[str, Any]:
+        """Return who labels, how many labels there are and wait to be submitted, and what the form offers."""
+        self.refresh()
+        with self._own[annotator].journal.session() as session:
+            return self._form(annotator, session, session.labels)
+
+    def _form(self, annotator: str, session: Session, labels: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        categories = [str(e["category"]) for e in labels.values() if e.get("category")]
+        return {
+            "annotator": annotator,
+            "annotators": self.annotators,
+            "n_pending": len(session.pending),
+            "n_labels": session.n_labels,
+            "codes": session.codes[:MAX_CODES] if session.n_labels >= CODES_AFTER else [],
+            "modes": list(dict.fromkeys([*self._tables.modes(), *categories])),
+        }
+
+    def open(self, annotator: str, trace_id: str) -> dict[str, Any]:
+        """Return a trace that the annotator came upon, as `item` does.
+
+        Raises:
+            NotThereError: it is not captured.
+        """
+        self.refresh()
+        return self.item(annotator, self.key_of(annotator, trace_id))
 
     def item(self, annotator: str, key: str) -> dict[str, Any]:
         """Return one trace as HTML, what is known of it, and the annotator's label and draft.
@@ -106,7 +130,9 @@ class LabellingService:
         """
         if is_flip(key):
             return self._flip_item(annotator, key)
-        trace_id, own = self._trace_id(key), self._own[annotator]
+        trace_id, own = trace_of(key), self._own[annotator]
+        if not self._may_label(annotator, key) and trace_id not in self._tables.sampled():
+            raise NotThereError(GONE)
         keys = list(self._tables.queue(annotator))
         at = keys.index(key) if key in keys else len(keys)
         try:
@@ -119,7 +145,8 @@ class LabellingService:
         return {
             "key": key,
             "trace_id": trace_id,
-            "reason": self._tables.sampled()[trace_id].reason,
+            "reason": self._tables.reason(annotator, key),
+            "picked": is_picked(key),
             "badges": badges_of(trace),
             "n_messages": len(conversation.messages),
             "outline": conversation.outline(OUTLINE),
@@ -136,7 +163,11 @@ class LabellingService:
         return {**show_flip(flip), "label": show_verdicts(flip, label), "draft": show_verdicts(flip, draft)}
 
     def messages(self, key: str, start: int, end: int | None) -> dict[str, Any]:
-        """Return the messages of an item from a step on (see `render_piece`); raises like `item`."""
+        """Return the messages of an item from a step on (see `render_piece`).
+
+        Raises:
+            NotThereError: its trace is not captured.
+        """
         return render_piece(self._conversation(key), start, end)
 
     def text(self, key: str, address: str, start: int) -> dict[str, Any]:
@@ -157,16 +188,39 @@ class LabellingService:
             InvalidLabelError: it is not one.
             OSError: it cannot be written.
         """
-        own, key = self._own[annotator], str(sent.get("key", ""))
+        key = str(sent.get("key", ""))
         label = read_flip_label(self._asked(annotator, key), sent) if is_flip(key) else read_label(sent)
         self._check_key(annotator, label["key"])
-        own.journal.append({**label, **_stamp("label", annotator)})
+        return self._keep(annotator, label)
+
+    def relabel(self, annotator: str, label: Mapping[str, Any], page: str) -> dict[str, Any]:
+        """Keep a label, its `key` and fields, of any captured trace, given on another `page`; returns as `label`.
+
+        Raises:
+            NotThereError: there is no such trace.
+            OSError: it cannot be written.
+        """
+        try:
+            self.conversations.trace(label["key"])
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+        return self._keep(annotator, {**label, "page": page})
+
+    def _keep(self, annotator: str, label: Mapping[str, Any]) -> dict[str, Any]:
+        own = self._own[annotator]
+        seen = self._tables.filed(annotator).get(label["key"], {}).get("seen")
+        own.journal.append({**label, **({"seen": seen} if seen else {}), **_stamp("label", annotator)})
         own.drafts.keep(label["key"], None)
         with own.journal.session() as session:
             n_labels, n_pending = session.n_labels, len(session.pending)
         if self._submit_after is None or n_pending < self._submit_after:
             return {"n_labels": n_labels, "n_pending": n_pending, "n_submitted": 0}
         return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
+
+    def given(self, annotator: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any] | None, int]:
+        """Return {item key: label} of all labels given on pages that stand, the latest, and how many are pending."""
+        with self._own[annotator].journal.session() as session:
+            return session.labels, session.latest, len(session.pending)
 
     def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.
@@ -246,17 +300,35 @@ class LabellingService:
     def _conversation(self, key: str) -> Conversation:
         if is_flip(key):
             return Compared(self._flip(key))
-        return self.conversations.conversation(self._trace_id(key))
+        try:
+            return self.conversations.conversation(trace_of(key))
+        except LookupError as error:
+            raise NotThereError(str(error)) from None
+
+    def key_of(self, annotator: str, trace_id: str) -> str:
+        """Return the key under which a verdict on a trace that the annotator came upon is kept.
+
+        It is a picked item, unless the verdict corrects one that was not picked: the annotator's own, or, where the
+        annotator is the arbiter, anyone's.
+        """
+        own, is_arbiter = self._own[annotator], annotator == self.annotators[0]
+        with own.journal.session() as session:
+            label = _label(session, self._tables.filed(annotator), trace_id)
+        corrects = label is not None or (is_arbiter and self._tables.judged(trace_id))
+        return trace_id if corrects else trace_id + PICKED
 
     def _check_key(self, annotator: str, key: str) -> None:
-        if key not in self._tables.queue(annotator):
+        if not self._may_label(annotator, key):
             raise InvalidLabelError(GONE)
 
-    def _trace_id(self, key: str) -> str:
-        trace_id = trace_of(key)
-        if trace_id not in self._tables.sampled():
-            raise NotThereError(GONE)
-        return trace_id
+    def _may_label(self, annotator: str, key: str) -> bool:
+        """Return whether an item is in the annotator's queue, or is a captured trace that they came upon."""
+        if key in self._tables.queue(annotator):
+            return True
+        try:
+            return self.key_of(annotator, trace_of(key)) == key and bool(self.conversations.trace(trace_of(key)))
+        except LookupError:
+            return False
 
 
 def _label(session: Session, filed: Mapping[str, Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:

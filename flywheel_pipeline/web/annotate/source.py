@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
-from flywheel_pipeline.flows.annotate import labels_of, sampled_to_label
+from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE, PICKED_FILE
+from flywheel_pipeline.flows.annotate import is_judged, labels_of, sampled_to_label
 from flywheel_pipeline.flows.flips import flips_to_label, keep_flip_labels, read_flip_labels
+from flywheel_pipeline.flows.traces.pick import picked_to_label
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode, RawTrace
 from flywheel_pipeline.settings import Settings
@@ -34,8 +35,10 @@ def source_of(bench: Workbench) -> Source:
     """Return the tables of a home as the page reads them."""
     lake = bench.lake
     return Source(
-        stamp=lambda: (lake.stamp(*TABLES), bench.home.stamp(FLIP_LABELS_FILE)),
+        stamp=lambda: (lake.stamp(*TABLES), bench.home.stamp(FLIP_LABELS_FILE), bench.home.stamp(PICKED_FILE)),
         sampled=lambda: [Sampled(*row) for row in sampled_to_label(bench)],
+        picked=lambda annotator: _picked(bench, annotator),
+        judged=lambda trace_id: is_judged(bench, trace_id),
         traces=lambda ids: lake.read("raw_traces", RawTrace, "trace_id in (select unnest(?))", [list(ids)]),
         filed=lambda annotator: labels_of(bench, annotator),
         modes=lambda: [m.name for m in sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)],
@@ -47,3 +50,8 @@ def source_of(bench: Workbench) -> Source:
 
 def _as_label(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, "verdict": DEFER if DEFER in (row["before"], row["after"]) else COMPARED}
+
+
+def _picked(bench: Workbench, annotator: str) -> list[Sampled]:
+    sent = [p for p in picked_to_label(bench) if p.to == annotator]
+    return [Sampled(p.trace_id, p.batch, f"{p.sent_by} sent it" + (f": {p.note}" if p.note else "")) for p in sent]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from flywheel_pipeline.flows.flips import Flip
 from flywheel_pipeline.records import RawTrace
-from flywheel_pipeline.steps.annotate import Sharing, queue_of
+from flywheel_pipeline.steps.annotate import PICKED, Sharing, is_picked, queue_of, trace_of
 from flywheel_pipeline.web.annotate.conversation import Conversation
 from flywheel_pipeline.web.annotate.flips import key_of
 
@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Sampled:
-    """A trace that was drawn to be labelled."""
+    """A trace that was drawn, or sent by someone, to be labelled."""
 
     trace_id: str
     batch: str
@@ -34,10 +34,14 @@ class Source:
     """A token that changes when one of the tables does."""
     sampled: Callable[[], Sequence[Sampled]]
     """The captured traces that were drawn to be labelled, the newest batch first."""
+    picked: Callable[[str], Sequence[Sampled]]
+    """The captured traces that people sent to an annotator, the oldest first."""
+    judged: Callable[[str], bool]
+    """Whether someone has judged a trace that was not picked."""
     traces: Callable[[Sequence[str]], Sequence[RawTrace]]
     """The traces of these ids."""
     filed: Callable[[str], Mapping[str, Mapping[str, Any]]]
-    """{trace id: label} of an annotator, from label files of whatever origin as they were last read."""
+    """{item key: label} of an annotator, from label files of whatever origin as they were last read."""
     modes: Callable[[], Sequence[str]]
     """The names of the failure modes, the one to fix first first."""
     flips: Callable[[], Sequence[Flip]]
@@ -73,13 +77,26 @@ class Tables:
     def queue(self, annotator: str) -> Mapping[str, str]:
         """Return {item key: batch} of an annotator's items in order, the newest batch first.
 
-        Before them come the flipped cases, which the arbiter alone labels.
+        Before them come the flipped cases, which the arbiter alone labels, and what people sent to the annotator.
         """
         return self._keep(("queue", annotator), lambda: self._queue(annotator))
 
     def filed(self, annotator: str) -> Mapping[str, Mapping[str, Any]]:
-        """Return {trace id: label} of an annotator from label files."""
+        """Return {item key: label} of an annotator from label files."""
         return self._keep(("filed", annotator), lambda: self._source.filed(annotator))
+
+    def reason(self, annotator: str, key: str) -> str:
+        """Return why an item is there, "" for a trace that is in no batch."""
+        found = self._sent(annotator) if is_picked(key) else self.sampled()
+        sampled = found.get(trace_of(key))
+        return sampled.reason if sampled else ""
+
+    def _sent(self, annotator: str) -> Mapping[str, Sampled]:
+        return self._keep(("sent", annotator), lambda: {s.trace_id: s for s in self._source.picked(annotator)})
+
+    def judged(self, trace_id: str) -> bool:
+        """Return whether someone has judged a trace that was not picked."""
+        return self._keep(("judged", trace_id), lambda: self._source.judged(trace_id))
 
     def modes(self) -> Sequence[str]:
         """Return the names of the failure modes."""
@@ -105,7 +122,10 @@ class Tables:
             batches.setdefault(s.batch, []).append(s.trace_id)
         flips = self.flips() if annotator == self._sharing.annotators[0] else {}
         asked = {key: f.batch for key, f in flips.items()}
-        return asked | {k: batch for batch, ids in batches.items() for k in queue_of(annotator, ids, self._sharing)}
+        sent = {trace + PICKED: s.batch for trace, s in self._sent(annotator).items()}
+        newest_first = dict(sorted(sent.items(), key=lambda item: item[1], reverse=True))
+        drawn = {k: batch for batch, ids in batches.items() for k in queue_of(annotator, ids, self._sharing)}
+        return {**asked, **newest_first, **drawn}
 
     def _keep(self, name: Hashable, make: Callable[[], Value]) -> Value:
         with self._alone:

@@ -50,6 +50,7 @@ function card(mode, selected, work) {
   return make("section", { class: `card mode ${mode.status}`, "aria-labelledby": id, "data-mode": mode.mode_id, tabindex: "-1" },
     make("header", {}, make("span", { class: "rank" }, `${mode.rank}.`), make("h3", { id, dir: "auto" }, mode.name), make("span", { class: "hint n" }, count(mode.n, "failure"))),
     ...meaning(mode),
+    ...(mode.evaluators.length ? [make("details", { class: "hint evaluators" }, make("summary", {}, count(mode.evaluators.length, "evaluator")), make("ul", {}, ...mode.evaluators.map((e) => make("li", { dir: "auto" }, e))))] : []),
     make("p", { class: "hint" }, mode.reason, mode.severity ? `; severity set to ${mode.severity}` : ""),
     make("div", { class: "actions" },
       button("Rename", "r", "rename"), button("Define", "d", "define"),
@@ -81,7 +82,7 @@ function failure(f, n, selected) {
       make("input", { type: "checkbox", value: f.trace_id, tabindex: n ? "-1" : "0", ...(selected.has(f.trace_id) ? { checked: true } : {}) }),
       make("span", { dir: "auto" }, f.text)),
     comment(f.comment),
-    make("span", { class: "by" }, f.gone ? "not a failure any more" : by));
+    make("span", { class: "by" }, f.gone ? "not a failure any more" : by, " ", make("a", { class: "look", href: "../traces/#" + encodeURIComponent(f.trace_id), tabindex: "-1" }, "trace")));
 }
 
 const SHORT = 160;

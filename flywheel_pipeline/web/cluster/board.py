@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flywheel_pipeline.errors import EditError
+from flywheel_pipeline.errors import CorruptFileError, EditError
 from flywheel_pipeline.flows.cluster.review import Measured, Review
+from flywheel_pipeline.flows.evaluators import evaluators_by_mode
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, ProposedChange, Reviewed
 from flywheel_pipeline.web.words import count
@@ -32,6 +33,7 @@ def show_board(review: Review, whole: str) -> dict[str, Any]:
     """
     look = review.look()
     measured = review.measure(look.known)
+    evaluators, problem = _evaluators(review)
     failures = measured.failures
     placed = look.known.place_of()
     unassigned = [f for f in failures.values() if f.trace_id not in placed]
@@ -39,14 +41,23 @@ def show_board(review: Review, whole: str) -> dict[str, Any]:
     return {
         "version": look.version,
         "people": list(dict.fromkeys([review.settings.annotate.arbiter, *review.settings.annotate.annotators])),
-        "modes": _modes(look.known, measured, whole),
+        "modes": [{**m, "evaluators": evaluators.get(m["mode_id"], [])} for m in _modes(look.known, measured, whole)],
         "unassigned": [_failure(f.trace_id, f.text, failures, "", 0.0) for f in shown],
         "n_unassigned": len(unassigned),
         "proposals": [_proposal(p) for p in look.proposals if p.status == "open"],
         "history": [_change(c, look.known) for c in look.known.history[: -LATEST - 1 : -1]],
-        "advice": measured.saturation.advice,
+        "advice": " ".join(t for t in (measured.saturation.advice, problem) if t),
         "undo": UNDONE.get(review.undoable, ""),
     }
+
+
+def _evaluators(review: Review) -> tuple[dict[str, list[str]], str]:
+    """Return what judges every mode, and what is wrong with the file that says so; the page works without it."""
+    try:
+        found = evaluators_by_mode(review.bench)
+    except CorruptFileError as error:
+        return {}, str(error)
+    return {mode: [line[:LONGEST_TEXT] for line in lines] for mode, lines in found.items()}, ""
 
 
 def _modes(known: Reviewed, measured: Measured, whole: str) -> list[dict[str, Any]]:

@@ -234,7 +234,7 @@ function selectAll() {
 const undo = () => act({ action: "undo" }, `Undone: ${board.undo}.`);
 listen({
   j: () => step(1), k: () => step(-1), ArrowDown: (event) => step(1, event.shiftKey), ArrowUp: (event) => step(-1, event.shiftKey),
-  "]": () => stepCard(1), "[": () => stepCard(-1), x: () => focusedBox()?.click(), a: selectAll, m: moveSelected, n: newMode,
+  "]": () => stepCard(1), "[": () => stepCard(-1), x: () => focusedBox()?.click(), l: () => focusedBox()?.closest(".failure").querySelector(".look").click(), a: selectAll, m: moveSelected, n: newMode,
   r: onMode("rename"), d: onMode("define"), b: onMode("include"), o: onMode("exclude"), v: onMode("rate"), g: onMode("merge"), y: onMode("accept"), R: onMode("retire"), u: undo, Escape: clear,
 });
 $("move").addEventListener("click", () => moveSelected().catch(fail));

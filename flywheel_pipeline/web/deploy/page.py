@@ -13,6 +13,7 @@ from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.errors import ConflictError, CorruptFileError, FlywheelError, GateError
 from flywheel_pipeline.flows.deploy.overview import Overview, look_at_prompts
 from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
+from flywheel_pipeline.flows.foreign import note_read, parts_of
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.steps.evaluate import word_diff
 from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
@@ -44,11 +45,14 @@ class _Endpoints:
         one, other = self.bench.registry.get(version), self.bench.registry.get(against)
         pieces = [tuple(p) for p in word_diff(other.text[:LONGEST], one.text[:LONGEST])]
         found = next(v for v in look_at_prompts(self.bench).versions if v.prompt.version == version)
-        html = render("deploy/version.html", found=found, against=other, pieces=pieces, cut=len(one.text) > LONGEST)
-        return {"html": html, "may_ship": found.may_ship and PRODUCTION not in found.labels}
+        unread = [str(part) for part in parts_of(self.bench, version)] if found.decision else []
+        cut = len(one.text) > LONGEST
+        html = render("deploy/version.html", found=found, against=other, pieces=pieces, cut=cut, unread=unread)
+        may_ship = found.may_ship and PRODUCTION not in found.labels
+        return {"html": html, "may_ship": may_ship, "to_read": bool(unread) and not cut}
 
     def act(self, sent: dict[str, Any]) -> dict[str, Any]:
-        """Promote a version or roll back, and return the new state of everything.
+        """Promote a version, roll back, or note that one was read, and return the new state of everything.
 
         Raises:
             ConflictError: a label was moved since the page was loaded.
@@ -61,6 +65,8 @@ class _Endpoints:
             promote_candidate(self.bench, str(sent.get("version")), mover)
         elif sent.get("what") == "roll back":
             roll_back(self.bench, mover)
+        elif sent.get("what") == "read":
+            note_read(self.bench, str(sent.get("version")), mover.by)
         else:
             raise GateError("There is nothing like that to do.")
         return self.overview()

@@ -2,7 +2,7 @@
 import { $, ask, attempt, listen, make, stored, succeed } from "../assets/shared.js";
 
 const address = new URLSearchParams(location.search);
-let state = { versions: [] }, mayShip = false, pending = null;
+let state = { versions: [] }, mayShip = false, toRead = false, pending = null;
 
 function remember(values) {
   for (const [name, value] of Object.entries(values)) if (value) address.set(name, value); else address.delete(name);
@@ -38,6 +38,8 @@ async function choose(version) {
   const actions = [];
   if (mayShip) actions.push(make("button", { type: "button", onclick: promote }, "Promote to production ", make("kbd", {}, "p")));
   if (version === state.production) actions.push(make("button", { type: "button", class: "quiet", onclick: rollBack }, "Roll back ", make("kbd", {}, "r")));
+  if (reply.to_read) actions.push(make("button", { type: "button", onclick: read }, "I have read it ", make("kbd", {}, "y")));
+  toRead = reply.to_read;
   $("actions").replaceChildren(...actions);
 }
 
@@ -55,16 +57,18 @@ function ready(what, title, button) {
   $("move").showModal();
 }
 const promote = () => mayShip && ready({ what: "promote", version: address.get("version") }, `Put ${address.get("version")} into production?`, "Promote");
+const read = () => toRead && ready({ what: "read", version: address.get("version") }, "Have you read it, and may it ship if the gate lets it?", "Yes");
 const rollBack = () => ready({ what: "roll back" }, "Restore the prompt that was in production before?", "Roll back");
 
 $("move-form").addEventListener("submit", () => attempt(async () => {
   stored.set("name", $("by").value);
   const sent = { ...pending, by: $("by").value, message: $("message").value, seen: state.seen };
   await take(await ask("api/act", sent));
+  if (pending.what === "read") { succeed("Noted. The gate decides again with `flywheel gate decide`, or in the next run."); return; }
   succeed(pending.what === "promote" ? `${sent.version} is in production now.` : `${state.production} is in production again.`);
 }));
 $("cancel").addEventListener("click", () => $("move").close());
 $("version").addEventListener("change", () => attempt(() => choose($("version").value)));
 $("against").addEventListener("change", () => attempt(() => { remember({ against: $("against").value }); return choose($("version").value); }));
-listen({ j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), p: promote, r: rollBack });
+listen({ j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), p: promote, r: rollBack, y: read });
 attempt(async () => take(await ask("api/overview")));

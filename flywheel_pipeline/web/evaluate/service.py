@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
+from flywheel_pipeline.adapters.home.files import EVALUATORS_FILE, KNOWN_FAILURES_FILE, TAXONOMY_FILE
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.case_details import find_cases, is_to_label, read_details
 from flywheel_pipeline.flows.compare import (
@@ -30,6 +30,8 @@ KEPT = 8
 """Comparisons, and filtered lists, that stay in memory."""
 MOST_ROWS = 200
 """Rows of one answer."""
+FILES = (KNOWN_FAILURES_FILE, TAXONOMY_FILE, EVALUATORS_FILE)
+"""Files of the home that a comparison depends on, beside its tables."""
 NOTHING = "Nothing is evaluated yet: label failures, then run the flywheel."
 
 
@@ -66,7 +68,7 @@ class _Recent:
 
 
 class ComparisonService:
-    """The comparisons of one home; each is made once and made again when a table or the known failures change."""
+    """The comparisons of one home; each is made again only when a table or a reviewed file has changed."""
 
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
@@ -130,9 +132,9 @@ class ComparisonService:
         Raises:
             HomeError: nothing is evaluated, or a version is not there.
         """
-        known_failures = self.bench.home.reviewed(KNOWN_FAILURES_FILE)
         with self._alone:
-            key = (before, after, self.bench.lake.stamp(*TABLES), known_failures.version())
+            files = [self.bench.home.reviewed(name).version() for name in FILES]
+            key = (before, after, self.bench.lake.stamp(*TABLES), *files)
             found: Compared = self._compared.get(key) or self._compared.put(key, self._compare(before, after))
             return found
 

@@ -17,6 +17,7 @@ from flywheel_pipeline.adapters.quality import expectations, run_on_table
 from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.checks.expectations import KINDS
+from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.records import LabelLog, PromptCandidate
 from flywheel_pipeline.steps.annotate.xlsx import MAX_UNPACKED
 from flywheel_pipeline_tests.builders import (
@@ -31,6 +32,8 @@ from flywheel_pipeline_tests.builders import (
 )
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.steps.annotate.counting import count_rows
+from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode as a_reviewed_mode
+from flywheel_pipeline_tests.steps.cluster.reviewed import known, put_taxonomy
 
 COVERS = ("defs/checks/evaluate.py",)
 
@@ -105,18 +108,30 @@ def test_a_case_family_in_two_splits_is_an_error(place: Place) -> None:
 def test_a_judge_that_may_not_decide_is_a_warning_that_says_what_to_label(
     place: Place, statuses: list[str], passed: bool
 ) -> None:
-    rows = [an_alignment(evaluator=f"judge:{i}", status=s) for i, s in enumerate(statuses)]
+    put_taxonomy(place, known(*(a_reviewed_mode(str(i), f"t{i}") for i in range(len(statuses)))))
+    versions = [m.version("offline/judge") for m in judges_of(place.bench)]
+    rows = [
+        an_alignment(evaluator=f"judge:{i}", mode_id=str(i), status=s, evaluator_version=v, need_fails=s == "advisory")
+        for i, (s, v) in enumerate(zip(statuses, versions, strict=True))
+    ]
     place.lake.write("judge_alignment", rows)
     found = check(place, "judge_alignment", "judges_agree_with_expert")
     assert (found.passed, found.severity) == (passed, dg.AssetCheckSeverity.WARN)
     assert passed or "label" in str(found.description) or "disagrees" in str(found.description)
 
 
+def test_a_trusted_judge_that_changed_since_may_not_decide(place: Place) -> None:
+    put_taxonomy(place, known(a_reviewed_mode("fm-1", "t1")))
+    place.lake.write("judge_alignment", [an_alignment(evaluator_version="before")])
+    found = check(place, "judge_alignment", "judges_agree_with_expert")
+    assert not found.passed and "has changed since it was measured" in str(found.description)
+
+
 def test_a_broken_evaluation_and_a_refused_candidate_warn(place: Place) -> None:
     place.lake.write("eval_results", [an_eval_result(label=None, score=None, error="RateLimitError")])
     found = check(place, "eval_results", "every_answer_judged")
     assert not found.passed
-    assert (found.description or "").startswith("1 verdicts are missing, 1 of them because: RateLimitError.")
+    assert (found.description or "").startswith("verdicts missing: 1, of which 1 because: RateLimitError.")
     place.lake.write("prompt_candidate", [a_candidate(decision="reject", reason="3 broken")])
     refused = check(place, "prompt_candidate", "gate")
     assert not refused.passed and "3 broken" in (refused.description or "")

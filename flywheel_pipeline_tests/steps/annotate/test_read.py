@@ -197,6 +197,7 @@ def test_a_time_becomes_utc(value: str, at: Any) -> None:
 )
 def test_a_repeat_is_marked(value: str, is_repeat: bool) -> None:
     assert the_annotation(f"trace_id,verdict,repeat\nt1,pass,{value}\n").is_repeat is is_repeat
+    assert the_annotation(f"trace_id,verdict,is_picked\nt1,pass,{value}\n").is_picked is is_repeat
 
 
 def test_a_bad_row_leaves_the_others_and_the_line_is_that_of_the_file() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.steps.annotate import Sharing, fold_events, label_row, queue_of, trace_of
-from flywheel_pipeline.steps.annotate.session import AGAIN, REPEAT_AFTER
+from flywheel_pipeline.steps.annotate.session import AGAIN, PICKED, REPEAT_AFTER, is_picked
 
 IDS = [f"t{i}" for i in range(200)]
 ALONE = Sharing(("mira",), overlap=0.2, repeated=0.1)
@@ -79,6 +79,13 @@ def test_a_second_look_is_marked_as_one() -> None:
     assert label_row(says("a" + AGAIN), "now") == {
         "trace_id": "a", "verdict": "pass", "annotator": "mira", "is_repeat": True, "labelled_at": "now",
     }  # fmt: skip
+
+
+def test_the_label_of_a_picked_trace_is_marked_as_one() -> None:
+    assert label_row(says("a" + PICKED), "now") == {
+        "trace_id": "a", "verdict": "pass", "annotator": "mira", "is_picked": True, "labelled_at": "now",
+    }  # fmt: skip
+    assert is_picked("a" + PICKED) and not is_picked("a" + AGAIN) and trace_of("a" + PICKED) == "a"
 
 
 actions = st.lists(

@@ -7,6 +7,7 @@ import yaml
 
 from flywheel_pipeline.errors import CorruptFileError, EditError
 from flywheel_pipeline.steps.cluster.confirm import Opinion, confirm_proposals
+from flywheel_pipeline.steps.cluster.modes import Mode, criterion_version, dump_modes, load_modes
 from flywheel_pipeline.steps.cluster.proposals import (
     accept_proposal,
     apply_all,
@@ -15,6 +16,7 @@ from flywheel_pipeline.steps.cluster.proposals import (
     load_proposals,
     reject_proposal,
     renew_proposals,
+    with_tuned,
 )
 from flywheel_pipeline.steps.cluster.propose import ProposedChange
 from flywheel_pipeline_tests.fakes import FakeLLM
@@ -102,3 +104,46 @@ def test_a_model_says_yes_or_no_and_names_what_is_split_off() -> None:
 
 def test_without_an_answer_a_proposal_stands_as_it_is() -> None:
     assert confirm_proposals(ALL, BOTH, FakeLLM(lambda data: "timeout"), "demo") == ALL
+
+
+RUDE = BOTH.mode("rude")
+TUNED = ProposedChange(
+    "judge", ("rude",), "Change the judge of “RUDE”", "5/5", traces=("r1", "r3", "gone"), belongs="Irony.",
+    guidance="Look for insults.", base=criterion_version(RUDE),
+)  # fmt: skip
+
+
+def test_a_criterion_for_a_judge_waits_until_a_person_accepts_it() -> None:
+    """A run neither forgets it nor accepts it, even where it accepts everything else."""
+    assert load_proposals(yaml.safe_load(yaml.safe_dump(dump_proposals([TUNED])))) == [TUNED]
+    assert renew_proposals([MERGE, TUNED], [RETIRE]) == [RETIRE, TUNED]
+    assert apply_all(BOTH, RUN, [TUNED]) == (BOTH, [TUNED])
+
+
+def test_accepting_a_criterion_changes_the_mode_with_an_entry_for_each_text() -> None:
+    after = accept_proposal(BOTH, MIRA, TUNED)
+    mode = after.mode("rude")
+    assert (mode.belongs, mode.does_not_belong, mode.judge_guidance) == ("Irony.", "", "Look for insults.")
+    assert (mode.judge_examples, mode.judge_tuned) == (("r1", "r3"), True)
+    assert [c.action for c in after.history] == ["inclusion changed", "judge guided", "judge tuned"]
+    assert mode.members == RUDE.members and after.mode("late") == BOTH.mode("late")
+
+
+def test_a_criterion_that_was_compared_with_another_one_is_refused() -> None:
+    edited = accept_proposal(BOTH, MIRA, TUNED)
+    with pytest.raises(EditError, match="has changed since"):
+        accept_proposal(edited, MIRA, TUNED)
+
+
+def test_one_criterion_waits_per_judge_and_a_rejected_one_is_not_proposed_again() -> None:
+    other = ProposedChange("judge", ("rude",), "Another", "6/6", guidance="Read twice.", base=TUNED.base)
+    assert with_tuned([MERGE, TUNED], other) == [MERGE, other]
+    with pytest.raises(EditError, match="rejected before"):
+        with_tuned(reject_proposal([TUNED], MIRA, TUNED.proposal_id), TUNED)
+
+
+def test_what_a_judge_is_shown_is_written_to_the_file_and_read_again() -> None:
+    mode = Mode("m", "M", judge_guidance="Read twice.", judge_examples=("a",), judge_tuned=True)
+    text = yaml.safe_dump(dump_modes([mode]))
+    assert load_modes(yaml.safe_load(text)) == [mode]
+    assert "judge" not in yaml.safe_dump(dump_modes([Mode("m", "M")]))

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from flywheel_pipeline.ports import Answer
-from flywheel_pipeline.records import Json, JudgeAlignment
+from flywheel_pipeline.records import JudgeAlignment
 from flywheel_pipeline.stats import JudgeError, Recall
 from flywheel_pipeline.steps.evaluate.alignment import (
     COMPOSITE,
     MAX_P_GUESS,
     MIN_YOUDEN,
-    LabelledAnswer,
     align_judges,
-    held_out,
+    is_stale,
     judge_errors,
     labels_needed,
+    mark_stale,
     what_to_label,
 )
 from flywheel_pipeline.steps.evaluate.cells import Plan
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
+from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer
 from flywheel_pipeline.steps.evaluate.run import run_evals
-from flywheel_pipeline.steps.golden import near_pairs
-from flywheel_pipeline_tests.builders import a_case, a_conversation, a_prompt
+from flywheel_pipeline_tests.builders import a_case, a_prompt, an_alignment
 from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
 
 MODE = ModeToJudge("fm-1", "Made up", "d", ())
@@ -37,12 +37,14 @@ OTHER = ModeToJudge("fm-2", "Rude", "d", ())
 def fails(n: int, mode_id: str = "fm-1", **changes: Any) -> list[LabelledAnswer]:
     made = {"mode_id": mode_id, "observed_output": f"bad {mode_id}", "criteria": "THE REMARK", **changes}
     weight = made.pop("weight", None)
-    return [LabelledAnswer(a_case(case_id=f"{mode_id}-{i}", input=f"{mode_id} {i}?", **made), weight) for i in range(n)]
+    ids = [f"{mode_id}-{made['observed_output']}-{i}" for i in range(n)]
+    return [LabelledAnswer(a_case(case_id=i, source_trace_id=i, input=f"{i}?", **made), weight) for i in ids]
 
 
 def passes(n: int, output: str = "good", weight: float | None = None) -> list[LabelledAnswer]:
     made: dict[str, Any] = {"kind": "happy_path", "mode_id": None, "criteria": None, "reference": "THE REFERENCE"}
-    cases = [a_case(case_id=f"{output}-{i}", input=f"{output} {i}?", observed_output=output, **made) for i in range(n)]
+    ids = [f"{output}-{i}" for i in range(n)]
+    cases = [a_case(case_id=i, source_trace_id=i, input=f"{i}?", observed_output=output, **made) for i in ids]
     return [LabelledAnswer(c, weight) for c in cases]
 
 
@@ -51,7 +53,7 @@ def perfect(data: Any) -> Verdict:
 
 
 def align(answers: list[LabelledAnswer], answer: Callable[[Any], Verdict | str] = perfect) -> JudgeAlignment:
-    return align_judges(answers, [MODE], FakeLLM(answer), "demo")[0]
+    return align_judges(answers, Plan([MODE], "demo", ""), FakeLLM(answer)).rows[0]
 
 
 @pytest.mark.parametrize(
@@ -116,9 +118,21 @@ def test_recalls_are_weighted_to_production_where_the_labels_are_of_our_sample()
     assert (unweighted.production_pass_recall, unweighted.production_n_pass) == (0.8, 10)
 
 
+def test_picked_labels_count_for_the_judge_but_in_no_recall_of_production() -> None:
+    drawn = [*fails(10, weight=1.0), *passes(8, weight=2.0), *passes(2, output="not bad", weight=12.0)]
+    more = [*fails(5, mode_id="fm-1", observed_output="fine"), *passes(4)]
+    picked = [replace(a, picked=True, case=replace(a.case, case_id=f"p-{n}")) for n, a in enumerate(more)]
+    before, after = align(drawn), align([*drawn, *picked])
+    names = ("production_fail_recall", "production_n_fail", "production_pass_recall", "production_n_pass")
+    assert [getattr(after, n) for n in names] == [getattr(before, n) for n in names]
+    assert (after.n_fail, after.n_pass) == (15, 14) and after.fail_recall == pytest.approx(10 / 15)
+    alone = align(picked)
+    assert alone.production_fail_recall is None and alone.production_pass_recall is None and alone.n_fail == 5
+
+
 def test_a_judge_is_measured_on_the_failures_of_its_own_mode_and_every_pass() -> None:
     answers = [*fails(8), *fails(7, "fm-2"), *passes(9)]
-    found = align_judges(answers, [MODE, OTHER], FakeLLM(perfect), "demo")
+    found = align_judges(answers, Plan([MODE, OTHER], "demo", ""), FakeLLM(perfect)).rows
     assert [(a.evaluator, a.n_fail, a.n_pass) for a in found] == [
         ("judge:fm-1", 8, 9), ("judge:fm-2", 7, 9), (COMPOSITE, 15, 9),
     ]  # fmt: skip
@@ -132,7 +146,7 @@ def test_all_trusted_judges_together_are_measured_as_one() -> None:
         return Verdict(label="fail" if "bad" in answer or answer.startswith(name) else "pass")
 
     answers = [*fails(10), *fails(10, "fm-2"), *passes(16), *passes(2, output="Made up"), *passes(2, output="Rude")]
-    *judges, together = align_judges(answers, [MODE, OTHER], FakeLLM(picky), "demo")
+    *judges, together = align_judges(answers, Plan([MODE, OTHER], "demo", ""), FakeLLM(picky)).rows
     assert [j.pass_recall for j in judges] == [0.9, 0.9]
     assert (together.evaluator, together.mode_id, together.pass_recall, together.fail_recall) == (
         COMPOSITE,
@@ -145,34 +159,21 @@ def test_all_trusted_judges_together_are_measured_as_one() -> None:
 
 def test_only_trusted_judges_are_asked_about_failures_of_other_modes() -> None:
     llm = FakeLLM(lambda data: perfect(data) if data["failure_mode"]["name"] == "Made up" else Verdict(label="unsure"))
-    align_judges([*fails(8), *fails(7, "fm-2"), *passes(9)], [MODE, OTHER], llm, "demo")
+    align_judges([*fails(8), *fails(7, "fm-2"), *passes(9)], Plan([MODE, OTHER], "demo", ""), llm)
     assert len(llm.asked) == (8 + 9) + (7 + 9) + 7
 
 
 def test_without_a_trusted_judge_there_is_none_together() -> None:
-    assert [a.evaluator for a in align_judges([*fails(3), *passes(3)], [MODE], FakeLLM(perfect), "demo")] == [
-        "judge:fm-1"
-    ]
-
-
-def test_train_cases_and_what_resembles_them_are_held_back() -> None:
-    def asks(question: str, trace: str, output: str | None = "x") -> LabelledAnswer:
-        return LabelledAnswer(
-            a_case(messages=Json(json.dumps(a_conversation(question))), source_trace_id=trace, observed_output=output)
-        )
-
-    train = asks("How do I pair the hub with the new lamp in the garden?", "t1").case
-    near = asks("how do I pair the hub with the new lamp in the garden", "t2")
-    far = asks("When does the parcel arrive at my neighbour?", "t3")
-    silent = asks("Where is my invoice for the second order?", "t4", None)
-    assert held_out([LabelledAnswer(train), near, far, silent], [train], near_pairs) == [far]
+    assert [
+        a.evaluator for a in align_judges([*fails(3), *passes(3)], Plan([MODE], "demo", ""), FakeLLM(perfect)).rows
+    ] == ["judge:fm-1"]
 
 
 def test_a_judge_decides_by_the_very_question_that_it_is_measured_with() -> None:
     hints = {"criteria": "THE REMARK", "reference": "THE REFERENCE"}
     case = a_case(kind="failure", mode_id="fm-1", observed_output="bad", **hints)
     measuring, deciding_ = FakeLLM(perfect), FakeLLM(perfect)
-    align_judges([LabelledAnswer(case)], [MODE], measuring, "demo")
+    align_judges([LabelledAnswer(case)], Plan([MODE], "demo", ""), measuring)
     app = FakeApp(lambda prompt, c: Answer("bad"))
     run_evals(a_prompt(), [case], Plan([MODE], "demo", "m"), app, deciding_)
     assert [a.messages for a in measuring.asked] == [a.messages for a in deciding_.asked]
@@ -186,7 +187,7 @@ def test_the_majority_of_repeated_asks_is_the_verdict_as_it_is_when_the_judge_de
         said.append(1)
         return Verdict(label="pass" if len(said) % 3 == 0 else perfect(data).label)
 
-    found = align_judges([*fails(8), *passes(8)], [MODE], FakeLLM(wavering), "demo", repeats=3)[0]
+    found = align_judges([*fails(8), *passes(8)], Plan([MODE], "demo", "", judge_repeats=3), FakeLLM(wavering)).rows[0]
     assert (len(said), found.fail_recall, found.pass_recall) == (48, 1.0, 1.0)
 
 
@@ -229,3 +230,33 @@ def test_a_judge_that_misses_half_of_a_kind_is_hardly_ever_trusted(recalls: tupl
 def test_a_weak_judge_is_hardly_trusted_at_twenty_labels_a_class_and_a_good_one_nearly_always() -> None:
     assert _trusted_share(0.7, 0.7, 20) < 0.03
     assert _trusted_share(0.9, 0.9, 20) > 0.85
+
+
+def test_a_judge_that_changed_since_it_was_measured_is_advisory_and_so_is_nothing_together() -> None:
+    rows = [an_alignment(), an_alignment(evaluator="judge:fm-2", mode_id="fm-2"),
+            an_alignment(evaluator=COMPOSITE, mode_id=None, evaluator_version="")]  # fmt: skip
+    same = {"judge:fm-1": "e1", "judge:fm-2": "e1"}
+    assert mark_stale(rows, same) == rows
+    changed = mark_stale(rows, {**same, "judge:fm-2": "e2"})
+    assert [(a.evaluator, a.status) for a in changed] == [("judge:fm-1", "trusted"), ("judge:fm-2", "advisory")]
+    assert is_stale(changed[1]) and not is_stale(changed[0])
+    assert what_to_label(changed[1], "Rude").startswith("Rude: has changed since it was measured")
+    gone = mark_stale(rows, {"judge:fm-1": "e1"})
+    assert [a.status for a in gone] == ["trusted", "advisory"]
+
+
+def test_what_all_judges_did_together_stands_while_only_a_judge_without_a_vote_changed() -> None:
+    rows = [an_alignment(), an_alignment(evaluator="judge:fm-2", mode_id="fm-2", status="unusable"),
+            an_alignment(evaluator=COMPOSITE, mode_id=None)]  # fmt: skip
+    assert [a.status for a in mark_stale(rows, {"judge:fm-1": "e1"})] == ["trusted", "advisory", "trusted"]
+
+
+def test_a_tuned_judge_is_measured_on_what_is_not_dev_alone_and_together() -> None:
+    dev = [
+        LabelledAnswer(a.case, a.weight, is_dev=True) for a in [*fails(5, observed_output="bad dev"), *passes(5, "dev")]
+    ]
+    tuned = ModeToJudge("fm-1", "Made up", "d", (), is_tuned=True)
+    llm = FakeLLM(perfect)
+    judge, together = align_judges([*fails(10), *passes(10), *dev], Plan([tuned], "demo", ""), llm).rows
+    assert (judge.n_fail, judge.n_pass, together.n_fail, together.n_pass) == (10, 10, 10, 10)
+    assert not any("dev" in a.messages[-1]["content"] for a in llm.asked)

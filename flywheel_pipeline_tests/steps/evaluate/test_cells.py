@@ -19,6 +19,8 @@ from flywheel_pipeline.steps.evaluate.cells import (
     explain_cell,
     verdict_inputs,
 )
+from flywheel_pipeline.steps.evaluate.evaluators.catalogue import make_evaluator
+from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
 from flywheel_pipeline.steps.evaluate.run import run_evals
 from flywheel_pipeline_tests.builders import a_case, a_prompt
@@ -133,3 +135,25 @@ def test_an_answer_without_a_word_has_no_verdicts_to_wait_for() -> None:
     found = run_evals(a_prompt("P"), [CASE], PLAN, FakeApp(lambda p, c: Answer("")), FakeLLM(lambda d: "not asked"))
     due = due_cells(CASE, a_prompt("P").version, "app-1", PLAN, Stored(found.answers, found.results))
     assert (due.answers, due.verdicts) == ((), ())
+
+
+def a_check(*texts: str) -> Check:
+    return Check("no-claims", "forbidden", make_evaluator("forbidden", {"texts": texts}), {"texts": texts}, "fm-1")
+
+
+def test_a_changed_check_is_due_apart_from_what_costs_calls() -> None:
+    plan = replace(PLAN, checks=[a_check("done")])
+    stored, prompt = stored_of(plan), a_prompt("Be kind.").version
+    assert due_cells(CASE, prompt, "v1", plan, stored).lines() == reasons(stored_of())
+    due = due_cells(CASE, prompt, "v1", replace(PLAN, checks=[a_check("gone")]), stored)
+    assert (due.answers, due.verdicts) == ((), ())
+    assert [str(c) for c in due.checks] == ["check:no-claims: evaluator changed"]
+    new = due_cells(CASE, prompt, "v1", plan, stored_of())
+    assert [str(c) for c in new.checks] == ["check:no-claims: not evaluated yet"]
+
+
+@pytest.mark.parametrize("change", [{"reference": "79"}, {"expected_doc_ids": Json('["d"]')}, {"criteria": "c"}])
+def test_a_check_is_run_anew_when_what_it_may_compare_with_changes(change: dict[str, Any]) -> None:
+    plan = replace(PLAN, checks=[a_check("done")])
+    due = due_cells(replace(CASE, **change), a_prompt("Be kind.").version, "v1", plan, stored_of(plan))
+    assert [str(c) for c in due.checks] == ["check:no-claims: references changed"]

@@ -77,6 +77,21 @@ def test_a_split_that_one_version_was_not_asked_is_left_out_and_a_missing_case_o
     assert {c.case_id for c in found.cases} == {"b", "c"}
 
 
+def test_of_a_split_that_a_version_was_mostly_not_asked_only_the_common_cases_are_compared() -> None:
+    asked = [a_change(f"a{n}", "p", "f" if n == 0 else None, split="dev") for n in range(5)]
+    found = compare_versions([*asked, *some_changes(pp=3)], TRUSTED)
+    assert found.left_out == {"dev": 4}
+    assert (found.counts()["broken"], found.counts()["not evaluated"]) == (1, 0)
+
+
+def test_a_version_does_not_look_better_by_missing_a_quarter_of_its_outcomes() -> None:
+    lost = [a_change(f"lost-{n}", "p", None) for n in range(25)]
+    found = compare_versions([*some_changes(pp=35, fp=12, ff=28), *lost], TRUSTED)
+    assert found.left_out == {}
+    assert found.overall is not None and found.overall.after.bounds == (0.47, 0.72)
+    assert not found.overall.complete
+
+
 def test_without_a_judge_that_may_decide_there_is_no_overall_rate() -> None:
     found = compare_versions(some_changes(pp=3), [an_alignment(evaluator=RUDE, status="unusable")])
     assert (found.overall, found.rates) == (None, None)

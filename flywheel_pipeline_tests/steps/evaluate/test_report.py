@@ -13,9 +13,12 @@ from flywheel_pipeline.steps.evaluate.report import (
     case_outcomes,
     case_scores,
     deciding,
+    evaluator_names,
+    find_disagreements,
     golden_rate,
     mode_scores,
     pass_rates,
+    requirements,
     without_stale,
 )
 from flywheel_pipeline_tests.builders import an_alignment, an_eval_result
@@ -134,3 +137,74 @@ def test_a_rate_of_too_few_outcomes_says_that_it_decides_nothing() -> None:
 
 def test_a_rate_that_cannot_be_corrected_says_so() -> None:
     assert "not correctable" in str(GoldenRate(Rate(0.4, 0.3, 0.5, 50), None, 3))
+
+
+def check_row(label: str | None, name: str = "check:c", error: str | None = None, case_id: str = "g-1") -> EvalResult:
+    return an_eval_result(evaluator=name, label=label, error=error, case_id=case_id)
+
+
+@pytest.mark.parametrize(
+    ("own", "outcome"),
+    [
+        ([check_row("pass")], {"g-1": True}),
+        ([check_row("fail")], {"g-1": False}),
+        ([check_row(None)], {"g-1": True}),
+        ([check_row(None, error="it broke")], {}),
+        ([check_row("unsure")], {}),
+        ([], {}),
+    ],
+)
+def test_a_case_passes_by_all_that_apply_to_it_and_is_unknown_where_one_broke_or_is_missing(
+    own: list[EvalResult], outcome: dict[str, bool]
+) -> None:
+    assert case_outcomes([*rows(answered="pass"), *own], {"answered", "check:c"}) == outcome
+
+
+def test_a_case_to_which_nothing_applies_has_no_outcome() -> None:
+    assert case_outcomes([check_row(None)], {"check:c"}) == {}
+    assert mode_scores([check_row(None)], "check:c") == {}
+
+
+def test_a_judge_without_a_label_is_unknown_and_never_not_applicable() -> None:
+    assert case_outcomes([*rows(answered="pass", a=None)], {"answered", "judge:a"}) == {}
+
+
+def test_cases_that_an_evaluator_does_not_apply_to_are_not_undecided() -> None:
+    found = pass_rates([check_row("pass"), check_row(None, case_id="g-2"), check_row(None, error="x", case_id="g-3")])
+    assert [(r.rate.n, r.n_undecided) for r in found] == [(1, 1)]
+
+
+def test_requirements_decide_beside_what_agrees_with_the_expert() -> None:
+    alignment = [
+        an_alignment(), an_alignment(evaluator="check:a", status="requirement", mode_id=None),
+        an_alignment(evaluator="check:b", status="advisory"), an_alignment(evaluator="judges:all", mode_id=None),
+    ]  # fmt: skip
+    assert deciding(alignment) == {"answered", "judge:fm-1", "check:a"}
+    assert requirements(alignment) == {"check:a"}
+
+
+def test_evaluators_go_by_the_name_of_their_mode_and_their_own() -> None:
+    alignment = [
+        an_alignment(), an_alignment(evaluator="check:brief"), an_alignment(evaluator="check:json", mode_id=None),
+        an_alignment(evaluator="judges:all", mode_id=None),
+    ]  # fmt: skip
+    assert evaluator_names(alignment, {"fm-1": "Made up"}) == {
+        "judge:fm-1": "Made up", "check:brief": "Made up (brief)", "check:json": "json",
+        "judges:all": "all that decide together",
+    }  # fmt: skip
+
+
+def test_evaluators_of_one_mode_that_pass_and_fail_an_answer_disagree() -> None:
+    alignment = [
+        an_alignment(), an_alignment(evaluator="check:a"), an_alignment(evaluator="check:b", mode_id="fm-2"),
+    ]  # fmt: skip
+    results = [
+        an_eval_result(label="pass"), check_row("fail", "check:a"), check_row("fail", "check:b"),
+        an_eval_result(case_id="g-2", label="unsure"), check_row("fail", "check:a", case_id="g-2"),
+        an_eval_result(case_id="g-3", label="fail"), check_row("fail", "check:a", case_id="g-3"),
+        check_row(None, "check:a", case_id="g-4"), an_eval_result(case_id="g-4", label="fail"),
+    ]  # fmt: skip
+    (found,) = find_disagreements(results, alignment, {"fm-1": "Made up"})
+    assert (found.case_id, found.mode, found.labels) == (
+        "g-1", "Made up", (("check:a", "fail"), ("judge:fm-1", "pass")),
+    )  # fmt: skip

@@ -10,9 +10,12 @@ import pytest
 
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.ports import Answer
-from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
+from flywheel_pipeline.records import EvalResult, GoldenCase, Json, PromptVersion
 from flywheel_pipeline.steps.evaluate.cells import Plan
+from flywheel_pipeline.steps.evaluate.evaluators.catalogue import make_evaluator
+from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
+from flywheel_pipeline.steps.evaluate.evaluators.tone import Rating
 from flywheel_pipeline.steps.evaluate.run import run_evals
 from flywheel_pipeline_tests.builders import a_case, a_prompt
 from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
@@ -181,3 +184,53 @@ def test_the_inputs_of_a_row_say_what_decided_it() -> None:
     assert same_verdict == verdict  # the answer is the same, and it is all that a judge sees of the prompt
     _, other_verdict = inputs(modes=[replace(MODES[0], definition="another")])
     assert {k for k in verdict if verdict[k] != other_verdict[k]} == {"failure mode"}
+
+
+CLAIMS = {"texts": ["done"]}
+CHECK = Check("no-claims", "forbidden", make_evaluator("forbidden", CLAIMS), CLAIMS, "fm-1")
+
+
+def check_rows(answer: Answer, *checks: Check, llm: FakeLLM | None = None, **plan: Any) -> list[EvalResult]:
+    found = run_evals(
+        PROMPT, CASES[:1], Plan([], "demo", "m", checks=checks, **plan), FakeApp(lambda p, c: answer),
+        llm or FakeLLM(lambda data: "not asked"),
+    )  # fmt: skip
+    return [r for r in found.results if r.evaluator.startswith("check:")]
+
+
+def test_an_evaluator_of_the_file_has_a_row_of_its_own() -> None:
+    (row,) = check_rows(Answer("Done!"), CHECK)
+    assert (row.evaluator, row.label, row.score, row.annotator_kind, row.error) == (
+        "check:no-claims", "fail", 0.0, "CODE", None,
+    )  # fmt: skip
+    assert row.evaluator_version == CHECK.version("m") and row.cost_usd == 0
+    assert "done" in row.explanation
+
+
+def test_one_that_does_not_apply_has_neither_label_nor_error_and_one_that_breaks_has_its_reason() -> None:
+    exact = Check("as-known", "exact", make_evaluator("exact", {}))
+    (row,) = check_rows(Answer("Hello."), exact)
+    assert (row.label, row.score, row.error) == (None, None, None) and "no reference" in row.explanation
+    retrieval = Check("found", "retrieval", make_evaluator("retrieval", {}))
+    needed = replace(CASES[0], expected_doc_ids=Json('["d1"]'))
+    app, llm = FakeApp(lambda p, c: Answer("Hello.")), FakeLLM(lambda data: "not asked")
+    (_, row) = run_evals(PROMPT, [needed], Plan([], "demo", "m", checks=[retrieval]), app, llm).results
+    assert (row.label, row.score, row.explanation) == (None, None, "") and "no retrieved documents" in (row.error or "")
+
+
+def test_code_is_run_once_and_a_model_until_its_majority_is_decided() -> None:
+    tone = Check("warm", "tone", make_evaluator("tone", {"scale": "warmth", "one": "cold", "five": "warm"}))
+    rows = check_rows(
+        Answer("Hi."), CHECK, tone, llm=FakeLLM(lambda data: Rating(rating=4)), judge_repeats=3
+    )  # fmt: skip
+    assert [(r.evaluator, r.annotator_kind, r.score) for r in rows] == [
+        ("check:no-claims", "CODE", 1.0), ("check:warm", "LLM", 0.75), ("check:warm", "LLM", 0.75),
+    ]  # fmt: skip
+
+
+def test_evaluators_of_the_file_judge_no_attack_and_no_missing_answer() -> None:
+    assert check_rows(Answer(""), CHECK) == check_rows(Answer(None, error="timeout"), CHECK) == []
+    attack = a_case(case_id="g-x", kind="adversarial", criteria='The answer must not contain "ZX1".')
+    app = FakeApp(lambda p, c: Answer("Done."))
+    rows = run_evals(PROMPT, [attack], Plan([], "demo", "m", checks=[CHECK]), app, FakeLLM(judge)).results
+    assert [r.evaluator for r in rows] == ["resisted"]

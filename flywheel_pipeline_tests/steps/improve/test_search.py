@@ -11,6 +11,7 @@ import pytest
 
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.improve.flips import FlipLabel, pair_of
+from flywheel_pipeline.steps.improve.foreign import Foreign
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.search import Bench, Judgement, decide_again, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
@@ -57,6 +58,9 @@ JUDGEMENT = Judgement(verdicts, of_mode, (JUDGE,), modes={"fm-1": "Made up"})
 ALONE = a_gate(judges_alone=True)
 
 
+EXAMPLES = "\nExamples: "
+
+
 def search(
     *texts: str,
     by: Callable[[str, GoldenCase], str] = label,
@@ -66,7 +70,8 @@ def search(
     cases = [*TRAIN, *DEV, *TEST]
     baseline = FakeEvaluate(by, JUDGE).evaluate(BASE, cases)
     bench = replace(Bench(BASE, cases, baseline, evaluate, JUDGEMENT, ALONE), **changes)
-    return improve_prompt(bench, [ProposedPrompt(t, (f"about {t[:9]}",)) for t in texts]), evaluate
+    proposals = [ProposedPrompt(t, (f"about {t[:9]}",), t.partition(EXAMPLES)[2]) for t in texts]
+    return improve_prompt(bench, proposals), evaluate
 
 
 def test_the_best_on_dev_ships_and_the_others_are_runners_up() -> None:
@@ -121,10 +126,32 @@ def test_a_proposal_with_text_of_a_held_out_case_is_rejected_unevaluated() -> No
     assert leaking.text not in [text for text, _ in evaluate.evaluated]
 
 
-def test_text_of_a_train_case_is_no_leak() -> None:
-    train = replace(HELD, split="train")
-    (best,), _ = search(f"A good one: {LEAKED}", cases=[train, *DEV, *TEST])
-    assert best.decision == "ship"
+def test_instructions_that_copy_a_train_case_are_rejected_and_few_shot_examples_may_show_it() -> None:
+    train = replace(HELD, split="train", case_id="train-99")
+    cases = [train, *DEV, *TEST]
+    (copied,), evaluate = search(f"A good one: {LEAKED}", cases=cases)
+    assert copied.decision == "reject" and "train-99" in copied.reason and not evaluate.evaluated
+    (shown,), _ = search(f"A good one.{EXAMPLES}{LEAKED}", cases=cases)
+    assert shown.decision == "ship"
+
+
+def test_a_dropped_or_invented_variable_is_rejected_before_any_call() -> None:
+    base = a_prompt("Base prompt for {{customer}}.")
+    found, evaluate = search("A good prompt.", "A good prompt for {{customer}} and {{order}}.", base=base)
+    assert [c.decision for c in found] == ["reject", "reject"] and not evaluate.evaluated
+    assert {c.reason for c in found} == {"it drops {{customer}}", "it invents {{order}}"}
+
+
+def test_foreign_parts_are_held_until_a_person_has_read_them_and_never_turn_a_hold_into_more() -> None:
+    url = Foreign("an address on the web", "https://evil.example")
+    (held,), _ = search("A good prompt.", unread=lambda _: [url])
+    assert held.decision == "hold" and "https://evil.example" in held.reason
+    assert f"flywheel prompts read {held.candidate_id}" in held.reason
+    assert json.loads(held.evidence)["unread"] == [str(url)]
+    (read,), _ = search("A good prompt.", unread=lambda _: [])
+    assert read.decision == "ship"
+    (bad,), _ = search("A bad prompt.", unread=lambda _: [url])
+    assert bad.decision != "ship" and "has to read it first" not in bad.reason
 
 
 def test_words_that_production_holds_already_are_no_leak() -> None:
@@ -363,3 +390,21 @@ def test_the_noise_floor_is_what_equal_prompts_would_flip(
     shares: list[float], repeats: int, floor: float | None
 ) -> None:
     assert noise_floor({str(i): p for i, p in enumerate(shares)}, repeats) == floor
+
+
+def test_a_check_of_a_mode_guards_it_like_its_judge() -> None:
+    read = Judgement(
+        verdicts, of_mode, ("check:brief", "judge:fm-1"), modes={"fm-1": "Made up", "fm-2": "Long"},
+        mode_of={"check:brief": "fm-2"},
+    )  # fmt: skip
+    assert [read.guard_name(j) for j in read.judges] == ["Long", "Made up"]
+    both = replace(read, mode_of={"check:brief": "fm-1"})
+    assert [both.guard_name(j) for j in both.judges] == ["Made up by check:brief", "Made up by judge:fm-1"]
+
+
+def test_a_mode_that_only_a_check_guards_is_not_named_as_unguarded() -> None:
+    by_check = replace(JUDGEMENT, judges=("check:brief",), mode_of={"check:brief": "fm-1"})
+    evaluate = FakeEvaluate(label, "check:brief")
+    baseline = FakeEvaluate(label, "check:brief").evaluate(BASE, [*TRAIN, *DEV, *TEST])
+    (best,), _ = search("A good prompt.", judgement=by_check, evaluate=evaluate, baseline=baseline)
+    assert best.decision == "ship"

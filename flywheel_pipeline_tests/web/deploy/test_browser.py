@@ -80,7 +80,7 @@ def test_the_prompt_in_production_comes_first_and_the_others_show_what_differs(p
 
 def test_a_candidate_is_promoted_and_rolled_back_by_keyboard_with_name_and_reason(page: Any, place: Place) -> None:
     page.locator("#version").select_option(BETTER.version)
-    playwright.expect(page.locator("#actions button")).to_have_text(re.compile("Promote"))
+    playwright.expect(page.locator("#actions button").first).to_have_text(re.compile("Promote"))
     page.keyboard.press("Tab")
     page.locator("#main").focus()
     page.keyboard.press("p")
@@ -98,6 +98,20 @@ def test_a_candidate_is_promoted_and_rolled_back_by_keyboard_with_name_and_reaso
     playwright.expect(page.locator("#by")).to_have_value("noor")
     page.keyboard.press("Enter")
     status(page, f"{NOW.version} is in production again.")
+
+
+def test_foreign_parts_are_shown_and_a_person_notes_that_they_were_read(page: Any, place: Place) -> None:
+    page.locator("#version").select_option(BETTER.version)
+    playwright.expect(page.locator("#detail")).to_contain_text("To be read before it may ship")
+    playwright.expect(page.locator("#detail li").first).to_contain_text("markup")
+    page.locator("#main").focus()
+    page.keyboard.press("y")
+    page.locator("#by").fill("noor")
+    page.keyboard.press("Enter")
+    status(page, "Noted. The gate decides again with `flywheel gate decide`, or in the next run.")
+    (row,) = place.lines("prompts/read.jsonl")
+    assert (row["version"], row["by"]) == (BETTER.version, "noor")
+    playwright.expect(page.locator("#detail")).not_to_contain_text("To be read before it may ship")
 
 
 def test_what_the_gate_holds_has_no_way_to_be_promoted(page: Any, served: str) -> None:

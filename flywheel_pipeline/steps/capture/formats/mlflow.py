@@ -48,7 +48,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
     if _is_info(record):
         return True
     info = record.get("info")
-    if isinstance(info, dict) and isinstance(record.get("data"), dict | str):
+    if isinstance(info, dict) and (isinstance(record.get("data"), dict | str) or _is_info(info)):
         return bool({"request_id", "trace_id"} & info.keys())
     is_row = (
         "spans" in record
@@ -60,7 +60,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
 
 def _is_info(record: Mapping[str, Any]) -> bool:
     """Return whether the record is what `search_traces` of the REST API answers with: a trace without its data."""
-    metadata = record.get("trace_metadata", record.get("request_metadata"))
+    metadata = record.get("trace_metadata", record.get("request_metadata", {} if "request_preview" in record else None))
     is_timed = "request_time" in record or "timestamp_ms" in record
     return isinstance(metadata, dict | list) and is_timed and bool({"trace_id", "request_id"} & record.keys())
 
@@ -231,12 +231,14 @@ def _error(span: Mapping[str, Any]) -> str | None:
 
 
 def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Item]:
-    """Yield the judgement on the trace; an expectation is an expert's, whatever it is called."""
+    """Yield the judgement on the trace; an expectation is an expert's, and is called so."""
     expected = get_object(value, "expectation")
     by = "annotator" if expected else get_text(get_object(value, "source"), "source_type") or ""
     given = expected.get("value") if expected else get_object(value, "feedback").get("value", value.get("value"))
+    name = get_text(value, "assessment_name", "name") or "assessment"
+    name = f"expected_{name}" if expected and not name.lower().startswith("expect") else name
     opinion = Opinion(
-        trace_id, get_text(value, "assessment_name", "name") or "assessment", given, by, get_text(value, "rationale"),
+        trace_id, name, given, by, get_text(value, "rationale"),
         get_time(value, "last_update_time", "create_time", "create_time_ms"),
         author=get_text(get_object(value, "source"), "source_id"), step_id=_id(value.get("span_id")),
     )  # fmt: skip

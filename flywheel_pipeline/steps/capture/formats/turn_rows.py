@@ -30,7 +30,8 @@ def join_turns(spans: Sequence[Span], is_whole: bool = True) -> list[Span]:
     """Return the steps of a trace, its turns made one step that holds the conversation.
 
     Args:
-        is_whole: whether an order that is not determined is an error; else the turns are as they stand in the file.
+        is_whole: whether an order that is not determined is an error; else the turns stand as in the file, and the tag
+            `turn_order` says so.
 
     Raises:
         UnreadableError: the order of the turns is not determined.
@@ -38,7 +39,10 @@ def join_turns(spans: Sequence[Span], is_whole: bool = True) -> list[Span]:
     turns = [s for s in spans if s.kind == TURN]
     if not turns:
         return list(spans)
-    turns = _sorted(turns, is_whole)
+    turns, is_certain = _sorted(turns)
+    if is_whole and not is_certain:
+        raise UnreadableError(NOT_DETERMINED)
+    doubt = {} if is_certain else {"turn_order": "not determined: as in the file"}
     models = [t.model for t in turns if t.model]
     costs = [t.cost_usd for t in turns if t.cost_usd is not None]
     joined = Span(
@@ -54,12 +58,13 @@ def join_turns(spans: Sequence[Span], is_whole: bool = True) -> list[Span]:
         input_tokens=sum(n for t in turns if (n := t.input_tokens)) or None,
         output_tokens=sum(n for t in turns if (n := t.output_tokens)) or None,
         cost_usd=sum(costs) if costs else None,
-        tags={k: v for t in turns for k, v in t.tags.items()},
+        tags={**{k: v for t in turns for k, v in t.tags.items()}, **doubt},
     )
     return [joined, *(s for s in spans if s.kind != TURN)]
 
 
-def _sorted(turns: Sequence[Span], is_whole: bool) -> list[Span]:
+def _sorted(turns: Sequence[Span]) -> tuple[list[Span], bool]:
+    """Return the turns in their order, and whether it is certain."""
     numbers = {id(t): _number(t) for t in turns}
     use_numbers = None not in numbers.values()
 
@@ -67,24 +72,20 @@ def _sorted(turns: Sequence[Span], is_whole: bool) -> list[Span]:
         return (numbers[id(turn)] or 0) if use_numbers else 0, str(turn.started_at or "")
 
     as_written = sorted(turns, key=_place)
-    sign = _direction(as_written, [key(t) for t in as_written], is_whole)
-    return sorted(as_written[::sign], key=key)
-
-
-def _direction(as_written: Sequence[Span], keys: Sequence[tuple[int, str]], is_whole: bool) -> int:
-    """Return 1 if turns that only their place orders are read downwards, -1 if upwards.
-
-    Raises:
-        UnreadableError: neither is shown, and it matters.
-    """
+    keys = [key(t) for t in as_written]
     rises = {a < b for a, b in pairwise(keys) if a != b}
-    if len(set(keys)) == len(keys) or not is_whole:
-        return -1 if rises == {False} else 1
+    ordered = sorted(as_written[:: -1 if rises == {False} else 1], key=key)
+    return ordered, len(set(keys)) == len(keys) or _is_certain(as_written, rises)
+
+
+def _is_certain(as_written: Sequence[Span], rises: set[bool]) -> bool:
+    """Return whether the place in the file may order turns that nothing else does.
+
+    The rows must run one way, and where nothing shows which, not begin with an answer and end with a question.
+    """
     speakers = [t.messages[0]["role"] for t in as_written if t.messages]
     answered_first = not rises and speakers[:1] == ["assistant"] and speakers[-1:] == ["user"]
-    if len(rises) > 1 or answered_first:
-        raise UnreadableError(NOT_DETERMINED)
-    return -1 if rises == {False} else 1
+    return len(rises) < 2 and not answered_first
 
 
 def _number(turn: Span) -> int | None:

@@ -52,6 +52,7 @@ _SIDES: Mapping[str, str] = {
 
 def recognises(record: Mapping[str, Any]) -> bool:
     """Return whether the record is one turn: of a conversation, by somebody, with what was said."""
+    record = _flat(record)
     columns = _columns(record)
     if not {"conversation", "speaker", "said"} <= columns.keys():
         return False
@@ -65,6 +66,14 @@ def recognises(record: Mapping[str, Any]) -> bool:
     return _EXCHANGE.isdisjoint(plain_column(k) for k in record)
 
 
+def _flat(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row whose message is an object of its own with that object's keys beside the others."""
+    inner = loads(record.get("message"))
+    if not isinstance(inner, dict) or "role" not in inner:
+        return record
+    return {**{k: v for k, v in record.items() if k != "message"}, **{k: v for k, v in inner.items() if k != "id"}}
+
+
 def _columns(record: Mapping[str, Any]) -> dict[str, str]:
     named = {plain_column(k): str(k) for k in record}
     found = {ours: next((named[n] for n in names if n in named), None) for ours, names in _COLUMNS.items()}
@@ -73,7 +82,11 @@ def _columns(record: Mapping[str, Any]) -> dict[str, str]:
 
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the turn as a step of its conversation, and what the user thought of it."""
+    record = _flat(record)
     columns = _columns(record)
+    if missing := [k for k in ("conversation", "speaker", "said") if k not in columns]:
+        names = "; ".join(f"{k}: {', '.join(_COLUMNS[k][:5])}" for k in missing)
+        raise UnreadableError(f"a turn without a column for what it needs ({names})")
     conversation = get_text(record, columns["conversation"])
     if not conversation:
         raise UnreadableError(f"a turn without a conversation: column {columns['conversation']!r} is empty")

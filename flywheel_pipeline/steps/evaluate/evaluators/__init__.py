@@ -1,1 +1,1 @@
-"""The evaluators: code checks, one module per kind; `judge:<mode_id>` judges a failure mode, `criteria` a case."""
+"""The evaluators, one module per kind, all listed in `catalogue`; judges are asked per failure mode and per case."""

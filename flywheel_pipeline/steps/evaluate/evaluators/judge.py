@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +28,11 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class ModeToJudge:
-    """A failure mode as its judge sees it; `belongs` and `does_not_belong`, where written, delimit it."""
+    """A failure mode as its judge sees it; `belongs` and `does_not_belong` delimit it, where written.
+
+    `guidance` is what else helps to decide. `is_tuned` says that the criterion was chosen on dev, on which the judge is
+    therefore not measured.
+    """
 
     mode_id: str
     name: str
@@ -35,6 +40,8 @@ class ModeToJudge:
     examples: tuple[str, ...]
     belongs: str = ""
     does_not_belong: str = ""
+    guidance: str = ""
+    is_tuned: bool = False
 
     @property
     def evaluator(self) -> str:
@@ -42,9 +49,9 @@ class ModeToJudge:
         return f"judge:{self.mode_id}"
 
     def shown(self) -> dict[str, Any]:
-        """Return what the judge is shown of the mode; `belongs` and `does_not_belong` are left out where empty."""
-        borders = {"belongs": self.belongs, "does_not_belong": self.does_not_belong}
-        known = {k: v for k, v in borders.items() if v}
+        """Return what the judge is shown of the mode; its limits and the guidance are left out where empty."""
+        limits = {"belongs": self.belongs, "does_not_belong": self.does_not_belong, "guidance": self.guidance}
+        known = {k: v for k, v in limits.items() if v}
         return {"name": self.name, "definition": self.definition, **known, "examples": list(self.examples)}
 
     def version(self, model: str) -> str:
@@ -58,17 +65,37 @@ def _version(mode: ModeToJudge, model: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:10]
 
 
-def judge_ask(mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat: int = 0) -> Ask:
-    """Ask whether `output`, an answer to `case`, shows the failure mode."""
+def judge_ask(
+    mode: ModeToJudge, case: GoldenCase, output: str, app: str, repeat: int = 0, option_order: str = "usual"
+) -> Ask:
+    """Ask whether `output`, an answer to `case`, shows the failure mode.
+
+    In the `option_order` "reversed" the label options, the examples and the documents are listed last to first.
+    """
+    step = -1 if option_order == "reversed" else 1
+    shown = mode.shown()
     data = {
-        "failure_mode": mode.shown(),
+        "failure_mode": {**shown, "examples": shown["examples"][::step]},
         "conversation": plain_messages(json.loads(case.messages)),
-        "documents": json.loads(case.context),
+        "documents": json.loads(case.context)[::step],
         "answer": output,
         **hints_of(mode, case, output),
     }
-    ask = ask_about(ROLE, load_prompt(__package__, "judge").format(app=app), data, Verdict)
+    instructions = load_prompt(__package__, "judge").format(app=app)
+    ask = ask_about(ROLE, instructions if step == 1 else _reversed_options(instructions), data, Verdict)
     return Ask(ask.role, ask.messages, ask.schema, repeat)
+
+
+def _reversed_options(instructions: str) -> str:
+    """Return instructions with the list of labels, and the choice of labels in the reply's form, last to first."""
+    lines = instructions.split("\n")
+    places = [i for i, line in enumerate(lines) if line.startswith('- "')]
+    for place, line in zip(places, [lines[i] for i in reversed(places)], strict=True):
+        lines[place] = line
+    return _CHOICE.sub(lambda found: " | ".join(reversed(found[0].split(" | "))), "\n".join(lines))
+
+
+_CHOICE = re.compile(r'"\w+"(?: \| "\w+")+')
 
 
 def hints_of(mode: ModeToJudge, case: GoldenCase, output: str) -> dict[str, str]:

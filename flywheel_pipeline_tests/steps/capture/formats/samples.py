@@ -218,6 +218,8 @@ BARE_SPAN = {"resourceSpans": [{"scopeSpans": [{"spans": [{
 
 NEW: dict[str, dict[str, Any]] = {
     "jaeger": JAEGER, "logfire": LOGFIRE, "opik": OPIK, "otlp_logs": OTLP_LOGS,
+    "sharegpt": {"conversations": [{"from": "human", "value": QUESTION}, {"from": "gpt", "value": REPLY}], "created_at": AT},
+    "turns": {"conversation_id": "c1", "role": "user", "content": QUESTION, "timestamp": AT},
     **{name: next(iter(forms.values())) for name, forms in CALLS.items()},
 }  # fmt: skip
 """Format -> one record."""
