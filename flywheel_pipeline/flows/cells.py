@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
-from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.errors import BudgetError, HomeError
 from flywheel_pipeline.flows.afresh import app_varies
-from flywheel_pipeline.flows.evaluate import Evaluator
+from flywheel_pipeline.flows.evaluate import Evaluated, Evaluator, evaluate_production
 from flywheel_pipeline.flows.golden.grow import cases_on_file
 from flywheel_pipeline.flows.improve import is_fresh
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.ports import Ask, Reply
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
+
+log = logging.getLogger(__name__)
+
+LARGE = 100
+"""Calls from which an evaluation says beforehand what it is estimated to take."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,20 @@ class Estimate:
     n_checks: int = 0
     n_measuring: int = 0
 
+    @property
+    def n_calls(self) -> int:
+        """How many replies are not in the cache, those of a candidate's gate excepted."""
+        return self.n_answers + self.n_verdicts + self.n_measuring
+
     def __str__(self) -> str:
         answers, verdicts = self.fresh
         gate = f"; beside each candidate {answers} answers and up to {verdicts} verdicts more, for a fresh baseline"
-        return self._production() + (gate if answers + verdicts else "")
+        return self.production() + (gate if answers + verdicts else "")
 
-    def _production(self) -> str:
+    def production(self) -> str:
+        """Return the estimate of the evaluation itself in words."""
         checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
-        if not self.n_answers + self.n_verdicts + self.n_measuring:
+        if not self.n_calls:
             return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
@@ -86,6 +98,25 @@ def estimate_evals(bench: Workbench) -> Estimate:
     n_checks = sum(len(d.checks) for d in due)
     fresh = _fresh(bench, client, cases)
     return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks, n_measuring)
+
+
+def evaluate_estimated(bench: Workbench) -> Evaluated:
+    """Evaluate the production prompt; before many calls, log what they are estimated to take.
+
+    Raises:
+        BudgetError: the estimate is above `llm.max_estimate_usd`; nothing was asked.
+    """
+    found, llm = estimate_evals(bench), bench.settings.llm
+    is_stand_in = all(bench.model_name(role).startswith("offline/") for role in ("app", "judge"))
+    if found.n_calls >= LARGE and not is_stand_in:
+        limit = f"; the step stops at {llm.budget_usd:g} USD (llm.budget_usd)" if llm.budget_usd else ""
+        log.info("estimate: %s%s", found.production(), limit)
+    if found.cost_usd is not None and found.cost_usd > llm.max_estimate_usd > 0:
+        raise BudgetError(
+            f"Nothing was asked: {found.production()}, which is more than llm.max_estimate_usd allows "
+            f"({llm.max_estimate_usd:g} USD). Raise it in flywheel.yaml, or set it to 0, and run again."
+        )
+    return evaluate_production(bench)
 
 
 @dataclass

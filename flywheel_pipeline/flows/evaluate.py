@@ -128,7 +128,7 @@ class Evaluator:
         """Return how this home evaluates."""
         settings = self.bench.settings
         repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
-        checks = accepted_checks(self.bench)
+        checks = accepted_checks(self.bench, self.llm)
         model = self.bench.model_name("judge")
         return Plan(self.judges(), settings.app.name, model, *repeats, golden_version, checks)
 

@@ -10,7 +10,7 @@ import pytest
 
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE
 from flywheel_pipeline.errors import BudgetError, HomeError, ModelError, SettingsError
-from flywheel_pipeline.flows.cells import estimate_evals, explain_case
+from flywheel_pipeline.flows.cells import estimate_evals, evaluate_estimated, explain_case
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Json, PromptVersion
@@ -111,6 +111,29 @@ def test_the_estimate_counts_the_verdicts_on_labelled_answers_that_measure_the_j
         Evaluator(place.bench, place.bench.llm()).align(active_cases(place.bench))
         assert len(server.bodies) - asked == 3 + 2 + 2
         assert "nothing to call" in str(estimate_evals(place.bench))
+
+
+def test_a_large_run_says_before_what_it_is_estimated_to_take_and_may_be_stopped_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("flywheel_pipeline.flows.cells.LARGE", 10)
+    caplog.set_level("INFO", "flywheel_pipeline")
+    with scripted_server(model) as server:
+        place = evaluated_home(tmp_path / "home", settings_of(server))
+        evaluate_estimated(place.bench)
+        (line,) = [r.getMessage() for r in caplog.records if r.name.endswith("cells")]
+        assert line == (
+            "estimate: 5 cases: 5 answers and 5 verdicts to ask for, tokens not known yet, cost not known yet; "
+            "the step stops at 5 USD (llm.budget_usd)"
+        )
+        (place.root / "flywheel.yaml").write_text(settings_of(server, "llm: {max_estimate_usd: 0.0001}"))
+        place.lake.write("production_prompt", [a_prompt("You are another one.")])
+        with pytest.raises(BudgetError, match=r"5 answers and 5 verdicts .*about 0\.0002 USD.*llm\.max_estimate_usd"):
+            evaluate_estimated(place.bench)
+        assert len(server.bodies) == 10
+        (place.root / "flywheel.yaml").write_text(settings_of(server, "llm: {max_estimate_usd: 0.01}"))
+        evaluate_estimated(place.bench)
+        assert len(server.bodies) == 15  # the judge has seen these very answers
 
 
 def test_a_changed_definition_asks_the_judge_and_not_the_app_and_is_named(tmp_path: Path) -> None:
