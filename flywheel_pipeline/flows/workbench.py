@@ -77,14 +77,14 @@ class Workbench:
         """The embedder for drawing batches and choosing cases."""
         return TfidfEmbed()
 
-    def failure_embed(self, llm: ModelClient) -> tuple[str, Embed]:
+    def failure_embed(self, llm: ModelClient | None = None) -> tuple[str, Embed]:
         """Return the name and the embedder by which failures are compared; its calls count as those of `llm`."""
         return self.embedder(self.settings.cluster.embedder, llm)
 
-    def embedder(self, name: str, llm: ModelClient) -> tuple[str, Embed]:
+    def embedder(self, name: str, llm: ModelClient | None = None) -> tuple[str, Embed]:
         """Return the embedder that a setting names, and what it is called; its vectors are cached in the home."""
         cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
-        return choose_embedder(name, cache, meter=lambda model: CallMeter(llm, "embedding", model))
+        return choose_embedder(name, cache, meter=lambda model: CallMeter(llm or self.llm(), "embedding", model))
 
     def analyst(self, llm: ModelClient | None = None) -> tuple[Analyst, str]:
         """Return what builds the taxonomy (a model, or words alone) and its description."""

@@ -129,3 +129,18 @@ def test_cases_become_critical_and_are_so_no_more(place: Place) -> None:
     assert "No other case is critical" in golden(place, "critical", "g-aa1").output
     assert "g-aa1 is no longer critical" in golden(place, "critical", "--off", "g-aa").output
     assert golden(place, "critical", "g-nope").exit_code == 1
+
+
+def test_traces_become_cases_by_their_ids(place: Place) -> None:
+    place.lake.write("raw_traces", [a_trace(trace_id="t7", session_id="s7"), a_trace(trace_id="t8", session_id="s8")])
+    asked = ("add", "--kind", "failure", "--message", "1", "--criteria", "names no button", "--document", "d1", "t7")
+    checked = golden(place, *asked, "--check")
+    assert checked.exit_code == 0 and len(load_cases(place.lines(FILE))) == 2
+    added = golden(place, *asked)
+    assert added.output == checked.output and added.exit_code == 0
+    case = load_cases(place.lines(FILE))[-1]
+    assert added.output == f"t7: {case.case_id}, failure, {case.split}\n"
+    assert (case.source_trace_id, case.criteria, case.expected_doc_ids) == ("t7", "names no button", '["d1"]')
+    refused = golden(place, "add", "t8", "t9")
+    assert refused.exit_code == 1
+    assert "t8: no case: the trace has no verdict" in refused.output and "t9: no case: no captured" in refused.output

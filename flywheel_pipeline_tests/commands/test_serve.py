@@ -35,6 +35,10 @@ def test_flywheel_label_serves_the_page_and_ends_in_order(place: Place) -> None:
         "--port",
         "0",
         "--no-browser",
+        "--trace",
+        "t1",
+        "--note",
+        "look at the refund",
     )
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -42,7 +46,7 @@ def test_flywheel_label_serves_the_page_and_ends_in_order(place: Place) -> None:
     url = reported.removeprefix("Labelling page: ").strip()
     try:
         assert b"<title>Labelling" in urllib.request.urlopen(url, timeout=20).read()
-        assert len(json.load(urllib.request.urlopen(url + "api/queue", timeout=20))["keys"]) >= 1
+        assert json.load(urllib.request.urlopen(url + "api/queue", timeout=20))["keys"][:2] == ["t1#picked", "t1"]
     finally:
         process.terminate()
         process.communicate(timeout=30)

@@ -24,6 +24,8 @@ from flywheel_pipeline.flows.traces.filters import (
 )
 from flywheel_pipeline.flows.workbench import Workbench
 
+TABLES = ("raw_traces", "annotations", "failure_assignments", "golden_set", "evaluator_scores")
+"""What the list and its filters read."""
 PAGE, MOST_VALUES, SHOWN = 50, 20, 240
 """Traces of a page, values of a facet that are listed, and characters of a text in the list."""
 
@@ -101,7 +103,7 @@ def list_traces(bench: Workbench, filters: Filters, after: str = "", size: int =
         params |= place
     keys = f"""select started_at, trace_id from raw_traces where {where}
         order by started_at desc, trace_id desc limit {int(size) + 1}"""
-    with bench.lake.connect() as con:
+    with bench.lake.connect(TABLES) as con:
         found = con.execute(keys, params).fetchall()
         shown = found[:size]
         if not shown:
@@ -132,7 +134,7 @@ def count_traces(bench: Workbench, filters: Filters) -> Facets:
     columns = ", ".join(f'{sql} as "{name}"' for name, sql in exprs.items())
     cube = f"""create temp table cube as select started_at::date as day, {columns}, count(*) as n
         from raw_traces {joins} where {where} and {of_evaluators} group by all"""
-    with bench.lake.connect() as con:
+    with bench.lake.connect(TABLES) as con:
         con.execute(cube, {**params, **more})
         values = {name: _counts(con, name, filters) for name in exprs}
         held, own = facet_conditions(filters)

@@ -89,7 +89,7 @@ def know_trace(bench: Workbench, trace_id: str, session_id: str | None, prompt_v
     ids = [c.case_id for c in cases]
     results = lake.read("eval_results", EvalResult, "case_id in (select unnest(?))", [ids]) if ids else []
     production = bench.registry.production()
-    with lake.connect() as con:
+    with lake.connect(("raw_traces", "sampled_traces", "failure_assignments", "failure_taxonomy")) as con:
         session = con.execute(IN_SESSION, {"session": session_id, "shown": SHOWN, "most": MOST}).fetchall()
         sampled = con.execute(SAMPLED, own).fetchall()
         assigned = con.execute(ASSIGNED, own).fetchone()

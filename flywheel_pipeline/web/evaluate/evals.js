@@ -1,9 +1,9 @@
 // What is looked at is in the address: versions, filters and case, so that a view can be sent to somebody.
 import { $, ask, attempt, count, listen, make, succeed } from "../assets/shared.js";
-import { begin, choose, current, following, onChoose, place, placeOf } from "./case_list.js";
+import { begin, choose, current, following, onChoose, place } from "./case_list.js";
 
 const FILTERS = ["mode", "outcome", "evaluator", "text"];
-let counts = {}, trace = null, shown = null, loads = 0;
+let counts = {}, trace = null, toLabel = false, shown = null, loads = 0;
 
 const address = new URLSearchParams(location.search);
 const asked = (more = {}) => new URLSearchParams([...["before", "after", ...FILTERS].map((name) => [name, address.get(name) ?? ""]), ...Object.entries(more)].filter(([, value]) => value !== ""));
@@ -15,7 +15,7 @@ function remember(values) {
 
 async function start() {
   cases.clear();
-  const reply = await ask("api/compare?" + asked());
+  const [reply] = await Promise.all([ask("api/compare?" + asked()), list(address.get("case"))]);
   for (const side of ["before", "after"]) {
     $(side).replaceChildren(...reply.versions.map(([value, name]) => new Option(name, value, false, value === reply[side])));
   }
@@ -23,19 +23,17 @@ async function start() {
   $("mode").replaceChildren(new Option("all", ""), ...reply.modes.map(([value, name]) => new Option(name, value)));
   $("evaluator").replaceChildren(new Option("all that count", ""), ...reply.evaluators.map(([value, name]) => new Option(name, value)));
   for (const name of ["mode", "evaluator", "text"]) $(name).value = address.get(name) ?? "";
-  counts = reply.counts;
-  await list(address.get("case"));
   succeed(reply.n_cases ? reply.quality[0].toUpperCase() + reply.quality.slice(1) + "." : "No split was evaluated under both versions: choose others.");
 }
 
 /** Show the list that the filters leave, and a case of it: the named one if it is there, else the first. */
 async function list(wanted) {
-  const reply = await begin((from, n) => ask("api/cases?" + asked({ start: from, n })));
+  const reply = await begin((from, n) => ask("api/cases?" + asked({ start: from, n, case: from ? "" : wanted ?? "" })));
   if (!reply) return;
   counts = reply.counts;
   showOutcomes();
   $("n-found").textContent = reply.n ? count(reply.n, "case") : "No case is like that.";
-  if (reply.n) await choose(Math.max(0, wanted ? placeOf(wanted) : 0));
+  if (reply.n) await choose(reply.place ?? 0);
   else { $("case").replaceChildren(); shown = trace = null; }
 }
 
@@ -68,18 +66,18 @@ async function show(id, load) {
   if (load !== loads) return;
   if (following()) fetchCase(following()[0]).catch(() => {});
   shown = id;
-  trace = reply.trace_id;
+  [trace, toLabel] = [reply.trace_id, reply.to_label];
   $("case").innerHTML = reply.html;
   $("case").scrollTop = 0;
   const link = reply.to_label ? make("a", { href: labelling(), id: "label" }, "Label the production trace ", make("kbd", {}, "l"))
-    : make("span", { class: "hint" }, trace ? "Its production trace is in no batch on the labelling page." : "It was not made from a production trace.");
-  if (!reply.to_label) trace = null;
+    : trace ? make("a", { href: labelling(), id: "label" }, "Look at the production trace ", make("kbd", {}, "l"))
+    : make("span", { class: "hint" }, "It was not made from a production trace.");
   $("case").querySelector("header")?.append(make("p", {}, link));
 }
 
-const labelling = () => "../label/?trace=" + encodeURIComponent(trace);
+const labelling = () => (toLabel ? "../label/?trace=" : "../traces/#") + encodeURIComponent(trace);
 function label() {
-  if (!trace) throw new Error("This case has no production trace on the labelling page.");
+  if (!trace) throw new Error("This case was not made from a production trace.");
   location.assign(labelling());
 }
 

@@ -98,17 +98,18 @@ class ComparisonService:
             ),
         }  # fmt: skip
 
-    def cases(self, before: str, after: str, wanted: Filter, start: int, n: int) -> dict[str, Any]:
+    def cases(self, before: str, after: str, wanted: Filter, start: int, n: int, case_id: str = "") -> dict[str, Any]:
         """Return `n` rows of the cases that a filter leaves, worst first, from `start` on, and how many there are.
 
-        `counts` are the outcomes of all cases that the other filters leave.
+        `counts` are the outcomes of all cases that the other filters leave, `place` is that of the named case.
         """
         compared = self.compared(before, after)
         listed, counts = self._listed(compared, wanted)
         part = listed[start : start + min(n, MOST_ROWS)]
         approved = {k.case_id for k in compared.approved}
         rows = [row_of(c, compared, wanted.evaluator, approved) for c in part]
-        return {"n": len(listed), "start": start, "rows": rows, "counts": counts}
+        place = next((i for i, c in enumerate(listed) if c.case_id == case_id), None) if case_id else None
+        return {"n": len(listed), "start": start, "rows": rows, "counts": counts, "place": place}
 
     def case(self, before: str, after: str, case_id: str) -> dict[str, Any]:
         """Return one case as HTML, and its production trace, if it can be labelled.

@@ -57,6 +57,7 @@ $("case-dialog").addEventListener("close", () => attempt(async () => {
   clearTimeout(timer);
   checks += 1;
   if ($("case-dialog").returnValue !== "ok") return;
+  succeed("Adding …");
   const reply = await ask("api/case", wanted()), wrong = reply.made.filter((m) => !m.ok || m.lines.length > 1).flatMap((m) => m.lines);
   await done();
   const added = reply.n_new ? `${count(reply.n_new, "case")} added; the next \`flywheel run\` evaluates ${reply.n_new === 1 ? "it" : "them"}.` : "No case was added.";

@@ -63,6 +63,8 @@ def test_a_window_is_a_part_of_the_list(tmp_path: Path) -> None:
     found = service.cases("", "", Filter(), 10, 5)
     assert (found["n"], found["start"], [row[0] for row in found["rows"]]) == (12, 10, ["g-8", "g-9"])
     assert service.cases("", "", Filter(), 99, 5)["rows"] == []
+    assert service.cases("", "", Filter(), 0, 5, "g-8")["place"] == 10
+    assert service.cases("", "", Filter(), 0, 5, "g-99")["place"] is None
 
 
 def test_a_row_says_who_fails_the_case_and_whether_that_is_approved(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def page(browser: Any, place: Place) -> Iterator[Any]:
 
 
 def see(page: Any, selector: str, text: str) -> None:
-    playwright.expect(page.locator(selector)).to_have_text(text)
+    playwright.expect(page.locator(selector)).to_have_text(text, timeout=20_000)
 
 
 def events(place: Place) -> list[dict[str, Any]]:

@@ -48,6 +48,9 @@ def judged(output: str, *, retrieved: tuple[str, ...] = (), context: Any = DOCUM
         ("There are three ways to do it.", "unsure"),
         ("We mend broken devices quickly.", "unsure"),
         ("Hello! How can I help?", "unsure"),
+        ("Thank you, the Hub is covered against water damage of any kind and by everybody else too.", "unsure"),
+        ("Thanks, Visa and PayPal are accepted.", "fail"),
+        ("I don't know that. Let me know if I can help.", "unsure"),
     ],
 )
 def test_what_no_document_has_fails_and_what_code_cannot_decide_is_unsure(output: str, label: str) -> None:

@@ -66,6 +66,11 @@ def test_without_a_text_there_is_no_verdict(evaluator: CodeEvaluator) -> None:
     assert "connection lost" in failed.explanation
 
 
+def test_a_text_that_is_too_long_has_no_verdict() -> None:
+    found = judged(Length(at_least=1), "a" * 1_000_001)
+    assert (found.label, found.broken) == (None, True)
+
+
 HOSTILE = (
     "a" * 10_000_000, "\ud800 half a character", "{" * 900_000, "{0}{x!r}%s%(a)d", "\x00\x01\x02",
     "x" + "\u0301" * 50_000, "[" * 40_000, "```\n" * 10_000, "http://" + "." * 900_000, "\u202e\u200b\ufeff",
