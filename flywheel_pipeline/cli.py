@@ -113,9 +113,9 @@ def settings(home: Path | None) -> None:
     """Print all settings of a home with their values, defaults included."""
     import yaml
 
-    from flywheel_pipeline.settings import load_settings
+    from flywheel_pipeline.flows.workbench import Workbench
 
-    click.echo(yaml.safe_dump(load_settings(home).model_dump(mode="json"), sort_keys=False))
+    click.echo(yaml.safe_dump(Workbench.of(home).settings.model_dump(mode="json"), sort_keys=False))
 
 
 for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):

@@ -20,9 +20,9 @@ import pandas as pd
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.capture import capture_traces
+from flywheel_pipeline.flows.cells import evaluate_estimated
 from flywheel_pipeline.flows.cluster.build import build_modes
 from flywheel_pipeline.flows.deploy.promote import record_production_prompt
-from flywheel_pipeline.flows.evaluate import evaluate_production
 from flywheel_pipeline.flows.golden.grow import grow_home
 from flywheel_pipeline.flows.improve import find_candidate
 from flywheel_pipeline.flows.sample import draw_batch
@@ -36,7 +36,7 @@ STEPS: Mapping[str, Callable[[Workbench], Any]] = {
     "cluster": build_modes,
     "golden": grow_home,
     "deploy": record_production_prompt,
-    "evaluate": evaluate_production,
+    "evaluate": evaluate_estimated,
     "improve": find_candidate,
 }
 """The steps in the order of a turn; `deploy` records which prompt is in production."""
@@ -59,6 +59,9 @@ class Flywheel:
     def home(self) -> Path:
         """The folder."""
         return self._bench.settings.home
+
+    def __repr__(self) -> str:
+        return f"Flywheel({str(self.home)!r})"
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the lake, with the columns that its record declares.

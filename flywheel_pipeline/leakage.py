@@ -133,6 +133,12 @@ def _answers(case: GoldenCase) -> set[Gram]:
     return set().union(*(grams(t or "", RUN) for t in answers))
 
 
+_QUOTED = re.compile(
+    r'"((?:[^"\\\n]|\\.)*)"|[“„]([^“”„\n]*)[”“]|«([^«»\n]*)»|‘([^‘’\n]*)’|‚([^‚‘\n]*)‘|「([^「」\n]*)」'
+)
+
+
 def _quotations(text: str) -> set[str]:
-    """Return what stands between double quotes in `text`, as few-shot examples do, and its lines, normalised."""
-    return {normalised(q) for q in [*re.findall(r'"((?:[^"\\\n]|\\.)*)"', text), *text.splitlines()]}
+    """Return what stands between quotation marks in `text`, as few-shot examples do, and its lines, normalised."""
+    quoted = ("".join(groups) for groups in _QUOTED.findall(text))
+    return {normalised(q) for q in (*quoted, *text.splitlines())}

@@ -53,7 +53,7 @@ def test_run_turns_the_flywheel_and_tells_what_it_found(place: Place) -> None:
     place.put_traces("a.jsonl", *some_traces(3))
     done = flywheel(place, "run")
     assert done.exit_code == 0, done.output
-    assert "captured   3 traces from 1 files, 0 rows rejected" in done.output
+    assert "captured   3 traces from 1 file, 0 rows rejected" in done.output
     assert "no golden cases yet" in done.output
 
 
@@ -167,6 +167,11 @@ def test_settings_prints_every_value_with_defaults(place: Place) -> None:
     place.lake.write("failure_taxonomy", [a_mode()])
     done = flywheel(place, "settings")
     assert "window_days: 7" in done.output and "model: offline/judge" in done.output
+
+
+def test_settings_of_a_home_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["settings", "--home", str(tmp_path / "typo")])
+    assert done.exit_code == 1 and "There is no flywheel home at" in done.output and "window_days" not in done.output
 
 
 def test_sample_draws_a_batch_by_hand_and_says_what_is_in_it(place: Place) -> None:

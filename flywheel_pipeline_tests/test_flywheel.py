@@ -37,6 +37,7 @@ def test_one_step_runs_alone(place: Place) -> None:
     assert len(fw.table("raw_traces")) == 3
     assert fw.table("sampled_traces").empty
     assert fw.home == place.root
+    assert repr(fw) == f"Flywheel({str(place.root)!r})"
 
 
 def test_an_unknown_step_table_or_home_is_named_with_what_there_is(place: Place) -> None:

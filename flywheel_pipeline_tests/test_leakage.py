@@ -80,7 +80,14 @@ def test_what_a_document_says_may_be_in_a_prompt_and_in_an_answer() -> None:
 
 @pytest.mark.parametrize(
     ("text", "leaked"),
-    [('{"user": "Lost my key"}', True), ("lost my key\n", True), ("If a customer lost my key, say so.", False)],
+    [
+        ('{"user": "Lost my key"}', True),
+        ("Asked “lost my key”, say so.", True),
+        ("Auf „Lost my key“ sag es.", True),
+        ("À « lost my key », dis-le.", True),
+        ("lost my key\n", True),
+        ("If a customer lost my key, say so.", False),
+    ],
 )
 def test_a_short_question_leaks_only_when_it_is_quoted_whole(text: str, leaked: bool) -> None:
     assert bool(leaks(text, [a_case(input="Lost my key!", observed_output=None, criteria=None)])) == leaked

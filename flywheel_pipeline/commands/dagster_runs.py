@@ -104,6 +104,8 @@ def cause_of(event: dg.DagsterEvent) -> str:
         return f"{event.step_key} failed"
     if error.cls_name == "DagsterAssetCheckFailedError":
         return f"a blocking check ({event.step_key}): what follows would rest on wrong data, so it was not run"
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return f"an interruption ({event.step_key}): finished calls are kept, and the next run asks what is missing"
     text = error.message.strip()
     ours = {c.__name__ for c in FlywheelError.__subclasses__()}
     return text.split(": ", 1)[-1] if error.cls_name in ours else f"{event.step_key}: {text}"

@@ -35,7 +35,7 @@ def labels(home: Path | None) -> None:
     if waiting is None:
         say("The gate asks for no labels of flipped cases.")
         return
-    say(f"{waiting.n_labelled} of {waiting.n_asked} flipped cases of {waiting.candidate} are labelled: {waiting}")
+    say(f"{waiting.n_labelled} of {waiting.n_asked} flipped cases of {waiting.candidate} are labelled; {waiting}")
     if waiting.n_labelled < waiting.n_asked:
         say("Then `flywheel gate decide` lets the gate decide again; under `flywheel dev` a sensor does it.")
 

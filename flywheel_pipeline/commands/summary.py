@@ -12,6 +12,7 @@ from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
 from flywheel_pipeline.steps.evaluate import (
     decides,
     evaluator_names,
@@ -21,6 +22,7 @@ from flywheel_pipeline.steps.evaluate import (
     without_stale,
 )
 from flywheel_pipeline.steps.improve.traffic import describe_gain
+from flywheel_pipeline.web.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -77,25 +79,26 @@ def _traces(lake: Lake) -> list[str]:
         f"select count(distinct source_file) filter (not {is_export}), count(distinct source_file) filter ({is_export})"
         " from annotations where not is_superseded"
     ).iloc[0]
-    inside = f" and {exports} trace exports" if exports else ""
+    inside = f" and {count(exports, 'trace export')}" if exports else ""
     found = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in ("pass", "fail"))
+    bad = {source: count(rejected.get(source, 0), "row") for source in ("traces", "labels")}
     return [
-        f"captured   {n} traces from {files} files, {rejected.get('traces', 0)} rows rejected",
-        f"sampled    {sampled} traces for the expert{to_do}",
-        f"annotated  {found}, from {batches} label files{inside}, {rejected.get('labels', 0)} rows rejected",
+        f"captured   {count(n, 'trace')} from {count(files, 'file')}, {bad['traces']} rejected",
+        f"sampled    {count(sampled, 'trace')} for the expert{to_do}",
+        f"annotated  {found}, from {count(batches, 'label file')}{inside}, {bad['labels']} rejected",
     ]
 
 
 def _modes(lake: Lake) -> list[str]:
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
     groups = sum(m.kind == "group to review" for m in modes)
-    found = [f"{len(modes) - groups} failure modes"] if groups < len(modes) or not modes else []
-    found += [f"{groups} groups to review (`flywheel taxonomy review`)"] if groups else []
+    found = [count(len(modes) - groups, "failure mode")] if groups < len(modes) or not modes else []
+    found += [f"{count(groups, 'group')} to review (`flywheel taxonomy review`)"] if groups else []
     lines = [f"taxonomy   {', '.join(found)}" + (", what to fix first:" if modes else "")]
     for m in modes:
         share = f"{m.share:.1%} of {m.share_of} ({m.share_low:.1%} to {m.share_high:.1%})"
-        lines.append(f"           {m.rank:2}. {m.name} [{m.n_failures} failures, {share}]")
-    return lines
+        lines.append(f"           {m.rank:2}. {m.name} [{count(m.n_failures, 'failure')}, {share}]")
+    return [*lines, f"           ({NO_WEIGHTS})"] if modes and modes[0].share_of != "traffic" else lines
 
 
 def _golden(lake: Lake) -> list[str]:
@@ -111,7 +114,8 @@ def _golden(lake: Lake) -> list[str]:
 
 def _proposed(bench: Workbench) -> list[str]:
     waiting = pending_cases(bench).waiting
-    return [f"           {len(waiting)} proposed cases wait for `flywheel golden review`"] if waiting else []
+    wait = f"{count(len(waiting), 'proposed case')} {'waits' if len(waiting) == 1 else 'wait'}"
+    return [f"           {wait} for `flywheel golden review`"] if waiting else []
 
 
 def _evals(bench: Workbench) -> list[str]:

@@ -9,6 +9,7 @@ from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster import Change, ProposedChange, Reviewed
 from flywheel_pipeline.steps.cluster.modes import SHOWN
+from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
 
 BAR = 20
 NO_MODES = "No failure modes yet: label failures (`flywheel label`), then `flywheel run`."
@@ -61,12 +62,13 @@ def _pareto(rows: list[FailureMode]) -> list[str]:
         interval = f"{r.share_low:.1%} to {r.share_high:.1%}"
         cells.append(
             [r.name, r.mode_id, str(r.n_failures), f"{r.share:.1%}", interval, f"{together / total:.0%}",
-             r.severity or "", r.trend, r.status, "█" * round(BAR * r.share / top)]
+             r.severity or "", r.trend, r.stage, "█" * round(BAR * r.share / top)]
         )  # fmt: skip
     widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
     of = rows[0].share_of if rows else "traffic"
-    return [f"shares are of {of}; `together` is the part of all failures down to this mode", *lines]
+    why = f": {NO_WEIGHTS}" if of != "traffic" else ""
+    return [f"shares are of {of}{why}; `together` is the part of all failures down to this mode", *lines]
 
 
 def _told(change: Change, known: Reviewed) -> str:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flywheel_pipeline.adapters.llm import ModelClient, Usage
-from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.errors import BudgetError, HomeError
 from flywheel_pipeline.flows.afresh import app_varies
-from flywheel_pipeline.flows.evaluate import Evaluator
+from flywheel_pipeline.flows.evaluate import Evaluated, Evaluator, evaluate_production
 from flywheel_pipeline.flows.golden.grow import cases_on_file
 from flywheel_pipeline.flows.improve import is_fresh
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.ports import Ask, Reply
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.evaluate import Due, Stored, due_cells
+
+log = logging.getLogger(__name__)
+
+LARGE = 100
+"""Calls from which an evaluation says beforehand what it is estimated to take."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Calls that an evaluation would make; tokens and dollars from the latest calls of the same models.
 
-    `cost_usd` is None where there is no call on record, or no price. `n_checks` are judgements by code that are new.
+    `n_measuring` verdicts on labelled answers measure the judges, at least: one that turns out to be trusted is asked
+    about the failures of other modes as well, and checks that ask a model are not counted. `cost_usd` is None where
+    there is no call on record, or no price. `n_checks` are judgements by code that are new.
     """
 
     n_cases: int
@@ -31,19 +40,27 @@ class Estimate:
     fresh: tuple[int, int] = (0, 0)
     """Answers and verdicts, at most, by which a candidate's gate evaluates the production prompt afresh."""
     n_checks: int = 0
+    n_measuring: int = 0
+
+    @property
+    def n_calls(self) -> int:
+        """How many replies are not in the cache, those of a candidate's gate excepted."""
+        return self.n_answers + self.n_verdicts + self.n_measuring
 
     def __str__(self) -> str:
         answers, verdicts = self.fresh
         gate = f"; beside each candidate {answers} answers and up to {verdicts} verdicts more, for a fresh baseline"
-        return self._production() + (gate if answers + verdicts else "")
+        return self.production() + (gate if answers + verdicts else "")
 
-    def _production(self) -> str:
+    def production(self) -> str:
+        """Return the estimate of the evaluation itself in words."""
         checks = f"; {self.n_checks} checks by code, which cost nothing" if self.n_checks else ""
-        if not self.n_answers + self.n_verdicts:
+        if not self.n_calls:
             return f"{self.n_cases} cases: nothing to call, everything is in the cache{checks}"
         tokens = "tokens not known yet" if self.tokens is None else f"about {self.tokens:,.0f} tokens"
         cost = "cost not known yet" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         calls = f"{self.n_answers} answers and {self.n_verdicts} verdicts to ask for"
+        calls += f", and at least {self.n_measuring} verdicts to measure the judges" if self.n_measuring else ""
         return f"{self.n_cases} cases: {calls}, {tokens}, {cost}{checks}"
 
 
@@ -64,20 +81,56 @@ def explain_case(bench: Workbench, name: str) -> tuple[str, list[str]]:
 def estimate_evals(bench: Workbench) -> Estimate:
     """Return what an evaluation of the production prompt on the golden set as its file is now would call.
 
-    Cases that were imported or retired since the last run count; what that run will add itself is not known yet.
+    Cases that were imported or retired since the last run count; what that run will add itself, from labels that were
+    not read yet, is not known.
     """
     client, cases = bench.llm(), cases_on_file(bench)
-    due = _due(bench, client, cases)
+    due, measuring = _due(bench, client, cases), _FromCache(client)
+    Evaluator(bench, client).ask_judges_only(cases, measuring)
+    n_measuring = len(measuring.missing)
     n_answers, n_verdicts = sum(len(d.answers) for d in due), sum(len(d.verdicts) for d in due)
     used = [
         (n, client.store.usage(role, bench.model_name(role)))
-        for role, n in (("app", n_answers), ("judge", n_verdicts))
+        for role, n in (("app", n_answers), ("judge", n_verdicts + n_measuring))
         if n
     ]
     client.store.close()
     n_checks = sum(len(d.checks) for d in due)
     fresh = _fresh(bench, client, cases)
-    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks)
+    return Estimate(len(cases), n_answers, n_verdicts, _tokens(used), _cost(used), fresh, n_checks, n_measuring)
+
+
+def evaluate_estimated(bench: Workbench) -> Evaluated:
+    """Evaluate the production prompt; before many calls, log what they are estimated to take.
+
+    Raises:
+        BudgetError: the estimate is above `llm.max_estimate_usd`; nothing was asked.
+    """
+    found, llm = estimate_evals(bench), bench.settings.llm
+    is_stand_in = all(bench.model_name(role).startswith("offline/") for role in ("app", "judge"))
+    if found.n_calls >= LARGE and not is_stand_in:
+        limit = f"; the step stops at {llm.budget_usd:g} USD (llm.budget_usd)" if llm.budget_usd else ""
+        log.info("estimate: %s%s", found.production(), limit)
+    if found.cost_usd is not None and found.cost_usd > llm.max_estimate_usd > 0:
+        raise BudgetError(
+            f"Nothing was asked: {found.production()}, which is more than llm.max_estimate_usd allows "
+            f"({llm.max_estimate_usd:g} USD). Raise it in flywheel.yaml, or set it to 0, and run again."
+        )
+    return evaluate_production(bench)
+
+
+@dataclass
+class _FromCache:
+    """An `LLM` that calls nothing: it answers from the cache, and remembers what is missing there."""
+
+    client: ModelClient
+    missing: set[tuple[str, int]] = field(default_factory=set)
+
+    def ask(self, asks: Sequence[Ask]) -> list[Reply]:
+        """Return the kept replies; one that is missing is an error."""
+        found = [(a, self.client.kept(a)) for a in asks]
+        self.missing |= {(repr(a.messages), a.repeat) for a, reply in found if reply is None}
+        return [reply or Reply(None, error="not asked yet") for _, reply in found]
 
 
 def _fresh(bench: Workbench, client: ModelClient, cases: Sequence[GoldenCase]) -> tuple[int, int]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
 from flywheel_pipeline.errors import EditError, HomeError
+from flywheel_pipeline.flows.evaluate import standing_judges
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
     CaseChange,
     KnownFailure,
     KnownReport,
@@ -124,7 +126,7 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     """
     versions = evaluated_versions(bench)
     old, new = find_version(versions, before), find_version(versions, after)
-    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    alignment = standing_judges(bench)
     used = _evaluator_versions(bench, old.version, new.version)
     compared = versions_to_compare(_latest(used, new.version), alignment)
     found = compare_versions(_changes(bench, (old.version, new.version), alignment, compared), alignment)
@@ -138,6 +140,7 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
             *_app_changed(bench, result),
             *_other_judges(used, compared, result),
             *_other_baseline(result),
+            *_not_corrected(result, alignment),
         ),
     )
 
@@ -208,6 +211,12 @@ def _other_baseline(compared: Compared) -> list[str]:
     if compared.before.role != PRODUCTION or not beside:
         return []
     return ["the gate compared it with production as evaluated beside it: `flywheel evals compare baseline candidate`"]
+
+
+def _not_corrected(compared: Compared, alignment: Sequence[JudgeAlignment]) -> list[str]:
+    if compared.found.overall is None or any(a.evaluator == COMPOSITE for a in alignment):
+        return []
+    return ["the judges are not measured together as they are now: the difference of all that count is as judged"]
 
 
 def known_failures_of(bench: Workbench) -> list[KnownFailure]:

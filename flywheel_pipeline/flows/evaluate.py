@@ -12,7 +12,7 @@ from flywheel_pipeline.flows.afresh import FreshApp, FreshEngine, app_varies, fi
 from flywheel_pipeline.flows.evaluators import accepted_checks, judged_modes, read_entries_of
 from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces, picked_traces
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
-from flywheel_pipeline.ports import App, Engine
+from flywheel_pipeline.ports import LLM, App, Engine
 from flywheel_pipeline.records import (
     CaseAnswer,
     EvalResult,
@@ -54,7 +54,8 @@ def read_verdicts(bench: Workbench, prompt_version: str) -> list[EvalResult]:
 
 def train_traces(bench: Workbench) -> set[str]:
     """Return the traces of train cases: the only ones that a judge may be shown."""
-    return {c.source_trace_id for c in active_cases(bench) if c.split == "train" and c.source_trace_id}
+    sql = "select distinct source_trace_id from golden_set where status = 'active' and split = 'train'"
+    return set(bench.lake.frame(sql)["source_trace_id"].dropna())
 
 
 def to_judge(mode: Mode, train: Collection[str]) -> ModeToJudge:
@@ -127,7 +128,7 @@ class Evaluator:
         """Return how this home evaluates."""
         settings = self.bench.settings
         repeats = settings.evaluate.repeats, settings.evaluate.judge_repeats
-        checks = accepted_checks(self.bench)
+        checks = accepted_checks(self.bench, self.llm)
         model = self.bench.model_name("judge")
         return Plan(self.judges(), settings.app.name, model, *repeats, golden_version, checks)
 
@@ -181,6 +182,11 @@ class Evaluator:
         self.bench.lake.write("judge_verdicts", found.verdicts)
         self.bench.lake.write("judge_alignment", found.rows)
         return found.rows
+
+    def ask_judges_only(self, cases: Sequence[GoldenCase], llm: LLM) -> None:
+        """Ask `llm` what the judges are asked to be measured; checks are left out, and nothing is kept."""
+        answers = mark_dev(labelled_answers(self.bench), cases, near_pairs)
+        align_judges(answers, self.plan(), llm, self.bench.settings.evaluate.judge_checks)
 
 
 def mode_disagreements(bench: Workbench) -> list[ModeDisagreement]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flywheel_pipeline.adapters.apps import OwnEvaluatorFunction
 from flywheel_pipeline.adapters.home.files import EVALUATORS_FILE, TAXONOMY_FILE
+from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.flows.labelled import labelled_answers
 from flywheel_pipeline.flows.workbench import Workbench
@@ -107,22 +108,24 @@ def judged_modes(entries: Sequence[Entry], modes: Sequence[Mode]) -> list[Mode]:
     return [m for m in modes if m.mode_id not in off]
 
 
-def accepted_checks(bench: Workbench) -> list[Check]:
+def accepted_checks(bench: Workbench, llm: ModelClient | None = None) -> list[Check]:
     """Return the evaluators that a person accepted, ready to judge; the judges of modes are not among them.
+
+    Embeddings that they ask for count as calls of `llm`.
 
     Raises:
         CorruptFileError: an entry is not understood.
         SettingsError: a function of a person's own cannot be imported.
     """
     entries = [e for e in read_entries_of(bench) if e.status == "accepted" and e.kind != JUDGE]
-    return [ready_check(bench, e, mode_id) for e, mode_id in placed(entries, modes_of(bench))[0]]
+    return [ready_check(bench, e, mode_id, llm) for e, mode_id in placed(entries, modes_of(bench))[0]]
 
 
-def ready_check(bench: Workbench, entry: Entry, mode_id: str | None) -> Check:
-    """Return an entry's evaluator, ready to judge."""
+def ready_check(bench: Workbench, entry: Entry, mode_id: str | None, llm: ModelClient | None = None) -> Check:
+    """Return an entry's evaluator, ready to judge; embeddings that it asks for count as calls of `llm`."""
     evaluator, made_with = _ready(bench, entry.evaluator(), mode_id), ""
     if isinstance(evaluator, Similarity):
-        made_with, embed = bench.embedder(evaluator.embedder)
+        made_with, embed = bench.embedder(evaluator.embedder, llm or bench.llm())
         evaluator = evaluator.with_embed(embed.embed)
     return Check(entry.name, entry.kind, evaluator, entry.settings, mode_id, entry.requirement, entry.when, made_with)
 

@@ -134,7 +134,7 @@ class Waiting:
     def __str__(self) -> str:
         left = self.n_asked - self.n_labelled
         if not left:
-            return f"the {self.n_asked} flipped cases of {self.candidate} are labelled: `flywheel gate decide`"
+            return "labels of all flipped cases wait for the gate: `flywheel gate decide`"
         are = "flip is" if left == 1 else "flips are"
         return f"{left} {are} waiting on the labelling page (`flywheel label`, {LABELLING_PAGE})"
 

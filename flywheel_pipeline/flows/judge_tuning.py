@@ -31,7 +31,7 @@ from flywheel_pipeline.steps.cluster import (
     with_tuned,
 )
 from flywheel_pipeline.steps.cluster.edit import find_mode
-from flywheel_pipeline.steps.evaluate import LabelledAnswer, Plan, mark_dev
+from flywheel_pipeline.steps.evaluate import LabelledAnswer, ModeToJudge, Plan, mark_dev
 from flywheel_pipeline.steps.evaluate.alignment import majority_label
 from flywheel_pipeline.steps.evaluate.judge_change import (
     AgreementMatrix,
@@ -86,14 +86,17 @@ def tune_mode(bench: Workbench, word: str, n_rounds: int) -> TunedJudge:
 
     Raises:
         EditError: there is no such mode, or the best criterion was rejected before.
-        EvaluationError: dev has no labelled failure of the mode, or no pass; or the judge cannot be asked.
+        EvaluationError: the mode has no judge; dev has no labelled failure of it, or no pass; or the judge gives no
+            verdicts.
     """
     known = load_taxonomy(bench.home.reviewed(TAXONOMY_FILE).read().value)
     mode, cases = find_mode(known, word), active_cases(bench)
     labels = tuning_labels(bench, mode)
+    _check_judged(mode, judges_of(bench))
     _check(mode, labels)
     evaluator = Evaluator(bench, bench.llm())
-    pool = {x.trace_id: x.text for x in mode.members if x.trace_id in train_traces(bench)}
+    train = train_traces(bench)
+    pool = {x.trace_id: x.text for x in mode.members if x.trace_id in train}
     now = Criterion(mode.belongs, mode.does_not_belong, mode.judge_guidance, _shown_now(mode, pool))
     judge = replace(to_judge(mode, pool), is_tuned=False)
     to_tune = ToTune(judge, now, pool, labels.dev, labels.train, families_of(labels.dev, near_pairs))
@@ -145,6 +148,12 @@ def _unused(answer: LabelledAnswer, mode: Mode, test: set[str | None]) -> str | 
     if answer.failed and answer.case.mode_id != mode.mode_id:
         return "failures of other modes"
     return "of the test split" if answer.trace_id in test else None
+
+
+def _check_judged(mode: Mode, judges: Sequence[ModeToJudge]) -> None:
+    if mode.mode_id not in {m.mode_id for m in judges}:
+        why = "a person rejected it in `evaluators.yaml`" if mode.members else "no failure belongs to the mode"
+        raise EvaluationError(f"There is no judge of {mode.name!r}: {why}.")
 
 
 def _check(mode: Mode, labels: TuningLabels) -> None:
@@ -203,12 +212,15 @@ def compare_models(bench: Workbench, model: str, api_base: str | None, word: str
 
     Raises:
         EditError: there is no mode called `word`.
-        EvaluationError: there is no labelled answer to compare on.
+        EvaluationError: the mode has no judge, or there is no labelled answer to compare on.
     """
     other = Workbench(_with_judge(bench.settings, model, api_base))
     known = load_taxonomy(bench.home.reviewed(TAXONOMY_FILE).read().value)
-    wanted = find_mode(known, word).mode_id if word else None
-    judges = [m for m in judges_of(bench) if wanted in (None, m.mode_id)]
+    judges = judges_of(bench)
+    if word:
+        mode = find_mode(known, word)
+        _check_judged(mode, judges)
+        judges = [m for m in judges if m.mode_id == mode.mode_id]
     answers = mark_dev(labelled_answers(bench), active_cases(bench), near_pairs)
     own = [(m, a) for m in judges for a in answers if is_of(a, m)]
     if not own:

@@ -21,12 +21,13 @@ KINDS = ("false pass", "false fail", "unsure")
 
 @dataclass(frozen=True)
 class Judge:
-    """A judge as it was last measured, the name of its failure mode, and what would let it decide."""
+    """A judge as it was last measured: its name, what would let it decide, and the name of its failure mode."""
 
     row: JudgeAlignment
     name: str
     next: str
     is_stale: bool
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class JudgeBoard:
 
     def name_of(self, evaluator: str) -> str:
         """Return the name of a judge's failure mode."""
-        return next((j.name for j in self.judges if j.row.evaluator == evaluator), evaluator)
+        return next((j.mode for j in self.judges if j.row.evaluator == evaluator), evaluator)
 
 
 def judges_stamp(bench: Workbench) -> Hashable:
@@ -67,8 +68,12 @@ def judges_stamp(bench: Workbench) -> Hashable:
 def read_judges(bench: Workbench) -> JudgeBoard:
     """Return the judges of a home and their disagreements with the expert, as of the last run."""
     rows = [a for a in standing_judges(bench) if a.mode_id]
-    names = evaluator_names(rows, {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)})
-    judges = [Judge(a, names[a.evaluator], next_step(a), is_stale(a)) for a in rows]
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    names = evaluator_names(rows, modes)
+    judges = [
+        Judge(a, names[a.evaluator], next_step(a), is_stale(a), modes.get(a.mode_id or "", names[a.evaluator]))
+        for a in rows
+    ]
     judges.sort(key=lambda j: (("unusable", "advisory", "trusted", "requirement").index(j.row.status), j.name))
     current = bench.lake.read("annotations", Annotation, "is_current and verdict in ('pass', 'fail')")
     labels = {a.trace_id: {name: getattr(a, name) for name in (*FIELDS, "annotator")} for a in current}

@@ -77,22 +77,22 @@ class Workbench:
         """The embedder for drawing batches and choosing cases."""
         return TfidfEmbed()
 
-    @property
-    def failure_embed(self) -> tuple[str, Embed]:
-        """The name and the embedder by which failures are compared."""
-        return self.embedder(self.settings.cluster.embedder)
+    def failure_embed(self, llm: ModelClient | None = None) -> tuple[str, Embed]:
+        """Return the name and the embedder by which failures are compared; its calls count as those of `llm`."""
+        return self.embedder(self.settings.cluster.embedder, llm)
 
-    def embedder(self, name: str) -> tuple[str, Embed]:
+    def embedder(self, name: str, llm: ModelClient | None = None) -> tuple[str, Embed]:
         """Return the embedder that a setting names, and what it is called; its vectors are cached in the home."""
         cache = self.settings.home / "llm_cache" / "embeddings.sqlite"
-        return choose_embedder(name, cache, meter=lambda model: CallMeter(self.llm(), "embedding", model))
+        return choose_embedder(name, cache, meter=lambda model: CallMeter(llm or self.llm(), "embedding", model))
 
-    def analyst(self) -> tuple[Analyst, str]:
+    def analyst(self, llm: ModelClient | None = None) -> tuple[Analyst, str]:
         """Return what builds the taxonomy (a model, or words alone) and its description."""
-        (name, embed), model = self.failure_embed, self.model_name("taxonomy")
+        llm = llm or self.llm()
+        (name, embed), model = self.failure_embed(llm), self.model_name("taxonomy")
         if model in MODEL_FREE:
             return WordAnalyst(embed), f"no model, compared by {name}"
-        return ModelAnalyst(self.llm(), embed, self.settings.app.name), f"{model}, compared by {name}"
+        return ModelAnalyst(llm, embed, self.settings.app.name), f"{model}, compared by {name}"
 
     def model_name(self, role: str) -> str:
         """Return the litellm model string of a role."""

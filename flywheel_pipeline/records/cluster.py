@@ -39,6 +39,11 @@ class FailureMode:
     trend: Annotated[str, Column("Its share of traffic in the newest batch against the one before", allowed=TRENDS)]
     reason: Annotated[str, Column("Why it has its rank")]
 
+    @property
+    def stage(self) -> str:
+        """Return the status as people read it: a group to review is no provisional mode."""
+        return "to review" if self.kind == MODE_KINDS[1] else self.status
+
 
 @dataclass(frozen=True)
 class FailureAssignment:

@@ -114,7 +114,8 @@ class LLMSettings(Section):
     """How models are called; a limit of 0 means no limit.
 
     `concurrency` is the calls in flight at one endpoint, `budget_usd` and `max_calls` bound one step of a run,
-    `daily_budget_usd` and `daily_max_calls` all that a home spends in 24 hours.
+    `daily_budget_usd` and `daily_max_calls` all that a home spends in 24 hours. An evaluation that is estimated to
+    cost more than `max_estimate_usd` does not start.
     """
 
     concurrency: int = Field(16, ge=1, le=512)
@@ -124,3 +125,4 @@ class LLMSettings(Section):
     max_calls: int = Field(0, ge=0)
     daily_budget_usd: float = Field(0.0, ge=0)
     daily_max_calls: int = Field(0, ge=0)
+    max_estimate_usd: float = Field(0.0, ge=0)

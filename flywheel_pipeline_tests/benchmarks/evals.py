@@ -1,6 +1,7 @@
 """Measure the evaluation engine against a local scripted server: speed, memory, a kill, faults.
 
     python -m flywheel_pipeline_tests.benchmarks.evals speed [--cases 2000] [--in-flight 64] [--latency 0.2]
+        [--with pydantic_evals=/path/to/its/venv/bin/python] [--with promptfoo=/path/to/node_modules/.bin/promptfoo]
     python -m flywheel_pipeline_tests.benchmarks.evals rerun | memory | kill | faults
 
 Every way runs in a process of its own. The span is from the first request that the server saw to its last reply; the
@@ -11,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,13 +23,13 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ANSWER_PROMPT = "You are the support assistant of a garden company. Answer from the documents only."
-WAYS = ("aiohttp", "flywheel", "openai", "pydantic_evals", "litellm")
+WAYS = ("aiohttp", "flywheel", "openai", "pydantic_evals", "litellm", "promptfoo")
 MODULE = "flywheel_pipeline_tests.benchmarks.evals"
 
 
@@ -166,6 +167,33 @@ def run_flywheel(url: str, n: int, in_flight: int, folder: Path) -> dict[str, An
     }  # fmt: skip
 
 
+def run_promptfoo(program: str, url: str, n: int, in_flight: int, folder: Path) -> dict[str, Any]:
+    """Run promptfoo on the same requests: a chat prompt per case, and an assertion that asks a judge."""
+    folder.mkdir(parents=True, exist_ok=True)
+    system = ANSWER_PROMPT + json.dumps(DOCUMENTS)
+    (folder / "prompt.js").write_text(
+        "module.exports = ({vars}) => JSON.stringify([{role: 'system', content: vars.system}, "
+        "...JSON.parse(vars.conversation)]);\n"
+    )
+    provider = {"id": "openai:chat:m", "config": {"apiBaseUrl": url, "apiKey": "none", "max_tokens": 400}}
+    judge = {"type": "llm-rubric", "value": JUDGE, "provider": provider}
+    tests = [{"vars": {"conversation": json.dumps(conversation(i)), "system": system}} for i in range(n)]
+    config = {
+        "prompts": ["file://prompt.js"], "providers": [provider], "tests": tests, "defaultTest": {"assert": [judge]}
+    }  # fmt: skip
+    (folder / "promptfooconfig.json").write_text(json.dumps(config))
+    names = ("DISABLE_TELEMETRY", "DISABLE_UPDATE", "DISABLE_REMOTE_GENERATION", "SELF_HOSTED")
+    quiet = {**dict.fromkeys((f"PROMPTFOO_{n}" for n in names), "1"), "PROMPTFOO_CONFIG_DIR": str(folder)}
+    command = [program, "eval", "-c", "promptfooconfig.json", "--no-cache", "--no-table", "--no-progress-bar",
+               "--max-concurrency", str(in_flight), "-o", "out.json"]  # fmt: skip
+    started = time.perf_counter()
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=log)
+        _, _, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "rss_mb": used.ru_maxrss / 1024}
+
+
 def child(way: str, url: str, n: int, in_flight: int, folder: str) -> None:
     """Run one way in this process and print what it took."""
     started = time.perf_counter()
@@ -204,17 +232,37 @@ def serving(latency: float, **faults: float) -> Iterator[tuple[str, Callable[[],
         process.wait()
 
 
-def start(way: str, url: str, n: int, in_flight: int, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", MODULE, "child", way, url, str(n), str(in_flight), str(folder)]
+def start(
+    way: str, url: str, n: int, in_flight: int, folder: Path, python: str = sys.executable
+) -> subprocess.Popen[str]:
+    command = [python, "-m", MODULE, "child", way, url, str(n), str(in_flight), str(folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def run(way: str, url: str, n: int, in_flight: int, folder: Path) -> dict[str, Any]:
-    out, _ = start(way, url, n, in_flight, folder).communicate()
+def run(way: str, url: str, n: int, in_flight: int, folder: Path, python: str = sys.executable) -> dict[str, Any]:
+    out, _ = start(way, url, n, in_flight, folder, python).communicate()
     return dict(json.loads(out.strip().splitlines()[-1]))
 
 
-def speed(n: int, in_flight: int, latency: float, folder: Path) -> None:
+def missing(way: str, where: str) -> str:
+    """Return why a way cannot be measured, "" if it can; `where` is the program that `--with` names."""
+    if way == "flywheel":
+        return ""
+    if way == "promptfoo" and not where:
+        return "not named (npm install promptfoo, then --with promptfoo=node_modules/.bin/promptfoo)"
+    if way == "promptfoo":
+        found = (
+            subprocess.run([where, "--version"], capture_output=True, text=True, check=False)
+            if shutil.which(where)
+            else None
+        )
+        return "" if found and found.returncode == 0 else f"{where} does not run"
+    python = where or sys.executable
+    found = subprocess.run([python, "-c", f"import {way}"], capture_output=True, text=True, check=False)
+    return f"not installed for {python}" if found.returncode else ""
+
+
+def speed(n: int, in_flight: int, latency: float, folder: Path, programs: Mapping[str, str] = {}) -> None:
     ideal = 2 * n / in_flight * latency
     print(
         f"{n} cases, an app and a judge call each, {in_flight} in flight, {latency:.3f} s a call: ideal {ideal:.1f} s"
@@ -222,10 +270,14 @@ def speed(n: int, in_flight: int, latency: float, folder: Path) -> None:
     print(f"{'way':16} {'span s':>8} {'x ideal':>8} {'CPU ms a call':>14} {'RSS MB':>8} {'requests':>9}")
     with serving(latency) as (url, stats):
         for way in WAYS:
-            if way != "flywheel" and importlib.util.find_spec(way) is None:
-                print(f"{way:16} not installed")
+            if reason := missing(way, programs.get(way, "")):
+                print(f"{way:16} skipped: {reason}")
                 continue
-            found, seen = run(way, url, n, in_flight, folder / way), stats()
+            if way == "promptfoo":
+                found = run_promptfoo(programs[way], url, n, in_flight, folder / way)
+            else:
+                found = run(way, url, n, in_flight, folder / way, programs.get(way, sys.executable))
+            seen = stats()
             span = seen["last"] - seen["first"]
             cpu = 1000 * found["cpu"] / (2 * n)
             print(
@@ -298,14 +350,16 @@ def main() -> None:
     parser.add_argument("--cases", type=int)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--latency", type=float)
+    parser.add_argument("--with", dest="programs", action="append", default=[], metavar="WAY=PROGRAM")
     asked = parser.parse_args()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     with tempfile.TemporaryDirectory() as name:
         if asked.what == "memory":
             rerun(asked.cases or 20_000, asked.in_flight, asked.latency or 0.02, Path(name))
         else:
-            run_one = {"speed": speed, "rerun": rerun, "kill": kill, "faults": faults}[asked.what]
-            run_one(asked.cases or 2_000, asked.in_flight, asked.latency or 0.2, Path(name))
+            run_one: Callable[..., None] = {"speed": speed, "rerun": rerun, "kill": kill, "faults": faults}[asked.what]
+            programs = [dict(p.split("=", 1) for p in asked.programs)] if asked.what == "speed" else []
+            run_one(asked.cases or 2_000, asked.in_flight, asked.latency or 0.2, Path(name), *programs)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def test_a_comparison_names_what_broke_and_exits_with_100(tmp_path: Path) -> Non
     assert f"{BASE} (production) -> {NEW} (candidate, hold): 42 cases" in done.output
     assert "1 broken, 0 not evaluated, 0 flaky, 0 still fails, 1 fixed, 40 still passes" in done.output
     assert "broken         g-40  [Rude]  Question g-40?" in done.output
-    assert done.output.rstrip().endswith("quality failed: passed before and not now: 1 cases (g-40)")
+    assert done.output.rstrip().endswith("quality failed: passed before and not now: 1 case (g-40)")
 
 
 def test_an_approved_failure_lets_the_comparison_pass(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_an_edit_that_is_made_while_a_run_works_is_kept(place: Place) -> None:
             Review(place.bench).edit("mira", {"action": "rename", "mode": "rude", "value": "Is impolite"})
         return Taxonomy((*live, a_mode("new", "n1")), ("NEW",))
 
-    done = review_modes(place.bench, [], build)
+    done = review_modes(place.bench, [], build, place.bench.llm())
     assert [m.name for m in done.known.modes] == ["Is impolite", "LATE", "NEW"] and len(built) == 2
     assert done.known == taxonomy_of(place)
 
@@ -197,7 +197,7 @@ def test_a_run_gives_up_rather_than_overwrite_what_never_rests(place: Place) -> 
         return Taxonomy((*live, a_mode("new", "n1")), ())
 
     with pytest.raises(ConflictError):
-        review_modes(place.bench, [], build)
+        review_modes(place.bench, [], build, place.bench.llm())
     assert len(names) == TRIES and taxonomy_of(place).mode("rude").name == names[-1]
 
 
@@ -213,20 +213,20 @@ def keep(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
 
 def test_a_proposal_waits_in_its_file_and_is_not_made_again_once_it_is_rejected(place: Place) -> None:
     put_taxonomy(place, ALIKE)
-    done = review_modes(place.bench, [], keep)
+    done = review_modes(place.bench, [], keep, place.bench.llm())
     (proposal,) = done.proposals
     (kept,) = ReviewedFile(place.root / PROPOSALS_FILE).read().value["proposals"]
     assert (kept["proposal_id"], kept["kind"], kept["modes"]) == (proposal.proposal_id, "merge", ["b", "a"])
     assert taxonomy_of(place) == ALIKE
     Review(place.bench).reject("mira", proposal.proposal_id)
-    again = review_modes(place.bench, [], keep)
+    again = review_modes(place.bench, [], keep, place.bench.llm())
     assert [p.status for p in again.proposals] == ["rejected"]
 
 
 def test_a_run_that_may_do_all_does_what_it_proposes(place: Place) -> None:
     put_taxonomy(place, ALIKE)
     (place.root / "flywheel.yaml").write_text("cluster: {apply: all}")
-    done = review_modes(place.bench, [], keep)
+    done = review_modes(place.bench, [], keep, place.bench.llm())
     assert actions(done.known) == [("flywheel", "merged", ("b", "a"))] and done.proposals == ()
     assert taxonomy_of(place) == done.known
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.adapters.home.files import TAXONOMY_FILE
+from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.records import Json
+from flywheel_pipeline.steps.cluster.history import Reviewed, dump_taxonomy
+from flywheel_pipeline.steps.cluster.modes import Member, Mode
 from flywheel_pipeline_tests.builders import (
     a_candidate,
     a_case,
@@ -25,10 +29,27 @@ RUDE = "judge:rude"
 OUTPUTS = {BASE: "We refund within 30 days.", NEW: "We gladly refund within 14 days."}
 
 
+def put_modes(place: Place, *modes: str) -> dict[str, str]:
+    """Write a reviewed taxonomy with these modes; return {mode: the version of its judge}."""
+    file = place.bench.home.reviewed(TAXONOMY_FILE)
+    made = tuple(
+        Mode(m, f"Mode {m}", f"It is {m}.", members=(Member(f"trace-{m}", f"is {m}", "HUMAN", 1.0),)) for m in modes
+    )
+    file.replace(dump_taxonomy(Reviewed(made)), file.read().version)
+    return {m.mode_id: m.version("offline/judge") for m in judges_of(place.bench)}
+
+
+def judge_version(place: Place) -> str:
+    """The version of the judge RUDE in an evaluated home."""
+    return str(place.one(f"select evaluator_version from judge_alignment where evaluator = '{RUDE}'"))
+
+
 def evaluated_home(path: Path, *pairs: str, text: str = "", **changes: Any) -> Place:
     """One case per pair of letters (see `LABELS`): g-0, g-1, …; `text` is in every question, answer and reason."""
     place = a_home(path)
     lake = place.lake
+    by = put_modes(place, "rude")["rude"]
+    changes = {"evaluator_version": by, **changes}
     names = [f"g-{n}" for n in range(len(pairs))]
     lake.write("failure_taxonomy", [a_mode(mode_id="rude", name=f"Rude {text[:40]}".strip())])
     lake.write("judge_alignment", [
@@ -53,7 +74,8 @@ def evaluated_home(path: Path, *pairs: str, text: str = "", **changes: Any) -> P
             results.append(an_eval_result(**key, evaluator="answered", evaluator_version="1", annotator_kind="CODE"))
             label = LABELS[pair[side]]
             why = {"explanation": f"Because it is so. {text}".strip()} if label else {"error": f"timed out {text}"}
-            results.append(an_eval_result(**key, evaluator=RUDE, label=label, **why))
+            judged = {"evaluator": RUDE, "evaluator_version": by, "label": label, **why}
+            results.append(an_eval_result(**key, **judged))
         lake.write("answers", answers, part=version)
         lake.write("eval_results", results, part=version)
     return place

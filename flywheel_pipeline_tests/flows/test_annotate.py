@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.defs.assets.annotations import _exported
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.capture import capture_traces
 from flywheel_pipeline.flows.sample import draw_batch
@@ -71,3 +72,15 @@ def test_a_failure_without_a_reason_is_reported_with_its_line(tmp_path: Path) ->
     place = collected(tmp_path, a_verdict("t1", "fail"))
     assert place.lake.frame("select file, line from rejects").values.tolist() == [["../traces/export.jsonl", 5]]
     assert current(place) == {}
+
+
+def test_the_asset_accounts_for_every_score_of_an_annotator(tmp_path: Path) -> None:
+    lines = (a_verdict("t1", "pass"), a_verdict("t2", "fail"), a_verdict("t3", 4, name="tone"))
+    place = collected(tmp_path, *lines)
+    labels, _ = collect_labels(place.bench)
+    shown: Any = _exported(labels)["verdicts_in_exports"].value
+    (row,) = shown.records
+    counts = [
+        row.data[n] for n in ("scores of annotators", "verdicts", "that count", "joined", "rejected", "named scores")
+    ]
+    assert (row.data["file"], counts) == ("../traces/export.jsonl", [3, 1, 1, 0, 1, 1])

@@ -11,7 +11,7 @@ from flywheel_pipeline.errors import CorruptFileError, EditError, HomeError
 from flywheel_pipeline.flows.compare import approve_failure, compare, evaluated_versions, find_version, stand
 from flywheel_pipeline.steps.evaluate import quality_of_change
 from flywheel_pipeline_tests.builders import an_answer, an_eval_result
-from flywheel_pipeline_tests.flows.evaluated import BASE, NEW, RUDE, evaluated_home
+from flywheel_pipeline_tests.flows.evaluated import BASE, NEW, RUDE, evaluated_home, judge_version, put_modes
 from flywheel_pipeline_tests.homes import a_home
 
 
@@ -50,6 +50,16 @@ def test_verdicts_by_a_judge_that_was_not_measured_so_are_not_counted_and_noted(
     assert found.notes == ("Rude: verdicts by another version of it count as not evaluated (2)",)
 
 
+def test_a_judge_that_changed_since_it_was_measured_is_shown_and_not_counted(tmp_path: Path) -> None:
+    place = evaluated_home(tmp_path / "home", "pp", "pf")
+    put_modes(place, "late", "rude")
+    assert compare(place.bench, BASE, NEW).found.counts()["broken"] == 1
+    (place.root / "flywheel.yaml").write_text("models: {judge: offline/other}\n")
+    found = compare(place.bench, BASE, NEW).found
+    assert [e.status for e in found.evaluators if e.evaluator == RUDE] == ["advisory"]
+    assert (found.overall, found.counts()["broken"], found.counts(RUDE)["broken"]) == (None, 0, 1)
+
+
 def test_a_check_whose_definition_changed_is_compared_by_its_latest_version(tmp_path: Path) -> None:
     place = evaluated_home(tmp_path / "home", "pp")
     for version, by in ((BASE, "1"), (NEW, "2")):
@@ -71,7 +81,8 @@ def test_cases_that_left_the_golden_set_are_not_compared(tmp_path: Path) -> None
 
 def test_the_baseline_that_was_evaluated_beside_a_candidate_is_named(tmp_path: Path) -> None:
     place = evaluated_home(tmp_path / "home", "pp", "pf")
-    rows = [an_eval_result(case_id=f"g-{n}", prompt_version=f"{BASE}~{NEW}", evaluator=RUDE) for n in range(2)]
+    judged = {"prompt_version": f"{BASE}~{NEW}", "evaluator": RUDE, "evaluator_version": judge_version(place)}
+    rows = [an_eval_result(case_id=f"g-{n}", **judged) for n in range(2)]
     place.lake.write("eval_results", rows, part="beside")
     versions = evaluated_versions(place.bench)
     assert [v.role for v in versions] == ["production", "candidate, hold", f"baseline of {NEW}"]

@@ -10,14 +10,14 @@ import pytest
 
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE
 from flywheel_pipeline.errors import BudgetError, HomeError, ModelError, SettingsError
-from flywheel_pipeline.flows.cells import estimate_evals, explain_case
+from flywheel_pipeline.flows.cells import estimate_evals, evaluate_estimated, explain_case
 from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, read_verdicts
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import PromptVersion
+from flywheel_pipeline.records import Json, PromptVersion
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline.steps.golden import addition, dump_case
 from flywheel_pipeline_tests.adapters.llm.scripted_server import Said, ScriptedServer, question_of, scripted_server
-from flywheel_pipeline_tests.builders import a_case, a_prompt
+from flywheel_pipeline_tests.builders import NOON, a_case, a_conversation, a_prompt, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 
 COVERS = (
@@ -90,6 +90,50 @@ def test_the_estimate_counts_cases_that_were_imported_since_the_last_run(tmp_pat
         place.append(GOLDEN_FILE, addition(place.lines(GOLDEN_FILE), [new]))
         assert str(estimate_evals(place.bench)).startswith("6 cases: 1 answers and 1 verdicts to ask for")
         assert explain_case(place.bench, "g-new")[0] == "g-new"
+
+
+def test_the_estimate_counts_the_verdicts_on_labelled_answers_that_measure_the_judges(tmp_path: Path) -> None:
+    with scripted_server(model) as server:
+        place = evaluated_home(tmp_path / "home", settings_of(server, "evaluate: {judge_checks: 2}"))
+        evaluate(place)
+        said = ["Where is the hub?", "When does it rain?", "Who pays the parcel?"]
+        traces = [
+            a_trace(trace_id=f"t{i}", input=q, messages=Json(json.dumps(a_conversation(q, f"Answer {i}."))))
+            for i, q in enumerate(said)
+        ]
+        place.lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
+        good = {"verdict": "pass", "code": None, "comment": None}
+        place.lake.write("annotations", [an_annotation(trace_id=t.trace_id, **good) for t in traces])
+        assert "0 answers and 0 verdicts to ask for, and at least 7 verdicts to measure the judges" in str(
+            estimate_evals(place.bench)
+        )
+        asked = len(server.bodies)
+        Evaluator(place.bench, place.bench.llm()).align(active_cases(place.bench))
+        assert len(server.bodies) - asked == 3 + 2 + 2
+        assert "nothing to call" in str(estimate_evals(place.bench))
+
+
+def test_a_large_run_says_before_what_it_is_estimated_to_take_and_may_be_stopped_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("flywheel_pipeline.flows.cells.LARGE", 10)
+    caplog.set_level("INFO", "flywheel_pipeline")
+    with scripted_server(model) as server:
+        place = evaluated_home(tmp_path / "home", settings_of(server))
+        evaluate_estimated(place.bench)
+        (line,) = [r.getMessage() for r in caplog.records if r.name.endswith("cells")]
+        assert line == (
+            "estimate: 5 cases: 5 answers and 5 verdicts to ask for, tokens not known yet, cost not known yet; "
+            "the step stops at 5 USD (llm.budget_usd)"
+        )
+        (place.root / "flywheel.yaml").write_text(settings_of(server, "llm: {max_estimate_usd: 0.0001}"))
+        place.lake.write("production_prompt", [a_prompt("You are another one.")])
+        with pytest.raises(BudgetError, match=r"5 answers and 5 verdicts .*about 0\.0002 USD.*llm\.max_estimate_usd"):
+            evaluate_estimated(place.bench)
+        assert len(server.bodies) == 10
+        (place.root / "flywheel.yaml").write_text(settings_of(server, "llm: {max_estimate_usd: 0.01}"))
+        evaluate_estimated(place.bench)
+        assert len(server.bodies) == 15  # the judge has seen these very answers
 
 
 def test_a_changed_definition_asks_the_judge_and_not_the_app_and_is_named(tmp_path: Path) -> None:

@@ -144,10 +144,22 @@ def test_a_criterion_that_gives_a_held_out_case_away_is_never_proposed(place: Pl
 def test_without_a_failure_or_a_pass_in_dev_the_error_names_what_to_label(tmp_path: Path) -> None:
     empty = a_home(tmp_path / "empty")
     put_labels(empty, n_fail=0)
-    with pytest.raises(EvaluationError, match=r"no labelled failures of 'RUDE' in the dev split. Label more failures"):
+    put_taxonomy(empty, known(a_reviewed_mode("rude", "x1"), a_reviewed_mode("dull")))
+    with pytest.raises(EvaluationError, match="no judge of 'DULL': no failure belongs"):
+        tune_mode(scripted(empty), "dull", 1)
+    with pytest.raises(EvaluationError, match=r"no labelled failures of .RUDE. and no passes in the dev split"):
         tune_mode(scripted(empty), "rude", 1)
     with pytest.raises(EditError, match="No mode is called 'nope'"):
         tune_mode(scripted(empty), "nope", 1)
+
+
+def test_a_judge_that_a_person_rejected_is_neither_tuned_nor_compared(place: Place) -> None:
+    entry = "{name: judge-rude, mode: rude, kind: judge, status: rejected, why: code does it}"
+    (place.root / "evaluators.yaml").write_text(f"evaluators: [{entry}]")
+    with pytest.raises(EvaluationError, match="a person rejected it"):
+        tune_mode(scripted(place), "rude", 1)
+    with pytest.raises(EvaluationError, match="a person rejected it"):
+        compare_models(scripted(place), "offline/app", None, "rude")
 
 
 def test_with_the_stand_in_only_examples_are_tried_and_it_says_so(place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -23,6 +24,7 @@ from flywheel_pipeline.adapters.llm.calling import (
     Transport,
 )
 from flywheel_pipeline.adapters.llm.limiter import Latencies, Limiter
+from flywheel_pipeline.adapters.llm.offline import BEHAVIOURS
 from flywheel_pipeline.adapters.llm.progress import Progress
 from flywheel_pipeline.adapters.llm.request import build_request, cache_key, insisting, parse_reply
 from flywheel_pipeline.adapters.llm.store import ReplyStore
@@ -46,8 +48,8 @@ WITHHELD = (
 )  # fmt: skip
 """Reasons to stop, in lower case, with which a reply is not whole; servers have many words for a whole one."""
 
-_announced: set[str] = set()
-"""Roles whose stand-in this process has announced."""
+_announced: set[tuple[str, ...]] = set()
+"""The roles, together, whose stand-in this process has announced."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,11 @@ class ModelClient:
         task.add_done_callback(lambda t: _landed(run, key, t))
         return await asyncio.shield(task)
 
+    def kept(self, ask: Ask) -> Reply | None:
+        """Return the reply that is kept for an ask, None where it would have to be asked for."""
+        request = build_request(ask, self._model(ask.role))
+        return _kept(self.store.get(cache_key(request, ask.repeat)), ask)
+
     def record(self, call: LLMCall) -> None:
         """Add a call that was not made by this client to the log, and hand it on."""
         run = Run(uuid.uuid4().hex, Progress(1))
@@ -203,10 +210,16 @@ class ModelClient:
     def _model(self, role: str) -> RoleModel:
         if role not in self.models:
             raise SettingsError(f"no model for the role {role!r}; roles: {', '.join(self.models)}")
-        if self.models[role].model.startswith("offline/") and role not in _announced:
-            log.warning(STAND_IN, role)
-            _announced.add(role)
+        if self.models[role].way == "offline":
+            self._announce()
         return self.models[role]
+
+    def _announce(self) -> None:
+        """Say once which roles the stand-in plays; a name that it does not know is never asked, or an error."""
+        roles = tuple(r for r, m in self.models.items() if m.model.removeprefix("offline/") in BEHAVIOURS)
+        if roles and roles not in _announced:
+            _announced.add(roles)
+            log.warning(STAND_IN, ", ".join(roles))
 
     def _log(self, run: Run, role: str, attempt: Attempt) -> None:
         row = self._row(role, attempt)
@@ -304,7 +317,7 @@ def _in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return asyncio.run(_interruptible(work))
     results: list[T] = []
     errors: list[BaseException] = []
 
@@ -320,3 +333,29 @@ def _in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`; on Ctrl-C cancel it first, and then call the handler that was set, for example Dagster's.
+
+    Such a handler raises wherever the process happens to be, also in the middle of asyncio's own callbacks.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        return await work
+    loop, task, pressed = asyncio.get_running_loop(), asyncio.ensure_future(work), asyncio.Event()
+
+    def stop() -> None:
+        pressed.set()
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if pressed.is_set():
+            handler(signal.SIGINT, None)
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, handler)

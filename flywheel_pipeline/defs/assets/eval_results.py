@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
-from flywheel_pipeline.flows.cells import cost_of_verdicts
-from flywheel_pipeline.flows.evaluate import Evaluated, evaluate_production, production_rate
+from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
+from flywheel_pipeline.flows.evaluate import Evaluated, production_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.stats import Rate
@@ -58,7 +58,7 @@ NOT_KNOWN = "not known: no judge agrees with the expert yet"
 )  # fmt: skip
 def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
-    done = evaluate_production(bench)
+    done = evaluate_estimated(bench)
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))

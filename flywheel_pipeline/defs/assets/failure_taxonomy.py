@@ -44,7 +44,7 @@ def _metadata(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[st
     n, n_groups = sum(r.n_failures for r in rows), sum(r.kind == "group to review" for r in rows)
     of = rows[0].share_of if rows else "traffic"
     fix_first = [
-        [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.status]
+        [r.rank, r.name, r.n_failures, f"{r.share:.1%}", f"{r.share_low:.1%} to {r.share_high:.1%}", r.stage]
         for r in rows
     ]
     why = [[r.rank, r.name, r.severity or "not set", trend_text(r), r.reason] for r in rows]

@@ -18,7 +18,8 @@ def _n_to_review(lake: LakeResource) -> int:
 
 def _coverage_text(n: int, of: int, waiting: int) -> str:
     if waiting:
-        return f"not known: {waiting} groups of failures, found by words alone, wait for review"
+        groups, wait = ("1 group", "waits") if waiting == 1 else (f"{waiting} groups", "wait")
+        return f"not known: {groups} of failures, found by words alone, {wait} for review"
     return f"belong to a mode: {proportion(n, of)}" if of else "no failures yet"
 
 

@@ -55,7 +55,7 @@ def _what_broke(broken: pd.DataFrame) -> str:
     """Return how many verdicts are missing, the most frequent reason, and what to do."""
     reason, n = Counter(str(error or "no reason given") for error in broken["error"]).most_common(1)[0]
     return (
-        f"{len(broken):,} verdicts are missing, {n:,} of them because: {reason[:200]}. They count as not evaluated, "
+        f"verdicts missing: {len(broken):,}, of which {n:,} because: {reason[:200]}. They count as not evaluated, "
         "never as passed; `flywheel run` asks for them again, and for nothing else"
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE, WRITTEN_FILE
 from flywheel_pipeline.adapters.home.reviewed import HEAD
+from flywheel_pipeline.adapters.llm import ModelClient
 from flywheel_pipeline.errors import ConflictError
 from flywheel_pipeline.flows.annotate import current_annotations
 from flywheel_pipeline.flows.workbench import MODEL_FREE, Workbench, timestamp
@@ -68,12 +69,13 @@ def build_modes(bench: Workbench) -> Modes:
         ConflictError: the reviewed file keeps changing while the run works on it.
     """
     labels, samples = current_annotations(bench), bench.lake.read("sampled_traces", SampledTrace)
-    analyst, described = bench.analyst()
+    llm = bench.llm()  # one for the whole step, so that its limits hold for all that the step asks
+    analyst, described = bench.analyst(llm)
 
     def build(failures: Sequence[Failure], live: Sequence[Mode]) -> Taxonomy:
         return build_taxonomy(failures, live, analyst, bench.settings.cluster.max_modes)
 
-    review = review_modes(bench, labels, build)
+    review = review_modes(bench, labels, build, llm)
     rows, assigned = rank_labelled(review.known.modes, labels, samples), _assignments(review, labels)
     bench.lake.write("failure_taxonomy", rows)
     bench.lake.write("failure_assignments", assigned)
@@ -92,7 +94,7 @@ def _assignments(review: Reviewing, labels: Sequence[Annotation]) -> list[Failur
     ]
 
 
-def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
+def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build, llm: ModelClient) -> Reviewing:
     """Build on the reviewed file and write it back if something was added.
 
     Where a person edits it meanwhile, their edit comes first and the work is done again, mostly from the cache.
@@ -102,20 +104,20 @@ def review_modes(bench: Workbench, labels: Sequence[Annotation], build: Build) -
     """
     for _ in range(TRIES - 1):
         try:
-            return _review(bench, labels, build)
+            return _review(bench, labels, build, llm)
         except ConflictError:
             continue
-    return _review(bench, labels, build)
+    return _review(bench, labels, build, llm)
 
 
-def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Reviewing:
+def _review(bench: Workbench, labels: Sequence[Annotation], build: Build, llm: ModelClient) -> Reviewing:
     file = bench.home.reviewed(TAXONOMY_FILE)
     seen, author = file.read(), Author(PIPELINE, timestamp())
     edited = note_hand_edits(load_taxonomy(seen.value), recorded(bench, seen.version), replace(author, by=BY_HAND))
     decided = apply_human_decisions(edited, [Failure.of(a) for a in labels if a.verdict == "fail"], author)
     built = build(decided.failures, decided.live)
     known = add_built_modes(decided, built.modes, author)
-    known, proposals = _propose(bench, labels, known, author)
+    known, proposals = _propose(bench, labels, known, author, llm)
     content = dump_taxonomy(known)
     is_changed = content != seen.value
     bench.home.write_json(WRITTEN_FILE, {"unless": seen.version if is_changed else None, "taxonomy": content})
@@ -125,16 +127,16 @@ def _review(bench: Workbench, labels: Sequence[Annotation], build: Build) -> Rev
 
 
 def _propose(
-    bench: Workbench, labels: Sequence[Annotation], known: Reviewed, author: Author
+    bench: Workbench, labels: Sequence[Annotation], known: Reviewed, author: Author, llm: ModelClient
 ) -> tuple[Reviewed, list[ProposedChange]]:
     file = bench.home.reviewed(PROPOSALS_FILE)
     seen = file.read()
     found = renew_proposals(
-        load_proposals(seen.value), propose_changes(known, label_batches(labels), bench.failure_embed[1])
+        load_proposals(seen.value), propose_changes(known, label_batches(labels), bench.failure_embed(llm)[1])
     )
     fresh = [p for p in found if p.status == "open"]
     if fresh and bench.model_name("taxonomy") not in MODEL_FREE:
-        confirmed = confirm_proposals(fresh, known, bench.llm(), bench.settings.app.name)
+        confirmed = confirm_proposals(fresh, known, llm, bench.settings.app.name)
         found = [*confirmed, *(p for p in found if p.status != "open")]
     if bench.settings.cluster.apply == "all":
         known, found = apply_all(known, author, found)

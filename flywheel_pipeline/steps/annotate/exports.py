@@ -46,6 +46,10 @@ _OF_THE_WHOLE = frozenset(
 """The words of names such as `is_wrong` of which `true` is a fail; `hallucination` is one failing among many."""
 
 
+_EXPECTED = frozenset("expected expectation expectations reference golden".split())
+"""Words of names under which annotators say what the right answer is."""
+
+
 @dataclass(frozen=True)
 class Exported:
     """Scores of annotators in the lake, and what must be known to read them.
@@ -100,6 +104,8 @@ def _usable(exported: Exported) -> tuple[list[Feedback], dict[str, Counter[str]]
         who = score.author or UNNAMED
         if score.step_id and not judges_trace(score.step_id, exported.spans.get(score.trace_id, ())):
             reasons[score.source_file]["about a step, not about the trace"] += 1
+        elif not _EXPECTED.isdisjoint(tidy(score.name).split("_")):
+            reasons[score.source_file]["an expectation: it states the right answer, and does not judge the trace"] += 1
         elif exported.allowed is not None and who not in exported.allowed:
             reasons[score.source_file][f"by {who[:80]!r}, who is not in annotate.annotators"] += 1
         else:

@@ -68,6 +68,12 @@ class Evidence:
     trends: Mapping[str, Trend] = field(default_factory=dict)
 
 
+NO_WEIGHTS = (
+    "no pass is labelled on a trace that `flywheel sample` drew, so nothing is known about the share of traffic"
+)
+"""Why shares are of the labelled traces."""
+
+
 @dataclass(frozen=True)
 class _Measured:
     mode: Mode

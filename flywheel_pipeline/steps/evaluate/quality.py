@@ -93,4 +93,5 @@ def _is_approved(case: CaseChange, counting: Collection[str], may_fail: Collecti
 
 def _named(cases: Sequence[CaseChange]) -> str:
     more = f" and {len(cases) - NAMED} more" if len(cases) > NAMED else ""
-    return f"{len(cases)} cases ({', '.join(c.case_id for c in cases[:NAMED])}{more})"
+    noun = "case" if len(cases) == 1 else "cases"
+    return f"{len(cases):,} {noun} ({', '.join(c.case_id for c in cases[:NAMED])}{more})"

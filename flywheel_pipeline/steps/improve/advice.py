@@ -40,7 +40,8 @@ class Unjudged:
                 f'the judge of "{self.mode}" disagrees with the expert, and more labels will not change that: '
                 f'improve it (`flywheel judge tune "{self.mode}"`), or check the mode in code'
             )
-        wanted = [f"{n} more {what}" for n, what in ((self.fails, "fails"), (self.passes, "passes")) if n]
+        kinds = ((self.fails, "fail", "fails"), (self.passes, "pass", "passes"))
+        wanted = [f"{n} more {one if n == 1 else many}" for n, one, many in kinds if n]
         return f'label {" and ".join(wanted) or "failures"} of "{self.mode}", so that its judge may decide'
 
 
@@ -62,9 +63,8 @@ def too_few(n: int, least: int) -> Obstacle | None:
     return Obstacle(f"{n} test cases are too few to decide anything", f"label more traces: {least} cases are the least")
 
 
-def label_flips(n_flips: int, n_labelled: int, overall: PairedChange) -> Obstacle:
+def label_flips(wanted: int, overall: PairedChange) -> Obstacle:
     """Return the obstacle that a promising candidate rests on the judges alone."""
-    wanted = min(n_flips, 20) - n_labelled
     return Obstacle(
         f"promising by the judges ({_counted(overall)}), which may err: the expert has to confirm it",
         f"label {wanted} flipped case{'s' if wanted != 1 else ''}, or consent with `gate.judges_alone`",

@@ -23,7 +23,7 @@ from flywheel_pipeline.stats import (
 )
 from flywheel_pipeline.steps.improve import advice
 from flywheel_pipeline.steps.improve.critical import CriticalCases
-from flywheel_pipeline.steps.improve.flips import BATCH, LIMIT, Labels, flipped, in_rounds, next_batch
+from flywheel_pipeline.steps.improve.flips import BATCH, Labels, drawn, flipped, in_rounds, next_batch
 from flywheel_pipeline.steps.improve.rule import (
     ALL,
     GROUP,
@@ -175,7 +175,7 @@ def decide(gate: Gate, evidence: Evidence) -> GateReport:
     guards = tuple(replace(g, status=WORSE) if g.name in harm.worse else g for g in guards)
     obstacles = [
         *_rules_in_doubt(evidence, given),
-        *_obstacles(gate, evidence, overall, guards, (covered, len(flips), len(labelled))),
+        *_obstacles(gate, evidence, overall, guards, (covered, flips, given)),
     ]
     decision = "reject" if harm.reason else "hold" if obstacles else "ship"
     reason = harm.reason or "; ".join(o.problem for o in obstacles) or _shipped(gate, evidence, overall)
@@ -305,22 +305,26 @@ def _harm(gate: Gate, evidence: Evidence) -> _Harm:
 
 
 def _obstacles(
-    gate: Gate, evidence: Evidence, overall: PairedChange, guards: Sequence[GuardReport], known: tuple[float, int, int]
+    gate: Gate,
+    evidence: Evidence,
+    overall: PairedChange,
+    guards: Sequence[GuardReport],
+    known: tuple[float, Sequence[str], Labels],
 ) -> list[advice.Obstacle]:
     """Return what stands between the candidate and `ship`, the most important first.
 
-    `known` is the coverage, the number of flipped cases, and how many of them are labelled.
+    `known` is the coverage, the flipped cases, and all labels that were given: those of an incomplete round, too.
     """
-    covered, n_flips, n_labelled = known
+    covered, flips, given = known
     bound = gate.bound_at(evidence.look)
     promising = not gate.judges_alone and _is_promising(gate, overall, bound)
-    left = min(n_flips, LIMIT) - n_labelled if promising else 0
+    left = sum(c not in given for c in drawn(flips)) if promising else 0
     found: list[advice.Obstacle | None] = [
         advice.coverage(covered, gate.min_coverage, _least_known(evidence)),
         advice.too_few(overall.n, gate.min_cases_per_mode),
     ]
-    if promising and n_labelled < min(n_flips, BATCH):
-        found.append(advice.label_flips(n_flips, n_labelled, overall))
+    if promising and len(evidence.labels) < min(len(flips), BATCH):
+        found.append(advice.label_flips(len(next_batch(flips, given)), overall))
     elif overall.p_better < bound:
         found.append(advice.not_better(overall, bound, evidence.look, left))
     found += [advice.not_safe(g.name, g.change, g.loss, g.cases_needed, left) for g in guards if g.status == UNPROVEN]

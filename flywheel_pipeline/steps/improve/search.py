@@ -262,11 +262,12 @@ def _critical(bench: Bench, after: Results) -> CriticalCases:
             found[case.case_id] = min(known)
     ids = [c.case_id for c in critical]
     votes = (*read.judges, *read.checks)
-    others = [f"judge:{m}" for m in read.modes if f"judge:{m}" not in read.judges]
+    known_judges = dict.fromkeys([*(f"judge:{m}" for m in read.modes), *read.mode_of])
+    others = [e for e in known_judges if e not in votes]
     fails = _failing(read, after, votes, ids)
     accepted = [c for c, names in fails.items() if all((c, e) in bench.approved for e in names)]
     doubted = {
-        c: ", ".join(read.modes[e.removeprefix("judge:")] for e in names)
+        c: ", ".join(dict.fromkeys(read.modes.get(read.guarded(e), e) for e in names))
         for c, names in _failing(read, after, others, ids, bench.approved).items()
     }
     return CriticalCases(tuple(ids), found, doubted, frozenset(accepted))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from flywheel_pipeline.stats import Z95, Rate
+from flywheel_pipeline.stats import Z95, PairedChange, Rate
 from flywheel_pipeline.steps.improve.gate import GuardReport
 from flywheel_pipeline.steps.improve.rule import GROUP, MODE
 
@@ -56,10 +56,8 @@ def gain_in_traffic(guards: Sequence[GuardReport], traffic: Traffic | None, happ
     """Return what the candidate would gain in traffic; `happy` is the name of the guard of happy paths."""
     if traffic is None:
         return TrafficGain(problem="the labels are not of our sample, so the modes' shares of traffic are not known")
-    own = {g.name: g.change for g in guards if g.kind == MODE and g.change.n}
-    passes = {g.name: g.change for g in guards if g.kind == GROUP and g.name == happy and g.change.n}
-    parts = [(name, share, own.get(name)) for name, share in traffic.modes.items()]
-    parts.append((happy, traffic.passing, passes.get(happy)))
+    parts = [(name, share, _change(guards, name, MODE)) for name, share in traffic.modes.items()]
+    parts.append((happy, traffic.passing, _change(guards, happy, GROUP)))
     unseen = {name: share.value for name, share, change in parts if change is None}
     left_out = sum(unseen.values()) + max(0.0, 1 - sum(share.value for _, share, _ in parts))
     if left_out > MOST_LEFT_OUT:
@@ -75,6 +73,13 @@ def gain_in_traffic(guards: Sequence[GuardReport], traffic: Traffic | None, happ
             variance += share.value**2 * var_d + d**2 * var_share + var_d * var_share
     half = Z95 * sqrt(variance)
     return TrafficGain(total, max(-1.0, total - half), min(1.0, total + half))
+
+
+def _change(guards: Sequence[GuardReport], name: str, kind: str) -> PairedChange | None:
+    """Return the change of a part, by the evaluator that sees least gain where several judge it; None without cases."""
+    mine = [g for g in guards if g.kind == kind and (g.name == name or g.name.startswith(f"{name} by "))]
+    of = [g.change for g in mine if g.change.n]
+    return min(of, key=lambda change: change.difference, default=None)
 
 
 def _variance(low: float, high: float) -> float:

@@ -27,9 +27,10 @@ class Saturation:
         if not self.n_failures:
             return "Keep labelling: no failure is in a mode yet"
         if self.n_to_review:
+            n = self.n_to_review
+            groups, wait = ("1 group", "waits") if n == 1 else (f"{n} groups", "wait")
             return (
-                f"Not known whether labelling can stop: {self.n_to_review} groups of failures, found by words alone, "
-                "wait for review"
+                f"Not known whether labelling can stop: {groups} of failures, found by words alone, {wait} for review"
             )
         unseen = f"up to {self.unseen_share_at_most:.1%} of failures may be of a kind not seen yet"
         if self.n_failures < MIN_FAILURES:

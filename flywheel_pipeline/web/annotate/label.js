@@ -46,7 +46,8 @@ function wanted(i) {
 
 function showProgress() {
   const own = items.filter(inBatch), done = own.filter((i) => i.verdict && i.verdict !== "defer").length;
-  $("progress").textContent = items.length ? `${done} of ${own.length} labelled` : "Nothing to label yet: `flywheel run` draws a batch of the captured traces.";
+  const again = own.filter((i) => i.key.endsWith("#again")).length, twice = again ? ` (${count(again, "trace")} shown twice)` : "";
+  $("progress").textContent = items.length ? `${done} of ${own.length} labelled${twice}` : "Nothing to label yet: `flywheel run` draws a batch of the captured traces.";
   $("bar").max = own.length || 1;
   $("bar").value = done;
   $("submit").textContent = pending ? `Submit ${count(pending, "label")}` : "Submit labels";

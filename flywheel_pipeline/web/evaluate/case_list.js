@@ -8,7 +8,6 @@ list.append(space);
 
 export function onChoose(work) { chosen = work; }
 export const place = () => at;
-export const size = () => n;
 const rowAt = (i) => parts.get(Math.floor(i / PART))?.rows?.[i % PART];
 export const current = () => rowAt(at);
 export const following = () => rowAt(at + 1);
@@ -74,15 +73,6 @@ export async function choose(i) {
   const asked = at;
   if (!current()) await need(Math.floor(at / PART));
   if (mine === generation && asked === at && current()) chosen(current());
-}
-
-/** Return the place of a case in the parts that are there, or -1. */
-export function placeOf(id) {
-  for (const [part, { rows }] of parts) {
-    const i = rows?.findIndex((row) => row[0] === id) ?? -1;
-    if (i >= 0) return part * PART + i;
-  }
-  return -1;
 }
 
 let waiting = false;

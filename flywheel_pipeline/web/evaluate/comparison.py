@@ -28,12 +28,14 @@ class _Endpoints:
         return JSONResponse(await asyncio.to_thread(self.service.overview, *_versions(request)))
 
     async def cases(self, request: Request) -> Response:
-        """Answer `GET /evals/api/cases?before=&after=&mode=&outcome=&evaluator=&text=&start=&n=`."""
+        """Answer `GET /evals/api/cases?before=&after=&mode=&outcome=&evaluator=&text=&start=&n=&case=`."""
         asked = request.query_params
         names = ("mode", "outcome", "evaluator", "text")
         wanted = Filter(*(asked.get(name, "").strip()[:LONGEST] for name in names))
         start, n = _number(request, "start", 0), _number(request, "n", MOST_ROWS)
-        return JSONResponse(await asyncio.to_thread(self.service.cases, *_versions(request), wanted, start, n))
+        case_id = asked.get("case", "")
+        found = await asyncio.to_thread(self.service.cases, *_versions(request), wanted, start, n, case_id)
+        return JSONResponse(found)
 
     async def case(self, request: Request) -> Response:
         """Answer `GET /evals/api/case?before=&after=&case=`."""

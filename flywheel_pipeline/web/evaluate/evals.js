@@ -1,6 +1,6 @@
 // What is looked at is in the address: versions, filters and case, so that a view can be sent to somebody.
 import { $, ask, attempt, count, listen, make, succeed } from "../assets/shared.js";
-import { begin, choose, current, following, onChoose, place, placeOf } from "./case_list.js";
+import { begin, choose, current, following, onChoose, place } from "./case_list.js";
 
 const FILTERS = ["mode", "outcome", "evaluator", "text"];
 let counts = {}, trace = null, toLabel = false, shown = null, loads = 0;
@@ -15,7 +15,7 @@ function remember(values) {
 
 async function start() {
   cases.clear();
-  const reply = await ask("api/compare?" + asked());
+  const [reply] = await Promise.all([ask("api/compare?" + asked()), list(address.get("case"))]);
   for (const side of ["before", "after"]) {
     $(side).replaceChildren(...reply.versions.map(([value, name]) => new Option(name, value, false, value === reply[side])));
   }
@@ -23,19 +23,17 @@ async function start() {
   $("mode").replaceChildren(new Option("all", ""), ...reply.modes.map(([value, name]) => new Option(name, value)));
   $("evaluator").replaceChildren(new Option("all that count", ""), ...reply.evaluators.map(([value, name]) => new Option(name, value)));
   for (const name of ["mode", "evaluator", "text"]) $(name).value = address.get(name) ?? "";
-  counts = reply.counts;
-  await list(address.get("case"));
   succeed(reply.n_cases ? reply.quality[0].toUpperCase() + reply.quality.slice(1) + "." : "No split was evaluated under both versions: choose others.");
 }
 
 /** Show the list that the filters leave, and a case of it: the named one if it is there, else the first. */
 async function list(wanted) {
-  const reply = await begin((from, n) => ask("api/cases?" + asked({ start: from, n })));
+  const reply = await begin((from, n) => ask("api/cases?" + asked({ start: from, n, case: from ? "" : wanted ?? "" })));
   if (!reply) return;
   counts = reply.counts;
   showOutcomes();
   $("n-found").textContent = reply.n ? count(reply.n, "case") : "No case is like that.";
-  if (reply.n) await choose(Math.max(0, wanted ? placeOf(wanted) : 0));
+  if (reply.n) await choose(reply.place ?? 0);
   else { $("case").replaceChildren(); shown = trace = null; }
 }
 

@@ -108,9 +108,16 @@ class JudgeReview:
             raise NotThereError(str(error)) from None
 
     def confirm(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """Label the trace as it is labelled: the expert has looked again, and the judge is wrong."""
+        """Label the trace as it is labelled: the annotator has looked again, and the judge is wrong.
+
+        Their own label is written again as it is; that of another person is confirmed, and its words stay theirs.
+        """
         found = self._sent(sent)
-        fields = {k: v for k, v in self.board().labels.get(found.trace_id, {}).items() if k in FIELDS}
+        label = self.board().labels.get(found.trace_id, {})
+        if label.get("annotator") == annotator:
+            fields = {k: v for k, v in label.items() if k in FIELDS}
+        else:
+            fields = self._named(found) if found.expert == "fail" else {}
         return self._relabel(annotator, {**fields, "key": found.trace_id, "verdict": found.expert})
 
     def correct(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,10 +130,13 @@ class JudgeReview:
         key, comment, step = found.trace_id, sent.get("comment"), sent.get("first_failure_step")
         if found.expert == "fail":
             return self._relabel(annotator, read_label({"key": key, "verdict": "pass", "comment": comment}))
-        mode = self.board().name_of(found.evaluator)
-        code = " ".join(mode.split()[:MAX_CODE_WORDS])
-        fields = {"comment": comment, "code": code, "category": mode, "first_failure_step": step}
+        fields = {**self._named(found), "comment": comment, "first_failure_step": step}
         return self._relabel(annotator, read_label({"key": key, "verdict": "fail", **fields}))
+
+    def _named(self, found: Disagreement) -> dict[str, str]:
+        """Return a failure of the judge's mode, described by its name."""
+        mode = self.board().name_of(found.evaluator)
+        return {"code": " ".join(mode.split()[:MAX_CODE_WORDS]), "category": mode}
 
     def undo(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Withdraw the latest label if it was given on this page."""

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
+from flywheel_pipeline.adapters.home.files import EVALUATORS_FILE, KNOWN_FAILURES_FILE, TAXONOMY_FILE
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.case_details import find_cases, is_to_label, read_details
 from flywheel_pipeline.flows.compare import (
@@ -30,6 +30,8 @@ KEPT = 8
 """Comparisons, and filtered lists, that stay in memory."""
 MOST_ROWS = 200
 """Rows of one answer."""
+FILES = (KNOWN_FAILURES_FILE, TAXONOMY_FILE, EVALUATORS_FILE)
+"""Files of the home that a comparison depends on, beside its tables."""
 NOTHING = "Nothing is evaluated yet: label failures, then run the flywheel."
 
 
@@ -66,7 +68,7 @@ class _Recent:
 
 
 class ComparisonService:
-    """The comparisons of one home; each is made once and made again when a table or the known failures change."""
+    """The comparisons of one home; each is made again only when a table or a reviewed file has changed."""
 
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
@@ -96,17 +98,18 @@ class ComparisonService:
             ),
         }  # fmt: skip
 
-    def cases(self, before: str, after: str, wanted: Filter, start: int, n: int) -> dict[str, Any]:
+    def cases(self, before: str, after: str, wanted: Filter, start: int, n: int, case_id: str = "") -> dict[str, Any]:
         """Return `n` rows of the cases that a filter leaves, worst first, from `start` on, and how many there are.
 
-        `counts` are the outcomes of all cases that the other filters leave.
+        `counts` are the outcomes of all cases that the other filters leave, `place` is that of the named case.
         """
         compared = self.compared(before, after)
         listed, counts = self._listed(compared, wanted)
         part = listed[start : start + min(n, MOST_ROWS)]
         approved = {k.case_id for k in compared.approved}
         rows = [row_of(c, compared, wanted.evaluator, approved) for c in part]
-        return {"n": len(listed), "start": start, "rows": rows, "counts": counts}
+        place = next((i for i, c in enumerate(listed) if c.case_id == case_id), None) if case_id else None
+        return {"n": len(listed), "start": start, "rows": rows, "counts": counts, "place": place}
 
     def case(self, before: str, after: str, case_id: str) -> dict[str, Any]:
         """Return one case as HTML, and its production trace, if it can be labelled.
@@ -130,9 +133,9 @@ class ComparisonService:
         Raises:
             HomeError: nothing is evaluated, or a version is not there.
         """
-        known_failures = self.bench.home.reviewed(KNOWN_FAILURES_FILE)
         with self._alone:
-            key = (before, after, self.bench.lake.stamp(*TABLES), known_failures.version())
+            files = [self.bench.home.reviewed(name).version() for name in FILES]
+            key = (before, after, self.bench.lake.stamp(*TABLES), *files)
             found: Compared = self._compared.get(key) or self._compared.put(key, self._compare(before, after))
             return found
 

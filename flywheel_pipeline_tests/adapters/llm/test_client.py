@@ -312,7 +312,7 @@ def test_a_role_without_a_model_is_an_error_that_lists_the_roles(bench: Bench) -
         bench.client(None).ask([Ask("improver", ({"role": "user", "content": "Hi"},))])
 
 
-def test_the_stand_in_says_once_per_role_that_it_is_no_language_model(
+def test_the_stand_in_says_once_which_roles_it_plays_and_that_it_is_no_language_model(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     models = {role: a_model("offline/app") for role in ("first role", "second role")}
@@ -320,7 +320,7 @@ def test_the_stand_in_says_once_per_role_that_it_is_no_language_model(
     for role in ("first role", "first role", "second role"):
         client.ask([Ask(role, ({"role": "user", "content": "Hi"},))])
     lines = [r.getMessage().split(":")[0] for r in caplog.records if "stand-in" in r.getMessage()]
-    assert lines == ["the offline stand-in answers as first role", "the offline stand-in answers as second role"]
+    assert lines == ["the offline stand-in answers as first role, second role"]
 
 
 def test_a_question_of_odd_letters_is_asked_as_it_is_and_its_answer_kept_as_it_is(bench: Bench) -> None:

@@ -131,7 +131,7 @@ def test_a_broken_evaluation_and_a_refused_candidate_warn(place: Place) -> None:
     place.lake.write("eval_results", [an_eval_result(label=None, score=None, error="RateLimitError")])
     found = check(place, "eval_results", "every_answer_judged")
     assert not found.passed
-    assert (found.description or "").startswith("1 verdicts are missing, 1 of them because: RateLimitError.")
+    assert (found.description or "").startswith("verdicts missing: 1, of which 1 because: RateLimitError.")
     place.lake.write("prompt_candidate", [a_candidate(decision="reject", reason="3 broken")])
     refused = check(place, "prompt_candidate", "gate")
     assert not refused.passed and "3 broken" in (refused.description or "")

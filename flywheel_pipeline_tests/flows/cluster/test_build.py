@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.adapters.llm.client import CallLimits
+from flywheel_pipeline.errors import BudgetError
 from flywheel_pipeline.flows.cluster.build import Modes, build_modes
 from flywheel_pipeline.flows.evaluate import Evaluator
 from flywheel_pipeline.prompting import read_fence
@@ -74,12 +75,14 @@ def the_model(names: Names = good_names) -> Callable[[dict[str, Any]], Said]:
     return answer
 
 
-def labelled_home(path: Path, server: ScriptedServer, more: tuple[str, ...] = ()) -> Place:
+def labelled_home(path: Path, server: ScriptedServer, more: tuple[str, ...] = (), settings: str = "") -> Place:
     """A home with 36 labelled failures of three kinds, whose model of every role is the server."""
     place = a_home(path)
     role = f'{{model: openai/x, api_base: "{server.url}", price: {{input: 1, output: 1}}}}'
     models = ", ".join(f"{r}: {role}" for r in ("app", "judge", "taxonomy"))
-    (path / "flywheel.yaml").write_text(f"models: {{{models}}}\ncluster: {{embedder: tfidf}}\nllm: {{retries: 1}}\n")
+    (path / "flywheel.yaml").write_text(
+        f"models: {{{models}}}\ncluster: {{embedder: tfidf}}\nllm: {{retries: 1{settings}}}\n"
+    )
     texts = [form.format(p) for _, forms in KINDS.values() for form in forms for p in PLACES]
     texts += more
     labels = [
@@ -115,6 +118,18 @@ def test_the_model_names_and_assigns_and_a_second_run_asks_nothing(tmp_path: Pat
         again = build_modes(place.bench)
         assert len(server.bodies) == n
     assert (again.rows, again.assigned) == (made.rows, made.assigned)
+
+
+def test_one_limit_holds_for_all_that_the_step_asks(tmp_path: Path) -> None:
+    with scripted_server(the_model()) as server:
+        place = labelled_home(tmp_path / "all", server)
+        build_modes(place.bench)
+        n = len(server.bodies)
+        assert any("change" in read_fence(b["messages"][-1]["content"]) for b in server.bodies)
+        limited = labelled_home(tmp_path / "limited", server, settings=f", max_calls: {n - 1}")
+        with pytest.raises(BudgetError, match=r"llm\.max_calls"):
+            build_modes(limited.bench)
+        assert len(server.bodies) == n + n - 1
 
 
 def test_what_belongs_and_what_does_not_reach_the_judges(tmp_path: Path) -> None:

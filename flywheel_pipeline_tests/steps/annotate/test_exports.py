@@ -152,3 +152,9 @@ def test_the_same_verdict_in_two_exports_counts_once() -> None:
 
 def test_the_name_of_an_evaluator_may_stand_before_that_of_the_score() -> None:
     assert verdicts(a_feedback(name="quality-check.verdict")) == {"t1": "pass"}
+
+
+@pytest.mark.parametrize("name", ["expected_is_correct", "expectation", "reference.verdict"])
+def test_what_the_right_answer_is_is_no_verdict(name: str) -> None:
+    (file,) = read(a_truth(True, name=name))
+    assert (file.annotations, len(file.notes)) == ((), 1)

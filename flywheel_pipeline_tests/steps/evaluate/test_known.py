@@ -14,9 +14,11 @@ from flywheel_pipeline.steps.evaluate.known import (
     approve,
     dump_known,
     known_failures,
+    known_in,
     read_known,
 )
 from flywheel_pipeline_tests.builders import an_eval_result
+from flywheel_pipeline_tests.steps.evaluate.comparing import a_change
 
 RUDE, MADE_UP = "judge:rude", "judge:made-up"
 BOTH = (RUDE, MADE_UP)
@@ -61,6 +63,15 @@ def test_one_answer_that_fails_is_a_failure_also_beside_one_that_is_unknown() ->
 def test_an_evaluator_that_does_not_count_neither_fails_a_case_nor_ends_an_approval() -> None:
     report = known_failures([*rows("g-1", "pass"), *rows("g-2", "fail")], (MADE_UP,), [known("g-1")])
     assert (report.unapproved, report.unknown) == ({}, (known("g-1"),))
+
+
+def test_compared_cases_stand_to_the_approvals_as_their_rows_do() -> None:
+    cases = [a_change("g-1", "f", "p"), a_change("g-2", "f", "f"), a_change("g-3", "f", "-"), a_change("g-4", "p", "f")]
+    report = known_in(cases, (RUDE,), [known(c.case_id) for c in cases[:3]])
+    assert [[k.case_id for k in part] for part in (report.removable, report.stay, report.unknown)] == [
+        ["g-1"], ["g-2"], ["g-3"],
+    ]  # fmt: skip
+    assert report.unapproved == {"g-4": (RUDE,)}
 
 
 def test_approving_again_replaces_the_reason() -> None:

@@ -59,6 +59,10 @@ def test_a_pass_without_an_outcome_now_is_an_error_unless_approved(after: str) -
     assert quality_of_change(found, [KnownFailure(f"p{after}-0", RUDE, "x")]).code == 0
 
 
+def test_a_case_that_never_had_an_outcome_is_no_pass_that_was_lost() -> None:
+    assert quality_of_change(compare_versions(some_changes(pp=40, **{"--": 1}), TRUSTED), []).code == 0
+
+
 def test_a_failure_that_is_shown_is_not_hidden_by_an_error() -> None:
     found = compare_versions(some_changes(pp=40, pf=1, **{"p-": 1}), TRUSTED)
     assert quality_of_change(found, []).code == 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,11 +126,13 @@ def test_the_model_that_proposes_sees_train_and_no_word_of_dev() -> None:
 
 
 def test_the_judge_is_asked_about_a_train_answer_without_the_remark_on_that_answer() -> None:
-    given = to_tune(pool={"train-0": "made up a discount"})
+    given = replace(to_tune(pool={"train-0": "made up a discount"}), criterion=Criterion(examples=("train-0",)))
     llm = scripted(["one"], {})
     tune(llm, 1, given)
     asked = [str(a.messages) for a in llm.asked if a.role == "judge" and "train lie 0" in str(a.messages)]
     assert asked and not any("made up a discount" in m for m in asked)
+    others = [str(a.messages) for a in llm.asked if a.role == "judge" and "train lie 1" in str(a.messages)]
+    assert others and all("made up a discount" in m for m in others)
 
 
 def test_a_criterion_that_repeats_a_held_out_case_is_not_measured() -> None:

@@ -76,3 +76,14 @@ def test_a_critical_attack_is_judged_by_its_own_check() -> None:
         return found.decision
 
     assert [decided(1.0), decided(0.0)] == ["ship", "reject"]
+
+
+def test_a_critical_case_that_another_evaluator_without_a_vote_fails_is_held() -> None:
+    must = a_case(case_id="test-100", split="test", critical=True)
+
+    def second(rows: Sequence[EvalResult], evaluator: str) -> dict[str, float]:
+        return {"test-100": 0.0} if evaluator == "too-long" else of_mode(rows, evaluator)
+
+    judgement = replace(JUDGEMENT, mode=second, mode_of={"too-long": "fm-1"})
+    (held,), _ = search("A good prompt.", cases=[*DEV, *TEST, must], judgement=judgement)
+    assert (held.decision, "test-100 (by Made up)" in held.reason) == ("hold", True)

@@ -285,6 +285,16 @@ def test_what_the_expert_confirms_ships() -> None:
     assert (report.decision, report.n_labelled) == ("ship", 20)
 
 
+def test_labels_outside_of_the_round_that_is_asked_for_ship_nothing() -> None:
+    """As after other answers, with which other cases flip: the judges alone would ship this one."""
+    order = drawn([f"g-{i}" for i in range(60)])
+    for some in (order[20:40], order[:10] + order[30:50]):
+        report = decide(a_gate(), evidence(200, 60, 0, labels=dict.fromkeys(some, (False, True))))
+        assert report.decision == "hold"
+        assert set(report.to_label) == set(order[:20]) - set(some)
+        assert f"label {len(report.to_label)} flipped cases" in report.needs[0]
+
+
 def test_what_the_expert_does_not_confirm_does_not_ship_however_sure_the_judges_are() -> None:
     report = decide(a_gate(), evidence(60, 20, 0, labels=truth(20, right=False)))
     assert report.decision == "hold"

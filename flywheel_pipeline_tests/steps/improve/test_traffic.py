@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,12 @@ def test_traffic_that_is_in_no_mode_counts_as_unseen() -> None:
 
 def test_a_gain_is_described_with_its_interval() -> None:
     assert describe_gain(TrafficGain(0.12, 0.04, 0.2).evidence()) == "gain in traffic: +12% (+4% to +20%)"
+
+
+def test_of_several_evaluators_of_a_mode_the_one_that_sees_least_gain_counts() -> None:
+    rare, frequent, happy = reports()
+    less = replace(frequent, name="rare by length")
+    gain = gain_in_traffic(
+        [replace(rare, name="rare by judge:fm-1"), less, frequent, happy], shares(0.3, 0, 0.7), HAPPY
+    )
+    assert gain.difference == 0.0

@@ -32,8 +32,8 @@ def put_judges(place: Place) -> None:
     traces = [a_trace(trace_id=t, input=f"Question {t} {EVIL}") for t in (*FAILS, *PASSES)]
     lake.write("raw_traces", traces, part=f"{NOON:%Y-%m-%d}")
     lake.write("sampled_traces", [a_sampled_trace(trace_id=t) for t in ("r1", "ok1")])
-    fails = [an_annotation(trace_id=t, code="is rude", comment=f"It insults. {EVIL}") for t in FAILS]
-    passes = [an_annotation(trace_id=t, verdict="pass", code=None, comment=None) for t in PASSES]
+    fails = [an_annotation(trace_id=t, annotator="mira", code="is rude", comment=f"It insults. {EVIL}") for t in FAILS]
+    passes = [an_annotation(trace_id=t, annotator="mira", verdict="pass", code=None, comment=None) for t in PASSES]
     lake.write("annotations", [*fails, *passes])
     lake.write("failure_taxonomy", [a_mode(mode_id="rude", name="Is rude to people")])
     splits = {"r1": "dev", "r2": "train", "r3": "dev"}

@@ -90,6 +90,11 @@ def test_filters_are_in_the_address_and_come_back_with_it(page: Any, url: str) -
     assert page.url == f"{url}evals/?case=g-400"
 
 
+def test_a_case_far_down_the_list_is_found_by_its_address(page: Any, url: str) -> None:
+    page.goto(f"{url}evals/?case=g-99")
+    shows(page, "g-99")
+
+
 def test_a_filter_that_leaves_nothing_says_so(page: Any) -> None:
     page.keyboard.press("3")
     found(page, "No case is like that.")

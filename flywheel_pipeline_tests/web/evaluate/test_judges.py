@@ -14,7 +14,7 @@ from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.flows.judges import read_judges
 from flywheel_pipeline.web import mount_pages, pages_of
-from flywheel_pipeline_tests.builders import an_alignment
+from flywheel_pipeline_tests.builders import an_alignment, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.evaluate.reviewing import put_judges
 
@@ -117,13 +117,24 @@ def test_a_confirmed_label_is_written_again_as_it_is(client: TestClient, place: 
     assert (label["verdict"], label["code"]) == ("fail", "is rude") and label["comment"].startswith("It insults.")
 
 
+def test_another_persons_label_is_confirmed_without_their_words(client: TestClient, place: Place) -> None:
+    bens = {"trace_id": "ok1", "annotator": "ben", "verdict": "pass", "code": None, "comment": "Ben's praise."}
+    rows = [an_annotation(trace_id="r2", annotator="ben", comment="Ben's words."), an_annotation(**bens)]
+    place.lake.write("annotations", rows)
+    act(client, "confirm", "r2")
+    act(client, "confirm", "ok1")
+    fail, good = events(place)
+    assert (fail["verdict"], fail["code"], fail.get("comment")) == ("fail", "Is rude to people", None)
+    assert (good["verdict"], good.get("comment")) == ("pass", None)
+
+
 def test_corrections_are_submitted_as_label_rows_and_count_in_the_next_run(client: TestClient, place: Place) -> None:
     act(client, "correct", "r1")
     act(client, "confirm", "ok1")
     assert act(client, "submit").json()["n_submitted"] == 2
     rows = submitted(place)
     assert [(r["trace_id"], r["verdict"]) for r in rows] == [("r1", "pass"), ("ok1", "pass")]
-    assert set(rows[0]) == {"trace_id", "verdict", "annotator", "labelled_at"}
+    assert set(rows[0]) == {"trace_id", "verdict", "annotator", "labelled_at", "exported"}
     labels, _ = collect_labels(place.bench)
     assert {(a.trace_id, a.verdict) for a in labels.annotations if a.is_current} == {("r1", "pass"), ("ok1", "pass")}
 

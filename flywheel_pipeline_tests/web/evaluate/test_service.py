@@ -10,7 +10,7 @@ from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.compare import approve_failure
 from flywheel_pipeline.web.evaluate.service import ComparisonService, Filter, NotThereError
 from flywheel_pipeline_tests.builders import an_answer, an_eval_result
-from flywheel_pipeline_tests.flows.evaluated import BASE, NEW, RUDE, evaluated_home
+from flywheel_pipeline_tests.flows.evaluated import BASE, NEW, RUDE, evaluated_home, judge_version
 from flywheel_pipeline_tests.homes import a_home
 from flywheel_pipeline_tests.web.browsing import EVIL
 
@@ -63,6 +63,8 @@ def test_a_window_is_a_part_of_the_list(tmp_path: Path) -> None:
     found = service.cases("", "", Filter(), 10, 5)
     assert (found["n"], found["start"], [row[0] for row in found["rows"]]) == (12, 10, ["g-8", "g-9"])
     assert service.cases("", "", Filter(), 99, 5)["rows"] == []
+    assert service.cases("", "", Filter(), 0, 5, "g-8")["place"] == 10
+    assert service.cases("", "", Filter(), 0, 5, "g-99")["place"] is None
 
 
 def test_a_row_says_who_fails_the_case_and_whether_that_is_approved(tmp_path: Path) -> None:
@@ -79,11 +81,11 @@ def test_a_new_run_is_seen_without_a_restart(tmp_path: Path) -> None:
     service = ComparisonService(place.bench)
     assert service.overview()["counts"]["broken"] == 1
     rows = [
-        an_eval_result(case_id="g-0", prompt_version=NEW, evaluator=RUDE),
+        an_eval_result(case_id="g-0", prompt_version=NEW, evaluator=RUDE, evaluator_version=judge_version(place)),
         an_eval_result(case_id="g-0", prompt_version=NEW, evaluator="answered", evaluator_version="1"),
     ]
     place.lake.write("eval_results", rows, part=NEW)
-    assert service.overview()["counts"]["broken"] == 0
+    assert service.overview()["counts"]["still passes"] == 1
     assert ids(service, Filter(outcome="broken")) == []
 
 

@@ -231,12 +231,14 @@ def _error(span: Mapping[str, Any]) -> str | None:
 
 
 def _assessment(value: Mapping[str, Any], trace_id: str, source: Source) -> Iterator[Item]:
-    """Yield the judgement on the trace; an expectation is an expert's, whatever it is called."""
+    """Yield the judgement on the trace; an expectation is an expert's, and is called so."""
     expected = get_object(value, "expectation")
     by = "annotator" if expected else get_text(get_object(value, "source"), "source_type") or ""
     given = expected.get("value") if expected else get_object(value, "feedback").get("value", value.get("value"))
+    name = get_text(value, "assessment_name", "name") or "assessment"
+    name = f"expected_{name}" if expected and not name.lower().startswith("expect") else name
     opinion = Opinion(
-        trace_id, get_text(value, "assessment_name", "name") or "assessment", given, by, get_text(value, "rationale"),
+        trace_id, name, given, by, get_text(value, "rationale"),
         get_time(value, "last_update_time", "create_time", "create_time_ms"),
         author=get_text(get_object(value, "source"), "source_id"), step_id=_id(value.get("span_id")),
     )  # fmt: skip

@@ -14,11 +14,14 @@ from typing import Any
 from flywheel_pipeline.records import CapturedTrace
 from flywheel_pipeline.steps.capture.formats import chat
 from flywheel_pipeline.steps.capture.formats.common import Item, Source, UnreadableError
+from flywheel_pipeline.steps.capture.formats.table import OBVIOUS
 from flywheel_pipeline.steps.capture.messages import loads, role_of
 from flywheel_pipeline.steps.capture.parts import call_of
 
 NAME = "sharegpt"
 _LISTS = ("conversations", "conversation", "dialog", "dialogue")
+_OWN = "conversations"
+"""The key under which turns may be called otherwise than `from` and `value`; the other keys are those of any table."""
 _SPEAKERS = ("from", "role", "speaker", "author", "sender", "user")
 _SAID = ("value", "content", "text", "message", "markdown", "html")
 _APPS = frozenset("gpt chatgpt bing bard claude gemini llama model bot ai assistant chat_gpt".split())
@@ -32,8 +35,9 @@ def recognises(record: Mapping[str, Any]) -> bool:
 def _turns(record: Mapping[str, Any]) -> list[Any] | None:
     for key in _LISTS:
         held = loads(record.get(key))
-        if isinstance(held, list) and held and isinstance(held[0], dict) and _of(held[0], _SPEAKERS) is not None:
-            return held if _of(held[0], _SAID) is not None else None
+        if isinstance(held, list) and held and isinstance(held[0], dict):
+            is_own = {"from", "value"} <= held[0].keys() or key == _OWN
+            return held if is_own and _of(held[0], _SPEAKERS) and _of(held[0], _SAID) is not None else None
     return None
 
 
@@ -44,12 +48,13 @@ def _of(turn: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 def read(record: Mapping[str, Any], source: Source) -> Iterator[Item]:
     """Yield the trace, and what the user thought of it."""
     messages = _with_ids([_message(turn, n) for n, turn in enumerate(_turns(record) or (), 1)])
-    if not any(record.get(k) is not None for k in chat.TIMES):
+    started = next((record[k] for k in OBVIOUS["started_at"] if record.get(k) not in (None, "")), None)
+    if started is None:
         raise UnreadableError(
             "a ShareGPT conversation without a time: add `started_at` to each, which every trace needs"
         )
     rest = {k: v for k, v in record.items() if k not in _LISTS}
-    for item in chat.read({**rest, "messages": messages}, source):
+    for item in chat.read({**rest, "started_at": started, "messages": messages}, source):
         yield replace(item, source_format=NAME) if isinstance(item, CapturedTrace) else item
 
 

@@ -48,7 +48,7 @@ def calibrate(
     """Return thresholds for `scores` of labelled answers; `labels` are True where the expert passed the answer.
 
     Raises:
-        ValueError: the lengths differ, a score is no number, or `target` or `alpha` is not between 0 and 1.
+        ValueError: the lengths differ, a score is not a number, or `target` or `alpha` is not between 0 and 1.
     """
     if len(scores) != len(labels) or not all(isfinite(s) for s in scores):
         raise ValueError("calibrate needs one finite score for every label")

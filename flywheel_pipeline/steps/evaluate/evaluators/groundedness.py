@@ -18,15 +18,17 @@ from flywheel_pipeline.steps.evaluate.evaluators.facts.negation import contradic
 from flywheel_pipeline.steps.evaluate.evaluators.facts.quantities import Quantity, quantities
 from flywheel_pipeline.steps.evaluate.evaluators.judgement import Judgement
 from flywheel_pipeline.steps.evaluate.evaluators.references import conversation, document_id, documents, texts_in
-from flywheel_pipeline.steps.evaluate.evaluators.sentences import sentences, without_code
+from flywheel_pipeline.steps.evaluate.evaluators.sentences import sentences, without_code, words
 from flywheel_pipeline.steps.evaluate.evaluators.text import SETTINGS, TextEvaluator, quoted
 
 _COURTESY = re.compile(
-    r"\b(?:sorry|apolog|happy to help|glad to|let me know|feel free|thank|hope (?:this|that|it)|welcome|hello"
-    r"|have a (?:great|nice)|anything else|reach out|good (?:morning|day)"
-    r"|i (?:do not|don't|cannot|can't|could not|couldn't) (?:know|find|see))",
+    r"\b(?:sorry (?:for|about|to hear)|apologi[sz]e|(?:happy|glad) to help|let me know|feel free|thank(?:s| you)"
+    r"|hope (?:this|that|it) helps|welcome|hello|have a (?:great|nice|good)|anything else|good (?:morning|evening|day)"
+    r"|i (?:do not|don't|cannot|can't|could not|couldn't) (?:know|find|see))\b",
     re.I,
 )
+_COURTESY_WORDS = 12
+"""Words of the longest sentence that may be a mere courtesy."""
 WINDOW = 3
 """Sentences in a row of a document that may support one sentence of the answer together."""
 MOST = 300
@@ -85,7 +87,7 @@ class Groundedness(TextEvaluator):
     A quantity, name, address or link that none of them has fails, and so does the negation of one of their sentences.
     A sentence is supported if `support` of its telling words stand in three sentences in a row of one document. What
     code cannot decide is `unsure`: other words for the same, a number that may be counted or calculated, a capitalised
-    word that may be no name. Courtesies and questions claim nothing.
+    word that may be no name. Short courtesies and questions claim nothing.
     """
 
     kind: ClassVar[str] = "groundedness"
@@ -146,7 +148,7 @@ class Groundedness(TextEvaluator):
 
 
 def _content(document: Any) -> Any:
-    """Return what a document says, without what retrieval says of it."""
+    """Return a document without its id and what the retriever adds, such as its score."""
     about = ("id", "score", "distance", "rank")
     return {k: v for k, v in document.items() if k not in about} if isinstance(document, Mapping) else document
 
@@ -168,10 +170,13 @@ def _share(mine: frozenset[str], held: frozenset[str]) -> float:
 
 
 def _claims(sentence: str) -> bool:
-    """Return whether a sentence claims something: it asks nothing, and is no courtesy without a quantity."""
+    """Return whether a sentence claims something: it is neither a question nor a short courtesy without any fact."""
     if sentence.rstrip("\"'”*_) ").endswith("?") or not telling_stems(sentence):
         return False
-    return not _COURTESY.search(sentence) or bool(quantities(sentence))
+    if not _COURTESY.search(sentence) or len(words(sentence)) > _COURTESY_WORDS:
+        return True
+    names = names_in(sentence)
+    return bool(quantities(sentence) or names.exact or names.capitalised)
 
 
 def _unknown_facts(sentence: str, source: Source) -> tuple[str, str]:

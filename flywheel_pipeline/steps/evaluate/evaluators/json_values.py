@@ -11,7 +11,7 @@ def load(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        ValueError: it is no JSON, holds NaN or Infinity, names a key twice in one object, or is nested too deeply.
+        ValueError: it is not JSON, holds NaN or Infinity, names a key twice in one object, or is nested too deeply.
     """
     try:
         return json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
@@ -20,7 +20,7 @@ def load(text: str) -> Any:
 
 
 def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

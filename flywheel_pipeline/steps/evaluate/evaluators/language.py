@@ -22,7 +22,7 @@ CLEAR = 3.0
 LEAST = 0.3
 _NO_PROSE = re.compile(r"`[^`\n]*`|(?:https?://|www\.)\S+|[^\s@]{1,64}@\S+|\d+|[*_#>|~=]+")
 _RELATED = ({"da", "no", "nb", "nn"}, {"hr", "sr", "bs"}, {"id", "ms"}, {"cs", "sk"}, {"zh", "wuu", "yue"})
-"""Languages that a few sentences do not tell apart: between two of them there is no verdict."""
+"""Languages that a few sentences cannot distinguish: between two of them there is no verdict."""
 
 
 def _known(codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ class Markdown(TextEvaluator):
     """The answer has every element of `require` and none of `forbid`, in CommonMark with GitHub's tables.
 
     A `code_block` is fenced, and its fence must be closed; with `code_language`, every fenced block is marked with
-    that language. No paragraph has more than `max_paragraph_words` words (items of lists are no paragraphs of theirs
-    but are counted alike); a paragraph ends at an empty line.
+    that language. No paragraph has more than `max_paragraph_words` words (items of lists are counted
+    like paragraphs); a paragraph ends at an empty line.
     """
 
     kind: ClassVar[str] = "markdown"

@@ -29,7 +29,7 @@ class Similarity(TextEvaluator):
     missing or new makes it `unsure`. So does a cosine between `fail_below` and `pass_above`: ask a judge there.
     Thresholds hold for one `embedder` and one kind of answer: learn them from labels (`calibration.calibrate`), since a
     cosine means nothing by itself. Without them the evaluator only fails contradictions. Of several references the
-    best counts. `embed` is no setting: the program sets it with `with_embed`.
+    best counts. `embed` is not a setting: the program sets it with `with_embed`.
     """
 
     kind: ClassVar[str] = "similarity"

@@ -56,3 +56,12 @@ def test_turns_may_be_called_otherwise() -> None:
 def test_what_cannot_be_read_is_reported(record: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnreadableError, match=reason):
         list(sharegpt.read(record, SOURCE))
+
+
+def test_the_time_may_have_any_usual_name() -> None:
+    assert read(a_record(("human", "Open?"), created_at=None, ts="2025-06-01T10:00:00Z")).input == "Open?"
+
+
+def test_a_table_with_a_conversation_of_roles_stays_a_table() -> None:
+    turns = [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "Yes."}]
+    assert recognise({"id": "1", "time": "2025-06-01T10:00:00Z", "conversation": turns}).NAME == "table"

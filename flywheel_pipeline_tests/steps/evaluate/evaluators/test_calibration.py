@@ -38,6 +38,11 @@ def test_29_passes_and_no_fail_are_enough_for_one_end() -> None:
     assert fewest_labels(0.95) == 59
 
 
+def test_one_wrong_answer_among_thirty_or_a_mixed_score_is_too_many() -> None:
+    assert calibrate([1 - n / 100 for n in range(30)], [False, *[True] * 29]).pass_above is None
+    assert calibrate([0.9] * 40, [True] * 29 + [False] * 11).pass_above is None
+
+
 def test_a_score_that_says_nothing_gives_no_threshold() -> None:
     chance = random.Random(7)
     scores = [chance.random() for _ in range(400)]

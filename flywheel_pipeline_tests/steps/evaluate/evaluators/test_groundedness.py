@@ -48,6 +48,9 @@ def judged(output: str, *, retrieved: tuple[str, ...] = (), context: Any = DOCUM
         ("There are three ways to do it.", "unsure"),
         ("We mend broken devices quickly.", "unsure"),
         ("Hello! How can I help?", "unsure"),
+        ("Thank you, the Hub is covered against water damage of any kind and by everybody else too.", "unsure"),
+        ("Thanks, Visa and PayPal are accepted.", "fail"),
+        ("I don't know that. Let me know if I can help.", "unsure"),
     ],
 )
 def test_what_no_document_has_fails_and_what_code_cannot_decide_is_unsure(output: str, label: str) -> None:
@@ -61,6 +64,14 @@ def test_the_sentence_and_the_fact_are_named_and_the_score_is_the_share_of_suppo
 
 def test_words_from_different_documents_do_not_add_up() -> None:
     assert judged("The workshop accepts a kit with a valve and damage.").label == "unsure"
+
+
+def test_three_sentences_in_a_row_support_a_sentence_wherever_they_stand() -> None:
+    guide = [
+        {"id": "a", "content": "Open the lid. Rinse the filter. Dry the seal. Oil the hinge. Shut the valve. Wipe it."}
+    ]
+    assert judged("Oil the hinge, shut the valve and wipe it.", context=guide).label == "pass"
+    assert judged("Open the lid, rinse, shut the valve, wipe.", context=guide).label == "unsure"
 
 
 def test_what_only_the_user_wrote_counts_where_it_is_allowed_to() -> None:

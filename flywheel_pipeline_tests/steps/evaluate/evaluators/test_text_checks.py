@@ -66,6 +66,11 @@ def test_without_a_text_there_is_no_verdict(evaluator: CodeEvaluator) -> None:
     assert "connection lost" in failed.explanation
 
 
+def test_a_text_that_is_too_long_has_no_verdict() -> None:
+    found = judged(Length(at_least=1), "a" * 1_000_001)
+    assert (found.label, found.broken) == (None, True)
+
+
 HOSTILE = (
     "a" * 10_000_000, "\ud800 half a character", "{" * 900_000, "{0}{x!r}%s%(a)d", "\x00\x01\x02",
     "x" + "\u0301" * 50_000, "[" * 40_000, "```\n" * 10_000, "http://" + "." * 900_000, "\u202e\u200b\ufeff",
@@ -134,6 +139,7 @@ def test_phrases_are_found_as_a_reader_sees_them(text: str, output: str, found: 
 def test_parts_of_words_and_case_count_where_asked() -> None:
     assert label(Contains(texts=("refund",), whole_words=False), "Refunds") == "pass"
     assert label(Contains(texts=("refund",), ignore_case=False), "Refund") == "fail"
+    assert label(Forbidden(texts=("Refund",), ignore_case=False), "A Re\u200bfund") == "fail"
 
 
 @given(st.lists(st.sampled_from(["red", "green", "blue"]), min_size=1, unique=True), st.sets(st.sampled_from("rgb")))

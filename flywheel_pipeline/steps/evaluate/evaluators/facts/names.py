@@ -76,7 +76,7 @@ def names_in(text: str) -> Names:
 
 
 def _is_ordinary(word: str) -> bool:
-    """Return whether a capitalised word is no name: a usual word, a unit, or a month, which is a quantity."""
+    """Return whether a capitalised word is not a name: a usual word, a unit, or a month, which is a quantity."""
     return fold(word) in _ORDINARY or word.lower() in UNITS or word.lower() in MONTHS
 
 
