@@ -91,7 +91,7 @@ async function give(verdict) {
   showProgress();
   await show(nextIn(1, openOnly));
   $("main").focus({ preventScroll: true });
-  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : "That was the last one. Submit your labels when you are ready.");
+  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : "That was the last one. Submit your labels; `flywheel run` then groups the failures on the page Failure modes.");
   // Another tab has labelled, too, or there are labels enough for earlier codes to be offered.
   if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === 20) loadQueue().catch(() => {});
   nLabels = reply.n_labels;

@@ -261,7 +261,10 @@ def test_the_last_one_is_announced(page: Any) -> None:
     for _ in range(14):
         turn(page, "p")
     page.keyboard.press("p")
-    status(page, "That was the last one. Submit your labels when you are ready.")
+    status(
+        page,
+        "That was the last one. Submit your labels; `flywheel run` then groups the failures on the page Failure modes.",
+    )
     progress(page, "15 of 15")
     page.select_option("#filter", "fail")
     error(page, "No trace of this batch is like that.")
