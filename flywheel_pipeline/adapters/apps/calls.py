@@ -51,6 +51,7 @@ class Calls:
                 finished.set_result(found)
 
         def run() -> None:
+            found: tuple[bool, Any, Any]
             try:
                 found = True, function(*given), None
             except BaseException as error:
