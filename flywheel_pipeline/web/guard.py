@@ -50,7 +50,7 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
-        if self.token is None and _name_of(host) not in LOOPBACK:
+        if self.token is None and not names_this_machine(request):
             return PlainTextResponse(
                 "This page is only available on the machine that serves it: open it as 127.0.0.1.", 421
             )
@@ -74,6 +74,11 @@ class Guard:
         return PlainTextResponse(
             "Open this page with ?token=… at the end of its address; ask the person who set it up for the token.", 401
         )
+
+
+def names_this_machine(request: Request) -> bool:
+    """Return whether a request names a host that no other site can claim for itself (DNS rebinding)."""
+    return _name_of(request.headers.get("host", "")) in LOOPBACK
 
 
 def _name_of(host: str) -> str:

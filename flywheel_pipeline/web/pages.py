@@ -102,6 +102,7 @@ async def read_object(request: Request, longest: int) -> dict[str, Any] | None:
             return None
     try:
         sent = json.loads(data or b"{}")
+        json.dumps(sent, ensure_ascii=False).encode()  # half of a surrogate pair is no text that can be kept
     except (ValueError, RecursionError):
         return None
     return sent if isinstance(sent, dict) else None

@@ -89,7 +89,7 @@ class LabelFile:
             break_line = b"\n" if before and not before.endswith(b"\n") else b""
             row = {k: v for k, v in asdict(move).items() if v is not None or k == "version"}
             with self.path.open("ab", buffering=0) as file:
-                file.write(break_line + json.dumps(row, ensure_ascii=False).encode() + b"\n")
+                file.write(break_line + json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
                 os.fsync(file.fileno())
             os.fsync(folder)
 

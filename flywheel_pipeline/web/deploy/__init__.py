@@ -16,12 +16,15 @@ from starlette.routing import Route
 
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.prompts import PromptError, PromptNotFoundError, read_home
+from flywheel_pipeline.web.guard import names_this_machine
 
 
 def prompt_route(bench: Workbench, token: str | None) -> Route:
     """Return the endpoint."""
 
     async def show(request: Request) -> Response:
+        if token is None and not names_this_machine(request):
+            return JSONResponse({"error": "Without a token, ask for it on this machine, as 127.0.0.1."}, 421)
         if token is not None and not _has_token(request, token):
             return JSONResponse({"error": "Send `Authorization: Bearer <token>`."}, 401)
         try:

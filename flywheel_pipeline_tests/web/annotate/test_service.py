@@ -194,7 +194,10 @@ def test_a_label_by_a_stranger_is_nobodys(place: Place, client: TestClient) -> N
     assert queue(client)["verdicts"] == {} and not list((place.root / "labels").rglob("*.json*"))
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 100_000, b'"' + b"x" * 300_000 + b'"'])
+BODIES = [b"{", b"[]", b"[" * 100_000, b'"' + b"x" * 300_000 + b'"', b'{"key": "\\ud800", "verdict": "pass"}']
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_what_is_no_json_object_is_refused(client: TestClient, body: bytes) -> None:
     headers = {"content-type": "application/json"}
     assert client.post("/label/api/label?annotator=mira", content=body, headers=headers).status_code == 400

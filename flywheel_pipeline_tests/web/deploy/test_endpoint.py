@@ -27,7 +27,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def client(place: Place, token: str | None = None) -> TestClient:
-    return TestClient(Starlette(routes=[prompt_route(place.bench, token)]))
+    return TestClient(Starlette(routes=[prompt_route(place.bench, token)]), base_url="http://127.0.0.1:4318")
 
 
 def test_a_label_is_answered_with_its_version_and_a_canary(place: Place) -> None:
@@ -57,3 +57,17 @@ def test_a_label_that_is_not_there_and_a_damaged_registry_have_their_own_status(
 def test_with_a_token_only_those_who_have_it_get_the_prompt(place: Place, given: str, status: int) -> None:
     answer = client(place, "s3").get("/v1/prompts/production", headers={"Authorization": given} if given else {})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 421), ("s3", 200)])
+def test_a_site_that_claims_this_machine_under_its_own_name_reads_no_prompt(
+    place: Place, token: str | None, status: int
+) -> None:
+    headers = {"Host": "evil.example", "Authorization": "Bearer s3"}
+    assert client(place, token).get("/v1/prompts/production", headers=headers).status_code == status
+
+
+def test_a_message_that_is_no_text_is_kept_as_far_as_it_is_one(place: Place) -> None:
+    place.bench.registry.promote(NEW.version, by="An\ud800n", message="\udcff")
+    assert place.bench.registry.labels().now()["production"].by == "An?n"
+    assert client(place).get("/v1/prompts/production").json()["version"] == NEW.version
