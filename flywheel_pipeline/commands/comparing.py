@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.commands.evals_table import comparison_lines, comparison_markdown
+from flywheel_pipeline.commands.options import say
 from flywheel_pipeline.flows.compare import CANDIDATE, PRODUCTION, Compared, compare, evaluated_versions, stand
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.steps.evaluate import Quality, quality_of_change
@@ -21,7 +20,7 @@ def compare_and_report(
     compared = compare(bench, *versions)
     known = stand(compared)
     quality = quality_of_change(compared.found, compared.approved, fail_under)
-    click.echo("\n".join(comparison_lines(compared, known)))
+    say("\n".join(comparison_lines(compared, known)))
     if junit:
         from flywheel_pipeline.commands.junit import write_junit
 

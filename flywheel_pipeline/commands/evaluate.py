@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flywheel_pipeline.commands.options import HOME
+from flywheel_pipeline.commands.options import HOME, say
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -39,7 +39,7 @@ def _show(bench: Workbench, fail_under: float | None) -> int:
     from flywheel_pipeline.steps.evaluate import Coverage, quality_of_rate
 
     found = compare(bench, PRODUCTION, PRODUCTION)
-    click.echo("\n".join(evaluation_lines(found, stand(found))))
+    say("\n".join(evaluation_lines(found, stand(found))))
     overall = found.found.overall.after if found.found.overall else None
     return _finish(quality_of_rate(overall if found.found.cases else Coverage(0, 0, 0), fail_under))
 

@@ -5,7 +5,7 @@ let changed = () => {}, complete = () => {};
 let given = { first: null, second: null }, chosen = 1, shown = false;
 
 const NAMES = ["first", "second"];
-const panels = () => [...document.querySelectorAll("#answers .answer")];
+const panels = () => [...document.querySelectorAll("#answers .one-of-two")];
 
 /** Say what to do when a verdict is given, and when both are. */
 export function onVerdict(onChange, onComplete) { changed = onChange; complete = onComplete; }

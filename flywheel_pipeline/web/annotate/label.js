@@ -148,7 +148,7 @@ for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", 
   $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));
 $("save").addEventListener("click", () => attempt(async () => save()));
 $("compared").addEventListener("click", (event) => {
-  const panel = event.target.closest(".answer"), button = event.target.closest("[data-verdict]");
+  const panel = event.target.closest(".one-of-two"), button = event.target.closest("[data-verdict]");
   if (panel && button && ready) attempt(() => judge(button.dataset.verdict, Number(panel.dataset.answer)));
   else if (panel && !event.target.closest("button, a, summary")) choose(Number(panel.dataset.answer));
 });

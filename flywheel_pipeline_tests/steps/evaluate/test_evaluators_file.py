@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given
@@ -16,6 +18,7 @@ from flywheel_pipeline.steps.evaluate.evaluators_file import (
     with_entries,
     with_status,
 )
+from flywheel_pipeline_tests.conftest import REPO
 
 FILE = """\
 # ours
@@ -141,3 +144,10 @@ def test_entries_read_back_as_they_were_written(before: list[Entry], added: list
     first, second = named[: len(before)], named[len(before) :]
     text = yaml.safe_dump(dump_entries(first), allow_unicode=True) if first else ""
     assert dump_entries(read_entries(with_entries(text, second))) == dump_entries(named)
+
+
+def test_every_example_of_the_chapter_is_read() -> None:
+    chapter = (REPO / "flywheel_pipeline" / "steps" / "evaluate" / "README.md").read_text("utf-8")
+    examples = re.findall(r"^```yaml\n(evaluators:\n.*?)^```", chapter, re.M | re.S)
+    assert len(examples) >= 5
+    assert all(read_entries(text) for text in examples)

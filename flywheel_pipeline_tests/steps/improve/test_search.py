@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate, PromptVersion
-from flywheel_pipeline.steps.improve.flips import FlipLabel, pair_of
+from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
-from flywheel_pipeline.steps.improve.search import Bench, Judgement, decide_again, improve_prompt, noise_floor
+from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
@@ -142,51 +141,6 @@ def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only()
     assert (held.decision, 'nothing guards "Rude"' in held.reason) == ("hold", True)
     (agreed,), _ = search("A good prompt.", judgement=judgement, gate=replace(ALONE, consent=("Rude",)))
     assert (agreed.decision, "unguarded by consent: Rude" in agreed.reason) == ("ship", True)
-
-
-def test_without_labels_of_the_flipped_cases_a_candidate_waits_for_them_and_with_them_it_ships() -> None:
-    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
-    asked = json.loads(held.evidence)["to_label"]
-    assert held.decision == "hold"
-    assert len(asked) == 20 and set(asked) <= {c.case_id for c in TEST if number(c) % 2}
-    labels = {held.candidate_id: confirmed(held.candidate_id, asked)}
-    (shipped,), _ = search("A good prompt.", gate=a_gate(), labels=labels, answers=answers)
-    assert shipped.decision == "ship"
-
-
-def answers(version: str) -> list[CaseAnswer]:
-    return [an_answer(case_id=c.case_id, prompt_version=version, output=f"{version}: {c.input}") for c in TEST]
-
-
-def confirmed(candidate: str, case_ids: Sequence[str]) -> dict[str, FlipLabel]:
-    """Labels that confirm these cases as fixed, on the answers as they are."""
-    pairs = {c: pair_of(candidate, c, answers(BASE.version), answers(candidate)) for c in case_ids}
-    return {c: FlipLabel(False, True, pair.digest) for c, pair in pairs.items() if pair}
-
-
-def test_labels_of_another_candidate_or_of_other_answers_count_for_nothing() -> None:
-    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
-    ids = [c.case_id for c in TEST]
-    stale = {c: replace(label, answers="of old") for c, label in confirmed(held.candidate_id, ids).items()}
-    for labels in ({"another": confirmed(held.candidate_id, ids)}, {held.candidate_id: stale}):
-        (again,), _ = search("A good prompt.", gate=a_gate(), labels=labels, answers=answers)
-        assert again.decision == "hold"
-        assert json.loads(again.evidence)["n_labelled"] == 0
-
-
-def test_new_labels_are_decided_on_without_an_evaluation() -> None:
-    (held,), _ = search("A good prompt.", gate=a_gate(), answers=answers)
-    rows = FakeEvaluate(label, JUDGE)
-    labels = {held.candidate_id: confirmed(held.candidate_id, json.loads(held.evidence)["to_label"])}
-    cases = [*TRAIN, *DEV, *TEST]
-    untouched = FakeEvaluate(label, JUDGE)
-    bench = Bench(
-        BASE, cases, rows.evaluate(BASE, cases), untouched, JUDGEMENT, a_gate(), labels=labels, answers=answers
-    )
-    after = rows.evaluate(PromptVersion.of("fern", held.text, BASE.version, ""), cases)
-    decided = decide_again(bench, held, after)
-    assert (decided.decision, decided.candidate_id, decided.changes) == ("ship", held.candidate_id, held.changes)
-    assert untouched.evaluated == []
 
 
 def test_a_candidate_is_compared_with_a_baseline_that_is_as_fresh_as_itself() -> None:

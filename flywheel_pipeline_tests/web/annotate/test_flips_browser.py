@@ -40,7 +40,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def page(browser: Any, place: Place) -> Iterator[Any]:
-    with serve_pages(place.root) as url, open_page(browser, url, "label/", ".answer") as page:
+    with serve_pages(place.root) as url, open_page(browser, url, "label/", ".one-of-two") as page:
         yield page
 
 
@@ -50,7 +50,7 @@ def pressed(page: Any) -> list[str]:
 
 def test_a_batch_by_keyboard_alone_reaches_the_file(page: Any, place: Place) -> None:
     progress(page, "0 of 20")
-    playwright.expect(page.locator("#answers .answer")).to_have_count(2)
+    playwright.expect(page.locator("#answers .one-of-two")).to_have_count(2)
     playwright.expect(page.locator("#fail")).to_be_hidden()
     for _ in range(17):
         turn(page, "p", "f")
@@ -74,11 +74,11 @@ def test_a_batch_by_keyboard_alone_reaches_the_file(page: Any, place: Place) -> 
 def test_a_draft_survives_a_reload_and_an_undo_brings_both_verdicts_back(page: Any) -> None:
     first = page.text_content("#title")
     page.keyboard.press("f")
-    playwright.expect(page.locator(".answer.chosen h3")).to_have_text("Answer 2")
+    playwright.expect(page.locator(".one-of-two.chosen h3")).to_have_text("Answer 2")
     assert pressed(page) == ["Fail"]
     playwright.expect(page.locator("#draft")).to_have_text("Draft kept.")
     page.reload()
-    page.wait_for_selector(".answer")
+    page.wait_for_selector(".one-of-two")
     playwright.expect(page.locator("#draft")).to_have_text("Your draft: not saved as a label yet.")
     assert pressed(page) == ["Fail"]
     page.keyboard.press("Control+Enter")
@@ -94,7 +94,7 @@ def test_a_draft_survives_a_reload_and_an_undo_brings_both_verdicts_back(page: A
 def test_the_mouse_does_it_too(page: Any) -> None:
     before = page.text_content("#title")
     page.click("[data-answer='2'] [data-verdict=fail]")
-    playwright.expect(page.locator(".answer.chosen h3")).to_have_text("Answer 1")
+    playwright.expect(page.locator(".one-of-two.chosen h3")).to_have_text("Answer 1")
     page.click("[data-answer='1'] [data-verdict=pass]")
     playwright.expect(page.locator("#title")).not_to_have_text(before or "")
     progress(page, "1 of 20")
