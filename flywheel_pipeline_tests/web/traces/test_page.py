@@ -232,5 +232,6 @@ def test_a_corrupt_file_and_unknown_requests_are_reported(client: TestClient, pl
     (place.root / "views.yaml").write_text("- a")
     assert client.get("/traces/api/start").status_code == 500
     assert client.post("/traces/api/burn", json={}).status_code == 404
+    assert client.post("/traces/api/send?annotator=eve", json={"ids": ["t1"]}).status_code == 422
     assert client.post("/traces/api/case", json=[]).status_code == 400
     assert client_of(place, "secret").get("/traces/api/list").status_code == 401
