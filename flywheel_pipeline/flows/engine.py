@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -19,7 +20,7 @@ from flywheel_pipeline.adapters.apps import (
 )
 from flywheel_pipeline.adapters.apps.common import version_of
 from flywheel_pipeline.adapters.llm import Budget, CallLimits, ModelClient, Price, ReplyStore, RoleModel
-from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.errors import CorruptFileError, HomeError
 from flywheel_pipeline.ports import App
 from flywheel_pipeline.records import ROLES, LLMCall
 from flywheel_pipeline.settings import LLMSettings, ModelSettings, Settings
@@ -86,4 +87,13 @@ def _recorded(path: Path) -> RecordedApp:
     if not path.is_file():
         raise HomeError(f"app.recorded: there is no file {path}")
     lines = path.read_bytes().splitlines()
-    return read_answers(((i, orjson.loads(line)) for i, line in enumerate(lines, 1) if line.strip()), path.name)
+    return read_answers(((i, _row(path, i, line)) for i, line in enumerate(lines, 1) if line.strip()), path.name)
+
+
+def _row(path: Path, number: int, line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise CorruptFileError(
+            f"{path.name}, line {number} is not JSON: {error}. Fix it, or remove the line."
+        ) from None

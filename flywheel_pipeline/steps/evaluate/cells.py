@@ -235,9 +235,11 @@ def _due_judgements(
     They are all due where the answer itself is, which is then None.
     """
     found: list[tuple[bool, Change | None]] = []
-    if answer is not None and not (answer.output or "").strip():
+    if answer is not None and answer.is_empty:
         return []
     for name, (asks, inputs_of) in _judgements(case, plan).items():
+        if asks and answer is not None and not answer.has_text:
+            continue
         if answer is None:
             found.append((asks, Change(name, ("answer",))))
             continue
