@@ -68,8 +68,13 @@ def demo(home: Path | None) -> None:
     from flywheel_pipeline.commands.home import demo_home
 
     ok = turn_home(demo_home(home), say)
-    say('\nNext: `flywheel dev` opens the Dagster UI; `flywheel sql "select * from failure_taxonomy"` shows a table;')
-    say("`flywheel promote` puts a candidate that may ship into production.")
+    say(
+        "\nNext: `flywheel label` opens the labelling page, first the cases that the gate asks about; `flywheel gate decide`"
+    )
+    say(
+        "lets it decide again; `flywheel promote` puts a candidate that may ship into production; `flywheel dev` opens the"
+    )
+    say("Dagster UI.")
     sys.exit(0 if ok else 1)
 
 

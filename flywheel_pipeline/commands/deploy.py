@@ -91,8 +91,11 @@ def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
     moves = [m for m in bench.registry.labels().moves if label in (None, m.label)]
     if not moves:
         yield "No label has been moved yet."
+    running: dict[str, str | None] = {}
     for m in moves:
         canary = f", canary {m.canary.version} on {m.canary.share:.0%} of traffic" if m.canary else ""
+        canary = canary or (", canary ended" if running.get(m.label) == m.version else "")
+        running[m.label] = m.version if m.canary else None
         yield f"{m.at:<21} {m.label:<12} {m.version or 'removed':<13} {m.by or '-'}{canary}  {m.message}".rstrip()
 
 

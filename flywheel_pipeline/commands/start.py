@@ -46,5 +46,7 @@ def prepare_home(home: Path | None, file: Path, report: Callable[[str], None]) -
     init_home(settings.home)
     for line in describe_start(start_from(Workbench.of(settings.home), file)):
         report(line)
-    report("Label them on the page that opens: `p` passes, `f` fails. Then `flywheel run` groups the failures.")
+    report(
+        "Label them on the labelling page (`flywheel label`): `p` passes, `f` fails. Then `flywheel run` groups the failures."
+    )
     return settings.home

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
@@ -26,6 +27,9 @@ from flywheel_pipeline.web.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
+
+_PARTS = re.compile(r'; (?=(?:[^"]*"[^"]*")*[^"]*$)')
+"""What separates the parts of a reason: a semicolon that is not within the quoted name of a failure mode."""
 
 WANTED = 4
 """Judges for which the summary says what to label."""
@@ -154,7 +158,7 @@ def decision_lines(bench: Workbench) -> list[str]:
     for c in rows:
         evidence = json.loads(c.evidence)
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
-        lines += [f"             {part}" for part in c.reason.split("; ")]
+        lines += [f"             {part}" for part in _PARTS.split(c.reason)]
         lines += [f"             {describe_gain(evidence['traffic'])}"] if "traffic" in evidence else []
         lines += [f"             to decide it: {need}" for need in evidence.get("needs", [])]
     waiting = flips_waiting(bench)

@@ -29,12 +29,23 @@ STORE = "llm_cache/replies.sqlite"
 
 
 def build_client(
-    settings: Settings, clock: Callable[[], datetime], on_calls: Callable[[str, list[LLMCall]], None]
+    settings: Settings,
+    clock: Callable[[], datetime],
+    on_calls: Callable[[str, list[LLMCall]], None],
+    turn_began: datetime | None = None,
 ) -> ModelClient:
-    """Return the models of a home; `on_calls` receives every batch of calls, for the table `llm_calls`."""
+    """Return the models of a home; `on_calls` receives every batch of calls, for the table `llm_calls`.
+
+    What was called since `turn_began` (UTC) counts for the limits of a turn.
+    """
     store, llm = ReplyStore(settings.home / STORE), settings.llm
     spent, calls = store.spent(clock() - timedelta(days=1)) if llm.daily_budget_usd or llm.daily_max_calls else (0.0, 0)
-    budget = Budget(llm.budget_usd, llm.max_calls, llm.daily_budget_usd, llm.daily_max_calls, spent, calls)
+    is_bounded = turn_began is not None and (llm.turn_budget_usd or llm.turn_max_calls)
+    turn_spent, turn_calls = store.spent(turn_began) if is_bounded and turn_began else (0.0, 0)
+    budget = Budget(
+        llm.budget_usd, llm.max_calls, llm.daily_budget_usd, llm.daily_max_calls, spent, calls,
+        llm.turn_budget_usd, llm.turn_max_calls, turn_spent, turn_calls,
+    )  # fmt: skip
     models = {role: role_model(getattr(settings.models, role)) for role in ROLES}
     return ModelClient(models, store, call_limits(llm), clock, on_calls, budget)
 

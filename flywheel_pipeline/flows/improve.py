@@ -134,7 +134,7 @@ def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandid
     """
     waiting = waiting_candidate(bench)
     if waiting is None:
-        raise HomeError("There is no candidate against the present production prompt: `flywheel run` proposes one.")
+        raise HomeError(_nothing_to_decide(bench))
     base = bench.lake.read("production_prompt", PromptVersion)[0]
     compared = _bench(bench, base, bench.llm(), read_verdicts(bench, baseline_of(waiting)))
     decided = decide_again(compared, waiting, read_verdicts(bench, waiting.candidate_id))
@@ -142,6 +142,16 @@ def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandid
     bench.lake.write("prompt_candidate", [decided, *others])
     promote_automatically(bench)
     return base, [decided, *others]
+
+
+def _nothing_to_decide(bench: Workbench) -> str:
+    found = bench.lake.read("prompt_candidate", PromptCandidate, "decision = 'hold'")
+    if found and any(p.version == found[0].base_version for p in bench.lake.read("production_prompt", PromptVersion)):
+        return (
+            f"The candidate {found[0].candidate_id} is held and was not evaluated on the test split, so that labels of "
+            f"flipped cases cannot decide it: {found[0].reason}. Then `flywheel run` evaluates it."
+        )
+    return "There is no candidate against the present production prompt: `flywheel run` proposes one."
 
 
 def gate_of(bench: Workbench) -> Gate:

@@ -99,7 +99,7 @@ class JudgeAlignment:
     production_pass_recall: Annotated[float | None, Column("TPR weighted to production", low=0, high=1)]
     production_n_pass: Annotated[float, Column("Effective number of passes behind it", low=0)]
     need_fails: Annotated[
-        int, Column("Fails to label before it may decide, if it goes on so; -1: more than 200", low=-1)
+        int, Column("Fails to label before it may decide, at the present rates; -1: more than 200", low=-1)
     ]
     need_passes: Annotated[int, Column("Passes to label before it may decide, likewise", low=-1)]
     status: Annotated[

@@ -73,6 +73,15 @@ def test_the_history_says_who_moved_which_label_and_why(place: Place) -> None:
     assert "production" in line and "mira" in again and again.endswith("shorter")
 
 
+def test_the_history_says_that_a_canary_ended(place: Place) -> None:
+    first, second = set_prompt(place, "Be kind."), set_prompt(place, "Be brief.")
+    assert "of sessions now" in run_in(place, "canary", "start", first).output
+    run_in(place, "canary", "stop", "-m", "enough")
+    began, ended = run_in(place, "prompts", "history").output.splitlines()[-2:]
+    assert second in began and f"canary {first} on 10% of traffic" in began
+    assert second in ended and "canary ended" in ended and ended.endswith("enough")
+
+
 def test_a_label_is_pointed_at_a_version_and_removed(place: Place) -> None:
     first, second = set_prompt(place, "Be kind."), set_prompt(place, "Be brief.")
     assert f"staging points at {first} now" in run_in(place, "prompts", "label", "staging", first[:6]).output

@@ -11,12 +11,12 @@ from click.testing import CliRunner, Result
 
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.gate import characteristic
-from flywheel_pipeline.commands.summary import summarize
+from flywheel_pipeline.commands.summary import decision_lines, summarize
 from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.flows.simulate import gate_at_home
 from flywheel_pipeline.steps.improve.characteristic import WORLDS
-from flywheel_pipeline_tests.builders import a_case, an_alignment
+from flywheel_pipeline_tests.builders import a_candidate, a_case, an_alignment
 from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, label_all
 from flywheel_pipeline_tests.homes import Place
 from flywheel_pipeline_tests.steps.cluster.reviewed import a_mode, known, put_taxonomy
@@ -130,3 +130,10 @@ def test_the_summary_says_that_flips_wait_and_never_shows_an_earlier_decision_as
     assert "HOLD" in decided and "20 flips are waiting on the labelling page" in decided
     assert "none: the run did not get as far as the gate" in stopped
     assert not any(word in stopped for word in (BETTER.version, "HOLD", "labelling page"))
+
+
+def test_a_reason_is_not_broken_within_the_name_of_a_failure_mode(place: Place) -> None:
+    reason = 'no judge agrees yet: label 3 more fails of "Claims it; does nothing"; see `judge_alignment`'
+    place.lake.write("prompt_candidate", [a_candidate(decision="hold", reason=reason)])
+    _, *parts = (line.strip() for line in decision_lines(place.bench))
+    assert parts == ['no judge agrees yet: label 3 more fails of "Claims it; does nothing"', "see `judge_alignment`"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.flows.improve import decide_on_labels, judgement_of
+from flywheel_pipeline.records.schema import Json
 from flywheel_pipeline_tests.builders import a_prompt, an_alignment, an_eval_result
 from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, answer_anew, candidate, label_all
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -68,6 +70,13 @@ def test_labels_of_answers_that_have_changed_since_do_not_count(place: Place) ->
 def test_a_candidate_against_an_earlier_production_prompt_is_not_decided_again(place: Place) -> None:
     place.lake.write("production_prompt", [a_prompt("Another prompt.")])
     with pytest.raises(HomeError, match="no candidate against the present production prompt"):
+        decide_on_labels(place.bench)
+
+
+def test_a_candidate_that_was_held_unevaluated_is_not_said_to_be_none(place: Place) -> None:
+    why = "no judge agrees with the expert yet: label 3 more fails"
+    place.lake.write("prompt_candidate", [replace(candidate(place), evidence=Json("{}"), reason=why)])
+    with pytest.raises(HomeError, match=f"is held and was not evaluated .*{why}"):
         decide_on_labels(place.bench)
 
 

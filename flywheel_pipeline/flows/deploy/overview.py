@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flywheel_pipeline.adapters.registry import Move
+from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
 
@@ -27,12 +27,14 @@ class VersionOverview:
 
 @dataclass(frozen=True)
 class Overview:
-    """All of it; `seen` is the state of the labels, which a move must name."""
+    """All of it; `seen` is the state of the labels, which a move must name, and `previous` the production prompt before
+    the present one."""
 
     versions: Sequence[VersionOverview]
     now: dict[str, Move]
     moves: Sequence[Move]
     seen: str
+    previous: str | None = None
 
 
 def look_at_prompts(bench: Workbench) -> Overview:
@@ -48,4 +50,5 @@ def look_at_prompts(bench: Workbench) -> Overview:
         found.append(VersionOverview(prompt, on, decision, candidate.reason if candidate else prompt.note))
     last = {m.version: i for i, m in enumerate(labels.moves)}
     found.sort(key=lambda v: (not v.labels, not v.decision, -last.get(v.prompt.version, -1), v.prompt.version))
-    return Overview(found, now, labels.moves, labels.seen)
+    before = labels.history(PRODUCTION)[:-1]
+    return Overview(found, now, labels.moves, labels.seen, before[-1] if before else None)

@@ -37,6 +37,10 @@ MAX_PAIRS, MAX_GROUPS = 20, 15
 FITS_GROUP = 0.10
 """Like `classify.FITS_LIKE` where the examples are groups not reviewed yet: in doubt a failure stays unassigned."""
 
+LEAST_LIKE_GROUP = 0.2
+"""Cosine with a group not reviewed yet below which a failure is not in it: three groups of the same words each are too
+few pairs to show what is close by chance, and two texts that share an "and" would be."""
+
 SINGLE_PASS = 0.5
 """What a model's confidence is multiplied by when its second pass, with the modes in another order, disagrees."""
 
@@ -240,7 +244,8 @@ class WordAnalyst:
             return [Decision(None, 0.0) for _ in notes]
         trust = {m.mode_id: confidence for m, (_, confidence) in zip(modes, led, strict=True)}
         fits_like = FITS_LIKE if min(trust.values()) == 1.0 else FITS_GROUP
-        chosen = choose_modes([n.text for n in notes], examples, self.embed, fits_like)
+        least = LEAST_LIKE_GROUP if any(m.is_group for m in modes) else 0.0
+        chosen = choose_modes([n.text for n in notes], examples, self.embed, fits_like, least)
         return [Decision(c.mode_id if c.fits else None, c.confidence * trust[c.mode_id]) for c in chosen]
 
     def confirm(self, grouped: Grouped, modes: Sequence[Mode]) -> list[Decision | None]:

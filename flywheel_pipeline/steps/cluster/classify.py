@@ -51,14 +51,15 @@ class Choice:
 
 
 def choose_modes(
-    texts: Sequence[str], examples: Sequence[Example], embed: Embed, fits_like: float = FITS_LIKE
+    texts: Sequence[str], examples: Sequence[Example], embed: Embed, fits_like: float = FITS_LIKE, least: float = 0.0
 ) -> list[Choice]:
     """Return the choice for every text.
 
     The classifier is the mean of the nearest centroid and a logistic regression on the plain view, unless
     cross-validation prefers one of the two, or both on the informed view, by more than one standard error. The
     probabilities are then made to agree with the examples (temperature scaling). A text fits its mode if its cosine
-    with the centroid is above that of the share `fits_like` of the examples, each left out of its centroid.
+    with the centroid is above that of the share `fits_like` of the examples, each left out of its centroid, and at
+    least `least`.
 
     Raises:
         ValueError: there are texts, but no examples.
@@ -77,7 +78,7 @@ def choose_modes(
     probable = _tempered(_predict(labelled, known, asked)[name], temperature)
     best = probable.argmax(axis=1)
     cosines = (asked.plain @ _centroids(labelled.plain, known).T)[np.arange(len(texts)), best]
-    least = _least_cosine(labelled.plain, known, views.plain, fits_like)
+    least = max(least, _least_cosine(labelled.plain, known, views.plain, fits_like))
     sure = probable.max(axis=1) if len(ids) > 1 else np.clip(cosines, 0.0, 1.0)  # one mode is not a choice
     return [
         Choice(ids[k], round(float(p), 3), bool(c > 0 and c >= least))

@@ -100,7 +100,7 @@ def _more_cases(overall: PairedChange, bound: float, look: int, labels_left: int
     more = max(needed - n, 1)
     labels = f"label up to {labels_left} more flipped cases, or " if labels_left > 0 else ""
     fresh = "; new cases also bring the bound down" if look > 1 else ""
-    return f"{labels}add about {more} test cases if it goes on like this ({shown}{fresh})"
+    return f"{labels}add about {more} test cases at the present rate ({shown}{fresh})"
 
 
 def not_safe(name: str, change: PairedChange, loss: float, needed: int | None, labels_left: int = 0) -> Obstacle:
@@ -109,7 +109,7 @@ def not_safe(name: str, change: PairedChange, loss: float, needed: int | None, l
     if needed is None:
         need = f"look at the cases that {name} breaks: more of the same would not clear it"
     else:
-        need = f"add about {needed - change.n} test cases of {name}, if it goes on like this"
+        need = f"add about {needed - change.n} test cases of {name}, at the present rate"
     labels = f"label up to {labels_left} more flipped cases, or " if labels_left > 0 else ""
     return Obstacle(problem, labels + need, labels_left > 0)
 

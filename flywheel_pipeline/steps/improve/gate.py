@@ -354,7 +354,7 @@ def _too_much(gate: Gate, size: Size) -> bool:
 
 def _shipped(gate: Gate, evidence: Evidence, overall: PairedChange) -> str:
     unguarded = {m.mode for m in evidence.unguarded} | {c.name for c in evidence.guards}
-    agreed = [m for m in gate.consent if m in unguarded]
+    agreed = [f'"{m}"' for m in gate.consent if m in unguarded]
     consent = f"; unguarded by consent: {_listed(agreed)}" if agreed else ""
     return f"better with probability {overall.p_better:.3f}: {_counted(overall)}; no guard is worse{consent}"
 

@@ -62,7 +62,7 @@ def gain_in_traffic(guards: Sequence[GuardReport], traffic: Traffic | None, happ
     left_out = sum(unseen.values()) + max(0.0, 1 - sum(share.value for _, share, _ in parts))
     if left_out > MOST_LEFT_OUT:
         named = f", such as {max(unseen, key=lambda name: unseen[name])}" if unseen else ""
-        why = f"test cases with a vote say nothing of {left_out:.0%} of traffic{named}"
+        why = f"no test case that may decide stands for {left_out:.0%} of traffic{named}"
         return TrafficGain(problem=why)
     total, variance = 0.0, (left_out / 2) ** 2
     for _, share, change in parts:

@@ -79,7 +79,7 @@ function noteDraft(key, exists) { const item = items.find((i) => i.key === key);
 
 async function give(verdict) {
   if (!ready) return;
-  const key = current, fields = written();
+  const key = current, fields = written(), comparing = isComparing();
   ready = false;
   let reply;
   try { await drafts.settle(key); reply = await ask("api/label?" + asked(), { key, verdict, ...fields }); } finally { ready = current === key; }
@@ -91,7 +91,7 @@ async function give(verdict) {
   showProgress();
   await show(nextIn(1, openOnly));
   $("main").focus({ preventScroll: true });
-  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : "That was the last one. Submit your labels; `flywheel run` then groups the failures on the page Failure modes.");
+  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : `That was the last one. Submit your labels; ${comparing ? "`flywheel gate decide` then decides on the candidate" : "`flywheel run` then groups the failures on the page Failure modes"}.`);
   // Another tab has labelled, too, or there are labels enough for earlier codes to be offered.
   if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === 20) loadQueue().catch(() => {});
   nLabels = reply.n_labels;

@@ -37,6 +37,7 @@ class _Endpoints:
             "html": render("deploy/overview.html", found=found, moves=list(reversed(found.moves))[:200]),
             "versions": [(v.prompt.version, _name(v.prompt.version, v.labels)) for v in found.versions],
             "production": _production(found),
+            "previous": found.previous,
             "seen": found.seen,
         }
 

@@ -37,7 +37,7 @@ async function choose(version) {
   mayShip = reply.may_ship;
   const actions = [];
   if (mayShip) actions.push(make("button", { type: "button", onclick: promote }, "Promote to production ", make("kbd", {}, "p")));
-  if (version === state.production) actions.push(make("button", { type: "button", class: "quiet", onclick: rollBack }, "Roll back ", make("kbd", {}, "r")));
+  if (version === state.production && state.previous) actions.push(make("button", { type: "button", class: "quiet", onclick: rollBack }, "Roll back ", make("kbd", {}, "r")));
   if (reply.to_read) actions.push(make("button", { type: "button", onclick: read }, "I have read it ", make("kbd", {}, "y")));
   toRead = reply.to_read;
   $("actions").replaceChildren(...actions);
@@ -58,7 +58,7 @@ function ready(what, title, button) {
 }
 const promote = () => mayShip && ready({ what: "promote", version: address.get("version") }, `Put ${address.get("version")} into production?`, "Promote");
 const read = () => toRead && ready({ what: "read", version: address.get("version") }, "Have you read it, and may it ship if the gate lets it?", "Yes");
-const rollBack = () => ready({ what: "roll back" }, "Restore the prompt that was in production before?", "Roll back");
+const rollBack = () => state.previous && ready({ what: "roll back" }, `Restore ${state.previous}, the production prompt before this one?`, "Roll back");
 
 $("move-form").addEventListener("submit", () => attempt(async () => {
   stored.set("name", $("by").value);

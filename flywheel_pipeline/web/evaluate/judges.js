@@ -32,7 +32,7 @@ function take(reply) {
 }
 
 function rowOf(judge) {
-  const kinds = Object.entries(judge.counts).map(([kind, n]) => `${n} ${kind}`).join(", ");
+  const kinds = Object.entries(judge.counts).map(([kind, n]) => kind === "unsure" ? `${n} unsure` : count(n, kind, kind.endsWith("s") ? kind + "es" : kind + "s")).join(", ");
   const twice = [judge.repeated && `asked again: ${judge.repeated}`, judge.swapped && `reversed: ${judge.swapped}`].filter(Boolean).join("; ");
   return make("tr", { class: judge.judge === $("judge").value ? "chosen" : null },
     make("th", { scope: "row", dir: "auto" }, judge.name),

@@ -77,6 +77,15 @@ def test_a_failure_like_none_that_is_known_is_unassigned_and_several_alike_make_
     assert [sorted(kinds(m)) for m in later.modes if m.name in later.added] == [["new"]]
 
 
+def test_a_failure_that_was_like_no_group_is_in_none_when_the_run_is_repeated() -> None:
+    said = ["Promises a free dog sitter", "The price of the spa was asked too and is not answered", "Cancels nothing"]
+    found = [Failure(f"{i}-{k}", text, "c", None) for i, text in enumerate(said) for k in range(5)]
+    found.append(Failure("alone", "Asks for the date of birth and a card number", "c", None))
+    first = build(found)
+    assert [x.trace_id for x in first.unassigned] == ["alone"]
+    assert [x.trace_id for x in build(found, first.modes).unassigned] == ["alone"]
+
+
 def test_the_expert_s_categories_lead_and_win() -> None:
     given = [replace(f, category="Needs a person") if f.trace_id in ("person-0", "person-1", "person-2") else f
              for f in failures()]  # fmt: skip

@@ -109,7 +109,7 @@ def test_a_mode_with_too_few_own_cases_is_named_and_ships_by_consent_only() -> N
     assert decide(replace(ALONE, consent=("Rude",)), found).decision == "hold"
     agreed = decide(replace(ALONE, consent=("Rude", "Slow")), found)
     assert agreed.decision == "ship"
-    assert "unguarded by consent: Rude, Slow" in agreed.reason
+    assert 'unguarded by consent: "Rude", "Slow"' in agreed.reason
 
 
 def test_labels_are_not_asked_for_where_they_could_not_help() -> None:
