@@ -140,7 +140,7 @@ def test_a_mode_without_a_trusted_judge_is_unguarded_and_ships_by_consent_only()
     (held,), _ = search("A good prompt.", judgement=judgement)
     assert (held.decision, 'nothing guards "Rude"' in held.reason) == ("hold", True)
     (agreed,), _ = search("A good prompt.", judgement=judgement, gate=replace(ALONE, consent=("Rude",)))
-    assert (agreed.decision, "unguarded by consent: Rude" in agreed.reason) == ("ship", True)
+    assert (agreed.decision, 'unguarded by consent: "Rude"' in agreed.reason) == ("ship", True)
 
 
 def test_a_candidate_is_compared_with_a_baseline_that_is_as_fresh_as_itself() -> None:
