@@ -35,6 +35,14 @@ def test_two_versions_are_compared_case_by_case(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
+def test_failure_modes_that_nothing_may_judge_are_noted(tmp_path: Path) -> None:
+    place = evaluated_home(tmp_path / "home", "pp", "pf")
+    put_modes(place, "late", "rude")
+    assert compare(place.bench, BASE, NEW).notes == (
+        "1 of 2 failure modes have no evaluator that may decide: as judged, such a failure counts as a pass",
+    )
+
+
 def test_a_model_that_changed_with_the_prompt_is_noted(tmp_path: Path) -> None:
     place = evaluated_home(tmp_path / "home", "pp")
     place.lake.write("answers", [an_answer(case_id="g-0", prompt_version=NEW, app_version="v2")], part=NEW)
