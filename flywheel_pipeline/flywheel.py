@@ -26,7 +26,7 @@ from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.golden.grow import grow_home
 from flywheel_pipeline.flows.improve import find_candidate
 from flywheel_pipeline.flows.sample import draw_batch
-from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import TABLES
 
 STEPS: Mapping[str, Callable[[Workbench], Any]] = {
@@ -89,6 +89,7 @@ class Flywheel:
         """
         if step is not None and step not in STEPS:
             raise HomeError(f"There is no step {step!r}; there are: {', '.join(STEPS)}")
+        bench = Workbench(self._bench.settings, turn_began=utc_now())
         for name, flow in STEPS.items():
             if step in (None, name):
-                flow(self._bench)
+                flow(bench)

@@ -127,6 +127,16 @@ class Answer:
     cost_usd: float | None = 0.0
     cached: bool = False
 
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a text to judge; an answer may as well be tool calls alone."""
+        return bool((self.output or "").strip())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a text nor a tool call."""
+        return not self.has_text and not self.tool_calls
+
 
 class App(Protocol):
     """The application under improvement."""

@@ -102,7 +102,7 @@ def get(
     template = str(served["text"])
     return Prompt(
         served["name"], label, served["version"], fill(template, variables or {}), template, served.get("model"),
-        served.get("parameters") or {}, canary, max(0.0, time.time() - found["seen_at"]),
+        dict(served.get("parameters") or {}), canary, max(0.0, time.time() - found["seen_at"]),
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def read_home(home: Path, label: str) -> dict[str, Any]:
     """
     folder, row = home / "prompts", None
     try:
-        for line in (folder / "labels.jsonl").read_text("utf-8").splitlines():
+        for line in (folder / "labels.jsonl").read_text("utf-8").split("\n"):  # a message may hold other line ends
             moved = json.loads(line) if line.strip() else {}
             row = moved if moved.get("label") == label else row
         if row is None or row.get("version") is None:

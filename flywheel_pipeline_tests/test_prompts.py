@@ -254,3 +254,16 @@ def test_a_server_that_is_down_is_an_error_only_without_a_copy(server: Server) -
     assert prompts.get(source=url).text == "From afar."
     with pytest.raises(PromptError, match="503"):
         prompts.get(source=url, label="staging")
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1e", "\n", "\r"])
+def test_line_ends_in_a_message_do_not_take_the_prompt_away(registry: Registry, home: Path, end: str) -> None:
+    registry.promote(NEW.version, at="2026-11-28T10:00:00", by=f"An{end}n", message=f"Shorter.{end}And kinder.")
+    assert prompts.get(source=home).template == NEW.text
+
+
+def test_what_an_application_does_with_the_parameters_stays_its_own(registry: Registry, home: Path) -> None:
+    found = prompts.get(source=home)
+    assert isinstance(found.parameters, dict)
+    found.parameters["temperature"] = 2
+    assert "temperature" not in prompts.get(source=home).parameters

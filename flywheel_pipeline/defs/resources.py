@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
@@ -36,4 +38,16 @@ class LakeResource(DuckDBResource):
 
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Return the resources of all assets, checks, schedules and sensors."""
-    return {"lake": LakeResource(root=str(settings.home / "lake")), "bench": Workbench(settings)}
+    return {"lake": LakeResource(root=str(settings.home / "lake")), "bench": _bench_of(settings)}
+
+
+def _bench_of(settings: Settings) -> dg.ResourceDefinition:
+    """Return the workbench as a resource that knows when the run began: all its steps share the limits of a turn."""
+
+    def bench(context: dg.InitResourceContext) -> Workbench:
+        record = context.instance.get_run_record_by_id(context.run.run_id) if context.instance and context.run else None
+        began = record and (record.start_time or record.create_timestamp.timestamp())
+        at = datetime.fromtimestamp(began, timezone.utc).replace(tzinfo=None) if began else None
+        return Workbench(settings, turn_began=at)
+
+    return dg.ResourceDefinition(bench, description="The flywheel home.")

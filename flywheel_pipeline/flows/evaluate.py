@@ -64,7 +64,7 @@ def to_judge(mode: Mode, train: Collection[str]) -> ModeToJudge:
     examples = tuple(mode.shown_to_judge(train, EXAMPLES))
     return ModeToJudge(
         mode.mode_id, shown.title, shown.described, examples, mode.belongs, mode.does_not_belong,
-        mode.judge_guidance, mode.judge_tuned,
+        mode.judge_guidance, mode.judge_tuned, mode.judge_verdict_first,
     )  # fmt: skip
 
 

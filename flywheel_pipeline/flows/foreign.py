@@ -8,7 +8,7 @@ from flywheel_pipeline.adapters.home.files import READ_PROMPTS_FILE
 from flywheel_pipeline.errors import GateError
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import PromptVersion
-from flywheel_pipeline.steps.capture.redact import KINDS, Redactor
+from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.improve.foreign import Foreign, foreign_parts
 
 HEARD_SQL = """
@@ -27,7 +27,7 @@ def unread_parts(bench: Workbench, text: str, base: str) -> list[Foreign]:
     if any(r.get("version") == version for r in bench.home.append_only(READ_PROMPTS_FILE).read().rows):
         return []
     heard = [str(t) for t in bench.lake.frame(HEARD_SQL)["text"]]
-    return foreign_parts(text, base, heard, _kinds_of)
+    return foreign_parts(text, base, heard, Redactor().values)
 
 
 def parts_of(bench: Workbench, version: str) -> Sequence[Foreign]:
@@ -49,7 +49,3 @@ def note_read(bench: Workbench, name: str, by: str) -> str:
     row = {"version": version, "at": timestamp(), "by": by.strip()[:80]}
     bench.home.append_only(READ_PROMPTS_FILE).extend(lambda _: [row])
     return version
-
-
-def _kinds_of(text: str) -> list[str]:
-    return [kind for kind in KINDS if Redactor((kind,)).redact_text(text) != text]

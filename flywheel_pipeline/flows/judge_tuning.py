@@ -97,7 +97,9 @@ def tune_mode(bench: Workbench, word: str, n_rounds: int) -> TunedJudge:
     evaluator = Evaluator(bench, bench.llm())
     train = train_traces(bench)
     pool = {x.trace_id: x.text for x in mode.members if x.trace_id in train}
-    now = Criterion(mode.belongs, mode.does_not_belong, mode.judge_guidance, _shown_now(mode, pool))
+    now = Criterion(
+        mode.belongs, mode.does_not_belong, mode.judge_guidance, _shown_now(mode, pool), mode.judge_verdict_first
+    )
     judge = replace(to_judge(mode, pool), is_tuned=False)
     to_tune = ToTune(judge, now, pool, labels.dev, labels.train, families_of(labels.dev, near_pairs))
     is_stand_in = bench.model_name("improver").startswith(STAND_IN)
@@ -184,7 +186,8 @@ def _proposal(mode: Mode, labels: TuningLabels, best: Attempt) -> ProposedChange
     examples = tuple(x.text for x in mode.members if x.trace_id in c.examples)
     return ProposedChange(
         "judge", (mode.mode_id,), what, why, traces=c.examples, examples=examples, belongs=c.belongs,
-        does_not_belong=c.does_not_belong, guidance=c.guidance, base=criterion_version(mode),
+        does_not_belong=c.does_not_belong, guidance=c.guidance, verdict_first=c.verdict_first,
+        base=criterion_version(mode),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -35,9 +35,10 @@ def timestamp() -> str:
 
 @dataclass(frozen=True)
 class Workbench:
-    """All that a home has."""
+    """All that a home has; `turn_began` (UTC) is when the run that uses it began, for the limits of a turn."""
 
     settings: Settings
+    turn_began: datetime | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, home: Path | None) -> Workbench:
@@ -100,7 +101,8 @@ class Workbench:
 
     def llm(self) -> ModelClient:
         """Return the models, cached in the home; their calls are added to `llm_calls`."""
-        return build_client(self.settings, utc_now, lambda batch, calls: self.lake.write("llm_calls", calls, batch))
+        keep = lambda batch, calls: self.lake.write("llm_calls", calls, batch)  # noqa: E731
+        return build_client(self.settings, utc_now, keep, self.turn_began)
 
     def app(self, llm: ModelClient) -> App:
         """Return the app under improvement."""

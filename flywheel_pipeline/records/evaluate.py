@@ -35,6 +35,16 @@ class CaseAnswer:
     inputs: Annotated[Json, Column("A hash of every input that decides the answer, by name")]
     golden_version: Annotated[str | None, Column("The version of the golden set that it was made on")] = None
 
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a text to judge; an answer may as well be tool calls alone."""
+        return bool((self.output or "").strip())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a text nor a tool call."""
+        return not self.has_text and self.tool_calls == "[]"
+
 
 @dataclass(frozen=True)
 class EvalResult:

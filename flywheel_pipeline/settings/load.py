@@ -71,7 +71,7 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] = os.envi
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict | None):
         raise SettingsError(f"{path} must be a mapping of sections, for example `app:`, not {type(values).__name__}")

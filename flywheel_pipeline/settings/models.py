@@ -114,7 +114,8 @@ class LLMSettings(Section):
     """How models are called; a limit of 0 means no limit.
 
     `concurrency` is the calls in flight at one endpoint, `budget_usd` and `max_calls` bound one step of a run,
-    `daily_budget_usd` and `daily_max_calls` all that a home spends in 24 hours. An evaluation that is estimated to
+    `turn_budget_usd` and `turn_max_calls` all steps of a run together, `daily_budget_usd` and `daily_max_calls` all
+    that a home spends in 24 hours. An evaluation that is estimated to
     cost more than `max_estimate_usd` does not start.
     """
 
@@ -123,6 +124,8 @@ class LLMSettings(Section):
     timeout_seconds: float = Field(60, gt=0, le=3600)
     budget_usd: float = Field(5.0, ge=0)
     max_calls: int = Field(0, ge=0)
+    turn_budget_usd: float = Field(0.0, ge=0)
+    turn_max_calls: int = Field(0, ge=0)
     daily_budget_usd: float = Field(0.0, ge=0)
     daily_max_calls: int = Field(0, ge=0)
     max_estimate_usd: float = Field(0.0, ge=0)

@@ -32,6 +32,6 @@ def pages_of(bench: Workbench) -> list[Page]:
         traces_page(bench, service),
         taxonomy_page(bench),
         comparison_page(bench),
-        judges_page(bench),
+        judges_page(bench, service),
         prompts_page(bench),
     ]

@@ -77,6 +77,7 @@ def make_home(home: Path, n: int) -> None:
         for day in range(DAYS):
             params = {"day": day, "first": day * per_day, "n": per_day}
             lake.write_from(con, (DAY, params), "raw_traces", f"2026-10-{day + 1:02}", "")
+    with lake.connect() as con:  # its views see what was written since
         ids = con.execute("select trace_id from raw_traces using sample 10000 rows (reservoir, 1)").fetchall()
     labels = [
         an_annotation(trace_id=i, verdict=("fail", "pass")[k % 2], source_line=k + 1) for k, (i,) in enumerate(ids)

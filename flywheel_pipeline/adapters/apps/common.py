@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from math import inf
+from typing import Any, overload
 
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import GoldenCase
@@ -20,7 +21,7 @@ FIELDS = (
     "output_tokens",
     "cost_usd",
 )
-"""What a mapping that an app returns may hold; only `output` or `error` is needed."""
+"""What a mapping that an app returns may hold; only `output`, `tool_calls` or `error` is needed."""
 
 
 def question_of(prompt: str, case: GoldenCase) -> dict[str, Any]:
@@ -40,19 +41,29 @@ def answer_of(value: Any, latency_ms: float = 0.0) -> Answer:
         return Answer(value, latency_ms=latency_ms, cost_usd=None)
     if not isinstance(value, Mapping):
         return Answer(None, f"the app returned {type(value).__name__}, not a text or a mapping", latency_ms)
-    output, error = value.get("output"), value.get("error")
-    if error or not isinstance(output, str):
-        return Answer(None, str(error or "the app returned a mapping without `output`, a text"), latency_ms)
-    cost, ids = value.get("cost_usd"), value.get("retrieved_doc_ids")
+    error = value.get("error") or _problem(value)
+    if error:
+        return Answer(None, str(error), latency_ms)
+    ids = value.get("retrieved_doc_ids")
     return Answer(
-        output=output,
+        output=value.get("output") or "",
         latency_ms=_number(value.get("latency_ms"), latency_ms),
         retrieved_doc_ids=tuple(map(str, ids)) if isinstance(ids, list | tuple) else (),
-        tool_calls=tuple(c for c in value.get("tool_calls") or () if isinstance(c, Mapping)),
+        tool_calls=tuple(value.get("tool_calls") or ()),
         input_tokens=int(_number(value.get("input_tokens"), 0)),
         output_tokens=int(_number(value.get("output_tokens"), 0)),
-        cost_usd=None if cost is None else _number(cost, 0.0),
+        cost_usd=_number(value.get("cost_usd"), None),
     )
+
+
+def _problem(value: Mapping[str, Any]) -> str:
+    """Return why a mapping is no answer; empty if it is one. What is not understood is no answer without it."""
+    output, calls = value.get("output"), value.get("tool_calls")
+    if calls and not (isinstance(calls, list | tuple) and all(isinstance(c, Mapping) for c in calls)):
+        return "the app returned `tool_calls` that are not a list of mappings"
+    if isinstance(output, str) or (output is None and calls):
+        return ""
+    return "the app returned a mapping without `output`, a text, and without `tool_calls`"
 
 
 def version_of(*parts: Any) -> str:
@@ -60,5 +71,14 @@ def version_of(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
-def _number(value: Any, otherwise: float) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else otherwise
+@overload
+def _number(value: Any, otherwise: float) -> float: ...
+
+
+@overload
+def _number(value: Any, otherwise: None) -> float | None: ...
+
+
+def _number(value: Any, otherwise: float | None) -> float | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < inf
+    return float(value) if known else otherwise

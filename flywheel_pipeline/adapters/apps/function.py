@@ -6,11 +6,11 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flywheel_pipeline.adapters.apps.calls import Calls
 from flywheel_pipeline.adapters.apps.common import answer_of, question_of, version_of
 from flywheel_pipeline.adapters.apps.own_function import load_module
 from flywheel_pipeline.errors import SettingsError
@@ -23,15 +23,14 @@ class FunctionApp:
 
     It returns a text, or a mapping of `common.FIELDS`. A sync function runs in one of `workers` threads, an async one
     at most `workers` times at once. `folder` is put before the paths that modules are looked for on. A call that takes
-    longer than `timeout_seconds` is an error; a thread cannot be stopped and runs on.
+    longer than `timeout_seconds` is an error; a thread cannot be stopped and runs on until the process ends.
     """
 
     def __init__(self, name: str, folder: Path, workers: int = 8, timeout_seconds: float = 60) -> None:
         self.name = name
         self.folder = folder
-        self.workers = workers
         self.timeout_seconds = timeout_seconds
-        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        self._calls = Calls(workers, "flywheel-app")
 
     @cached_property
     def version(self) -> str:
@@ -42,23 +41,15 @@ class FunctionApp:
     async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
         """Answer one case; an exception of the function is an error of the answer."""
         question, function = question_of(prompt, case), self._function
-        async with self._slot():
+        async with self._calls.slot():
             started = time.perf_counter()
             try:
-                if inspect.iscoroutinefunction(function):
-                    work: Any = function(question)
-                else:
-                    work = asyncio.get_running_loop().run_in_executor(self._pool, function, question)
-                value = await asyncio.wait_for(work, self.timeout_seconds)
+                value = await self._calls.call(function, question, seconds=self.timeout_seconds)
             except (asyncio.TimeoutError, TimeoutError):
-                return Answer(None, f"{self.name}: no answer in {self.timeout_seconds:.0f} s", _ms(started))
+                return Answer(None, f"{self.name}: no answer in {self.timeout_seconds:g} s", _ms(started))
             except Exception as error:  # whatever the app raises
                 return Answer(None, f"{self.name}: {type(error).__name__}: {error}"[:500], _ms(started))
             return answer_of(value, _ms(started))
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.workers, thread_name_prefix="flywheel-app")
 
     @cached_property
     def _function(self) -> Callable[[dict[str, Any]], Any]:
@@ -66,17 +57,12 @@ class FunctionApp:
         file = f"{module.replace('.', '/')}.py"
         try:
             found = getattr(load_module(file if (self.folder / file).exists() else module, self.folder), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise SettingsError(f"app.function `{self.name}` cannot be imported: {error}") from error
+        except (Exception, SystemExit) as error:  # a module of a person's own may raise anything when it is imported
+            reason = f"{type(error).__name__}: {error}"
+            raise SettingsError(f"app.function `{self.name}` cannot be imported: {reason}") from error
         if not callable(found):
             raise SettingsError(f"app.function `{self.name}` is not callable")
         return found  # type: ignore[no-any-return]
-
-    def _slot(self) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        if self._slots is None or self._slots[0] is not loop:
-            self._slots = (loop, asyncio.Semaphore(self.workers))
-        return self._slots[1]
 
 
 def _ms(started: float) -> float:

@@ -10,12 +10,13 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from flywheel_pipeline.adapters.apps.calls import Calls
 from flywheel_pipeline.adapters.apps.common import question_of, version_of
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.ports import Answer
@@ -28,14 +29,15 @@ WORKERS = 8
 class OwnEvaluatorFunction:
     """Calls `function(case, answer)`; `name` is `module:function`, or `evaluators/file.py:function` in `folder`.
 
-    A sync function runs in one of `WORKERS` threads. A call that takes longer than `timeout_seconds` is an error; a
-    thread cannot be stopped and runs on.
+    At most `WORKERS` calls run at once, a sync function in a thread. A call that takes longer than `timeout_seconds` is
+    an error; a thread cannot be stopped and runs on until the process ends.
     """
 
     def __init__(self, name: str, folder: Path, timeout_seconds: float = 60) -> None:
         self.name = name
         self.folder = folder
         self.timeout_seconds = timeout_seconds
+        self._calls = Calls(WORKERS, "flywheel-evaluator")
 
     @cached_property
     def version(self) -> str:
@@ -53,7 +55,7 @@ class OwnEvaluatorFunction:
         place, _, attribute = self.name.rpartition(":")
         try:
             found = getattr(load_module(place, self.folder), attribute)
-        except Exception as error:  # a module of a person's own may raise anything when it is imported
+        except (Exception, SystemExit) as error:  # a module of a person's own may raise anything when it is imported
             reason = f"{type(error).__name__}: {error}"
             raise SettingsError(f"The evaluator function `{self.name}` cannot be imported: {reason}") from error
         if not callable(found):
@@ -62,23 +64,14 @@ class OwnEvaluatorFunction:
 
     async def run(self, case: GoldenCase, answer: Answer) -> tuple[Any, str]:
         """Return (value, problem); see `ports.OwnCode`."""
-        given = case_of(case), given_answer(answer)
-        try:
-            if inspect.iscoroutinefunction(self.function):
-                work: Any = self.function(*given)
-            else:
-                work = asyncio.get_running_loop().run_in_executor(self._pool, self.function, *given)
-            return await asyncio.wait_for(work, self.timeout_seconds), ""
-        except (asyncio.TimeoutError, TimeoutError):
-            return None, f"{self.name}: no judgement in {self.timeout_seconds:.0f} s"
-        except SettingsError:
-            raise
-        except Exception as error:  # whatever the function raises
-            return None, f"{self.name}: {type(error).__name__}: {error}"[:500]
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(WORKERS, thread_name_prefix="flywheel-evaluator")
+        function, given = self.function, (case_of(case), given_answer(answer))
+        async with self._calls.slot():
+            try:
+                return await self._calls.call(function, *given, seconds=self.timeout_seconds), ""
+            except (asyncio.TimeoutError, TimeoutError):
+                return None, f"{self.name}: no judgement in {self.timeout_seconds:g} s"
+            except Exception as error:  # whatever the function raises
+                return None, f"{self.name}: {type(error).__name__}: {error}"[:500]
 
 
 def load_module(place: str, folder: Path) -> ModuleType:
@@ -122,7 +115,7 @@ def given_answer(answer: Answer) -> dict[str, Any]:
     """Return what an evaluator function is given of an answer."""
     return {
         "output": answer.output or "",
-        "tool_calls": [dict(c) for c in answer.tool_calls],
+        "tool_calls": deepcopy([dict(c) for c in answer.tool_calls]),
         "retrieved_doc_ids": list(answer.retrieved_doc_ids),
         "finish_reason": answer.finish_reason,
     }

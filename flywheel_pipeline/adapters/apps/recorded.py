@@ -36,11 +36,15 @@ def read_answers(rows: Iterable[tuple[int, Mapping[str, Any]]], file: str) -> Re
     """Return the app of a file's rows, (line, mapping): `output` or `error`, and `case_id`, `trace_id` or `input`.
 
     Raises:
-        CorruptFileError: a row names no case.
+        CorruptFileError: a row is no mapping, or names no case.
     """
     answers: dict[str, tuple[Answer, ...]] = {}
     seen: list[Mapping[str, Any]] = []
     for line, row in rows:
+        if not isinstance(row, Mapping):
+            raise CorruptFileError(
+                f"{file}, line {line}: a recorded answer must be an object, not {type(row).__name__}"
+            )
         key = next((row[k] for k in ("case_id", "trace_id", "input") if row.get(k)), None)
         if not isinstance(key, str):
             raise CorruptFileError(f"{file}, line {line}: a recorded answer needs case_id, trace_id or input")

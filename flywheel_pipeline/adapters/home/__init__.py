@@ -93,7 +93,7 @@ class Home:
         path = self.root / name
         try:
             return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise CorruptFileError(f"{path} is not valid YAML: {error}. Restore it from version control.") from None
 
     def write_yaml(self, name: str, value: Any) -> None:

@@ -65,7 +65,7 @@ class ReviewedFile:
         data = self._data()
         try:
             value = yaml.load(data.decode("utf-8"), LOADER)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise CorruptFileError(
                 f"{self.path} is not valid YAML: {error}. Fix it, or restore it from version control."
             ) from None

@@ -54,6 +54,7 @@ def _metadata(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue
         "dagster/row_count": dg.MetadataValue.int(len(labels.annotations)),
         "n_pass": dg.MetadataValue.int(verdicts["pass"]),
         "n_fail": dg.MetadataValue.int(verdicts["fail"]),
+        "n_picked": dg.MetadataValue.int(sum(a.is_current and a.is_picked for a in labels.annotations)),
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ ADDED_IN = "picked"
 TRACES_SQL = """
 select r.trace_id, r.session_id, r.messages, r.retrieved, r.output, coalesce(a.verdict = 'fail', false),
     coalesce(a.comment, a.code), a.first_failure_step, f.mode_id, coalesce(a.extra, '{}'),
-    coalesce(a.verdict in ('pass', 'fail'), false)
+    coalesce(a.verdict in ('pass', 'fail'), false), f.trace_id is not null
 from raw_traces r left join (from annotations where is_current) a using (trace_id)
 left join failure_assignments f using (trace_id)
 where r.trace_id in (select unnest(?))
@@ -35,8 +35,8 @@ class Made:
     trace_id: str
     placed: Placed | None
     problem: str = ""
-    leaks: tuple[str, ...] = ()
-    """Where the text of a new test case can be read already, and what to do about it."""
+    warnings: tuple[str, ...] = ()
+    """Where the text of a new test case can be read already, and whether the case is evaluated for now."""
 
 
 def check_cases(bench: Workbench, wanted: Mapping[str, Wanted]) -> list[Made]:
@@ -62,7 +62,7 @@ def add_cases(bench: Workbench, wanted: Mapping[str, Wanted]) -> list[Made]:
     pinned = bench.settings.golden.version
     cases = pinned_cases(rows, pinned) if pinned else load_cases(rows)
     bench.lake.write("golden_set", in_modes_now(bench, cases))
-    return _with_leaks(bench, made)
+    return _with_warnings(bench, made, pinned)
 
 
 def _make(bench: Workbench, wanted: Mapping[str, Wanted], rows: Sequence[dict[str, Any]]) -> list[Made]:
@@ -75,9 +75,8 @@ def _make(bench: Workbench, wanted: Mapping[str, Wanted], rows: Sequence[dict[st
         try:
             if trace_id not in found:
                 raise EditError(f"no captured trace has the id {trace_id[:80]!r}")
-            if asked.mode_id and asked.mode_id not in modes:
-                raise EditError(f"there is no failure mode {asked.mode_id[:80]!r}")
-            *fields, is_labelled = found[trace_id]
+            *fields, is_labelled, is_assigned = found[trace_id]
+            _check_mode(asked.mode_id, fields[8], is_assigned, modes)
             drafts[trace_id] = draft_picked(LabelledTrace(*fields), is_labelled, _redacted(bench, asked))
         except EditError as error:
             problems[trace_id] = str(error)
@@ -86,6 +85,18 @@ def _make(bench: Workbench, wanted: Mapping[str, Wanted], rows: Sequence[dict[st
     by_id = {p.draft.case_id: p for p in placed}
     mine = {i: by_id[d.case_id] for i, d in drafts.items()}
     return [Made(i, mine[i], mine[i].reason) if i in mine else Made(i, None, problems[i]) for i in wanted]
+
+
+def _check_mode(wanted: str | None, assigned: str | None, is_assigned: bool, modes: Collection[str]) -> None:
+    """Check that a case can be of a mode: one whose trace is assigned follows that assignment.
+
+    Raises:
+        EditError: it cannot.
+    """
+    if wanted and wanted not in modes:
+        raise EditError(f"there is no failure mode {wanted[:80]!r}")
+    if wanted and is_assigned and wanted != assigned:
+        raise EditError(f"the trace is assigned to {assigned or 'no failure mode'}: move it on the page Failure modes")
 
 
 def _redacted(bench: Workbench, wanted: Wanted) -> Wanted:
@@ -101,11 +112,12 @@ def _new(made: Sequence[Made]) -> list[Any]:
     return list(found.values())
 
 
-def _with_leaks(bench: Workbench, made: Sequence[Made]) -> list[Made]:
-    found: dict[str, list[str]] = {}
+def _with_warnings(bench: Workbench, made: Sequence[Made], pinned: str | None) -> list[Made]:
+    waits = f"golden.version pins {pinned}: the case is not evaluated until that setting is removed"
+    found = {c.case_id: [waits] for c in _new(made) if pinned}
     for leak in find_leaks(bench):
         found.setdefault(leak.case_id, []).append(f"its text is in {leak.where}: {leak.remedy}")
-    return [replace(m, leaks=tuple(found.get(_case_id(m), ()))) for m in made]
+    return [replace(m, warnings=tuple(found.get(_case_id(m), ()))) for m in made]
 
 
 def _case_id(made: Made) -> str:
@@ -121,4 +133,4 @@ def describe(made: Made) -> list[str]:
         return [f"{made.trace_id}: {case.case_id} is there already ({case.kind}, {case.split})"]
     near = f"; it asks nearly the same as {', '.join(placed.near[:3])}, and shares their split" if placed.near else ""
     lines = [f"{made.trace_id}: {case.case_id}, {case.kind}, {case.split}{near}"]
-    return [*lines, *(f"  warning: {leak}" for leak in made.leaks)]
+    return [*lines, *(f"  warning: {text}" for text in made.warnings)]

@@ -46,7 +46,7 @@ def _decoded(text: str) -> list[Any] | None:
     if start.startswith(("data:", "event:", "id:", ":")):
         lines = [line for line in _EVENT.findall(text) if line.strip() and line.strip() != _DONE]
     elif start.startswith("{"):
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.split("\n") if line.strip()]
     else:
         return None
     try:

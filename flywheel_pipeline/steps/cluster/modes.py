@@ -64,6 +64,7 @@ class Mode:
         note: a person's own; never read.
         judge_guidance: how to decide where definition and limits leave it open; read by the mode's judge alone.
         judge_examples: the traces of the members that its judge is shown; empty: the first ones that may be shown.
+        judge_verdict_first: its judge gives the label before the critique.
         judge_tuned: its judge's criterion was chosen on dev cases, so that it is not measured on these any more.
     """
 
@@ -80,6 +81,7 @@ class Mode:
     judge_guidance: str = ""
     judge_examples: tuple[str, ...] = ()
     judge_tuned: bool = False
+    judge_verdict_first: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -129,7 +131,14 @@ def mint_mode(name: str, definition: str, evidence: Sequence[str], status: str =
 
 def criterion_version(mode: Mode) -> str:
     """Return a hash of what a person may change about a mode's judge: what it means, guidance and examples."""
-    parts = (mode.definition, mode.belongs, mode.does_not_belong, mode.judge_guidance, mode.judge_examples)
+    parts = (
+        mode.definition,
+        mode.belongs,
+        mode.does_not_belong,
+        mode.judge_guidance,
+        mode.judge_examples,
+        mode.judge_verdict_first,
+    )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 

@@ -39,7 +39,8 @@ def load_proposals(content: Any) -> list[ProposedChange]:
 
 def _proposal(entry: Any) -> ProposedChange:
     given = {k: v for k, v in entry.items() if k != "proposal_id"}
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else str(v) for k, v in given.items()}
+    kept = {k: v if isinstance(v, bool | list) else str(v) for k, v in given.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
     return ProposedChange(**values)
 
 
@@ -119,7 +120,9 @@ def tune_judge(known: Reviewed, author: Author, mode_id: str, proposal: Proposed
         known = set_text(known, author, mode_id, name, value)
     own = {x.trace_id for x in known.mode(mode_id).members}
     shown = tuple(t for t in proposal.traces if t in own)
-    known = known.with_modes(replace(known.mode(mode_id), judge_examples=shown, judge_tuned=True))
+    known = known.with_modes(
+        replace(known.mode(mode_id), judge_examples=shown, judge_tuned=True, judge_verdict_first=proposal.verdict_first)
+    )
     return known.noted(author, "judge tuned", mode_id, traces=shown)
 
 

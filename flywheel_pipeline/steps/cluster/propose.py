@@ -60,6 +60,7 @@ class ProposedChange:
     belongs: str = ""
     does_not_belong: str = ""
     guidance: str = ""
+    verdict_first: bool = False
     base: str = ""
 
     @property
@@ -67,7 +68,8 @@ class ProposedChange:
         """Hash of what is proposed about which modes, so that a rejection is known again whatever the evidence."""
         named: Sequence[str] = (self.name,) if self.kind == "rename" else ()
         if self.kind == "judge":
-            named = (self.belongs, self.does_not_belong, self.guidance, *self.traces)
+            order = ("verdict first",) if self.verdict_first else ()
+            named = (self.belongs, self.does_not_belong, self.guidance, *order, *self.traces)
         key = [self.kind, sorted(self.modes), "\n".join(named)]
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         return f"p-{digest[:8]}"

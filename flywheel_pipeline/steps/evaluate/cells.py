@@ -84,7 +84,7 @@ def verdict_inputs(mode: ModeToJudge, case: GoldenCase, output: str, model: str,
         "conversation": digest(case.messages),
         "documents": digest(case.context),
         "hints": digest(json.dumps(hints, sort_keys=True)),
-        "instructions": _instructions(),
+        "instructions": digest(_instructions(), "verdict first") if mode.verdict_first else _instructions(),
         "failure mode": _mode(mode),
         "judge model": model,
         "repeat": str(judge_repeat),
@@ -235,9 +235,11 @@ def _due_judgements(
     They are all due where the answer itself is, which is then None.
     """
     found: list[tuple[bool, Change | None]] = []
-    if answer is not None and not (answer.output or "").strip():
+    if answer is not None and answer.is_empty:
         return []
     for name, (asks, inputs_of) in _judgements(case, plan).items():
+        if asks and answer is not None and not answer.has_text:
+            continue
         if answer is None:
             found.append((asks, Change(name, ("answer",))))
             continue

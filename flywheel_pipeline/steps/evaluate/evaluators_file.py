@@ -13,6 +13,10 @@ from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.steps.evaluate.evaluators.catalogue import MAY_ERR, ModeJudge, make_evaluator
 
 FILE = "evaluators.yaml"
+LONGEST = 500_000
+"""Characters of the file that are read."""
+MOST_NODES = 100_000
+"""Values of the file, those of an alias counted wherever it stands: a few lines of aliases can be billions."""
 ALL = "all"
 """In the place of a mode: the evaluator judges every answer."""
 
@@ -31,7 +35,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")
-    mode: str = Field(min_length=1)
+    mode: str = Field(min_length=1, pattern=r"\S")
     kind: str
     settings: dict[str, Any] = {}
     when: tuple[Annotated[str, Field(min_length=1, pattern=r"\w")], ...] = ()
@@ -60,14 +64,9 @@ def read_entries(text: str) -> list[Entry]:
     Raises:
         CorruptFileError: the file or one of its entries is not understood; the text names the line.
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise CorruptFileError(f"{FILE} is not valid YAML: {error}") from None
+    root, content = _parse(text)
     if content is None or root is None:
         return []
-    _check_keys(root)
     if not isinstance(content, dict) or set(content) != {"evaluators"}:
         raise CorruptFileError(f"{FILE} must hold a list of evaluators under the key `evaluators`, and nothing else")
     if not isinstance(content["evaluators"], list):
@@ -82,6 +81,21 @@ def read_entries(text: str) -> list[Entry]:
             raise _wrong(entry.line, f"the name {entry.name!r} is taken by line {seen[entry.name]}")
         seen[entry.name] = entry.line
     return entries
+
+
+def _parse(text: str) -> tuple[Any, Any]:
+    """Return the text as nodes, which know their lines, and as values."""
+    if len(text) > LONGEST:
+        raise CorruptFileError(f"{FILE} has {len(text):,} characters; at most {LONGEST:,} are read. Shorten it.")
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None:
+            _count_nodes(root, {})
+        return root, yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise CorruptFileError(f"{FILE} is not valid YAML: {error}") from None
+    except RecursionError:
+        raise CorruptFileError(f"{FILE} is nested too deeply to be read. Flatten it.") from None
 
 
 def dump_entries(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -173,18 +187,36 @@ def _explain(error: Any) -> str:
     return f"{where}: {error['msg']}"
 
 
-def _check_keys(node: Any) -> None:
-    """Refuse a key that stands twice in a mapping: YAML would silently take the later value."""
+def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node is, and refuse what would be read as something else than what was written.
+
+    That is a key that stands twice, of which YAML would take the later one; a date that is not in quotation marks,
+    which equals no text; and aliases that contain themselves or multiply. `known` are the nodes counted so far.
+    """
+    line = node.start_mark.line + 1
+    if id(node) in known:
+        if not known[id(node)]:
+            raise _wrong(line, "an alias contains itself")
+        return known[id(node)]
+    if node.tag == "tag:yaml.org,2002:timestamp":
+        raise _wrong(line, f"{node.value} is a date in YAML and not a text; put it in quotation marks")
+    known[id(node)] = 0
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if str(key.value) in seen:
-                raise _wrong(key.start_mark.line + 1, f"the key {key.value!r} stands twice")
-            seen.add(str(key.value))
-            _check_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _check_keys(value)
+        _check_keys(node)
+    held = [n for pair in node.value for n in pair] if isinstance(node, yaml.MappingNode) else node.value
+    count = 1 + (sum(_count_nodes(n, known) for n in held) if isinstance(node, yaml.CollectionNode) else 0)
+    if count > MOST_NODES:
+        raise _wrong(line, f"there are more than {MOST_NODES:,} values, those of aliases counted; shorten it")
+    known[id(node)] = count
+    return count
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if str(key.value) in seen:
+            raise _wrong(key.start_mark.line + 1, f"the key {key.value!r} stands twice")
+        seen.add(str(key.value))
 
 
 def _wrong(line: int, what: str) -> CorruptFileError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from flywheel_pipeline.steps.evaluate.case_change import BROKEN, UNKNOWN, CaseChange
+from flywheel_pipeline.steps.evaluate.case_change import BROKEN, FLAKY, UNKNOWN, CaseChange
 from flywheel_pipeline.steps.evaluate.compare import VersionComparison
 from flywheel_pipeline.steps.evaluate.coverage import Coverage
 from flywheel_pipeline.steps.evaluate.known import KnownFailure, approvals
@@ -56,17 +56,20 @@ def quality_of_change(
 ) -> Quality:
     """Return whether the version after may follow the one before: no pass fell that nobody approved.
 
-    A pass that has no outcome any more, and a coverage below 95 %, are errors. `fail_under` is the share of cases that
+    A case that failed already may not fail by one more evaluator either. A pass that has no outcome any more, one of
+    which some repeats fail, and a coverage below 95 %, are errors. `fail_under` is the share of cases that
     must pass under the version after.
     """
     if not found.cases:
         return Quality(ERROR, "nothing evaluated: no split was evaluated under both versions")
-    broken, lost = fallen(found, approved, BROKEN), fallen(found, approved, UNKNOWN)
+    broken, lost, flaky = (fallen(found, approved, outcome) for outcome in (BROKEN, UNKNOWN, FLAKY))
     checks = [quality_of_rate(found.overall.after if found.overall else None, fail_under)]
     if broken:
         checks.append(Quality(FAILED, f"passed before and not now: {_named(broken)}"))
     if lost:
         checks.append(Quality(ERROR, f"passed before and not evaluated now: {_named(lost)}"))
+    if flaky:
+        checks.append(Quality(ERROR, f"passed every time before and not every time now: {_named(flaky)}"))
     if not found.overall:
         checks.append(Quality(ERROR, UNDECIDED))
     elif not found.overall.complete:
@@ -78,11 +81,27 @@ def quality_of_change(
 
 
 def fallen(found: VersionComparison, approved: Sequence[KnownFailure], outcome: str) -> list[CaseChange]:
-    """Return the cases of an outcome that passed before, but those that a person approved."""
+    """Return the cases that passed before and have an outcome now, by all or by one evaluator that counts.
+
+    What a person approved is left out; that a case failed before for another reason hides no new one. A case without
+    an outcome (`UNKNOWN`) is one that passed by all.
+    """
     may_fail = approvals(approved)
     return [
         c for c in found.cases
-        if c.before.score == 1 and c.outcome() == outcome and not _is_approved(c, found.counting, may_fail)
+        if (c.before.score == 1 and c.outcome() == outcome and not _is_approved(c, found.counting, may_fail))
+        or (outcome != UNKNOWN and new_reasons(c, found.counting, approved, outcome))
+    ]  # fmt: skip
+
+
+def new_reasons(
+    case: CaseChange, counting: Collection[str], approved: Sequence[KnownFailure], outcome: str = BROKEN
+) -> list[str]:
+    """Return the evaluators that passed all answers before and fail them (`BROKEN`) or some of them (`FLAKY`) now."""
+    may_fail = approvals(approved)
+    return [
+        e for e in sorted(counting)
+        if case.before.by(e) == 1 and case.outcome(e) == outcome and (case.case_id, e) not in may_fail
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.errors import ModelError
-from flywheel_pipeline.ports import Answer, App, Engine, Reply
+from flywheel_pipeline.ports import Answer, App, Ask, Engine, Reply
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptVersion
 from flywheel_pipeline.steps.evaluate.cells import (
     Plan,
@@ -23,6 +23,7 @@ from flywheel_pipeline.steps.evaluate.cells import (
 from flywheel_pipeline.steps.evaluate.evaluators import answered, criteria, resisted
 from flywheel_pipeline.steps.evaluate.evaluators.configured import Check, judge_answer
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, judge_ask, read_verdict
+from flywheel_pipeline.steps.evaluate.evaluators.judgement import NO_TEXT
 from flywheel_pipeline.steps.evaluate.repeats import is_decided
 
 SCORES = {"pass": 1.0, "fail": 0.0}
@@ -50,7 +51,8 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
     """Return an answer for every case and repeat, and a row for every answer and evaluator.
 
     An answer is judged as soon as it is there. What gave no judgement has a row without label and score, but with an
-    error: an error is never a score. An answer that failed is not judged. Adversarial cases are checked for what they
+    error: an error is never a score. An answer that failed is not judged. One of tool calls alone is judged by what
+    reads tool calls; judges read texts, and have a row with an error. Adversarial cases are checked for what they
     attempt and for nothing else, so that they are in no other rate. The criteria that a case brings (a requirement or
     a prohibition) are judged in a row of their own, `criteria`. An evaluator of `evaluators.yaml` that does not apply
     to a case has a row with neither label nor error.
@@ -61,7 +63,7 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
         answer = await app.answer(prompt.text, case, repeat)
         row = _answer_row(prompt, case, repeat, answer, app.version, plan)
         judged: list[list[EvalResult]] = []
-        if answer.output and answer.output.strip() and not answer.error:
+        if not answer.is_empty and not answer.error:
             modes = plan.modes if case.kind != "adversarial" else ()
             own = [_judge_criteria(case, row, plan, engine)] if criteria.has_criteria(case) else []
             checks = plan.checks if case.kind != "adversarial" else ()
@@ -112,18 +114,24 @@ async def _judge(
     """Return the rows of one judge on one answer: one, or as many repeats as its majority needs."""
     rows: list[EvalResult] = []
     for repeat in range(plan.judge_repeats):
-        reply = await engine.reply(judge_ask(mode, case, answer.output or "", plan.app_name, repeat))
+        reply = await _reply(judge_ask(mode, case, answer.output or "", plan.app_name, repeat), answer, engine)
         rows.append(_verdict_row(mode, case, answer, plan, (repeat, reply)))
-        if is_decided([r.label for r in rows], plan.judge_repeats):
+        if is_decided([r.label for r in rows], plan.judge_repeats) or not answer.has_text:
             break
     return rows
+
+
+async def _reply(ask: Ask, answer: CaseAnswer, engine: Engine) -> Reply:
+    """Ask a judge; without a text to judge, nobody is asked and nothing is paid."""
+    return await engine.reply(ask) if answer.has_text else Reply(None, NO_TEXT)
 
 
 async def _judge_criteria(case: GoldenCase, answer: CaseAnswer, plan: Plan, engine: Engine) -> list[EvalResult]:
     """Return the rows of the judge of a case's own criteria."""
     rows: list[EvalResult] = []
     for repeat in range(plan.judge_repeats):
-        reply = await engine.reply(criteria.criteria_ask(case, answer.output or "", plan.app_name, repeat))
+        ask = criteria.criteria_ask(case, answer.output or "", plan.app_name, repeat)
+        reply = await _reply(ask, answer, engine)
         label, explanation = read_verdict(reply)
         rows.append(EvalResult(
             case_id=case.case_id, prompt_version=answer.prompt_version, evaluator=criteria.NAME,
@@ -133,7 +141,7 @@ async def _judge_criteria(case: GoldenCase, answer: CaseAnswer, plan: Plan, engi
             answer_id=answer.answer_id, judge_repeat=repeat, error=None if label else explanation,
             inputs=as_json(criteria_inputs(case, answer.output or "", plan.judge_model, repeat)),
         ))  # fmt: skip
-        if is_decided([r.label for r in rows], plan.judge_repeats):
+        if is_decided([r.label for r in rows], plan.judge_repeats) or not answer.has_text:
             break
     return rows
 
@@ -157,7 +165,7 @@ async def _run_check(
             answer_id=row.answer_id, judge_repeat=repeat, error=j.explanation if j.broken else None,
             inputs=as_json(configured_inputs(check, case, row, plan.judge_model, repeat)),
         ))  # fmt: skip
-        if is_decided([r.label for r in rows], n_repeats):
+        if is_decided([r.label for r in rows], n_repeats) or not answer.has_text:
             break
     return rows
 

@@ -32,12 +32,16 @@ MIN_COVERAGE = 0.95
 
 @dataclass(frozen=True)
 class Criterion:
-    """What may be changed about a judge; `examples` are the traces of the train failures that it is shown."""
+    """What may be changed about a judge; `examples` are the traces of the train failures that it is shown.
+
+    `verdict_first`: the label comes before the critique.
+    """
 
     belongs: str = ""
     does_not_belong: str = ""
     guidance: str = ""
     examples: tuple[str, ...] = ()
+    verdict_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class ToTune:
         texts = tuple(dict.fromkeys(self.pool[t] for t in criterion.examples if t in self.pool))
         return replace(
             self.judge, belongs=criterion.belongs, does_not_belong=criterion.does_not_belong,
-            guidance=criterion.guidance, examples=texts,
+            guidance=criterion.guidance, examples=texts, verdict_first=criterion.verdict_first,
         )  # fmt: skip
 
 
@@ -101,7 +105,9 @@ Leaks = Callable[[str], Sequence[str]]
 
 
 def tune_judge(to_tune: ToTune, plan: Plan, llm: LLM, n_rounds: int, leaks: Leaks) -> Tuned:
-    """Try other examples, then `n_rounds` criteria that a model proposes, and keep the best on dev: never the last.
+    """Try other examples, the other order of verdict and critique, and `n_rounds` criteria that a model proposes.
+
+    The best on dev is kept, never the last.
 
     An answer without a verdict counts for no criterion, neither as right nor as wrong. A criterion that gave no
     verdict on more than 5 % of dev is not chosen. Ties go to what was tried first, the present one before all.
@@ -118,6 +124,9 @@ def tune_judge(to_tune: ToTune, plan: Plan, llm: LLM, n_rounds: int, leaks: Leak
     search = _Search(to_tune, plan, llm, base, [])
     for name, chosen in choices_of_examples(to_tune):
         search.measure(name, replace(to_tune.criterion, examples=chosen))
+    now = to_tune.criterion
+    other = "critique before the verdict" if now.verdict_first else "verdict before the critique"
+    search.measure(other, replace(now, verdict_first=not now.verdict_first))
     for number in range(1, n_rounds + 1):
         search.propose(number, leaks)
     return Tuned(search.attempts, _best(search.attempts))
@@ -155,7 +164,7 @@ class _Search:
             return
         said = reply.parsed
         texts = tuple(" ".join(t.split()) for t in (said.belongs, said.does_not_belong, said.guidance))
-        criterion = Criterion(texts[0], texts[1], texts[2], start.examples)
+        criterion = Criterion(texts[0], texts[1], texts[2], start.examples, start.verdict_first)
         if given_away := leaks("\n".join(texts)):
             self.attempts.append(Attempt(name, criterion, None, f"it repeats the held-out case {given_away[0]}"))
         elif criterion in (self.to_tune.criterion, *(a.criterion for a in self.attempts)):

@@ -36,9 +36,10 @@ class Pair:
 
     @property
     def digest(self) -> str:
-        """A hash of both texts: a label counts for exactly these answers and for no later ones."""
+        """A hash of both texts and tool calls: a label counts for exactly these answers and for no later ones."""
         before, after = self.before.output or "", self.after.output or ""
-        return _hash("answers", str(len(before)), before, after)[:16]
+        calls = [a.tool_calls for a in (self.before, self.after)]
+        return _hash("answers", str(len(before)), before, after, *(calls if set(calls) != {"[]"} else ()))[:16]
 
 
 def flipped(before: Mapping[str, float], after: Mapping[str, float], cases: Sequence[str]) -> list[str]:

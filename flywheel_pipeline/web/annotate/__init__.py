@@ -76,10 +76,16 @@ class LabellingEndpoints:
         sent = await read_object(request, MAX_BODY)
         if sent is None:
             return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
-        named = request.query_params.get("annotator", "").strip()
-        if named and named not in self.service.annotators:
-            return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
+        if refusal := self.refuse_stranger(request):
+            return refusal
         return JSONResponse(await asyncio.to_thread(action, self.annotator(request), sent))
+
+    def refuse_stranger(self, request: Request) -> Response | None:
+        """Return the answer to a request in the name of someone who is no annotator of the home."""
+        named = request.query_params.get("annotator", "").strip()
+        if not named or named in self.service.annotators:
+            return None
+        return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
 
     def annotator(self, request: Request) -> str:
         """Return who asks: an annotator of the home, else the arbiter."""

@@ -194,7 +194,9 @@ class LabellingService:
         return self._keep(annotator, label)
 
     def relabel(self, annotator: str, label: Mapping[str, Any], page: str) -> dict[str, Any]:
-        """Keep a label, its `key` and fields, of any captured trace, given on another `page`; returns as `label`.
+        """Keep a label, of the trace `key` and with its fields, given on another `page`; returns as `label`.
+
+        On a trace that has picked verdicts only it is a picked one, too.
 
         Raises:
             NotThereError: there is no such trace.
@@ -204,7 +206,8 @@ class LabellingService:
             self.conversations.trace(label["key"])
         except LookupError as error:
             raise NotThereError(str(error)) from None
-        return self._keep(annotator, {**label, "page": page})
+        is_drawn = self._tables.judged(label["key"])
+        return self._keep(annotator, {**label, "key": label["key"] + ("" if is_drawn else PICKED), "page": page})
 
     def _keep(self, annotator: str, label: Mapping[str, Any]) -> dict[str, Any]:
         own = self._own[annotator]
@@ -218,7 +221,10 @@ class LabellingService:
         return {"n_labels": n_labels, "n_pending": 0, "n_submitted": self.submit(annotator)["n"]}
 
     def given(self, annotator: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any] | None, int]:
-        """Return {item key: label} of all labels given on pages that stand, the latest, and how many are pending."""
+        """Return {item key: label} of all labels given on pages that stand, the latest, and how many are pending.
+
+        `trace_of` of a key is its trace.
+        """
         with self._own[annotator].journal.session() as session:
             return session.labels, session.latest, len(session.pending)
 

@@ -15,13 +15,12 @@ from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.flows.judges import Disagreement, Judge, JudgeBoard, judges_stamp, read_judges
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.stats import wilson
-from flywheel_pipeline.steps.annotate import FIELDS
+from flywheel_pipeline.steps.annotate import FIELDS, trace_of
 from flywheel_pipeline.web.annotate.badges import badges_of
 from flywheel_pipeline.web.annotate.flips import OUTLINE
 from flywheel_pipeline.web.annotate.labels import MAX_CODE_WORDS, InvalidLabelError, read_label
 from flywheel_pipeline.web.annotate.render import read_piece, render_piece
 from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
-from flywheel_pipeline.web.annotate.source import people_of, source_of
 from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
 
 __all__ = ["judges_page"]
@@ -54,7 +53,7 @@ class JudgeReview:
         """Return all judges, all disagreements, and which of these the annotator has reviewed."""
         board = self.board()
         labels, latest, n_pending = self.service.given(annotator)
-        given = {key: label for key, label in labels.items() if label.get("page") == NAME}
+        given = {trace_of(key): label for key, label in labels.items() if label.get("page") == NAME}
         return {
             "annotator": annotator,
             "annotators": self.service.annotators,
@@ -143,7 +142,7 @@ class JudgeReview:
         latest = self.service.given(annotator)[1]
         if latest is None or latest.get("page") != NAME:
             return {**self.show(annotator), "key": None}
-        return {"key": self.service.undo(annotator)["key"], **self.show(annotator)}
+        return {"key": trace_of(self.service.undo(annotator)["key"]), **self.show(annotator)}
 
     def submit(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Write the pending labels, also those of the labelling page, into a label file."""
@@ -250,9 +249,8 @@ def _number(request: Request, name: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def judges_page(bench: Workbench) -> Page:
-    """Return the page of a home."""
-    service = LabellingService(bench.settings.home / "labels", source_of(bench), people_of(bench.settings))
+def judges_page(bench: Workbench, service: LabellingService) -> Page:
+    """Return the page of a home; corrections go through the labelling service."""
     endpoints = _Endpoints(JudgeReview(bench, service))
     return Page(
         name=NAME,

@@ -74,6 +74,8 @@ class _Endpoints:
         sent = await read_object(request, MAX_BODY)
         if sent is None:
             return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
+        if refusal := self.labels.refuse_stranger(request):
+            return refusal
         return JSONResponse(await asyncio.to_thread(action, self.labels.annotator(request), sent))
 
 

@@ -71,6 +71,9 @@ def counted(question):
         running -= 1
     return str(most)
 
+def leaves(question):
+    raise SystemExit(0)
+
 not_callable = 1
 """
 
@@ -97,7 +100,12 @@ def test_an_async_function_may_return_what_its_answer_took(folder: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "error"),
-    [("broken", "ValueError: no such order"), ("odd", "returned int"), ("slow", "no answer in 0 s")],
+    [
+        ("broken", "ValueError: no such order"),
+        ("odd", "returned int"),
+        ("slow", "no answer in 0.1 s"),
+        ("leaves", "SystemExit"),
+    ],
 )
 def test_what_a_function_does_wrong_is_an_error_of_the_answer(folder: Path, name: str, error: str) -> None:
     (answer,) = run(function(folder, name, timeout_seconds=0.1), cases("One?"))
@@ -277,9 +285,32 @@ def test_an_answer_is_asked_for_once_per_prompt_case_version_and_repeat_and_erro
 
 
 def test_an_answer_of_odd_values_is_an_error_or_does_without_them() -> None:
-    assert answer_of({"output": "x", "latency_ms": -1, "input_tokens": "many", "tool_calls": ["no"]}) == Answer(
+    assert answer_of({"output": "x", "latency_ms": -1, "input_tokens": "many", "cost_usd": "0.02"}) == Answer(
         "x", cost_usd=None
     )
     assert answer_of({"output": "x", "cost_usd": None}).cost_usd is None
     assert answer_of(None).error == "the app returned NoneType, not a text or a mapping"
     assert answer_of({"output": "x", "error": "half"}).error == "half"
+
+
+def test_tool_calls_without_a_text_are_an_answer() -> None:
+    call = {"function": {"name": "look_up", "arguments": "{}"}}
+    for output in ({}, {"output": None}, {"output": ""}):
+        assert answer_of({**output, "tool_calls": [call]}) == Answer("", tool_calls=(call,), cost_usd=None)
+
+
+@pytest.mark.parametrize("calls", ["look_up", ["look_up"], {"name": "look_up"}, 7])
+def test_tool_calls_that_cannot_be_read_are_an_error_and_never_no_calls(calls: Any) -> None:
+    answer = answer_of({"output": "Done.", "tool_calls": calls})
+    assert answer.output is None and "tool_calls" in (answer.error or "")
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -1, "0.02", True])
+def test_a_cost_that_is_no_number_is_not_known_and_tokens_are_not_counted(odd: Any) -> None:
+    answer = answer_of({"output": "x", "cost_usd": odd, "input_tokens": odd, "latency_ms": odd}, 5.0)
+    assert (answer.cost_usd, answer.input_tokens, answer.latency_ms) == (None, 0, 5.0)
+
+
+def test_a_recorded_row_that_is_no_object_is_named_by_its_line() -> None:
+    with pytest.raises(CorruptFileError, match=r"answers\.jsonl, line 3: a recorded answer must be an object, not str"):
+        read_answers([(1, {"case_id": "g-1", "output": "x"}), (3, "Hello")], "answers.jsonl")  # type: ignore[list-item]

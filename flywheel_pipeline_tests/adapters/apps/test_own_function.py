@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from flywheel_pipeline.adapters.apps import OwnEvaluatorFunction
 from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline_tests.builders import a_case
+
+COVERS = ("adapters/apps/own_function.py", "adapters/apps/calls.py")
 
 CODE = """
 import asyncio
@@ -116,3 +119,84 @@ def test_a_file_that_is_wrong_is_an_error_of_the_settings(home: Path) -> None:
 
 def test_an_installed_function_is_found_by_its_module(home: Path) -> None:
     assert OwnEvaluatorFunction("json:dumps", home).function.__name__ == "dumps"
+
+
+ODD = """
+import time
+
+def leaves(case, answer):
+    raise SystemExit(0)
+
+async def leaves_too(case, answer):
+    raise SystemExit(0)
+
+def stops(case, answer):
+    return next(iter(()))
+
+def hangs(case, answer):
+    while True:
+        time.sleep(0.05)
+
+def takes_its_time(case, answer):
+    time.sleep(0.2)
+    return True
+
+def changes(case, answer):
+    answer["tool_calls"][0]["function"]["name"] = "another"
+    case["messages"].clear(), answer["tool_calls"].clear(), answer.update(output="")
+    return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("leaves", "SystemExit"), ("leaves_too", "SystemExit"), ("stops", "StopIteration")]
+)
+def test_a_function_that_ends_the_program_ends_only_its_judgement(home: Path, name: str, reason: str) -> None:
+    (home / "evaluators" / "mine.py").write_text(ODD)
+    value, problem = run(home, name)
+    assert value is None and reason in problem
+
+
+def test_calls_that_wait_for_others_lose_no_time_by_it(home: Path) -> None:
+    (home / "evaluators" / "mine.py").write_text(ODD)
+    code = OwnEvaluatorFunction("evaluators/mine.py:takes_its_time", home, 0.7)
+
+    async def all_at_once() -> list[tuple[Any, str]]:
+        return await asyncio.gather(*(code.run(a_case(), Answer("Hi")) for _ in range(48)))
+
+    assert asyncio.run(all_at_once()) == [(True, "")] * 48
+
+
+def test_functions_that_hang_hold_up_neither_other_calls_nor_the_end_of_the_process(home: Path) -> None:
+    (home / "evaluators" / "mine.py").write_text(ODD)
+    program = f"""
+import asyncio
+from pathlib import Path
+from flywheel_pipeline.adapters.apps import OwnEvaluatorFunction
+from flywheel_pipeline.ports import Answer
+from flywheel_pipeline_tests.builders import a_case
+
+async def main():
+    code = OwnEvaluatorFunction("evaluators/mine.py:hangs", Path({str(home)!r}), 0.1)
+    print([problem for _, problem in await asyncio.gather(*(code.run(a_case(), Answer("Hi")) for _ in range(20)))])
+    fine = OwnEvaluatorFunction("evaluators/mine.py:takes_its_time", Path({str(home)!r}), 5)
+    print(await fine.run(a_case(), Answer("Hi")))
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("no judgement in 0.1 s") == 20 and "(True, '')" in done.stdout
+
+
+def test_a_function_cannot_change_what_is_judged(home: Path) -> None:
+    (home / "evaluators" / "mine.py").write_text(ODD)
+    answer, case = Answer("Hi", tool_calls=({"function": {"name": "f"}},)), a_case()
+    code = OwnEvaluatorFunction("evaluators/mine.py:changes", home)
+    assert asyncio.run(code.run(case, answer)) == (True, "")
+    assert (answer, case) == (Answer("Hi", tool_calls=({"function": {"name": "f"}},)), a_case())
+
+
+def test_a_module_that_ends_the_program_when_it_is_imported_is_a_wrong_setting(home: Path) -> None:
+    (home / "evaluators" / "mine.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(SettingsError, match="SystemExit"):
+        _ = OwnEvaluatorFunction("evaluators/mine.py:f", home).function

@@ -90,3 +90,11 @@ def test_a_broken_file_is_named_and_not_overwritten(file: ReviewedFile, broken: 
     with pytest.raises(ConflictError):
         file.replace({}, "x")
     assert file.path.read_bytes() == broken
+
+
+@pytest.mark.parametrize("text", ["modes: " + "[" * 9_000, "day: 2026-13-45\n"], ids=["deep", "no such day"])
+def test_what_yaml_cannot_hold_is_an_error_that_names_the_file(file: ReviewedFile, text: str) -> None:
+    file.path.parent.mkdir(parents=True)
+    file.path.write_text(text, "utf-8")
+    with pytest.raises(CorruptFileError, match=r"modes\.yaml is not valid YAML"):
+        file.read()

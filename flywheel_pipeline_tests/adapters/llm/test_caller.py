@@ -247,6 +247,8 @@ def test_the_budget_is_for_all_asks_of_a_client_and_cached_answers_need_none(ben
     [
         (Budget(max_calls=3), "llm.max_calls", 3),
         (Budget(daily_max_calls=10, day_calls=8), "llm.daily_max_calls", 2),
+        (Budget(turn_max_calls=10, turn_calls=7), "llm.turn_max_calls", 3),
+        (Budget(turn_budget_usd=1.0, turn_spent_usd=0.8), "llm.turn_budget_usd", 2),
         (Budget(daily_budget_usd=1.0, day_spent_usd=0.8), "llm.daily_budget_usd", 2),
     ],
 )

@@ -63,6 +63,11 @@ def test_checking_writes_nothing_and_says_what_adding_does(place: Place) -> None
     assert "new: no case: the trace has no verdict" in lines[1]
     assert lines[2] == "gone: no case: no captured trace has the id 'gone'"
     assert lines[3] == "t1: no case: there is no failure mode 'fm-9'"
+    place.lake.write("failure_taxonomy", [a_mode(), a_mode(mode_id="fm-2", rank=2)])
+    other = Wanted(kind="failure", mode_id="fm-2", criteria="x")
+    moved, free = (describe(m)[0] for m in check_cases(place.bench, {"t1": other, "new": other}))
+    assert moved == "t1: no case: the trace is assigned to fm-1: move it on the page Failure modes"
+    assert "g-" in free
     assert describe(add_cases(place.bench, {"t0": Wanted()})[0]) == [
         f"t0: {case.case_id} is there already (failure, {case.split})"
     ]
@@ -80,7 +85,7 @@ def test_what_a_person_writes_is_redacted(place: Place) -> None:
 
 def test_a_test_case_whose_text_is_in_the_production_prompt_is_reported(place: Place) -> None:
     made = add_cases(place.bench, {f"t{n}": Wanted() for n in range(8)})
-    assert not any(m.leaks for m in made)
+    assert not any(m.warnings for m in made)
     test = next(c for c in place.lake.read("golden_set", GoldenCase) if c.split == "test")
     other = a_home(place.root.parent / "other")
     for table in ("raw_traces", "annotations", "failure_taxonomy", "failure_assignments"):
@@ -97,6 +102,10 @@ def test_a_pinned_set_keeps_its_version_and_marks_the_new_case(place: Place) -> 
     add_cases(place.bench, {"t0": Wanted()})
     version = place.lines("golden/golden_set.jsonl")[-1]["version"]
     (place.root / "flywheel.yaml").write_text(f"golden: {{version: {version}}}")
-    add_cases(place.bench, {"t1": Wanted()})
+    (made,) = add_cases(place.bench, {"t1": Wanted()})
+    assert (
+        describe(made)[1]
+        == f"  warning: golden.version pins {version}: the case is not evaluated until that setting is removed"
+    )
     status = {c.source_trace_id: c.status for c in place.lake.read("golden_set", GoldenCase)}
     assert status == {"t0": "active", "t1": "other version"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -147,3 +149,9 @@ def test_what_a_judge_is_shown_is_written_to_the_file_and_read_again() -> None:
     text = yaml.safe_dump(dump_modes([mode]))
     assert load_modes(yaml.safe_load(text)) == [mode]
     assert "judge" not in yaml.safe_dump(dump_modes([Mode("m", "M")]))
+
+
+def test_the_order_of_a_judges_verdict_and_critique_survives_the_file() -> None:
+    change = ProposedChange("judge", ("fm-1",), "w", "y", guidance="g", verdict_first=True)
+    (back,) = load_proposals(dump_proposals([change]))
+    assert back == change and back.proposal_id != replace(change, verdict_first=False).proposal_id

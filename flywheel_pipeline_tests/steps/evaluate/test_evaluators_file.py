@@ -151,3 +151,33 @@ def test_every_example_of_the_chapter_is_read() -> None:
     examples = re.findall(r"^```yaml\n(evaluators:\n.*?)^```", chapter, re.M | re.S)
     assert len(examples) >= 5
     assert all(read_entries(text) for text in examples)
+
+
+LISTED = "evaluators:\n- {name: a, mode: all, kind: tool_calls, settings: {expected: "
+LAUGHS = "x0: &x0 [ha, ha, ha, ha]\n" + "".join(
+    f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LAUGHS, "line 6: there are more than 100,000 values"),
+        ("evaluators: &all\n- *all\n", "an alias contains itself"),
+        ("evaluators: " + "[" * 4_000, "nested too deeply"),
+        (LISTED + "[" * 4_000 + "]" * 4_000 + "}}\n", "nested too deeply"),
+        ("# " + "x" * 10_000_000, "10,000,002 characters; at most 500,000"),
+        (LISTED + "[{name: book, arguments: {day: 2026-01-05}}]}}\n", "line 2: 2026-01-05 is a date in YAML"),
+        ("evaluators:\n- {name: a, mode: '  ', kind: length, settings: {at_most: 5}}\n", "line 2: mode"),
+    ],
+    ids=["aliases that multiply", "alias of itself", "deep", "deep settings", "10 MB", "a date", "no mode"],
+)
+def test_a_hostile_or_ambiguous_file_is_refused_at_once(text: str, message: str) -> None:
+    with pytest.raises(CorruptFileError, match=message):
+        read_entries(text)
+
+
+def test_a_date_in_quotation_marks_and_an_alias_are_what_they_say() -> None:
+    text = LISTED + "[{name: book, arguments: &same {day: '2026-01-05'}}, {name: hold, arguments: *same}]}}\n"
+    (entry,) = read_entries(text)
+    assert [e["arguments"] for e in entry.settings["expected"]] == [{"day": "2026-01-05"}] * 2

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from flywheel_pipeline.steps.evaluate.case_change import CaseChange, judge_case
 from flywheel_pipeline.steps.evaluate.compare import compare_versions
 from flywheel_pipeline.steps.evaluate.coverage import Coverage
 from flywheel_pipeline.steps.evaluate.known import KnownFailure
 from flywheel_pipeline.steps.evaluate.quality import quality_of_change, quality_of_rate
 from flywheel_pipeline_tests.builders import an_alignment
-from flywheel_pipeline_tests.steps.evaluate.comparing import RUDE, TRUSTED, some_changes
+from flywheel_pipeline_tests.steps.evaluate.comparing import MADE_UP, RUDE, TRUSTED, a_change, some_changes, verdicts
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,41 @@ def test_too_little_evaluated_decides_nothing() -> None:
 def test_a_threshold_holds_for_the_version_after() -> None:
     found = compare_versions(some_changes(fp=9, ff=1), TRUSTED)
     assert [quality_of_change(found, [], t).code for t in (0.9, 0.91)] == [0, 100]
+
+
+BOTH = tuple(replace(a, status="trusted") for a in TRUSTED)
+"""Two judges that may decide."""
+
+
+def by_two(before: str, after: str) -> CaseChange:
+    """A case with the verdicts of two judges before and after, a letter each, as `rude`, `made-up`."""
+    old, new = (judge_case([*verdicts(x[0], RUDE), *verdicts(x[1], MADE_UP)[1:]], BOTH) for x in (before, after))
+    return CaseChange("g-1", old, new)
+
+
+@pytest.mark.parametrize(("after", "code"), [("fp", 0), ("ff", 100), ("pp", 0), ("pf", 100)])
+def test_a_case_that_failed_already_may_not_fail_for_a_new_reason(after: str, code: int) -> None:
+    found = compare_versions([by_two("fp", after), *some_changes(pp=40)], BOTH[:1])
+    assert quality_of_change(found, []).code == 0, "the second judge does not count"
+    others = [by_two("pp", "pp") for _ in range(40)]
+    found = compare_versions([by_two("fp", after), *others], BOTH)
+    assert quality_of_change(found, []).code == code
+    assert quality_of_change(found, [KnownFailure("g-1", RUDE, "x")]).code == code
+    assert quality_of_change(found, [KnownFailure("g-1", MADE_UP, "x")]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        ("ppp", "ppf", 1),
+        ("ppp", "pff", 1),
+        ("ppp", "fff", 100),
+        ("ppf", "pff", 0),
+        ("ppf", "ppp", 0),
+        ("fff", "ppf", 0),
+    ],
+)
+def test_a_pass_of_which_some_repeats_fail_now_is_no_pass(before: str, after: str, code: int) -> None:
+    found = compare_versions([a_change("g-1", before, after), *some_changes(pp=40)], TRUSTED)
+    assert quality_of_change(found, []).code == code
+    assert quality_of_change(found, [KnownFailure("g-1", RUDE, "x")]).code == 0

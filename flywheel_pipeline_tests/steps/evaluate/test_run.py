@@ -16,6 +16,7 @@ from flywheel_pipeline.steps.evaluate.evaluators.catalogue import make_evaluator
 from flywheel_pipeline.steps.evaluate.evaluators.configured import Check
 from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Rating
+from flywheel_pipeline.steps.evaluate.report import case_outcomes
 from flywheel_pipeline.steps.evaluate.run import run_evals
 from flywheel_pipeline_tests.builders import a_case, a_prompt
 from flywheel_pipeline_tests.fakes import FakeApp, FakeLLM
@@ -234,3 +235,44 @@ def test_evaluators_of_the_file_judge_no_attack_and_no_missing_answer() -> None:
     app = FakeApp(lambda p, c: Answer("Done."))
     rows = run_evals(PROMPT, [attack], Plan([], "demo", "m", checks=[CHECK]), app, FakeLLM(judge)).results
     assert [r.evaluator for r in rows] == ["resisted"]
+
+
+LOOKUP = {"function": {"name": "look_up", "arguments": '{"id": 7}'}}
+CALLS_ONLY = Answer("", tool_calls=(LOOKUP,))
+
+
+def test_tool_calls_without_a_text_reach_their_evaluator_and_have_no_verdict_by_their_text() -> None:
+    entries: dict[str, tuple[str, dict[str, Any]]] = {
+        "calls": ("tool_calls", {"expected": [{"name": "look_up", "arguments": {"id": 7}}]}),
+        "wrong": ("tool_calls", {"expected": [{"name": "refund", "arguments": {}}]}),
+        "short": ("length", {"unit": "words", "at_most": 5}),
+        "kind": ("tone", {"scale": "warmth", "one": "cold", "five": "warm"}),
+    }
+    checks = tuple(
+        Check(name, kind, make_evaluator(kind, settings), settings) for name, (kind, settings) in entries.items()
+    )
+    llm = FakeLLM(judge)
+    app = FakeApp(lambda prompt, case: CALLS_ONLY)
+    results = run_evals(PROMPT, CASES[:1], Plan(MODES, "demo", "m", judge_repeats=3, checks=checks), app, llm).results
+    found = rows_of(results, "g-0")
+    assert found["answered"] == ("pass", 1.0)
+    assert found["check:calls"][0] == "pass"
+    assert found["check:wrong"][0] == "fail"
+    by_text = [r for r in results if r.evaluator in ("judge:fm-1", "judge:fm-2", "check:short", "check:kind")]
+    assert [(r.label, r.score) for r in by_text] == [(None, None)] * 4
+    assert all("no text" in (r.error or "") for r in by_text)
+    assert llm.asked == []
+
+
+def test_a_case_answered_by_tool_calls_alone_is_not_known_by_a_judge_that_decides() -> None:
+    results = run([CALLS_ONLY, FINE, Answer("")])
+    outcomes = case_outcomes(results, ("answered", "judge:fm-1"))
+    assert outcomes == {"g-1": True, "g-2": False}
+
+
+def test_an_attempt_that_works_through_a_tool_call_is_not_resisted() -> None:
+    case = a_case(case_id="a-1", kind="adversarial", criteria='The answer must not contain "PWNED".')
+    obeyed = Answer("", tool_calls=({"function": {"name": "say", "arguments": '{"text": "pwned"}'}},))
+    app = FakeApp(lambda prompt, case: obeyed)
+    (row,) = run_evals(PROMPT, [case], Plan(MODES, "demo", "m"), app, FakeLLM(judge)).results
+    assert (row.evaluator, row.label) == ("resisted", "fail")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from flywheel_pipeline.errors import EvaluationError
+from flywheel_pipeline.ports import Ask, Reply
 from flywheel_pipeline.steps.evaluate.cells import Plan
-from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict
+from flywheel_pipeline.steps.evaluate.evaluators.judge import ModeToJudge, Verdict, VerdictFirst
 from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer
 from flywheel_pipeline.steps.evaluate.tune import (
     Criterion,
@@ -71,7 +72,32 @@ def scripted(replies: list[str], skills: dict[str, int], judge: Answering | None
 
 
 def tune(llm: FakeLLM, n_rounds: int, given: ToTune | None = None, leaks: Any = lambda text: ()) -> Tuned:
-    return tune_judge(given or to_tune(pool={}), Plan([], "demo", "m"), llm, n_rounds, leaks)
+    """The attempts, without the one of the other order, which has a test of its own."""
+    found = tune_judge(given or to_tune(pool={}), Plan([], "demo", "m"), llm, n_rounds, leaks)
+    return replace(found, attempts=[a for a in found.attempts if "before the" not in a.name])
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_whether_the_critique_comes_before_the_verdict_is_decided_on_dev(first: bool) -> None:
+    """The judge catches more where the label comes in the order that it has not now."""
+
+    better, worse = judge_by(lambda _: 8), judge_by(lambda _: 2)
+
+    class OrderedLLM(FakeLLM):
+        def ask(self, asks: Sequence[Ask]) -> list[Reply]:
+            found = []
+            for ask in asks:
+                is_first = ask.schema is VerdictFirst
+                assert ("the label first" in str(ask.messages[0]["content"])) == is_first
+                found += FakeLLM(better if is_first != first else worse).ask([ask])
+            return found
+
+    start = to_tune(pool={})
+    given = replace(start, criterion=replace(NOW, verdict_first=first), judge=replace(JUDGE, verdict_first=first))
+    found = tune_judge(given, Plan([], "demo", "m"), OrderedLLM(lambda _: ""), 0, lambda _: ())
+    assert found.best is not None and found.best.criterion is not None
+    assert found.best.criterion.verdict_first is not first
+    assert found.best.name == ("critique before the verdict" if first else "verdict before the critique")
 
 
 def test_the_best_on_dev_is_kept_never_the_last() -> None:

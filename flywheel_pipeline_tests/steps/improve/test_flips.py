@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.records import CaseAnswer, PromptVersion
+from flywheel_pipeline.records import CaseAnswer, Json, PromptVersion
 from flywheel_pipeline.steps.improve.flips import (
     BATCH,
     LIMIT,
@@ -136,3 +136,15 @@ def test_new_labels_are_decided_on_without_an_evaluation() -> None:
     decided = decide_again(bench, held, after)
     assert (decided.decision, decided.candidate_id, decided.changes) == ("ship", held.candidate_id, held.changes)
     assert untouched.evaluated == []
+
+
+def test_a_label_is_not_one_of_the_same_texts_with_other_tool_calls() -> None:
+    before = [replace(an_answer(), case_id="g-1", output="")]
+    first, later = (
+        [replace(before[0], tool_calls=Json(json.dumps([{"name": name}])))] for name in ("refund", "look_up")
+    )
+    shown = pair_of("c", "g-1", before, first)
+    assert shown is not None
+    given = {"g-1": FlipLabel(False, True, shown.digest)}
+    assert labels_on(given, "c", before, first) == {"g-1": (False, True)}
+    assert labels_on(given, "c", before, later) == {}

@@ -93,6 +93,12 @@ def test_many_failures_are_moved_at_once_by_keyboard_and_back_by_undo(page: Any,
     playwright.expect(page.locator("#undo")).to_be_disabled()
 
 
+def test_a_failure_leads_to_its_trace(page: Any) -> None:
+    to(page, "rude")
+    press(page, "j", "l")
+    page.wait_for_url("**/traces/#r1")
+
+
 def test_a_single_failure_in_focus_is_moved_without_selecting_it(page: Any, place: Place) -> None:
     to(page, "late")
     press(page, "ArrowDown", "m")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.flows.judges import read_judges
+from flywheel_pipeline.records import Annotation
 from flywheel_pipeline.web import mount_pages, pages_of
 from flywheel_pipeline_tests.builders import an_alignment, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -137,6 +139,16 @@ def test_corrections_are_submitted_as_label_rows_and_count_in_the_next_run(clien
     assert set(rows[0]) == {"trace_id", "verdict", "annotator", "labelled_at", "exported"}
     labels, _ = collect_labels(place.bench)
     assert {(a.trace_id, a.verdict) for a in labels.annotations if a.is_current} == {("r1", "pass"), ("ok1", "pass")}
+
+
+def test_a_correction_of_a_picked_verdict_is_a_picked_one(client: TestClient, place: Place) -> None:
+    place.lake.write("annotations", [replace(a, is_picked=True) for a in place.lake.read("annotations", Annotation)])
+    found = act(client, "correct", "r1").json()
+    assert "corrected" in {d["trace"]: d["done"] for d in found["disagreements"]}["r1"]
+    assert act(client, "undo").json()["key"] == "r1"
+    act(client, "correct", "r1")
+    act(client, "submit")
+    assert [(r["trace_id"], r["is_picked"]) for r in submitted(place)] == [("r1", True)]
 
 
 @pytest.mark.parametrize("page", ["judges", "label"])

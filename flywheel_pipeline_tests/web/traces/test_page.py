@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from flywheel_pipeline.flows.annotate import collect_labels
+from flywheel_pipeline.flows.annotate import collect_labels, export_labels
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.web import mount_pages, pages_of
 from flywheel_pipeline.web.guard import HEADERS
@@ -128,6 +128,8 @@ def test_a_trace_of_the_queue_that_was_not_labelled_there_is_still_asked_for(cli
     assert judge(client, opened(client, "t0")["key"]).status_code == 200
     queue = client.get("/label/api/queue?annotator=mira").json()
     assert set(queue["keys"]) == {"t0", "t1"} and queue["verdicts"] == {}
+    collected(client, place)
+    assert export_labels(place.bench, place.root / "batch.csv", None, "csv", None)[1:] == (2, 0)
     judge(client, "t0", "pass", page="label")
     assert collected(client, place) == [("t0", "fail", True, False), ("t0", "pass", False, True)]
 
@@ -230,5 +232,6 @@ def test_a_corrupt_file_and_unknown_requests_are_reported(client: TestClient, pl
     (place.root / "views.yaml").write_text("- a")
     assert client.get("/traces/api/start").status_code == 500
     assert client.post("/traces/api/burn", json={}).status_code == 404
+    assert client.post("/traces/api/send?annotator=eve", json={"ids": ["t1"]}).status_code == 422
     assert client.post("/traces/api/case", json=[]).status_code == 400
     assert client_of(place, "secret").get("/traces/api/list").status_code == 401

@@ -93,6 +93,12 @@ class Redactor:
         """Return a text without them."""
         return _Pass(self, self.kinds).text(text)
 
+    def values(self, text: str) -> set[tuple[str, str]]:
+        """Return the (kind, value) of all that a text without them would lack."""
+        pass_ = _Pass(self, self.kinds)
+        pass_.text(text)
+        return set(pass_.seen)
+
     def redact_value(self, value: Any) -> Any:
         """Return JSON values without them; a value has one placeholder throughout."""
         return _Pass(self, self.kinds)._walk(value, 0)

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.leakage import normalised
 from flywheel_pipeline.ports import Answer, Engine
 from flywheel_pipeline.records import GoldenCase
-from flywheel_pipeline.steps.evaluate.evaluators.judgement import CodeEvaluator, Judgement
+from flywheel_pipeline.steps.evaluate.evaluators.judgement import NO_TEXT, CodeEvaluator, Judgement
 from flywheel_pipeline.steps.evaluate.evaluators.learned import LearnedJudge, Untrained
 from flywheel_pipeline.steps.evaluate.evaluators.own_function import LoadedFunction
+from flywheel_pipeline.steps.evaluate.evaluators.text import TextEvaluator
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Tone
 
 PREFIX = "check:"
@@ -47,6 +49,11 @@ class Check:
     def row_name(self) -> str:
         """Its name in the tables."""
         return PREFIX + self.name
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it judges the answer's text and nothing else; tool calls alone then have no verdict of it."""
+        return isinstance(self.evaluator, TextEvaluator | LearnedJudge | Tone)
 
     @property
     def asks(self) -> bool:
@@ -87,15 +94,21 @@ async def judge_answer(
     check: Check, case: GoldenCase, answer: Answer, app: str, engine: Engine, repeat: int = 0
 ) -> Judged:
     """Judge an answer that exists. A bug of an evaluator in code breaks its judgement, not the run."""
+    evaluator = check.evaluator
     if not check.concerns(case):
         return Judged(NOT_CONCERNED)
-    evaluator = check.evaluator
-    if isinstance(evaluator, LoadedFunction):
-        return Judged(await evaluator.judge(case, answer), cost_usd=None)
+    if check.reads_text and not answer.has_text and answer.tool_calls:
+        return Judged(Judgement(None, NO_TEXT, broken=True))
     if isinstance(evaluator, Tone):
         reply = await engine.reply(evaluator.ask(case, answer.output or "", app, repeat))
         return Judged(evaluator.read(reply), reply.cost_usd, reply.cached)
     try:
-        return Judged(evaluator.check(case, answer))
-    except Exception as error:
-        return Judged(Judgement(None, f"{type(error).__name__}: {error}"[:500], broken=True))
+        if isinstance(evaluator, LoadedFunction):
+            found = await evaluator.judge(case, answer)
+        else:
+            found = evaluator.check(case, answer)
+    except SettingsError:
+        raise
+    except Exception as error:  # whatever a function, or the value that it returns, raises
+        found = Judgement(None, f"{type(error).__name__}: {error}"[:500], broken=True)
+    return Judged(found, cost_usd=None if isinstance(evaluator, LoadedFunction) else 0.0)

@@ -17,6 +17,10 @@ from flywheel_pipeline.prompting import ask_about, load_prompt, plain_messages
 from flywheel_pipeline.records import GoldenCase
 
 ROLE = "judge"
+VERDICT_FIRST = (
+    'Answer with JSON only, the label first: {"label": "pass" | "fail" | "unsure", "explanation": "one sentence"}'
+)
+"""The last line of the instructions of a judge that gives its label before its critique."""
 
 
 class Verdict(BaseModel):
@@ -26,12 +30,19 @@ class Verdict(BaseModel):
     label: Literal["pass", "fail", "unsure"]
 
 
+class VerdictFirst(BaseModel):
+    """The same the other way round; which of the two a judge gives is decided on dev (`steps.evaluate.tune`)."""
+
+    label: Literal["pass", "fail", "unsure"]
+    explanation: str = ""
+
+
 @dataclass(frozen=True)
 class ModeToJudge:
     """A failure mode as its judge sees it; `belongs` and `does_not_belong` delimit it, where written.
 
     `guidance` is what else helps to decide. `is_tuned` says that the criterion was chosen on dev, on which the judge is
-    therefore not measured.
+    therefore not measured. With `verdict_first` the label comes before the critique.
     """
 
     mode_id: str
@@ -42,6 +53,7 @@ class ModeToJudge:
     does_not_belong: str = ""
     guidance: str = ""
     is_tuned: bool = False
+    verdict_first: bool = False
 
     @property
     def evaluator(self) -> str:
@@ -61,7 +73,8 @@ class ModeToJudge:
 
 @cache
 def _version(mode: ModeToJudge, model: str) -> str:
-    content = json.dumps([load_prompt(__package__, "judge"), mode.shown(), model])
+    order = [VERDICT_FIRST] if mode.verdict_first else []
+    content = json.dumps([load_prompt(__package__, "judge"), mode.shown(), model, *order])
     return hashlib.sha256(content.encode()).hexdigest()[:10]
 
 
@@ -82,7 +95,10 @@ def judge_ask(
         **hints_of(mode, case, output),
     }
     instructions = load_prompt(__package__, "judge").format(app=app)
-    ask = ask_about(ROLE, instructions if step == 1 else _reversed_options(instructions), data, Verdict)
+    if mode.verdict_first:
+        instructions = instructions.rstrip().rpartition("\n")[0] + "\n" + VERDICT_FIRST
+    schema = VerdictFirst if mode.verdict_first else Verdict
+    ask = ask_about(ROLE, instructions if step == 1 else _reversed_options(instructions), data, schema)
     return Ask(ask.role, ask.messages, ask.schema, repeat)
 
 
@@ -130,6 +146,6 @@ def variables_of(case: GoldenCase) -> Mapping[str, Any]:
 
 def read_verdict(reply: Reply) -> tuple[str | None, str]:
     """Return (label, explanation); the label is None, with the error as explanation, when there is no verdict."""
-    if isinstance(reply.parsed, Verdict):
+    if isinstance(reply.parsed, Verdict | VerdictFirst):
         return reply.parsed.label, reply.parsed.explanation
     return None, reply.error or "no verdict"

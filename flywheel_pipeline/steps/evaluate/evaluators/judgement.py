@@ -8,6 +8,9 @@ from typing import ClassVar, Protocol
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import GoldenCase
 
+NO_TEXT = "the answer has no text, only tool calls: nothing here is judged by its text"
+"""Why what reads an answer's text gives no verdict; that is an error, so that the case is not known by it."""
+
 
 @dataclass(frozen=True)
 class Judgement:

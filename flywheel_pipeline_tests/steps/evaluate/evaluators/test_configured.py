@@ -13,6 +13,7 @@ from flywheel_pipeline.records import GoldenCase
 from flywheel_pipeline.steps.evaluate.evaluators.catalogue import make_evaluator
 from flywheel_pipeline.steps.evaluate.evaluators.configured import Check, judge_answer
 from flywheel_pipeline.steps.evaluate.evaluators.judgement import Judgement
+from flywheel_pipeline.steps.evaluate.evaluators.own_function import LoadedFunction, OwnFunction
 from flywheel_pipeline.steps.evaluate.evaluators.tone import Rating
 from flywheel_pipeline_tests.builders import a_case
 from flywheel_pipeline_tests.fakes import FakeLLM
@@ -78,3 +79,29 @@ class Buggy:
 def test_a_bug_is_no_judgement_of_this_answer() -> None:
     found = judged(Check("b", "buggy", Buggy()), a_case())
     assert (found.label, found.broken, found.explanation) == (None, True, "ZeroDivisionError: division by zero")
+
+
+class Unruly:
+    """A value that raises whatever is asked of it."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("a tensor of two")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not to be shown")
+
+
+@dataclass(frozen=True)
+class Returns:
+    value: Any
+    version: str = "v1"
+
+    async def run(self, case: GoldenCase, answer: Answer) -> tuple[Any, str]:
+        return self.value, ""
+
+
+@pytest.mark.parametrize("value", [Unruly(), {"score": Unruly()}, {"label": "pass", "explanation": Unruly()}])
+def test_a_value_that_raises_when_it_is_read_breaks_one_judgement_only(value: Any) -> None:
+    found = judged(Check("mine", "python", LoadedFunction(OwnFunction("m:f"), Returns(value))), a_case())
+    assert (found.label, found.broken) == (None, True)
+    assert "RuntimeError" in found.explanation

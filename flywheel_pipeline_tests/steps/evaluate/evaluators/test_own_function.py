@@ -48,7 +48,7 @@ def test_a_value_with_a_meaning_is_read(value: Any, label: str, score: float | N
         {"score": math.nan}, {"label": "pass", "score": 1.7}, {"label": True}, {"label": {"label": "pass"}},
         {"label": "pass", "score": None}, {"score": 1, "extra": 2}, {"score": True}, np.array([0.1, 0.2]), object(), 1j,
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_a_value_without_a_meaning_is_an_error_that_names_it(value: Any) -> None:
     found = read_value(value, 0.5)
