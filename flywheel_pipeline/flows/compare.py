@@ -178,8 +178,8 @@ def _unjudged(bench: Workbench, alignment: Sequence[JudgeAlignment]) -> list[str
     modes = {m.mode_id for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
     judged = {a.mode_id for a in alignment if a.mode_id in modes and decides(a)}
     n = len(modes) - len(judged)
-    left = f"{n} of {len(modes)} failure modes have no evaluator that may decide: as judged, such a failure counts as a pass"
-    return [left] if n and judged else []
+    left = f"{n} of {len(modes)} failure modes have no evaluator that may decide"
+    return [f"{left}: as judged, such a failure counts as a pass"] if n and judged else []
 
 
 def _left_out(compared: Compared) -> list[str]:
