@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flywheel_pipeline.commands.options import HOME, say
-from flywheel_pipeline.records import CRITERIA_KINDS, KINDS, SPLITS
+from flywheel_pipeline.records import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -22,7 +22,6 @@ def golden() -> None:
     """The golden set: what it holds and lacks, review of proposed cases, retirement, other tools."""
 
 
-PICKED_KINDS = ("failure", "happy_path", "adversarial")
 NONE_WAITS = "No proposed case waits for review."
 
 REPORT = click.option(

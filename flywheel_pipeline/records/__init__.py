@@ -21,7 +21,7 @@ from flywheel_pipeline.records.cluster import (
 )
 from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
 from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
-from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, SPLITS, STAGES, STATUSES, GoldenCase
+from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
@@ -35,6 +35,7 @@ __all__ = [
     "LABELS",
     "MODE_KINDS",
     "MODE_STATUSES",
+    "PICKED_KINDS",
     "ROLES",
     "SEVERITIES",
     "SPLITS",

@@ -8,6 +8,8 @@ from typing import Annotated
 from flywheel_pipeline.records.schema import Column, Json
 
 KINDS = ("failure", "happy_path", "synthetic", "adversarial")
+PICKED_KINDS = ("failure", "happy_path", "adversarial")
+"""Kinds of cases that a person can make of a trace; a synthetic case is no trace's."""
 
 SPLITS = ("train", "dev", "test")
 

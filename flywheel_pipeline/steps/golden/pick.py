@@ -11,12 +11,10 @@ from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.leakage import asked
 from flywheel_pipeline.ports import Embed
 from flywheel_pipeline.prompting import text_of
-from flywheel_pipeline.records import CRITERIA_KINDS, GoldenCase
+from flywheel_pipeline.records import CRITERIA_KINDS, PICKED_KINDS, GoldenCase
 from flywheel_pipeline.steps.golden.cases import Draft, LabelledTrace, draft_case, golden_case
 from flywheel_pipeline.steps.golden.split import families, split_of
 
-PICKED_KINDS = ("failure", "happy_path", "adversarial")
-"""Kinds that a trace can be picked as; a synthetic case is no trace's."""
 UNANSWERED = "(no answer)"
 
 

@@ -17,11 +17,13 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.errors import QueryError
 from flywheel_pipeline.records import (
     TABLES,
+    CanaryHealth,
     CapturedFile,
     CaptureLog,
     FailureAssignment,
     Feedback,
     Json,
+    JudgeVerdict,
     LabelLog,
     LLMCall,
     RawTrace,
@@ -71,7 +73,9 @@ ROWS: dict[str, Any] = {
     "answers": an_answer(output=None, error="HTTP 500", cost_usd=None),
     "eval_results": an_eval_result(label=None, score=None),
     "judge_alignment": an_alignment(fail_recall=None),
+    "judge_verdicts": JudgeVerdict("judge:fm-1", "v1", "m", "fm-1", "t1", "fail", None, "", "HTTP 500", 0, "alignment"),
     "prompt_candidate": a_candidate(decision=None),
+    "canary_health": CanaryHealth("c1", "v2", "v1", 0.1, NOON, 40, 3, 360, 30, -0.01, -0.2, 0.2, "go on", "no harm"),
     "llm_calls": LLMCall(NOON, "app", "offline/app", 3, 4, 0.001, 12.5, False, None),
 }
 
