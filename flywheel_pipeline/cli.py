@@ -68,13 +68,9 @@ def demo(home: Path | None) -> None:
     from flywheel_pipeline.commands.home import demo_home
 
     ok = turn_home(demo_home(home), say)
-    say(
-        "\nNext: `flywheel label` opens the labelling page, first the cases that the gate asks about; `flywheel gate decide`"
-    )
-    say(
-        "lets it decide again; `flywheel promote` puts a candidate that may ship into production; `flywheel dev` opens the"
-    )
-    say("Dagster UI.")
+    say("\nNext: `flywheel label` opens the labelling page, first the cases that the gate asks about;")
+    say("`flywheel gate decide` lets it decide again, `flywheel promote` puts what may ship into production,")
+    say("and `flywheel dev` opens the Dagster UI.")
     sys.exit(0 if ok else 1)
 
 

@@ -46,7 +46,6 @@ def prepare_home(home: Path | None, file: Path, report: Callable[[str], None]) -
     init_home(settings.home)
     for line in describe_start(start_from(Workbench.of(settings.home), file)):
         report(line)
-    report(
-        "Label them on the labelling page (`flywheel label`): `p` passes, `f` fails. Then `flywheel run` groups the failures."
-    )
+    report("Label them on the labelling page (`flywheel label`): `p` passes, `f` fails.")
+    report("Then `flywheel run` groups the failures.")
     return settings.home

@@ -19,6 +19,7 @@ from flywheel_pipeline.steps.evaluate import (
     VersionComparison,
     approve,
     compare_versions,
+    decides,
     dump_known,
     evaluator_names,
     known_in,
@@ -136,6 +137,7 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     return replace(
         result,
         notes=(
+            *_unjudged(bench, alignment),
             *_left_out(result),
             *_app_changed(bench, result),
             *_other_judges(used, compared, result),
@@ -170,6 +172,14 @@ def _latest(used: Used, version: str) -> dict[str, str]:
     """Return {evaluator: the version that gave most of the verdicts on the answers under `version`}."""
     own = sorted((row for row in used if row[0] == version), key=lambda row: row[3])
     return {evaluator: evaluator_version for _, evaluator, evaluator_version, _ in own}
+
+
+def _unjudged(bench: Workbench, alignment: Sequence[JudgeAlignment]) -> list[str]:
+    modes = {m.mode_id for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
+    judged = {a.mode_id for a in alignment if a.mode_id in modes and decides(a)}
+    n = len(modes) - len(judged)
+    left = f"{n} of {len(modes)} failure modes have no evaluator that may decide"
+    return [f"{left}: as judged, such a failure counts as a pass"] if n and judged else []
 
 
 def _left_out(compared: Compared) -> list[str]:

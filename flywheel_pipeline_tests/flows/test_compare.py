@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
 from flywheel_pipeline.errors import CorruptFileError, EditError, HomeError
 from flywheel_pipeline.flows.compare import approve_failure, compare, evaluated_versions, find_version, stand
 from flywheel_pipeline.steps.evaluate import quality_of_change
-from flywheel_pipeline_tests.builders import an_answer, an_eval_result
+from flywheel_pipeline_tests.builders import a_mode, an_answer, an_eval_result
 from flywheel_pipeline_tests.flows.evaluated import BASE, NEW, RUDE, evaluated_home, judge_version, put_modes
 from flywheel_pipeline_tests.homes import a_home
 
@@ -33,6 +33,14 @@ def test_two_versions_are_compared_case_by_case(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert found.name_of(RUDE) == "Rude"
     assert found.notes == ()
+
+
+def test_failure_modes_that_nothing_may_judge_are_noted(tmp_path: Path) -> None:
+    place = evaluated_home(tmp_path / "home", "pp", "pf")
+    place.lake.write("failure_taxonomy", [a_mode(mode_id=RUDE.partition(":")[2]), a_mode(mode_id="fm-late")])
+    assert compare(place.bench, BASE, NEW).notes == (
+        "1 of 2 failure modes have no evaluator that may decide: as judged, such a failure counts as a pass",
+    )
 
 
 def test_a_model_that_changed_with_the_prompt_is_noted(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.flows.improve import decide_on_labels, judgement_of
-from flywheel_pipeline.records.schema import Json
+from flywheel_pipeline.records import Json
 from flywheel_pipeline_tests.builders import a_prompt, an_alignment, an_eval_result
 from flywheel_pipeline_tests.flows.comparing import BETTER, a_home_with_flips, answer_anew, candidate, label_all
 from flywheel_pipeline_tests.homes import Place, a_home

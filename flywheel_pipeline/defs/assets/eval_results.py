@@ -50,8 +50,8 @@ NOT_KNOWN = "not known: no judge agrees with the expert yet"
         dg.AssetSpec(
             "judge_alignment", deps=["golden_set", "failure_taxonomy"], group_name="evaluate",
             owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("judge_alignment"),
-            description="How far every judge and check of a failure mode agrees with the expert on labelled answers. Only "
-            "a trusted one decides.",
+            description="How far every judge and check of a failure mode agrees with the expert on labelled answers. "
+            "Only a trusted one decides.",
         ),
     ],
     name="run_evaluators",

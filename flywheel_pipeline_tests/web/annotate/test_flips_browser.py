@@ -62,6 +62,7 @@ def test_a_batch_by_keyboard_alone_reaches_the_file(page: Any, place: Place) -> 
     page.keyboard.press("p")
     page.keyboard.press("p")
     progress(page, "19 of 20")
+    status(page, "That was the last one. Submit your labels; `flywheel gate decide` then decides on the candidate.")
     page.keyboard.press("Shift+S")
     status(page, "Thank you: 20 labels submitted.")
     rows = place.lines(FLIP_LABELS_FILE)

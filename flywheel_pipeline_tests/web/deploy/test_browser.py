@@ -103,7 +103,7 @@ def test_a_candidate_is_promoted_and_rolled_back_by_keyboard_with_name_and_reaso
 def test_foreign_parts_are_shown_and_a_person_notes_that_they_were_read(page: Any, place: Place) -> None:
     page.locator("#version").select_option(BETTER.version)
     playwright.expect(page.locator("#detail")).to_contain_text("To be read before it may ship")
-    playwright.expect(page.locator("#detail li").first).to_contain_text("markup")
+    playwright.expect(page.locator("#detail ul")).to_contain_text("markup")
     page.locator("#main").focus()
     page.keyboard.press("y")
     page.locator("#by").fill("noor")
