@@ -132,3 +132,4 @@ def test_a_report_of_production_alone_needs_no_candidate(tmp_path: Path) -> None
     place.lake.write("prompt_candidate", [])
     done = run(place, "report", "--output", str(tmp_path / "report.html"))
     assert done.exit_code == 0 and "(production) on 2 cases" in done.output
+    assert f"<h1>{BASE} (production)</h1>" in (tmp_path / "report.html").read_text("utf-8")
