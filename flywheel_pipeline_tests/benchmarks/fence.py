@@ -34,7 +34,7 @@ FAMILIES = [f"f-{n}" for n in range(1_000) if split_of(f"f-{n}") == "test"]
 """Names of families of the test split: a variant is only torn where it touches several splits."""
 LOOKALIKE = str.maketrans("aeopc", "аеорс")
 CONTRACTIONS = {
-    "dont": "do not", "don't": "do not", "can't": "cannot", "cant": "cannot", "i'm": "i am", "thats": "that is",
+    "dont": "do not", "don't": "do not", "can't": "can not", "cant": "cannot", "i'm": "i am", "thats": "that is",
     "it's": "it is", "wheres": "where is", "what's": "what is", "that is": "that's", "i have": "i've",
     "where is": "wheres", "did not": "didn't", "cannot": "cant", "do not": "dont", "please": "pls", "your": "ur",
     "you": "u", "i am": "im",

@@ -49,7 +49,7 @@ def _carry(fmt: Format, row: Row) -> Row:
     if not fmt.metadata:
         return {}
     parsed = fmt.parse(fmt.write(row, {}), convert_nothing).row
-    return {k: v for k, v in row.items() if v is not None and parsed.get(k) != v}
+    return {k: v for k, v in row.items() if v is not None and v is not False and parsed.get(k) != v}
 
 
 def _where(fmt: Format, carries: Sequence[Row]) -> dict[str, str]:

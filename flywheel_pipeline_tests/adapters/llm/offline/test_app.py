@@ -45,7 +45,7 @@ class Fault:
 FAULTS: Mapping[str, Fault] = {
     "stay_grounded": Fault(
         "Do you offer a student discount?",
-        lambda answer: "cannot find" not in answer,
+        lambda answer: "can not find" not in answer,
         (
             "Answer only from the documents.",
             "Use only facts that the documents state.",

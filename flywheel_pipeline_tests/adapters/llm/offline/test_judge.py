@@ -37,14 +37,14 @@ FAILING: list[tuple[judge.Rule, judge.Case]] = [
 
 PASSING: list[tuple[judge.Rule, judge.Case]] = [
     (judge.not_in_documents, _case("Refund?", "We refund the kit within 30 days of delivery.")),
-    (judge.not_in_documents, _case("Refund?", "Of course. I cannot find that in our documentation.")),
+    (judge.not_in_documents, _case("Refund?", "Of course. I can not find that in our documentation.")),
     (judge.not_in_documents, _case("Order FW-48211?", "Thank you. Could you tell me when you ordered 77 kits?")),
     (judge.no_handover, _case("Let me talk to a human.", "I am handing you over to a person from our team.")),
     (judge.no_handover, _case("What does postage cost?", "Postage costs 4.90 euros.")),
     (judge.question_left_open, _case(TWO, "You have 30 days for a refund. Postage costs 4.90 euros.")),
-    (judge.question_left_open, _case(TWO, "I cannot find that in our documentation.")),
+    (judge.question_left_open, _case(TWO, "I can not find that in our documentation.")),
     (judge.question_left_open, _case("What does postage cost?", "No idea.")),
-    (judge.claims_an_action, _case("Cancel it.", "I cannot do that from this chat. You can cancel in the app.")),
+    (judge.claims_an_action, _case("Cancel it.", "I can not do that from this chat. You can cancel in the app.")),
     (judge.too_long, _case("How?", "word " * judge.MAX_WORDS)),
     (judge.asks_again, _case(GIVEN, "Thank you, I have noted FW-48211.")),
     (judge.asks_again, _case("Where is my order?", "Could you please tell me your order number?")),
