@@ -26,6 +26,8 @@ class Rate:
     n: int
 
     def __str__(self) -> str:
+        if not self.n:
+            return "not known (n=0)"
         return f"{self.value:.0%} ({self.low:.0%} to {self.high:.0%}, n={self.n})"
 
 

@@ -211,3 +211,8 @@ def test_a_weighted_sample_counts_for_at_most_one_and_a_half_times_its_kish_size
     light_fails = weighted_rate([True] * 10 + [False] * 10, [1.0] * 10 + [30.0] * 10)
     kish = 310**2 / (10 + 10 * 900)
     assert (light_fails.low, light_fails.high) == pytest.approx(wilson(10 / 310 * 1.5 * kish, 1.5 * kish))
+
+
+def test_a_rate_of_nothing_is_not_known_and_never_shown_as_zero() -> None:
+    assert str(proportion(0, 0)) == "not known (n=0)"
+    assert str(proportion(0, 1)).startswith("0% (0% to 79%")

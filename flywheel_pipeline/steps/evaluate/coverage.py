@@ -44,12 +44,14 @@ class Coverage:
         return proportion(self.n_passed, self.n_passed + self.n_failed)
 
     def __str__(self) -> str:
+        if not self.n_passed + self.n_failed:
+            return f"nothing evaluated, of {self.n} cases" if self.n else "nothing evaluated"
         counts = f"{self.n_passed} passed, {self.n_failed} failed"
         if not self.n_unknown:
             return f"{counts}: {self.rate}"
-        low, high = self.bounds
+        low, high = 100 * self.n_passed // self.n, -(-100 * (self.n_passed + self.n_unknown) // self.n)  # outwards
         stamp = "" if self.complete else f"; incomplete ({self.share:.0%} evaluated), decides nothing"
-        return f"{counts}, {self.n_unknown} not evaluated: {low:.0%} to {high:.0%}; of the evaluated {self.rate}{stamp}"
+        return f"{counts}, {self.n_unknown} not evaluated: {low}% to {high}%; of the evaluated {self.rate}{stamp}"
 
 
 def coverage_of(results: Sequence[EvalResult], evaluators: Collection[str]) -> Coverage:

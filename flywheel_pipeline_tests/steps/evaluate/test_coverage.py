@@ -51,3 +51,13 @@ def test_a_case_whose_answer_failed_is_not_evaluated() -> None:
         *rows("g-5", resisted="pass"),
     ]
     assert coverage_of(results, {"answered", "judge:a"}) == Coverage(1, 1, 2)
+
+
+def test_where_nothing_has_an_outcome_no_rate_is_shown() -> None:
+    assert str(Coverage(0, 0, 5)) == "nothing evaluated, of 5 cases"
+    assert str(Coverage(0, 0, 0)) == "nothing evaluated"
+
+
+def test_bounds_are_rounded_outwards_so_that_an_unknown_case_is_never_a_pass() -> None:
+    assert "1 not evaluated: 99% to 100%" in str(Coverage(399, 0, 1))
+    assert "1 not evaluated: 0% to 1%" in str(Coverage(0, 399, 1))
