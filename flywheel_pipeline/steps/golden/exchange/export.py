@@ -71,8 +71,8 @@ def _lost(fmt: Format, rows: Sequence[Row], data: bytes) -> tuple[Loss, ...]:
 
 
 def _same(back: Any, value: Any) -> bool:
-    """Return whether a field came back; of an empty list nothing needs to."""
-    return bool(back == value) or (back is None and value == [])
+    """Return whether a field came back; of an empty list, or a flag that is not set, nothing needs to."""
+    return bool(back == value) or (back is None and (value == [] or value is False))
 
 
 def _back(fmt: Format, item: Item) -> Row:
