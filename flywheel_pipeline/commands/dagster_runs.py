@@ -23,6 +23,7 @@ from flywheel_pipeline.defs.instance import (
     prepare_instance,
     runs_on_this_machine,
 )
+from flywheel_pipeline.defs.jobs import DECIDE_ON_LABELS
 from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.errors import FlywheelError, HomeError, SettingsError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
@@ -155,6 +156,24 @@ def draw_home(home: Path | None, asked: Mapping[str, Any], say: Callable[[str], 
         )
     for line in _batch_lines(shown, made.metadata["allocation"]):
         say(line)
+
+
+def decide_home(home: Path | None) -> Workbench:
+    """Let the gate decide again on the last candidate, as a Dagster run, so that its UI shows the same decision.
+
+    Raises:
+        HomeError: there is no home.
+        FlywheelError: there is no candidate to decide on; the text says why.
+    """
+    bench = Workbench.of(home)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    job, config = build_definitions(bench.settings).resolve_job_def("gate_on_labels"), {**QUIET, **DECIDE_ON_LABELS}
+    with open_instance(bench.settings.home) as instance:
+        result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+    failures = [cause_of(e) for e in result.all_events if e.is_step_failure]
+    if failures:
+        raise FlywheelError("; ".join(failures))
+    return bench
 
 
 def _batch_lines(shown: Mapping[str, Any], allocation: Any) -> list[str]:

@@ -44,13 +44,10 @@ def labels(home: Path | None) -> None:
 @HOME
 def decide(home: Path | None) -> None:
     """Decide again on the last candidate, with the labels given since: no app and no model is called."""
+    from flywheel_pipeline.commands.dagster_runs import decide_home
     from flywheel_pipeline.commands.summary import decision_lines
-    from flywheel_pipeline.flows.improve import decide_on_labels
-    from flywheel_pipeline.flows.workbench import Workbench
 
-    bench = Workbench.of(home)
-    decide_on_labels(bench)
-    for line in decision_lines(bench):
+    for line in decision_lines(decide_home(home)):
         say(line)
 
 

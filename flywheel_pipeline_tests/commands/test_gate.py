@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.gate import characteristic
 from flywheel_pipeline.commands.summary import decision_lines, summarize
+from flywheel_pipeline.defs.instance import open_instance
 from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.flows.simulate import gate_at_home
@@ -116,6 +118,10 @@ def test_labels_says_what_the_gate_waits_for_and_decide_runs_it_again(tmp_path: 
     assert "20 of 20 flipped cases" in flywheel("gate", "labels", *home).output
     decided = flywheel("gate", "decide", *home)
     assert decided.exit_code == 0 and ": SHIP" in decided.output
+    with open_instance(place.root) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("prompt_candidate"))
+    assert event and event.asset_materialization
+    assert "ship" in str(event.asset_materialization.metadata["decision"].value)
     assert flywheel("gate", "labels", *home).output == "The gate asks for no labels of flipped cases.\n"
 
 

@@ -24,7 +24,8 @@ def labelled_home(path: Path, server: ScriptedServer) -> Place:
     role = f'{{model: openai/x, api_base: "{server.url}", price: {{input: 1, output: 1}}}}'
     (path / "flywheel.yaml").write_text(
         f"models: {{app: {role}, judge: {role}, taxonomy: none}}\nautomation: {{settle_seconds: 0}}\n"
-        "cluster: {embedder: tfidf}\nllm: {concurrency: 2}\nevaluate: {judge_checks: 0}\nimprove: {fresh_baseline: false}\n"
+        "cluster: {embedder: tfidf}\nllm: {concurrency: 2}\nevaluate: {judge_checks: 0}\n"
+        "improve: {fresh_baseline: false}\n"
     )
     place.put_traces("a.jsonl", *some_traces(20))
     rows = [f"2025-06-02-{i}," + ("fail,made up a plan," if i < 6 else "pass,,") for i in range(16)]
