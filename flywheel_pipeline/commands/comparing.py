@@ -9,7 +9,7 @@ from flywheel_pipeline.commands.evals_table import comparison_lines, comparison_
 from flywheel_pipeline.commands.options import say
 from flywheel_pipeline.flows.compare import CANDIDATE, PRODUCTION, Compared, compare, evaluated_versions, stand
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.steps.evaluate import Quality, quality_of_change
+from flywheel_pipeline.steps.evaluate import Quality, quality_of_change, unless_unjudged
 from flywheel_pipeline.web.evaluate.report import render_report
 
 
@@ -20,6 +20,7 @@ def compare_and_report(
     compared = compare(bench, *versions)
     known = stand(compared)
     quality = quality_of_change(compared.found, compared.approved, fail_under)
+    quality = unless_unjudged(quality, fail_under, compared.unjudged)
     say("\n".join(comparison_lines(compared, known)))
     if junit:
         from flywheel_pipeline.commands.junit import write_junit

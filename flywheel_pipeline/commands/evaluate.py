@@ -36,12 +36,13 @@ def evals(context: click.Context, home: Path | None, fail_under: float | None) -
 def _show(bench: Workbench, fail_under: float | None) -> int:
     from flywheel_pipeline.commands.evals_table import evaluation_lines
     from flywheel_pipeline.flows.compare import PRODUCTION, compare, stand
-    from flywheel_pipeline.steps.evaluate import Coverage, quality_of_rate
+    from flywheel_pipeline.steps.evaluate import Coverage, quality_of_rate, unless_unjudged
 
     found = compare(bench, PRODUCTION, PRODUCTION)
     say("\n".join(evaluation_lines(found, stand(found))))
     overall = found.found.overall.after if found.found.overall else None
-    return _finish(quality_of_rate(overall if found.found.cases else Coverage(0, 0, 0), fail_under))
+    quality = quality_of_rate(overall if found.found.cases else Coverage(0, 0, 0), fail_under)
+    return _finish(unless_unjudged(quality, fail_under, found.unjudged))
 
 
 def _finish(quality: Quality) -> int:

@@ -70,6 +70,8 @@ class Compared:
     notes: tuple[str, ...]
     approved: tuple[KnownFailure, ...]
     versions: tuple[Evaluated, ...] = ()
+    unjudged: str = ""
+    """How many failure modes have no evaluator that may decide; empty if all have one, or none has."""
 
     def name_of(self, evaluator: str) -> str:
         """Return what people call an evaluator: its failure mode, or its own name."""
@@ -134,10 +136,12 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     names = {**{f"judge:{m}": name for m, name in modes.items()}, **evaluator_names(alignment, modes)}
     result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)), tuple(versions))
+    unjudged = _unjudged(bench, alignment)
     return replace(
         result,
+        unjudged=unjudged,
         notes=(
-            *_unjudged(bench, alignment),
+            *([unjudged] if unjudged else []),
             *_left_out(result),
             *_app_changed(bench, result),
             *_other_judges(used, compared, result),
@@ -174,12 +178,12 @@ def _latest(used: Used, version: str) -> dict[str, str]:
     return {evaluator: evaluator_version for _, evaluator, evaluator_version, _ in own}
 
 
-def _unjudged(bench: Workbench, alignment: Sequence[JudgeAlignment]) -> list[str]:
+def _unjudged(bench: Workbench, alignment: Sequence[JudgeAlignment]) -> str:
     modes = {m.mode_id for m in bench.lake.read("failure_taxonomy", FailureMode) if m.status != "retired"}
     judged = {a.mode_id for a in alignment if a.mode_id in modes and decides(a)}
     n = len(modes) - len(judged)
     left = f"{n} of {len(modes)} failure modes have no evaluator that may decide"
-    return [f"{left}: as judged, such a failure counts as a pass"] if n and judged else []
+    return f"{left}: as judged, such a failure counts as a pass" if n and judged else ""
 
 
 def _left_out(compared: Compared) -> list[str]:

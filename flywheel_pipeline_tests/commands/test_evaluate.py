@@ -11,6 +11,7 @@ from junitparser import JUnitXml
 
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.commands.evals_table import escape
+from flywheel_pipeline_tests.builders import a_mode
 from flywheel_pipeline_tests.flows.evaluated import BASE, NEW, evaluated_home
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.browsing import EVIL
@@ -40,6 +41,16 @@ def run(place: Place, *words: str) -> Result:
 def test_a_threshold_sets_the_exit_code(tmp_path: Path, pairs: list[str], threshold: str, code: int) -> None:
     done = run(evaluated_home(tmp_path / "home", *pairs), "evals", "--fail-under", threshold)
     assert done.exit_code == code, done.output
+
+
+def test_a_threshold_is_not_reached_while_a_failure_mode_has_no_evaluator_that_may_decide(tmp_path: Path) -> None:
+    place = evaluated_home(tmp_path / "home", *["pp"] * 20)
+    modes = [a_mode(mode_id="rude", name="Rude"), a_mode(mode_id="late", name="Late")]
+    place.lake.write("failure_taxonomy", modes)
+    for words in (("evals",), ("evals", "compare")):
+        done = run(place, *words, "--fail-under", "0.9")
+        assert done.exit_code == 1 and "1 of 2 failure modes have no evaluator that may decide" in done.output
+    assert run(place, "evals").exit_code == 0
 
 
 def test_the_rates_of_production_are_shown_with_their_bounds(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from flywheel_pipeline.steps.evaluate.known import (
 )
 from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, held_out, mark_dev
 from flywheel_pipeline.steps.evaluate.measure import Trial, disagreements, try_check
-from flywheel_pipeline.steps.evaluate.quality import Quality, quality_of_change, quality_of_rate
+from flywheel_pipeline.steps.evaluate.quality import Quality, quality_of_change, quality_of_rate, unless_unjudged
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
     GoldenRate,
@@ -113,6 +113,7 @@ __all__ = [
     "requirements",
     "run_evals",
     "try_check",
+    "unless_unjudged",
     "versions_to_compare",
     "what_to_label",
     "without_stale",

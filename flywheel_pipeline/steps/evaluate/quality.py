@@ -51,6 +51,16 @@ def quality_of_rate(coverage: Coverage | None, fail_under: float | None) -> Qual
     return Quality(ERROR, f"{low:.1%} to {high:.1%} pass, {fail_under:.1%} required: {unknown}")
 
 
+def unless_unjudged(quality: Quality, fail_under: float | None, unjudged: str) -> Quality:
+    """Return an error where a threshold counts as reached although failure modes are judged by no evaluator.
+
+    `unjudged` says which; an answer that shows such a failure counts as a pass in the rate.
+    """
+    if quality.code != PASSED or fail_under is None or not unjudged:
+        return quality
+    return Quality(ERROR, f"{quality.reason}; but {unjudged}")
+
+
 def quality_of_change(
     found: VersionComparison, approved: Sequence[KnownFailure], fail_under: float | None = None
 ) -> Quality:
