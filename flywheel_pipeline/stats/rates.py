@@ -16,6 +16,20 @@ MAX_EFFECT = 1.5
 """How many times its Kish size a weighted sample may count for."""
 
 
+ROUNDING = 1e-9
+"""What a bound that is 0 or 1 may differ from it by arithmetic."""
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent; 0% and 100% only where it is that, else with as many digits as it takes."""
+    exact = min(share, 1 - share) < ROUNDING
+    for digits in range(4):
+        text = f"{share:.{digits}%}"
+        if exact or float(text[:-1]) not in (0, 100):
+            return text
+    return "<0.001%" if share < 0.5 else ">99.999%"
+
+
 @dataclass(frozen=True)
 class Rate:
     """A rate between 0 and 1 with its 95 % interval and the number of observations behind it."""
@@ -28,7 +42,7 @@ class Rate:
     def __str__(self) -> str:
         if not self.n:
             return "not known (n=0)"
-        return f"{self.value:.0%} ({self.low:.0%} to {self.high:.0%}, n={self.n})"
+        return f"{percent(self.value)} ({percent(self.low)} to {percent(self.high)}, n={self.n})"
 
 
 def wilson(successes: float, n: float, z: float = Z95) -> tuple[float, float]:

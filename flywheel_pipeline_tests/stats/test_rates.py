@@ -18,6 +18,7 @@ from flywheel_pipeline.stats import (
     weighted_rate,
     wilson,
 )
+from flywheel_pipeline.stats.rates import percent
 
 SLACK = 1e-9
 fixed_seed = settings(max_examples=150, deadline=None, derandomize=True)
@@ -216,3 +217,19 @@ def test_a_weighted_sample_counts_for_at_most_one_and_a_half_times_its_kish_size
 def test_a_rate_of_nothing_is_not_known_and_never_shown_as_zero() -> None:
     assert str(proportion(0, 0)) == "not known (n=0)"
     assert str(proportion(0, 1)).startswith("0% (0% to 79%")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0%"), (1, "100%"), (0.5, "50%"), (0.004, "0.4%"), (0.9975, "99.8%"), (0.995, "99.5%"), (0.0049, "0.5%"),
+        (0.00001, "0.001%"), (0.000001, "<0.001%"), (0.999999, ">99.999%"), (0.006, "1%"), (0.994, "99%"),
+    ],
+)  # fmt: skip
+def test_0_and_100_percent_are_only_said_where_they_are_so(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_a_failure_in_four_hundred_is_seen() -> None:
+    assert str(proportion(399, 400)) == "99.8% (99% to 99.96%, n=400)"
+    assert str(proportion(400, 400)).startswith("100% (99% to 100%")

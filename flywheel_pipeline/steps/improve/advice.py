@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from flywheel_pipeline.stats import PairedChange, smallest_detectable_change
+from flywheel_pipeline.steps.improve.rule import show_probability
 
 FAR = 5
 """How many times as many cases may be asked for; beyond that the difference seen is no reason to ask."""
@@ -76,8 +77,8 @@ def not_better(overall: PairedChange, bound: float, look: int, labels_left: int)
     """Return the obstacle that the candidate is not shown better."""
     nth = f" on look {look} at these test cases" if look > 1 else ""
     problem = (
-        f"cannot tell whether it is better: {_counted(overall)}, better with probability {overall.p_better:.3f} "
-        f"({bound:.3f} needed{nth})"
+        f"cannot tell whether it is better: {_counted(overall)}, better with probability "
+        f"{show_probability(overall.p_better)} ({bound:.3f} needed{nth})"
     )
     return Obstacle(problem, _more_cases(overall, bound, look, labels_left), labels_left > 0)
 

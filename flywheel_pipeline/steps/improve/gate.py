@@ -37,6 +37,7 @@ from flywheel_pipeline.steps.improve.rule import (
     is_guarded,
     is_safe,
     is_worse,
+    show_probability,
 )
 
 Outcomes = Mapping[str, float]
@@ -300,7 +301,8 @@ def _harm(gate: Gate, evidence: Evidence) -> _Harm:
         return _Harm("shown worse: " + "; ".join(f"{c.name}, {_counted(_change(c, known))}" for c in worse), names)
     change = _change(known.overall, known)
     if is_worse(gate, change.counts):
-        return _Harm(f"shown worse: better with probability {change.p_better:.3f} only, {_counted(change)}")
+        p = show_probability(change.p_better)
+        return _Harm(f"shown worse: better with probability {p} only, {_counted(change)}")
     return _Harm()
 
 
@@ -356,7 +358,8 @@ def _shipped(gate: Gate, evidence: Evidence, overall: PairedChange) -> str:
     unguarded = {m.mode for m in evidence.unguarded} | {c.name for c in evidence.guards}
     agreed = [f'"{m}"' for m in gate.consent if m in unguarded]
     consent = f"; unguarded by consent: {_listed(agreed)}" if agreed else ""
-    return f"better with probability {overall.p_better:.3f}: {_counted(overall)}; no guard is worse{consent}"
+    p = show_probability(overall.p_better)
+    return f"better with probability {p}: {_counted(overall)}; no guard is worse{consent}"
 
 
 def _counted(change: PairedChange) -> str:

@@ -58,6 +58,11 @@ class Gate:
         return 1 - 2 * (1 - self.min_probability_better) / (look * (look + 1))
 
 
+def show_probability(p: float) -> str:
+    """Return a probability with three digits, without claiming that it is 0 or 1."""
+    return f"{p:.3f}" if 0.0005 <= p < 0.9995 else "below 0.001" if p < 0.5 else "above 0.999"
+
+
 WHOLE, ALL, MODE, GROUP = "all evaluators", "all cases", "own cases", "group"
 """What is compared: all that decide together; one judge on all cases; the own cases of a failure mode; happy paths or
 regression cases."""

@@ -15,6 +15,7 @@ from flywheel_pipeline.steps.improve.rule import (
     excluded_loss,
     harmed,
     is_safe,
+    show_probability,
 )
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
 
@@ -60,3 +61,9 @@ def test_the_cases_that_are_needed_would_do_and_fewer_would_not() -> None:
 
 def test_what_goes_on_losing_is_never_shown_safe() -> None:
     assert cases_needed(GATE, guard(0, 5, 20)) is None
+
+
+def test_a_probability_is_never_said_to_be_0_or_1() -> None:
+    assert [show_probability(p) for p in (0.0, 0.0004, 0.5, 0.98765, 0.9996, 1.0)] == [
+        "below 0.001", "below 0.001", "0.500", "0.988", "above 0.999", "above 0.999",
+    ]  # fmt: skip
