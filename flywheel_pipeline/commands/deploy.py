@@ -120,21 +120,25 @@ def read(home: Path | None, by: str, version: str) -> None:
     from flywheel_pipeline.flows.foreign import note_read
 
     bench, _ = _home(home)
-    for line in _to_read(bench, version):
-        click.echo(line)
+    lines, n_parts = _to_read(bench, version)
+    click.echo("\n".join(lines))
+    if not n_parts:
+        click.echo("It has no foreign parts that were not read yet.")
+        return
     click.confirm("Have you read it, and may it ship if the gate lets it?", abort=True)
     say(f"Noted that {by} has read {note_read(bench, version, by)}. `flywheel gate decide` decides again.")
 
 
-def _to_read(bench: Workbench, name: str) -> Iterator[str]:
-    """Yield what changed in a version, and its foreign parts."""
+def _to_read(bench: Workbench, name: str) -> tuple[list[str], int]:
+    """Return what changed in a version and its foreign parts, as lines, and the number of the latter."""
     from flywheel_pipeline.flows.deploy.promote import diff_prompts
     from flywheel_pipeline.flows.foreign import parts_of
 
     version = bench.registry.find(name)
     base = bench.registry.get(version).base_version
-    yield diff_prompts(bench, base, version) if base else bench.registry.get(version).text
-    yield from (f"! {part}" for part in parts_of(bench, version))
+    text = diff_prompts(bench, base, version) if base else bench.registry.get(version).text
+    parts = [f"! {part}" for part in parts_of(bench, version)]
+    return [text, *parts], len(parts)
 
 
 @prompts.command()

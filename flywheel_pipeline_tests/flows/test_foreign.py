@@ -53,3 +53,5 @@ def test_the_command_shows_the_change_and_its_foreign_parts_and_asks(place: Plac
     yes = CliRunner().invoke(main, words, input="y\n")
     assert yes.exit_code == 0 and "Noted that mira has read" in yes.output
     assert not parts_of(place.bench, BETTER.version)
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 0 and "no foreign parts that were not read yet" in again.output
