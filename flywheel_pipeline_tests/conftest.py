@@ -19,7 +19,8 @@ REPO = Path(__file__).parent.parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that turn whole flywheels first, so that processes that share the files end together."""
-    items.sort(key=lambda item: not any(x in item.nodeid for x in ("test_readme", "/defs/test_running", "/defs/")))
+    long = ("test_readme", "/defs/test_running", "/commands/test_interrupt", "/test_cli", "/defs/")
+    items.sort(key=lambda item: not any(x in item.nodeid for x in long))
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from flywheel_pipeline.adapters.registry import Registry
 from flywheel_pipeline.cli import main
+from flywheel_pipeline.flywheel import Flywheel
 from flywheel_pipeline.records import PromptVersion
 from flywheel_pipeline.steps.annotate import read_labels
 from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_sampled_trace, a_trace
@@ -176,7 +177,8 @@ def test_settings_of_a_home_that_is_not_there_is_an_error(tmp_path: Path) -> Non
 
 def test_sample_draws_a_batch_by_hand_and_says_what_is_in_it(place: Place) -> None:
     place.put_traces("a.jsonl", *some_traces(30))
-    assert flywheel(place, "run").exit_code == 0
+    for step in ("capture", "sample"):
+        Flywheel(place.root).run(step)
     done = flywheel(place, "sample", "--size", "5", "--seed", "9", "--strata", "source_format, app")
     assert done.exit_code == 0, done.output
     assert "5 of " in done.output and "traces to label: samples/" in done.output

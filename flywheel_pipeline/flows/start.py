@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def start_from(bench: Workbench, file: Path) -> Started:
 
 
 def _copy(bench: Workbench, file: Path) -> str:
-    """Return the name of the copy in `traces/`; it is as old as the file, so that it is read at once."""
+    """Return the name of the copy in `traces/`; it is whole, so that it need not settle and is read at once."""
     if not file.is_file():
         raise HomeError(f"There is no file {file}.")
     target = bench.settings.home / "traces" / file.name
@@ -55,7 +57,9 @@ def _copy(bench: Workbench, file: Path) -> str:
         raise HomeError(f"{target} is another file with this name: rename {file}.")
     if not target.exists():
         with replacing(target) as temporary:
-            shutil.copy2(file, temporary)
+            shutil.copyfile(file, temporary)
+            settled = time.time() - bench.settings.automation.settle_seconds - 1
+            os.utime(temporary, (settled, min(settled, file.stat().st_mtime)))
     return file.name
 
 
