@@ -196,7 +196,7 @@ def _plain(filters: Filters) -> Iterator[tuple[str, Params]]:
         yield f"{BOUNDS[name]} >= ${name}", {name: least}
     for n, (name, value) in enumerate(filters.tags):
         paths = [f'$."{part}"' for part in _quoted(name)]
-        within = " or ".join(f"tags->>$tag{n}_{k} = $value{n}" for k in range(len(paths)))
+        within = " or ".join(f"(tags->>$tag{n}_{k}) = $value{n}" for k in range(len(paths)))
         yield f"({within})", {f"value{n}": value, **{f"tag{n}_{k}": path for k, path in enumerate(paths)}}
     for n, word in enumerate(filters.words):
         texts = " or ".join(f"contains(lower({TEXTS[t]}), lower($word{n}))" for t in filters.within)
