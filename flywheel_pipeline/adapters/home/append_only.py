@@ -14,7 +14,7 @@ from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 Row = Mapping[str, Any]
 
-TRIES = 50
+TRIES = 100
 """How often `extend` starts again because another program has appended meanwhile."""
 
 
