@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from flywheel_pipeline.adapters.home.append_only import AppendOnlyFile
 from flywheel_pipeline.adapters.home.history import History
 from flywheel_pipeline.adapters.home.reviewed import ReviewedFile
+from flywheel_pipeline.append_only import AppendOnlyFile
 from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.errors import CorruptFileError
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.atomic_write import locked, version_of
+from flywheel_pipeline.append_only import AppendOnlyFile
 from flywheel_pipeline.errors import ConflictError, CorruptFileError, GateError
 
 FILE = "labels.jsonl"
@@ -61,7 +59,7 @@ class LabelFile:
     """`labels.jsonl`: one line per move, appended if the file is still the one that was read."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+        self.file = AppendOnlyFile(folder / FILE)
 
     def read(self) -> Labels:
         """Return the labels.
@@ -69,9 +67,8 @@ class LabelFile:
         Raises:
             CorruptFileError: a line is not a move of a label.
         """
-        data = self._data()
-        lines = enumerate(data.split(b"\n"), 1)
-        return Labels([_move(self.path, number, line) for number, line in lines if line.strip()], version_of(data))
+        lines = self.file.read()
+        return Labels([_move(self.file.path, n, row) for n, row in enumerate(lines.rows, 1)], lines.version)
 
     def append(self, move: Move, seen: str | None = None) -> None:
         """Append a move; it is on the disk when this returns.
@@ -82,34 +79,21 @@ class LabelFile:
         """
         if not NAME.fullmatch(move.label):
             raise GateError(f"{move.label!r} is no label: use lower-case letters, digits, dots and hyphens.")
-        with locked(self.path.parent) as folder:
-            before = self._data()
-            if seen is not None and version_of(before) != seen:
-                raise ConflictError(f"The label {move.label!r} was moved in the meantime; nothing was changed.")
-            break_line = b"\n" if before and not before.endswith(b"\n") else b""
-            row = {k: v for k, v in asdict(move).items() if v is not None or k == "version"}
-            with self.path.open("ab", buffering=0) as file:
-                file.write(break_line + json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-                os.fsync(file.fileno())
-            os.fsync(folder)
-
-    def _data(self) -> bytes:
-        return self.path.read_bytes() if self.path.exists() else b""
+        row = {k: v for k, v in asdict(move).items() if v is not None or k == "version"}
+        if seen is None:
+            self.file.extend(lambda _: [row])
+            return
+        try:
+            self.file.append([row], seen)
+        except ConflictError:
+            raise ConflictError(f"The label {move.label!r} was moved in the meantime; nothing was changed.") from None
 
 
-def _move(path: Path, number: int, line: bytes) -> Move:
+def _move(path: Path, number: int, row: Mapping[str, Any]) -> Move:
     try:
-        row: Mapping[str, Any] = json.loads(line)
-        canary = row.get("canary")
+        version, canary = row["version"], row.get("canary")
+        tried = canary and Canary(str(canary["canary_id"]), str(canary["version"]), float(canary["share"]))
         texts = {k: str(row.get(k) or "") for k in ("at", "by", "message")}
-        version = row["version"]
-        return Move(
-            str(row["label"]),
-            None if version is None else str(version),
-            **texts,
-            canary=None
-            if canary is None
-            else Canary(str(canary["canary_id"]), str(canary["version"]), float(canary["share"])),
-        )
+        return Move(str(row["label"]), None if version is None else str(version), **texts, canary=tried or None)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptFileError(f"{path}, line {number} is not a move of a label: {error!r}. Restore it.") from None

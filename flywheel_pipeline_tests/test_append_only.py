@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.adapters.home.append_only import TRIES, AppendOnlyFile
+from flywheel_pipeline.append_only import TRIES, AppendOnlyFile
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 from flywheel_pipeline_tests.conftest import REPO
 
@@ -115,7 +115,7 @@ def test_a_file_that_never_rests_is_a_conflict(file: AppendOnlyFile) -> None:
 APPEND = """
 import sys
 from pathlib import Path
-from flywheel_pipeline.adapters.home.append_only import AppendOnlyFile
+from flywheel_pipeline.append_only import AppendOnlyFile
 file = AppendOnlyFile(Path(sys.argv[1]))
 for n in range(100):
     file.extend(lambda rows: [{"who": sys.argv[2], "n": n, "seen": len(rows)}])
