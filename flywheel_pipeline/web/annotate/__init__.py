@@ -17,7 +17,7 @@ from flywheel_pipeline.web.annotate.service import LabellingService, NotThereErr
 from flywheel_pipeline.web.annotate.source import people_of, source_of
 from flywheel_pipeline.web.pages import Handler, Page, read_object, respond, respond_not_saved
 
-__all__ = ["ERRORS", "LabellingEndpoints", "labelling_page", "labelling_service"]
+__all__ = ["ERRORS", "Actions", "LabellingEndpoints", "labelling_page", "labelling_service"]
 
 MAX_BODY = 200_000
 SCRIPTS = (
@@ -37,12 +37,16 @@ ERRORS: Mapping[Any, Handler] = {
 }
 
 
+Actions = Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]
+"""{what an address ends with: what is done for (annotator, what was sent)}."""
+
+
 class LabellingEndpoints:
     """The requests of every page on which traces are labelled."""
 
     def __init__(self, service: LabellingService) -> None:
         self.service = service
-        self._actions: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+        self._actions: Actions = {
             "label": service.label,
             "draft": service.draft,
             "undo": lambda annotator, _: service.undo(annotator),
@@ -70,22 +74,20 @@ class LabellingEndpoints:
 
     async def act(self, request: Request) -> Response:
         """Answer `POST /label/api/{label, draft, undo, submit}`: what a 200 answers is on the disk."""
-        action = self._actions.get(request.path_params["action"])
+        return await self.dispatch(request, self._actions)
+
+    async def dispatch(self, request: Request, actions: Actions, longest: int = MAX_BODY) -> Response:
+        """Carry out the action that the address names, in the name of the annotator who asks."""
+        action = actions.get(request.path_params["action"])
         if action is None:
-            return JSONResponse({"error": f"the action must be one of {', '.join(self._actions)}"}, 404)
-        sent = await read_object(request, MAX_BODY)
+            return JSONResponse({"error": f"the action must be one of {', '.join(actions)}"}, 404)
+        sent = await read_object(request, longest)
         if sent is None:
             return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
-        if refusal := self.refuse_stranger(request):
-            return refusal
-        return JSONResponse(await asyncio.to_thread(action, self.annotator(request), sent))
-
-    def refuse_stranger(self, request: Request) -> Response | None:
-        """Return the answer to a request in the name of someone who is no annotator of the home."""
         named = request.query_params.get("annotator", "").strip()
-        if not named or named in self.service.annotators:
-            return None
-        return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
+        if named and named not in self.service.annotators:
+            return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
+        return JSONResponse(await asyncio.to_thread(action, self.annotator(request), sent))
 
     def annotator(self, request: Request) -> str:
         """Return who asks: an annotator of the home, else the arbiter."""

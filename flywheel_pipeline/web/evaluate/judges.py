@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flywheel_pipeline.errors import FlywheelError
 from flywheel_pipeline.flows.judges import Disagreement, Judge, JudgeBoard, judges_stamp, read_judges
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.stats import wilson
 from flywheel_pipeline.steps.annotate import FIELDS, trace_of
+from flywheel_pipeline.web.annotate import ERRORS, Actions, LabellingEndpoints
 from flywheel_pipeline.web.annotate.badges import badges_of
 from flywheel_pipeline.web.annotate.flips import OUTLINE
-from flywheel_pipeline.web.annotate.labels import MAX_CODE_WORDS, InvalidLabelError, read_label
-from flywheel_pipeline.web.annotate.render import read_piece, render_piece
+from flywheel_pipeline.web.annotate.labels import MAX_CODE_WORDS, read_label
+from flywheel_pipeline.web.annotate.render import render_piece
 from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
-from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
+from flywheel_pipeline.web.pages import Page
 
 __all__ = ["judges_page"]
 
-MAX_BODY = 200_000
 LONGEST = 2_000
 """Characters of a judge's reason that are sent."""
 GONE = "this disagreement is not there any more: reload the page"
@@ -86,25 +85,6 @@ class JudgeReview:
             "outline": conversation.outline(OUTLINE),
             **render_piece(conversation),
         }
-
-    def messages(self, key: str, start: int, end: int | None) -> dict[str, Any]:
-        """Return the messages of a trace from a step on (see `render_piece`); raises like `item`."""
-        return render_piece(self._conversation(key), start, end)
-
-    def text(self, key: str, address: str, start: int) -> dict[str, Any]:
-        """Return a piece of a text of a trace (see `read_piece`); raises like `item`."""
-        try:
-            return read_piece(self._conversation(key), address, start)
-        except LookupError as error:
-            raise NotThereError(str(error)) from None
-
-    def _conversation(self, key: str) -> Any:
-        if not any(d.trace_id == key for d in self.board().disagreements):
-            raise NotThereError(GONE)
-        try:
-            return self.service.conversations.conversation(key)
-        except LookupError as error:
-            raise NotThereError(str(error)) from None
 
     def confirm(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Label the trace as it is labelled: the annotator has looked again, and the judge is wrong.
@@ -198,17 +178,17 @@ def _disagreement(d: Disagreement, given: Mapping[str, Any] | None) -> dict[str,
 
 
 class _Endpoints:
-    """The requests of the page."""
+    """The requests of the page that are not those of a label."""
 
     def __init__(self, review: JudgeReview) -> None:
-        self.review = review
-        self._actions: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+        self.review, self.labels = review, LabellingEndpoints(review.service)
+        self._actions: Actions = {
             "confirm": review.confirm, "correct": review.correct, "undo": review.undo, "submit": review.submit,
         }  # fmt: skip
 
     async def board(self, request: Request) -> Response:
         """Answer `GET api/board?annotator=`."""
-        return JSONResponse(await asyncio.to_thread(self.review.show, self._annotator(request)))
+        return JSONResponse(await asyncio.to_thread(self.review.show, self.labels.annotator(request)))
 
     async def item(self, request: Request) -> Response:
         """Answer `GET api/item?judge=&trace=`."""
@@ -216,37 +196,9 @@ class _Endpoints:
         found = await asyncio.to_thread(self.review.item, values.get("judge", ""), values.get("trace", ""))
         return JSONResponse(found)
 
-    async def messages(self, request: Request) -> Response:
-        """Answer `GET api/messages?key=&start=&end=`."""
-        key, start, end = request.query_params.get("key", ""), _number(request, "start"), _number(request, "end")
-        return JSONResponse(await asyncio.to_thread(self.review.messages, key, start or 0, end))
-
-    async def text(self, request: Request) -> Response:
-        """Answer `GET api/text?key=&address=&start=`."""
-        key, address = request.query_params.get("key", ""), request.query_params.get("address", "")
-        return JSONResponse(await asyncio.to_thread(self.review.text, key, address, _number(request, "start") or 0))
-
     async def act(self, request: Request) -> Response:
         """Answer `POST api/{confirm, correct, undo, submit}` with the new board: what a 200 answers is on the disk."""
-        action = self._actions.get(request.path_params["action"])
-        if action is None:
-            return JSONResponse({"error": f"the action must be one of {', '.join(self._actions)}"}, 404)
-        sent = await read_object(request, MAX_BODY)
-        if sent is None:
-            return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
-        named = request.query_params.get("annotator", "").strip()
-        if named and named not in self.review.service.annotators:
-            return JSONResponse({"error": f"{named[:80]!r} is not an annotator of this home: reload the page"}, 422)
-        return JSONResponse(await asyncio.to_thread(action, self._annotator(request), sent))
-
-    def _annotator(self, request: Request) -> str:
-        name, names = request.query_params.get("annotator", "").strip(), self.review.service.annotators
-        return name if name in names else names[0]
-
-
-def _number(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 10 else None
+        return await self.labels.dispatch(request, self._actions)
 
 
 def judges_page(bench: Workbench, service: LabellingService) -> Page:
@@ -260,15 +212,10 @@ def judges_page(bench: Workbench, service: LabellingService) -> Page:
         routes=[
             Route("/api/board", endpoints.board),
             Route("/api/item", endpoints.item),
-            Route("/api/messages", endpoints.messages),
-            Route("/api/text", endpoints.text),
+            Route("/api/messages", endpoints.labels.messages),
+            Route("/api/text", endpoints.labels.text),
             Route("/api/{action:str}", endpoints.act, methods=["POST"]),
         ],
-        errors={
-            InvalidLabelError: respond(422),
-            NotThereError: respond(404),
-            FlywheelError: respond(500),
-            OSError: respond_not_saved,
-        },
+        errors=ERRORS,
         prepare=endpoints.review.board,
     )

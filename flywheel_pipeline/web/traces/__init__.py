@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,9 +13,9 @@ from flywheel_pipeline.flows.traces.browse import count_traces, list_traces
 from flywheel_pipeline.flows.traces.filters import FilterError, Filters, read_filters
 from flywheel_pipeline.flows.traces.views import list_views, save_view
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.web.annotate import ERRORS, LabellingEndpoints
+from flywheel_pipeline.web.annotate import ERRORS, Actions, LabellingEndpoints
 from flywheel_pipeline.web.annotate.service import LabellingService
-from flywheel_pipeline.web.pages import Page, read_object, respond
+from flywheel_pipeline.web.pages import Page, respond
 from flywheel_pipeline.web.traces.act import make_cases, send_traces
 from flywheel_pipeline.web.traces.show import show_facets, show_list, show_trace
 
@@ -37,7 +35,7 @@ class _Endpoints:
 
     def __init__(self, bench: Workbench, labels: LabellingEndpoints) -> None:
         self.bench, self.labels, self.service = bench, labels, labels.service
-        self._actions: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+        self._actions: Actions = {
             "case": lambda annotator, sent: make_cases(bench, sent),
             "send": lambda annotator, sent: send_traces(bench, annotator, sent),
             "view": lambda annotator, sent: {
@@ -68,15 +66,9 @@ class _Endpoints:
 
     async def act(self, request: Request) -> Response:
         """Answer `POST /traces/api/{case, send, view}`; what is sent to other addresses is a label's."""
-        action = self._actions.get(request.path_params["action"])
-        if action is None:
+        if request.path_params["action"] not in self._actions:
             return await self.labels.act(request)
-        sent = await read_object(request, MAX_BODY)
-        if sent is None:
-            return JSONResponse({"error": "send a JSON object that is not too large"}, 400)
-        if refusal := self.labels.refuse_stranger(request):
-            return refusal
-        return JSONResponse(await asyncio.to_thread(action, self.labels.annotator(request), sent))
+        return await self.labels.dispatch(request, self._actions, MAX_BODY)
 
 
 def _filters(request: Request) -> Filters:

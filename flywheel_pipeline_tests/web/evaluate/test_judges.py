@@ -85,7 +85,7 @@ def test_an_item_has_both_verdicts_and_the_trace_escaped(client: TestClient) -> 
     assert "Hold the button for three seconds." in found["html"]
     assert client.get(API + "messages?key=r1&start=0").json()["html"]
     assert client.get(API + "text?key=r1&address=m0.0").json()["text"]
-    for path in ("item?judge=judge:rude&trace=r3", "item?judge=x&trace=r1", "messages?key=r3", "text?key=ok2"):
+    for path in ("item?judge=judge:rude&trace=r3", "item?judge=x&trace=r1", "messages?key=nowhere", "text?key=nowhere"):
         assert client.get(API + path).status_code == 404
 
 
