@@ -50,9 +50,9 @@ def test_the_ledger_holds_the_tokens_of_every_reply_also_of_those_that_were_no_u
     with scripted_server(answer) as server:
         place = evaluated_home(tmp_path / "home", settings_of(server))
         evaluate(place)
-        told = [s.tokens for s in server.said if s.tokens]
+        counted = [s.tokens for s in server.said if s.tokens]
     sums = place.lake.frame("select sum(input_tokens) as a, sum(output_tokens) as b, count(*) as n from llm_calls")
-    assert sums.iloc[0].tolist() == [sum(a for a, _ in told), sum(b for _, b in told), len(told)]
+    assert sums.iloc[0].tolist() == [sum(a for a, _ in counted), sum(b for _, b in counted), len(counted)]
 
 
 def test_an_error_before_a_good_reply_is_scored(tmp_path: Path) -> None:

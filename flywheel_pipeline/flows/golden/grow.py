@@ -13,7 +13,7 @@ from flywheel_pipeline.flows.evaluate import read_verdicts
 from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureAssignment, FailureMode, GoldenCase, JudgeAlignment
-from flywheel_pipeline.steps.evaluate import case_outcomes, deciding
+from flywheel_pipeline.steps.evaluate import case_outcomes, deciding, without_stale
 from flywheel_pipeline.steps.golden import (
     Growth,
     Proposed,
@@ -114,7 +114,8 @@ def in_modes_now(bench: Workbench, cases: Sequence[GoldenCase]) -> list[GoldenCa
 def _outcomes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[tuple[str, dict[str, bool]]]:
     """Return how the cases did under the prompts that were in production, the newest last.
 
-    A case has none where nothing that may decide judges its mode, or applies to it; nor has a failure of no mode.
+    A case has none where nothing that may decide judges its mode, or applies to it; nor has a failure of no mode. A
+    verdict by another version of an evaluator than the one that was measured does not count.
     """
     alignment = bench.lake.read("judge_alignment", JudgeAlignment)
     trusted = deciding(alignment)
@@ -122,7 +123,7 @@ def _outcomes(bench: Workbench, cases: Sequence[GoldenCase]) -> list[tuple[str, 
     mode_of = {c.case_id: c.mode_id for c in cases if c.kind != "happy_path"}
     happy = {c.case_id for c in cases if c.kind == "happy_path"} if guards else set[str]()
     prompts = list(dict.fromkeys(reversed(bench.registry.history())))[::-1]
-    found = [(p, read_verdicts(bench, p)) for p in prompts]
+    found = [(p, without_stale(read_verdicts(bench, p), alignment)) for p in prompts]
     return [(p, _known(rows, trusted, guards, mode_of, happy)) for p, rows in found if rows]
 
 

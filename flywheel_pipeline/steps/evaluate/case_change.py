@@ -98,6 +98,7 @@ class CaseChange:
     family: str = ""
     split: str = "test"
     question: str = ""
+    critical: bool = False
 
     def outcome(self, evaluator: str = "") -> str:
         """Return one of `OUTCOMES`, by one evaluator or by all that count.

@@ -87,9 +87,10 @@ class VersionComparison:
 def compare_versions(cases: Sequence[CaseChange], alignment: Sequence[JudgeAlignment]) -> VersionComparison:
     """Compare two versions on all `cases`, whether or not they have an outcome.
 
-    A version with verdicts on less than half of a split was not to be evaluated on all of it (a candidate is evaluated
-    on dev, and the best one on test; a baseline beside it on test and on critical cases): of such a split, only the
-    cases that both versions have verdicts on are compared. Elsewhere a missing verdict is a case that is not evaluated.
+    A version with verdicts on no case of a split but critical ones was not to be evaluated on it (a candidate is
+    evaluated on dev, and the best one on test; a baseline beside it on test; both on critical cases): of such a split,
+    only the cases that both versions have verdicts on are compared. Elsewhere a missing verdict is a case that is not
+    evaluated.
     """
     compared, left_out = _same_splits(cases)
     counting, errors = deciding(alignment), judge_errors(alignment)
@@ -121,12 +122,11 @@ def _same_splits(cases: Sequence[CaseChange]) -> tuple[list[CaseChange], dict[st
 def _asked(cases: Sequence[CaseChange]) -> Sequence[CaseChange]:
     """Return the cases of a split that both versions were to be evaluated on.
 
-    That is all of them if both versions have verdicts on at least half; else those on which both have one.
+    That is all of them if both versions have a verdict on one that is not critical; else those on which both have one.
     """
-    fewest = min(
-        sum(bool(side.seen) for side in sides) for sides in zip(*((c.before, c.after) for c in cases), strict=True)
-    )
-    return cases if 2 * fewest >= len(cases) else [c for c in cases if c.before.seen and c.after.seen]
+    sides = zip(*((c.before.seen, c.after.seen) for c in cases if not c.critical), strict=True)
+    was_asked = [any(side) for side in sides]
+    return cases if was_asked and all(was_asked) else [c for c in cases if c.before.seen and c.after.seen]
 
 
 def _lowest_first(change: EvaluatorChange) -> tuple[bool, float, str]:

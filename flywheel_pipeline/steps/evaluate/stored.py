@@ -19,7 +19,7 @@ ROWS, FIELDS = "\x1e", "\x1f"
 LABELS = {"": None}
 ERROR = "an error"
 
-Row = tuple[str, str, str | None, str, str, str, str, str]
+Row = tuple[str, str, str | None, str, str, str, bool, str, str]
 """A row of `VERDICTS_SQL`."""
 
 
@@ -35,9 +35,9 @@ def read_changes(
     return [
         CaseChange(
             case_id, judged(before, kind == "adversarial"), judged(after, kind == "adversarial"), kind, mode_id, family,
-            split, question,
+            split, question, bool(critical),
         )
-        for case_id, kind, mode_id, family, split, question, before, after in rows
+        for case_id, kind, mode_id, family, split, question, critical, before, after in rows
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ with verdicts as (
     group by case_id, prompt_version
 )
 select g.case_id, g.kind, g.mode_id, g.family, g.split, left(g.input, 300) as question,
+    g.critical,
     coalesce(b.rows, '') as before, coalesce(a.rows, '') as after
 from golden_set g
 left join verdicts b on b.case_id = g.case_id and b.prompt_version = $before

@@ -167,6 +167,13 @@ def test_a_failure_that_fits_no_mode_is_never_taken_for_reached(place: Place) ->
     assert {c.kind for c in turn(place).cases if c.stage == "regression"} == {"happy_path"}
 
 
+def test_verdicts_by_a_judge_that_has_changed_since_do_not_count(place: Place) -> None:
+    cases = turn(place).cases
+    place.lake.write("judge_alignment", [an_alignment(evaluator_version="another")])
+    evaluated(place, cases)
+    assert {c.kind for c in turn(place).cases if c.stage == "regression"} <= {"happy_path"}
+
+
 def test_without_a_judge_that_may_decide_nothing_is_taken_for_reached(place: Place) -> None:
     cases = turn(place).cases
     place.lake.write("judge_alignment", [an_alignment(status="advisory")])

@@ -7,6 +7,7 @@ import pytest
 from flywheel_pipeline.stats import paired_change
 from flywheel_pipeline.steps.evaluate.case_change import CaseChange
 from flywheel_pipeline.steps.evaluate.compare import compare_versions
+from flywheel_pipeline.steps.evaluate.quality import ERROR, quality_of_change
 from flywheel_pipeline.steps.evaluate.report import golden_rate
 from flywheel_pipeline_tests.builders import an_alignment, an_eval_result
 from flywheel_pipeline_tests.steps.evaluate.comparing import (
@@ -77,11 +78,17 @@ def test_a_split_that_one_version_was_not_asked_is_left_out_and_a_missing_case_o
     assert {c.case_id for c in found.cases} == {"b", "c"}
 
 
-def test_of_a_split_that_a_version_was_mostly_not_asked_only_the_common_cases_are_compared() -> None:
-    asked = [a_change(f"a{n}", "p", "f" if n == 0 else None, split="dev") for n in range(5)]
+def test_of_a_split_on_which_a_version_was_asked_its_critical_cases_only_these_are_compared() -> None:
+    asked = [a_change(f"a{n}", "p", "f" if n == 0 else None, split="dev", critical=n == 0) for n in range(5)]
     found = compare_versions([*asked, *some_changes(pp=3)], TRUSTED)
     assert found.left_out == {"dev": 4}
     assert (found.counts()["broken"], found.counts()["not evaluated"]) == (1, 0)
+
+
+def test_a_version_with_verdicts_on_less_than_half_of_a_split_has_not_passed_the_rest() -> None:
+    found = compare_versions([*some_changes(pp=40), *(a_change(f"x{n}", "p", None) for n in range(60))], TRUSTED)
+    assert found.left_out == {} and found.counts()["not evaluated"] == 60
+    assert quality_of_change(found, ()).code == ERROR
 
 
 def test_a_version_does_not_look_better_by_missing_a_quarter_of_its_outcomes() -> None:

@@ -99,7 +99,7 @@ class Says:
 
     def check(self, case: GoldenCase, answer: Answer) -> Judgement:
         word = (answer.output or "").split()[0]
-        return Judgement(None if word in ("skip", "broken") else word, "as told", broken=word == "broken")
+        return Judgement(None if word in ("skip", "broken") else word, "as scripted", broken=word == "broken")
 
 
 def test_what_does_not_apply_is_not_counted_and_what_broke_is_counted_apart() -> None:

@@ -75,7 +75,7 @@ def test_an_item_shows_question_documents_and_both_answers_in_an_order_thrown_pe
 
 
 def test_nothing_that_is_sent_says_which_answer_is_the_candidates(place: Place, client: TestClient) -> None:
-    """Two cases that differ in their order only are told apart by the order of the answers alone."""
+    """Two cases that differ in their order only are distinguished by the order of the answers alone."""
     for flip in flips_to_label(place.bench):
         sent = json.dumps({k: v for k, v in get(client, "item", key=key_of(flip)).items() if k != "answers"})
         assert not re.search(r"before|after|candidate|production|base", sent.replace("answers", "")), sent
