@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from flywheel_pipeline.adapters.home.files import PROPOSALS_FILE, TAXONOMY_FILE
 from flywheel_pipeline.commands.judge import comparison_lines, tuned_lines
 from flywheel_pipeline.errors import EditError, EvaluationError
 from flywheel_pipeline.flows.cluster.review import Review
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, judges_of
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, judges_of, to_judge
 from flywheel_pipeline.flows.judge_tuning import compare_models, tune_mode
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, Json
@@ -193,3 +193,8 @@ def test_another_model_is_asked_about_the_same_answers_and_kept_beside(place: Pl
     assert place.lake.frame("select count(*) from judge_alignment").iat[0, 0] == 0  # nothing is decided
     (only,) = compare_models(place.bench, "offline/judge", None, "rude")
     assert only.matrix.agreement.value == 1.0 and only.change.difference == 0
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_judge_asks_in_the_order_of_its_mode(first: bool) -> None:
+    assert to_judge(replace(a_reviewed_mode("rude"), judge_verdict_first=first), []).verdict_first is first

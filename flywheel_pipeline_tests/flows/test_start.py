@@ -43,6 +43,14 @@ def test_an_export_becomes_a_batch_of_twenty_from_all_of_its_days(place: Place, 
     assert (again.batch, again.n_drawn) == (started.batch, 20) and len(list((place.root / "samples").iterdir())) == 1
 
 
+def test_the_copy_of_an_export_of_this_moment_need_not_settle(place: Place, tmp_path: Path) -> None:
+    export = an_export(tmp_path, 3)
+    export.touch()
+    start_from(place.bench, export)
+    (copy,) = place.bench.home.files("traces")
+    assert copy.settled(30)
+
+
 def test_a_small_export_is_labelled_whole(place: Place, tmp_path: Path) -> None:
     assert start_from(place.bench, an_export(tmp_path, 3)).n_drawn == 3
 

@@ -155,3 +155,11 @@ def test_the_order_of_a_judges_verdict_and_critique_survives_the_file() -> None:
     change = ProposedChange("judge", ("fm-1",), "w", "y", guidance="g", verdict_first=True)
     (back,) = load_proposals(dump_proposals([change]))
     assert back == change and back.proposal_id != replace(change, verdict_first=False).proposal_id
+
+
+def test_the_order_of_an_accepted_criterion_is_the_modes_and_is_written_to_its_file() -> None:
+    mode = accept_proposal(BOTH, MIRA, replace(TUNED, verdict_first=True)).mode("rude")
+    assert mode.judge_verdict_first and not RUDE.judge_verdict_first
+    assert criterion_version(mode) != criterion_version(replace(mode, judge_verdict_first=False))
+    (back,) = load_modes(yaml.safe_load(yaml.safe_dump(dump_modes([mode]))))
+    assert back.judge_verdict_first
