@@ -93,7 +93,7 @@ class AppendOnlyFile:
 
 
 def _line(row: Row) -> bytes:
-    return (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    return (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def _row(path: Path, number: int, line: str) -> dict[str, Any]:

@@ -36,6 +36,11 @@ def test_rows_with_any_text_come_back_as_they_were_appended(file: AppendOnlyFile
     assert file.read().rows == rows
 
 
+def test_half_a_character_does_not_make_the_file_unreadable(file: AppendOnlyFile) -> None:
+    assert file.extend(lambda _: [{"input": "a\ud800"}]) == [{"input": "a?"}]
+    assert file.read().rows == [{"input": "a?"}]
+
+
 def test_appending_leaves_the_bytes_that_are_there(file: AppendOnlyFile) -> None:
     put(file, b'{"a":   1}\n{"b": 2}\n')
     inode = file.path.stat().st_ino

@@ -161,7 +161,7 @@ $("jump").addEventListener("change", () => attempt(async () => {
   $("jump").value = "";
   $("jump").blur();
   if (!inBatch(items[place])) chooseBatch(items[place].batch);
-  await show(place);
+  if (!ready || items[place].key !== current) await show(place);  // what is shown need not be loaded again
 }));
 $("filter").addEventListener("change", () => attempt(async () => {
   $("filter").blur();
