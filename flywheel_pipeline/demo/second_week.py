@@ -77,9 +77,10 @@ def promote_and_withdraw_consent(bench: Workbench, n_labelled: int) -> str:
     """
     path = bench.settings.home / SETTINGS_FILE
     message = f"read all {n_labelled} answers that changed; consent to the modes that few cases guard, this once"
-    version = promote_candidate(bench, None, Mover(EXPERT, message, PROMOTED_AT))
-    replace_text(path, path.read_text("utf-8").partition("\ngate:")[0])
-    return version
+    try:
+        return promote_candidate(bench, None, Mover(EXPERT, message, PROMOTED_AT))
+    finally:
+        replace_text(path, path.read_text("utf-8").partition("\ngate:")[0])
 
 
 def serve_week(bench: Workbench) -> list[dict[str, Any]]:

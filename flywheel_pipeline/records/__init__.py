@@ -19,7 +19,7 @@ from flywheel_pipeline.records.cluster import (
     FailureAssignment,
     FailureMode,
 )
-from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
+from flywheel_pipeline.records.deploy import CanaryHealth, FlywheelTurn, PromptVersion
 from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
@@ -57,6 +57,7 @@ __all__ = [
     "FailureAssignment",
     "FailureMode",
     "Feedback",
+    "FlywheelTurn",
     "GoldenCase",
     "Json",
     "JudgeAlignment",
@@ -92,6 +93,7 @@ TABLES: Mapping[str, type] = {
     "judge_verdicts": JudgeVerdict,
     "prompt_candidate": PromptCandidate,
     "canary_health": CanaryHealth,
+    "flywheel_turns": FlywheelTurn,
     "llm_calls": LLMCall,
 }
 """Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""

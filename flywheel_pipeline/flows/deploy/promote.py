@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.errors import GateError, HomeError
+from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.golden.leaks import find_candidate_leaks
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
@@ -79,6 +80,7 @@ def promote_candidate(bench: Workbench, wanted: str | None, mover: Mover) -> str
     bench.registry.promote(
         chosen.candidate_id, at=mover.at, by=mover.by, message=mover.message or chosen.reason, seen=labels.seen
     )
+    record_turns(bench)
     return chosen.candidate_id
 
 
@@ -97,7 +99,9 @@ def promote_automatically(bench: Workbench) -> str | None:
 
 def roll_back(bench: Workbench, mover: Mover, label: str = PRODUCTION) -> str:
     """Make the previous version of a label the present one again; return it."""
-    return bench.registry.roll_back(label, at=mover.at, by=mover.by, message=mover.message).version
+    version = bench.registry.roll_back(label, at=mover.at, by=mover.by, message=mover.message).version
+    record_turns(bench)
+    return version
 
 
 def move_label(bench: Workbench, label: str, version: str, mover: Mover) -> str:

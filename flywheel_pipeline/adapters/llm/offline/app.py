@@ -73,7 +73,14 @@ def reply(messages: list[dict[str, Any]]) -> str:
     system = "\n".join(text_of(m.get("content")) for m in messages if m.get("role") == "system")
     said = [text_of(m.get("content")) for m in messages if m.get("role") == "user"] or [""]
     documents = read_fence(system)
-    return _answer(Turn(_asks(system.split("```json")[0]), documents if isinstance(documents, list) else [], said[-1], "\n".join(said[:-1])))
+    return _answer(
+        Turn(
+            _asks(system.split("```json")[0]),
+            documents if isinstance(documents, list) else [],
+            said[-1],
+            "\n".join(said[:-1]),
+        )
+    )
 
 
 def _asks(prompt: str) -> frozenset[str]:
