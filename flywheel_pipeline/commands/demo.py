@@ -62,10 +62,8 @@ def _promote(place: Path, say: Say) -> None:
     fixed = sum(row["before"] == "fail" and row["after"] == "pass" for row in labels)
     broken = sum(row["before"] == "pass" and row["after"] == "fail" for row in labels)
     say("\nBetween the turns")
-    say(
-        f"expert     {EXPERT} labels the {count(len(labels), 'flipped case')}: {fixed} fixed, {broken} broken, the others"
-    )
-    say("           fail as before; the judges had taken all of them for fixed")
+    flips = count(len(labels), "flipped case")
+    say(f"expert     {EXPERT} labels the {flips}: {fixed} fixed, {broken} broken, the others as before")
     modes = consent_to_unguarded(bench)
     say(f"           and consents in flywheel.yaml to ship with {count(len(modes), 'mode')} that too few cases guard")
     for line in decision_lines(decide_home(place)):
@@ -79,9 +77,8 @@ def _live_a_week(place: Path, say: Say) -> None:
     bench = Workbench.of(place)
     traces = serve_week(bench)
     days = sorted({trace["started_at"][:10] for trace in traces})
-    say(
-        f"traffic    {count(len(traces), 'conversation')} from {days[0]} to {days[-1]}, answered under {traces[0]['prompt_version']}"
-    )
+    under = f"answered under {traces[0]['prompt_version']}"
+    say(f"traffic    {count(len(traces), 'conversation')} from {days[0]} to {days[-1]}, {under}")
     labels = label_week(bench)
     failed = sum(row["verdict"] == "fail" for row in labels)
     say(f"expert     {EXPERT} labels a batch of them: {len(labels) - failed} pass, {failed} fail\n")
