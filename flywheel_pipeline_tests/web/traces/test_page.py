@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from flywheel_pipeline.flows.annotate import collect_labels, export_labels
+from flywheel_pipeline.flows.annotate import collect_labels
+from flywheel_pipeline.flows.label_export import export_labels
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.web import mount_pages, pages_of
 from flywheel_pipeline.web.guard import HEADERS
