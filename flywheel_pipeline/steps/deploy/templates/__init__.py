@@ -1,0 +1,21 @@
+"""Prompt templates: mined from rendered prompts, and the values of their variables read back from one."""
+
+from flywheel_pipeline.steps.deploy.templates.mine import (
+    Coverage,
+    Mined,
+    measure_coverage,
+    mine_templates,
+    read_prompt,
+)
+from flywheel_pipeline.steps.deploy.templates.template import Rendered, Template, plain_text
+
+__all__ = [
+    "Coverage",
+    "Mined",
+    "Rendered",
+    "Template",
+    "measure_coverage",
+    "mine_templates",
+    "plain_text",
+    "read_prompt",
+]
