@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import BY, HOME, say
+from flywheel_pipeline.commands.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.deploy.promote import Mover
     from flywheel_pipeline.flows.workbench import Workbench
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user here, as in some containers
-        return ""
-
-
-BY = click.option("--by", default=_user, help="Who does it; default: the user of this machine.")
 MESSAGE = click.option("--message", "-m", default="", help="Why; kept in the history.")
 
 
@@ -198,5 +190,8 @@ def stop(home: Path | None, by: str, message: str) -> None:
 
     click.echo(f"{stop_canary(*_home(home, by, message)).version} gets no traffic any more.")
 
+
+for command in TEMPLATES:
+    prompts.add_command(command)
 
 DEPLOY = (prompt, promote, rollback, prompts, canary)

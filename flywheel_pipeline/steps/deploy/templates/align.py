@@ -32,6 +32,8 @@ DEPTH = 40
 ENOUGH = 8
 """Different texts from which on a single word that all have in one gap is no coincidence. A usual word stands exactly
 once in about a third of short texts; 0.35 to the power of 8 is 0.0002."""
+MOST_POINTS = 500
+"""Fixed points among which an order is looked for that all texts have, where they are not simply in the same order."""
 IN_A_ROW = 3
 """Words, marks and line ends in a row that are no coincidence in fewer texts either."""
 
@@ -85,9 +87,9 @@ def _fixed_points(texts: Sequence[Tokens]) -> list[str]:
 
 def _common_order(orders: Sequence[Sequence[str]]) -> list[str]:
     """Return a longest sequence that is in the order of every text; each of `orders` holds the same tokens once."""
-    first = orders[0]
-    if all(list(o) == list(first) for o in orders):
-        return list(first)
+    if all(list(o) == list(orders[0]) for o in orders):
+        return list(orders[0])
+    first = orders[0][:MOST_POINTS]
     places = [{t: i for i, t in enumerate(order)} for order in orders]
     best: list[tuple[int, int]] = []  # (length of the longest sequence that ends here, the place before)
     for i, token in enumerate(first):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from flywheel_pipeline.steps.deploy.templates.align import WORD, tokens_of
 
@@ -32,7 +33,7 @@ def group_texts(texts: Sequence[str]) -> list[list[int]]:
 
 def _pairs(text: str) -> set[Pair]:
     words = ["", *(t for t in tokens_of(text) if WORD.match(t)), ""]
-    return set(zip(words, words[1:], strict=False))
+    return set(pairwise(words))
 
 
 def _block(pairs: Sequence[set[Pair]], group: Sequence[int]) -> frozenset[int] | None:

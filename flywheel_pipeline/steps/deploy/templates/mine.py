@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.prompts import VARIABLE
+from flywheel_pipeline.steps.deploy.promote import system_prompt
 from flywheel_pipeline.steps.deploy.templates.align import ENOUGH, WORD, Piece, align, tokens_of
 from flywheel_pipeline.steps.deploy.templates.group import group_texts
 from flywheel_pipeline.steps.deploy.templates.names import name_variables
@@ -99,6 +101,15 @@ def read_prompt(templates: Sequence[Template], prompt: str) -> tuple[Template, R
     text = plain_text(prompt)
     fits = ((t, r) for t in sorted(templates, key=lambda t: -t.n_literal) if (r := t.read(text)))
     return next(fits, None)
+
+
+def variables_in(templates: Sequence[Template], messages: str) -> Mapping[str, str]:
+    """Return the values of the variables in the system prompt of a trace's messages (JSON).
+
+    Nothing where no template reproduces it, or where the values are not known for sure.
+    """
+    found = read_prompt(templates, system_prompt(json.loads(messages))) if templates else None
+    return {} if found is None or found[1].is_ambiguous else found[1].values
 
 
 def measure_coverage(templates: Sequence[Template], prompts: Mapping[str, int]) -> list[tuple[Template, Coverage]]:
