@@ -105,6 +105,18 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
 @prompts.command()
 @HOME
+@click.argument("version", default="production")
+def why(home: Path | None, version: str) -> None:
+    """Say for each line of VERSION that differs from what it was made from why: mode, cases, traces, expert's words."""
+    from flywheel_pipeline.flows.deploy.why import explain_version, explained_lines
+
+    bench, _ = _home(home)
+    for line in explained_lines(explain_version(bench, version)):
+        click.echo("".join(c if c.isprintable() else " " for c in line))
+
+
+@prompts.command()
+@HOME
 @BY
 @click.argument("version")
 def read(home: Path | None, by: str, version: str) -> None:

@@ -12,6 +12,7 @@ from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.deploy.promote import promote_automatically
+from flywheel_pipeline.flows.deploy.why import keep_reasons
 from flywheel_pipeline.flows.evaluate import (
     Evaluator,
     active_cases,
@@ -75,6 +76,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
         note = f"{c.decision or c.status}: {c.reason}"
         author, model = bench.model_name("improver"), bench.model_name("app")
         bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note, author, model, used))
+    keep_reasons(bench, candidates)
     promote_automatically(bench)
     return base, candidates
 
