@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class LakeResource(DuckDBResource):
     database: str = ":memory:"
     root: str
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
         """The lake itself, for reading and writing tables."""
         return Lake(Path(self.root))

@@ -24,14 +24,12 @@ PICKED_SQL = "select trace_id from annotations where is_current and is_picked"
 
 def picked_traces(bench: Workbench) -> set[str]:
     """Return the traces whose verdict that counts is a picked one, which is in no rate of traffic."""
-    with bench.lake.connect() as con:
-        return {row[0] for row in con.execute(PICKED_SQL).fetchall()}
+    return {row[0] for row in bench.lake.rows(PICKED_SQL)}
 
 
 def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
     """Return every trace with a verdict that counts, by id."""
-    with bench.lake.connect() as con:
-        return [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
+    return [LabelledTrace(*row) for row in bench.lake.rows(LABELLED_SQL)]
 
 
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:

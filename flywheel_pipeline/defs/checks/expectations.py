@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_on_table
+from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_where_changed
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 
@@ -37,8 +37,10 @@ def build_expectation_checks(name: str) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=f"{name}_expectations", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        found = lake.lake
         wanted = [k for k in used if dg.AssetCheckKey(dg.AssetKey(name), k) in context.selected_asset_check_keys]
-        outcomes = {o.name: o for o in run_on_table(lake.lake.frame, name, [e for k in wanted for e in used[k]])}
+        asked = [e for k in wanted for e in used[k]]
+        outcomes = {o.name: o for o in run_where_changed(found.checks, found.digest, found.frame, name, asked)}
         for kind in wanted:
             yield _result(name, kind, [(e, outcomes[e.name]) for e in used[kind]])
 
