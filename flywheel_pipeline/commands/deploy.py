@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import BY, HOME, say
+from flywheel_pipeline.commands.options import BY, HOME, echo, say
 from flywheel_pipeline.commands.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def history(home: Path | None, label: str | None) -> None:
     """Print every move of the labels: when, by whom, to which version and why."""
     bench, _ = _home(home)
     for line in _moves(bench, label):
-        click.echo(line)
+        echo(line)
 
 
 def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
@@ -112,7 +112,7 @@ def diff(home: Path | None, before: str, after: str) -> None:
     from flywheel_pipeline.flows.deploy.promote import diff_prompts
 
     bench, _ = _home(home)
-    click.echo(diff_prompts(bench, before, after) or "The two are the same.")
+    echo(diff_prompts(bench, before, after) or "The two are the same.")
 
 
 @prompts.command()
@@ -124,7 +124,7 @@ def why(home: Path | None, version: str) -> None:
 
     bench, _ = _home(home)
     for line in explained_lines(explain_version(bench, version)):
-        click.echo("".join(c if c.isprintable() else " " for c in line))
+        echo(line)
 
 
 @prompts.command()
@@ -137,7 +137,7 @@ def read(home: Path | None, by: str, version: str) -> None:
 
     bench, _ = _home(home)
     lines, n_parts = _to_read(bench, version)
-    click.echo("\n".join(lines))
+    echo("\n".join(lines))
     if not n_parts:
         click.echo("It has no foreign parts that were not read yet.")
         return
