@@ -199,9 +199,14 @@ def _recall(outcomes: Sequence[tuple[LabelledAnswer, bool]], weighted: bool = Fa
     return Recall(weighted_rate([right for _, right in outcomes], weights).value * n, n)
 
 
+def may_decide(error: JudgeError) -> bool:
+    """Return whether errors like these are small enough, and measured well enough, to decide by."""
+    return error.may_decide(MIN_YOUDEN, MAX_P_GUESS)
+
+
 def _status(error: JudgeError) -> str:
     """Return trusted; unusable where even the upper bound of J is too low; else advisory."""
-    if error.may_decide(MIN_YOUDEN, MAX_P_GUESS):
+    if may_decide(error):
         return "trusted"
     return "unusable" if error.youden_high < MIN_YOUDEN else "advisory"
 
@@ -224,12 +229,12 @@ def labels_needed(error: JudgeError) -> tuple[int, int]:
 
     With no labels of a kind the judge is taken to be right. Where `MOST` more would not do, the counts are -1.
     """
-    if error.may_decide(MIN_YOUDEN, MAX_P_GUESS):
+    if may_decide(error):
         return 0, 0
     wanted = [_until(r, lambda x: x.p_guess <= MAX_P_GUESS) for r in (error.fails, error.passes)]
     for extra in range(MOST):
         grown = [_grown(r, n + extra) for r, n in zip((error.fails, error.passes), wanted, strict=True)]
-        if -1 not in wanted and JudgeError(grown[1], grown[0]).may_decide(MIN_YOUDEN, MAX_P_GUESS):
+        if -1 not in wanted and may_decide(JudgeError(grown[1], grown[0])):
             return wanted[0] + extra, wanted[1] + extra
     return -1, -1
 
