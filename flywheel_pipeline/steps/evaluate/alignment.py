@@ -269,6 +269,9 @@ def next_step(alignment: JudgeAlignment) -> str:
         return "may decide"
     if is_stale(alignment):
         return STALE
+    if _is_broken(alignment):
+        n = alignment.n_broken + alignment.n_pass + alignment.n_fail
+        return f"gave no verdict on {alignment.n_broken} of {n} labelled answers: `judge_verdicts.error` says why"
     if alignment.status == "unusable" or alignment.need_fails < 0:
         unsure = 2 * alignment.n_unsure > alignment.n_pass + alignment.n_fail
         what = "is mostly unsure" if unsure else "disagrees with the expert"
@@ -276,6 +279,11 @@ def next_step(alignment: JudgeAlignment) -> str:
     needs = (alignment.need_fails, "fail", "fails"), (alignment.need_passes, "pass", "passes")
     wanted = [f"{n} more {one if n == 1 else many}" for n, one, many in needs if n]
     return f"label {' and '.join(wanted)}"
+
+
+def _is_broken(alignment: JudgeAlignment) -> bool:
+    """Return whether most labelled answers got no verdict at all: more labels would not help."""
+    return alignment.n_broken > alignment.n_pass + alignment.n_fail
 
 
 def what_to_label(alignment: JudgeAlignment, name: str) -> str:
