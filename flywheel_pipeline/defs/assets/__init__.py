@@ -6,6 +6,7 @@ from flywheel_pipeline.defs.assets.annotations import annotations, label_files
 from flywheel_pipeline.defs.assets.canary_health import canary_health
 from flywheel_pipeline.defs.assets.eval_results import eval_results
 from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
+from flywheel_pipeline.defs.assets.flywheel_turns import flywheel_turns
 from flywheel_pipeline.defs.assets.golden_set import golden_set
 from flywheel_pipeline.defs.assets.production import production_health, production_verdicts
 from flywheel_pipeline.defs.assets.production_prompt import production_prompt
@@ -30,6 +31,7 @@ def build_assets(settings: Settings) -> list[Any]:
         production_prompt,
         eval_results,
         prompt_candidate,
+        flywheel_turns,
         canary_health,
         production_verdicts,
         production_health,

@@ -15,7 +15,7 @@ from flywheel_pipeline.steps.deploy.health import (
     mix_factors,
     topics_of,
 )
-from flywheel_pipeline.steps.deploy.promote import check_promotion, first_prompt
+from flywheel_pipeline.steps.deploy.promote import check_promotion, first_prompt, system_prompt
 
 __all__ = [
     "FIXED",
@@ -36,5 +36,6 @@ __all__ = [
     "judge_canary",
     "judge_mode",
     "mix_factors",
+    "system_prompt",
     "topics_of",
 ]
