@@ -79,7 +79,7 @@ def post_stratified_rate(labelled: Sequence[Labelled], judged: Mapping[str, floa
 def _pools(labelled: Sequence[Labelled], judged: Mapping[str, float]) -> dict[str, str]:
     """Return {cell: the cell that it is counted as}: one with too few labels as that with the fewest among the others.
 
-    Which verdicts are told apart does not make a rate valid or not, so that they may be pooled at will.
+    A rate is valid whichever verdicts are distinguished, so that they may be pooled at will.
     """
     n = Counter(x.cell for x in labelled)
     pool = {cell: cell for cell in sorted({*judged, *n})}
