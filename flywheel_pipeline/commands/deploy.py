@@ -105,6 +105,22 @@ def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
 
 @prompts.command()
 @HOME
+def health(home: Path | None) -> None:
+    """Compare production under the present prompt with production before, by failure mode.
+
+    Exit codes: 0, or 100 if a mode is worse, or back although it was fixed.
+    """
+    from flywheel_pipeline.commands.production import health_lines
+    from flywheel_pipeline.flows.deploy.health import compare_production
+
+    found = compare_production(_home(home)[0])
+    for line in health_lines(found):
+        say(line)
+    click.get_current_context().exit(100 if found.advice else 0)
+
+
+@prompts.command()
+@HOME
 @click.argument("before")
 @click.argument("after")
 def diff(home: Path | None, before: str, after: str) -> None:

@@ -127,6 +127,19 @@ def report(home: Path | None, output: Path, before: str, after: str | None) -> N
 
 @evals.command()
 @HOME
+def production(home: Path | None) -> None:
+    """Judge a sample of new production traces, and show how often each failure mode occurs in production."""
+    from flywheel_pipeline.commands.production import judged_lines, share_lines
+    from flywheel_pipeline.flows.production import judge_production
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    bench = Workbench.of(home)
+    for line in [*judged_lines(judge_production(bench)), *share_lines(bench)]:
+        say(line)
+
+
+@evals.command()
+@HOME
 @click.argument("case")
 def why(home: Path | None, case: str) -> None:
     """Say which answer and verdicts of CASE the next run would ask for again, and which input of them changed."""
