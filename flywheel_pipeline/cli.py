@@ -56,8 +56,12 @@ def init(home: Path) -> None:
 def run(home: Path | None) -> None:
     """Turn the flywheel once: read new files, and materialize everything that follows."""
     from flywheel_pipeline.commands.dagster_runs import turn_home
+    from flywheel_pipeline.commands.next_step import next_steps
+    from flywheel_pipeline.flows.workbench import Workbench
 
-    sys.exit(0 if turn_home(home, say) else 1)
+    ok = turn_home(home, say)
+    say(f"\n{next_steps(Workbench.of(home), ok)}")
+    sys.exit(0 if ok else 1)
 
 
 @main.command()

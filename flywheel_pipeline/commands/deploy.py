@@ -39,7 +39,8 @@ def prompt(home: Path | None, by: str, message: str, file: Path) -> None:
     from flywheel_pipeline.flows.deploy.promote import set_prompt
 
     bench, mover = _home(home, by, message)
-    click.echo(f"{set_prompt(bench, file.read_text(encoding='utf-8'), mover)} is the production prompt now.")
+    version = set_prompt(bench, file.read_text(encoding="utf-8"), mover)
+    say(f"{version} is the production prompt now. `flywheel run` evaluates it.")
 
 
 @click.command()
@@ -60,7 +61,7 @@ def rollback(home: Path | None, by: str, message: str) -> None:
     """Put the previous production prompt back into production."""
     from flywheel_pipeline.flows.deploy.promote import roll_back
 
-    click.echo(f"{roll_back(*_home(home, by, message))} is the production prompt again.")
+    say(f"{roll_back(*_home(home, by, message))} is the production prompt again. `flywheel run` evaluates it.")
 
 
 @click.command()

@@ -127,6 +127,8 @@ def _design(bench: Workbench, asked: BatchRequest) -> Design:
     last = date.fromisoformat(newest) if isinstance(newest, str) else bench.settings.capture.start_date
     until = _day(asked.until) if asked.until else last
     since = _day(asked.since) if asked.since else until - timedelta(days=settings.window_days - 1)
+    if since > until and not asked.until:
+        raise SettingsError(f"No traces from {since} on: the newest trace is of {until}.")
     if since > until:
         raise SettingsError(f"The batch would begin on {since} and end on {until}: the last day is before the first.")
     return Design(

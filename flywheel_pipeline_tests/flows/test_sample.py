@@ -208,7 +208,11 @@ def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_pat
 
 @pytest.mark.parametrize(
     ("config", "reported"),
-    [({"since": "June"}, "'June' is not a day"), ({"since": "2031-01-01"}, "the last day is before the first")],
+    [
+        ({"since": "June"}, "'June' is not a day"),
+        ({"since": "2031-01-01"}, "No traces from 2031-01-01 on"),
+        ({"since": "2025-06-02", "until": "2025-06-01"}, "the last day is before the first"),
+    ],
 )
 def test_a_window_that_is_none_is_an_error(tmp_path: Path, config: Any, reported: str) -> None:
     place = a_home(tmp_path / "home")

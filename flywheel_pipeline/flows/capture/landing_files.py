@@ -152,6 +152,17 @@ def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rule
         yield _Reading(file, digest, own)
 
 
+def already_read(lake: Lake, files: Iterable[HomeFile]) -> set[str]:
+    """Return the names of the files whose content, as it is now, was read to its end, whatever the settings were."""
+    known = lake.own_inputs("captured_files")
+    marks = {file.name: (file, known.get(part_of(file.name), "").split("+")) for file in files}
+    return {
+        name
+        for name, (file, mark) in marks.items()
+        if len(mark) == 3 and mark[1] != UNREAD and (mark[1] == _stamp(file) or mark[2] == file.fingerprint())
+    }
+
+
 def _mark(digest: str, stamp: str, content: str) -> str:
     """Return what tells whether a file was read as it is now: how it is read, its date, its content."""
     return f"{digest}+{stamp}+{content}"
