@@ -63,9 +63,8 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     files = [_redacted(file, redactor) for file in files]
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
     wanted |= {s.trace_id for f in files for s in f.scores}
-    with bench.lake.connect() as con:
-        rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
-        known = {row[0] for row in rows.fetchall()}
+    found = "select trace_id from raw_traces where trace_id in (select unnest(?))"
+    known = {row[0] for row in bench.lake.rows(found, [list(wanted)])}
     labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
     log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
     kept = tuple(r for r in labels.rejects if r.file in contents or r.file.startswith(FOLDER))
