@@ -89,11 +89,13 @@ def dev(home: Path | None, port: int, host: str, trust_network: bool) -> None:
 @main.command()
 @HOME
 @ADDRESS
-def serve(home: Path | None, host: str, port: int) -> None:
-    """Take traces (OTLP/HTTP) and feedback from running applications into a home, and serve its pages."""
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=4317, show_default=True, help="That of OTLP/gRPC.")
+@click.option("--grpc/--no-grpc", default=True, show_default=True, help="Take OTLP/gRPC as well as OTLP/HTTP.")
+def serve(home: Path | None, host: str, port: int, grpc_port: int, grpc: bool) -> None:
+    """Take traces (OTLP, HTTP and gRPC) and feedback from running apps into a home, and serve its pages."""
     from flywheel_pipeline.commands.serve import serve_home
 
-    serve_home(home, host, port, click.echo)
+    serve_home(home, host, port, click.echo, grpc_port=grpc_port if grpc else None)
 
 
 @main.command()
