@@ -101,13 +101,14 @@ def serve(home: Path | None, host: str, port: int, grpc_port: int, grpc: bool) -
 @main.command()
 @HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--read-only", is_flag=True, help="Allow one SELECT on the tables; no other file, no network, no write.")
 @click.argument("query")
-def sql(home: Path | None, form: str, query: str) -> None:
+def sql(home: Path | None, form: str, read_only: bool, query: str) -> None:
     """Query the tables with DuckDB: flywheel sql "select * from failure_taxonomy"."""
     from flywheel_pipeline.commands.query import run_query
     from flywheel_pipeline.flows.workbench import Workbench
 
-    click.echo(run_query(Workbench.of(home), query, form))
+    click.echo(run_query(Workbench.of(home), query, form, read_only))
 
 
 @main.command()
