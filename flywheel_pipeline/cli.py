@@ -20,6 +20,7 @@ from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
+from flywheel_pipeline.commands.trial import try_command
 from flywheel_pipeline.errors import FlywheelError
 
 
@@ -119,7 +120,20 @@ def settings(home: Path | None) -> None:
     click.echo(yaml.safe_dump(Workbench.of(home).settings.model_dump(mode="json"), sort_keys=False))
 
 
-for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
+for command in (
+    start,
+    sample,
+    *ANNOTATE,
+    taxonomy,
+    golden,
+    evals,
+    report,
+    evaluator,
+    judge,
+    gate,
+    try_command,
+    *DEPLOY,
+):
     main.add_command(command)
 
 if __name__ == "__main__":
