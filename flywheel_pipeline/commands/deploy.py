@@ -1,4 +1,4 @@
-"""`flywheel prompt`, `promote`, `rollback`, `prompts` and `canary`: which prompt applications get."""
+"""`flywheel prompt`, `promote`, `rollback`, `prompts`, `turns` and `canary`: which prompt applications get."""
 
 from __future__ import annotations
 
@@ -61,6 +61,18 @@ def rollback(home: Path | None, by: str, message: str) -> None:
     from flywheel_pipeline.flows.deploy.promote import roll_back
 
     click.echo(f"{roll_back(*_home(home, by, message))} is the production prompt again.")
+
+
+@click.command()
+@HOME
+def turns(home: Path | None) -> None:
+    """Print the turns of the flywheel: what each took, what the gate decided, and what it brought."""
+    from flywheel_pipeline.commands.turns_table import turn_lines
+    from flywheel_pipeline.flows.deploy.turns import record_turns
+
+    bench, _ = _home(home)
+    for line in turn_lines(record_turns(bench)):
+        say(line)
 
 
 @click.group()
@@ -206,4 +218,4 @@ def stop(home: Path | None, by: str, message: str) -> None:
 for command in TEMPLATES:
     prompts.add_command(command)
 
-DEPLOY = (prompt, promote, rollback, prompts, canary)
+DEPLOY = (prompt, promote, rollback, prompts, turns, canary)
