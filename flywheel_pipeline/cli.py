@@ -127,7 +127,20 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
     sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
-for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, try_command, *DEPLOY):
+for command in (
+    start,
+    sample,
+    *ANNOTATE,
+    taxonomy,
+    golden,
+    evals,
+    report,
+    evaluator,
+    judge,
+    gate,
+    try_command,
+    *DEPLOY,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

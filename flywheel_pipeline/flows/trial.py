@@ -179,7 +179,7 @@ def _compared(
     alignment = [a for a in standing_judges(bench) if a.evaluator in asked]
     changes = [_change(c, rows, alignment) for c in cases]
     modes = mode_names(bench)
-    called = {**{m.evaluator: modes.get(m.mode_id, m.mode_id) for m in plan.modes}, **evaluator_names(alignment, modes)}
+    called = {**{f"judge:{m}": name for m, name in modes.items()}, **evaluator_names(alignment, modes)}
     sides = [Evaluated(name, "", len(cases)) for name in names]
     notes = () if len(cases) >= SHOWN else (f"the mode has {len(cases)} cases of the train and dev splits",)
     few = f"{len(cases)} cases show examples; whether a prompt may ship is decided by `flywheel run` and the gate"

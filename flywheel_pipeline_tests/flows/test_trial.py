@@ -12,35 +12,21 @@ from flywheel_pipeline.adapters.home.files import TEST_READS_FILE
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.errors import EditError, HomeError
 from flywheel_pipeline.flows.compare import compare, evaluated_versions
-from flywheel_pipeline.flows.deploy.promote import Mover, record_production_prompt, set_prompt
-from flywheel_pipeline.flows.evaluate import evaluate_production
 from flywheel_pipeline.flows.models import compare_models
 from flywheel_pipeline.flows.other_model import with_model
 from flywheel_pipeline.flows.trial import TryRequest, modes_to_try, try_prompt
-from flywheel_pipeline_tests.builders import a_case
-from flywheel_pipeline_tests.homes import Place, a_labelled_home
+from flywheel_pipeline_tests.flows.trying import BETTER, CASES, PROMPT, a_home_to_try
+from flywheel_pipeline_tests.homes import Place
 
 COVERS = (
     "flows/trial.py", "flows/models.py", "flows/other_model.py", "commands/trial.py", "steps/evaluate/usage.py",
 )  # fmt: skip
-PROMPT = "You are Moss, who helps gardeners."
-CASES = [
-    a_case(case_id=f"g-{split}-{i}", split=split, family=f"f-{split}-{i}", input=f"Please cancel my {subject}.")
-    for split in ("train", "dev", "test")
-    for i, subject in enumerate(("order", "plan", "visit"))
-]
-BETTER = f"{PROMPT}\n\n- You can not act on orders or accounts: never say that you have done something."
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A home whose production prompt was evaluated; no test changes it for good."""
-    place = a_labelled_home(tmp_path_factory.mktemp("trial") / "home")
-    set_prompt(place.bench, PROMPT, Mover())
-    record_production_prompt(place.bench)
-    place.lake.write("golden_set", CASES)
-    evaluate_production(place.bench)
-    return place
+    return a_home_to_try(tmp_path_factory.mktemp("trial") / "home")
 
 
 def n_calls(place: Place) -> int:

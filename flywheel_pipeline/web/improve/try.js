@@ -1,5 +1,5 @@
 // The text is kept in this browser until it is the production prompt again, so that a reload loses nothing.
-import { $, ask, attempt, count, listen, make, stored, succeed } from "../../assets/shared.js";
+import { $, ask, attempt, count, listen, make, stored, succeed } from "../assets/shared.js";
 
 const address = new URLSearchParams(location.search), version = address.get("version") ?? "";
 const DRAFT = `try:${version}`;

@@ -54,7 +54,8 @@ class _Endpoints:
         n = sent.get("n", SHOWN)
         if not isinstance(n, int) or not 1 <= n <= MOST_CASES:
             raise EditError(f"The number of cases is from 1 to {MOST_CASES}.")
-        request = TryRequest(*(str(sent.get(k) or "") for k in ("mode", "text", "model")), n=n)
+        mode, text, model = (str(sent.get(k) or "") for k in ("mode", "text", "model"))
+        request = TryRequest(mode, text, model, n)
         with self._alone:
             return _shown(try_prompt(self.bench, request))
 
