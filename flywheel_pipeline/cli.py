@@ -18,6 +18,7 @@ from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
+from flywheel_pipeline.commands.plan import plan
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
 from flywheel_pipeline.commands.trial import try_command
@@ -139,6 +140,7 @@ for command in (
     judge,
     gate,
     try_command,
+    plan,
     *DEPLOY,
 ):
     main.add_command(command)
