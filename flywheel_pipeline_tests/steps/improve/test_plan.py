@@ -41,7 +41,7 @@ def facts(**changes: Any) -> ModeFacts:
         (
             {"rounds": (Round("p9", (0.0,) * 4, (1.0,) * 4),), "missing": proportion(0, 0)},
             PROMPT,
-            "helps, with probability 0.98: p9: 4 fixed",
+            "helps, with probability 0.99: p9: 4 fixed",
         ),
     ],
 )
