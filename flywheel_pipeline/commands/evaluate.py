@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flywheel_pipeline.commands.options import HOME, echo, say
+from flywheel_pipeline.commands.trial import models_command
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -158,3 +159,6 @@ def estimate(home: Path | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     click.echo(str(estimate_evals(Workbench.of(home))))
+
+
+evals.add_command(models_command)

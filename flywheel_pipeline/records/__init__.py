@@ -29,7 +29,7 @@ from flywheel_pipeline.records.evaluate import (
     ProductionVerdict,
 )
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
-from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
+from flywheel_pipeline.records.improve import DECISIONS, LEVERS, ImprovementPlan, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
@@ -40,6 +40,7 @@ __all__ = [
     "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
+    "LEVERS",
     "MODE_KINDS",
     "MODE_STATUSES",
     "PICKED_KINDS",
@@ -66,6 +67,7 @@ __all__ = [
     "Feedback",
     "FlywheelTurn",
     "GoldenCase",
+    "ImprovementPlan",
     "Json",
     "JudgeAlignment",
     "JudgeVerdict",
@@ -102,6 +104,7 @@ TABLES: Mapping[str, type] = {
     "judge_verdicts": JudgeVerdict,
     "production_verdicts": ProductionVerdict,
     "prompt_candidate": PromptCandidate,
+    "improvement_plan": ImprovementPlan,
     "canary_health": CanaryHealth,
     "production_health": ProductionHealth,
     "flywheel_turns": FlywheelTurn,
