@@ -131,11 +131,11 @@ def report(home: Path | None, output: Path, before: str, after: str | None) -> N
 def production(home: Path | None) -> None:
     """Judge a sample of new production traces, and show how often each failure mode occurs in production."""
     from flywheel_pipeline.commands.production import judged_lines, share_lines
-    from flywheel_pipeline.flows.production import judge_production
+    from flywheel_pipeline.flows.production_rates import judge_and_estimate
     from flywheel_pipeline.flows.workbench import Workbench
 
     bench = Workbench.of(home)
-    for line in [*judged_lines(judge_production(bench)), *share_lines(bench)]:
+    for line in [*judged_lines(judge_and_estimate(bench)), *share_lines(bench)]:
         say(line)
 
 
