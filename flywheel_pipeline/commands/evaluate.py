@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import HOME, echo, say
+from flywheel_pipeline.commands.trial import models_command
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -47,7 +48,7 @@ def _show(bench: Workbench, fail_under: float | None) -> int:
 
 def _finish(quality: Quality) -> int:
     if quality.reason:
-        click.echo(f"\n{quality}")
+        echo(f"\n{quality}")
     return quality.code
 
 
@@ -123,7 +124,7 @@ def approve(home: Path | None, case: str, reason: str, of: str) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     for known in approve_failure(Workbench.of(home), case, reason, of):
-        click.echo(f"{known.case_id} may fail by {known.evaluator}: {known.reason}")
+        echo(f"{known.case_id} may fail by {known.evaluator}: {known.reason}")
 
 
 @click.command()
@@ -165,7 +166,7 @@ def why(home: Path | None, case: str) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     case_id, lines = explain_case(Workbench.of(home), case)
-    click.echo("\n".join([case_id, *(f"  {line}" for line in lines)]))
+    echo("\n".join([case_id, *(f"  {line}" for line in lines)]))
 
 
 @evals.command()
@@ -176,3 +177,6 @@ def estimate(home: Path | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     click.echo(str(estimate_evals(Workbench.of(home))))
+
+
+evals.add_command(models_command)

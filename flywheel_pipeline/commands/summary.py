@@ -165,9 +165,12 @@ def decision_lines(bench: Workbench) -> list[str]:
 
 
 def _calls(lake: Lake, before: int) -> str:
-    made, cached, cost = lake.frame(
-        "select count(*) filter (not cached), count(*) filter (cached), coalesce(sum(cost_usd), 0) from"
+    ((made, cached, cost, unpriced),) = lake.rows(
+        "select count(*) filter (not cached), count(*) filter (cached), coalesce(sum(cost_usd), 0),"
+        " count(*) filter (cost_usd is null and error is null) from"
         " (select * from llm_calls order by called_at offset ?)",
         [before],
-    ).iloc[0]
-    return f"models     {int(made)} calls to models, {int(cached)} answered from the cache, {cost:.4f} USD"
+    )
+    known = "cost not known" if unpriced and unpriced == made else f"{cost:.4f} USD"
+    unknown = f", and {count(unpriced, 'call')} of unknown price" if unpriced and unpriced < made else ""
+    return f"models     {made} calls to models, {cached} answered from the cache, {known}{unknown}"

@@ -25,9 +25,14 @@ capture = dg.define_asset_job(
     description="Write event days of `raw_traces` from the files that were read.",
 )
 
+AS_SET: dict[str, None] = dict.fromkeys(("size", "since", "until", "strata", "seed"))
+BATCH = {"ops": {"sampled_traces": {"config": AS_SET}}}
+"""What the launchpad offers for a batch; a value that is left empty is as `sample` of `flywheel.yaml` has it."""
+
 sample = dg.define_asset_job(
     "sample",
     selection=dg.AssetSelection.assets("sampled_traces"),
+    config=BATCH,
     description="Draw a batch for the expert: the usual one, or with other days, size, strata or seed in the config.",
 )
 

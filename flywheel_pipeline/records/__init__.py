@@ -30,7 +30,7 @@ from flywheel_pipeline.records.evaluate import (
     ProductionVerdict,
 )
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
-from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
+from flywheel_pipeline.records.improve import DECISIONS, LEVERS, ImprovementPlan, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
@@ -41,6 +41,7 @@ __all__ = [
     "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
+    "LEVERS",
     "MODE_KINDS",
     "MODE_STATUSES",
     "PICKED_KINDS",
@@ -67,6 +68,7 @@ __all__ = [
     "Feedback",
     "FlywheelTurn",
     "GoldenCase",
+    "ImprovementPlan",
     "Json",
     "JudgeAlignment",
     "JudgeVerdict",
@@ -105,6 +107,7 @@ TABLES: Mapping[str, type] = {
     "production_verdicts": ProductionVerdict,
     "production_rates": ProductionRate,
     "prompt_candidate": PromptCandidate,
+    "improvement_plan": ImprovementPlan,
     "canary_health": CanaryHealth,
     "production_health": ProductionHealth,
     "flywheel_turns": FlywheelTurn,

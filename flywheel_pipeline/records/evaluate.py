@@ -19,7 +19,10 @@ class CaseAnswer:
 
     answer_id: Annotated[str, Column("Hash of the case and of everything in `inputs`", unique=True)]
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
-    prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
+    prompt_version: Annotated[
+        str,
+        Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER; `BASE@MODEL` by another model"),
+    ]
     app_version: Annotated[str, Column("Hash of the app's settings and code, the prompt excepted")]
     repeat: Annotated[int, Column("Repetition of the same question, from 0", low=0)]
     output: Annotated[str | None, Column("The answer; empty when there is none")]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, table
 from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
 from flywheel_pipeline.flows.evaluate import Evaluated
 from flywheel_pipeline.flows.workbench import Workbench

@@ -40,7 +40,7 @@ def _verdict_metadata(
         "n_traces": dg.MetadataValue.int(len({v.trace_id for v in found.verdicts})),
         "n_days": dg.MetadataValue.int(len(found.days)),
         "n_missing": dg.MetadataValue.int(sum(v.label is None and v.error is not None for v in found.verdicts)),
-        "paid_usd": dg.MetadataValue.float(round(paid, 6)),
+        "paid_usd": dg.MetadataValue.float(round(float(paid), 6)),
         "stopped": dg.MetadataValue.text(found.stopped or "no: all days are judged"),
         "production_passes": dg.MetadataValue.text("; ".join(passing_lines(rates)) or NOT_KNOWN),
         **plotted,
