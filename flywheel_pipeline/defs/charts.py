@@ -5,17 +5,22 @@ from itertools import accumulate
 
 import dagster as dg
 
+from flywheel_pipeline.web.words import show_number
+
 INLINE = 1000
 """The UI shows Markdown inline only under so many characters."""
-WIDTH, MAX_LABEL = 24, 34
+WIDTH, MAX_LABEL = 20, 30
 FULL, PARTS = "█", " ▏▎▍▌▋▊▉"
 ESTIMATE, AT_MOST = "▓", "░"
 
 
 def bars(
-    values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, float]] = (), cumulative: bool = False
+    values: Sequence[tuple[str, float]],
+    ranges: Sequence[tuple[float, float]] = (),
+    cumulative: bool = False,
+    percent: bool = False,
 ) -> dg.MarkdownMetadataValue:
-    """Return horizontal bars of (label, value), each with its number: a count, or a share of 1 as a percentage.
+    """Return horizontal bars of (label, value), each with its number: a count, or with `percent` a share of 1.
 
     `ranges` adds an interval to every bar, which is dark up to the lower bound, lighter up to the value and lightest up
     to the upper bound. `cumulative` adds what a Pareto chart shows: the share of all that the bars so far make up.
@@ -27,8 +32,10 @@ def bars(
         if ranges
         else [_bar(v / top) for _, v in values]
     )
-    beside = [_right([_number(v) for _, v in values])]
-    beside += [_right([f"{_number(low)} to {_number(high)}" for low, high in ranges])] if ranges else []
+    beside = [_right([_number(v, percent) for _, v in values])]
+    beside += (
+        [_right([f"{_number(low, percent)} to {_number(high, percent)}" for low, high in ranges])] if ranges else []
+    )
     beside += [_right([f"{s:.0%} so far" for s in _shares([v for _, v in values])])] if cumulative else []
     ends = [" ".join(parts).rstrip() for parts in zip(*beside, shapes, strict=True)]
     texts = (_block([label for label, _ in values], ends, n) for n in range(MAX_LABEL, 0, -1))
@@ -67,8 +74,8 @@ def _shares(values: Sequence[float]) -> list[float]:
     return [s / total for s in accumulate(values)]
 
 
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.0%}"
+def _number(value: float, percent: bool) -> str:
+    return f"{value:.0%}" if percent else show_number(value)
 
 
 def _right(texts: Sequence[str]) -> list[str]:

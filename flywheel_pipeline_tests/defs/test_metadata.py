@@ -38,23 +38,24 @@ def lines_of(found: dg.MarkdownMetadataValue) -> list[str]:
 
 def test_every_bar_has_its_number_and_the_colours_of_its_page() -> None:
     """Text in a code block is never black on black, as the labels of a picture are on a dark page."""
-    assert lines_of(bars([("Rude", 12), ("Late", 3)])) == ["```", f"Rude 12 {'█' * 24}", f"Late  3 {'█' * 6}", "```"]
-    assert lines_of(bars([("Rude", 0.5)]))[1].startswith("Rude 50%")
+    assert lines_of(bars([("Rude", 12), ("Late", 3)])) == ["```", f"Rude 12 {'█' * 20}", f"Late  3 {'█' * 5}", "```"]
+    assert lines_of(bars([("Rude", 0.5)], percent=True))[1].startswith("Rude 50% ")
+    assert lines_of(bars([("Rude", 13.0)]))[1].startswith("Rude 13 ")  # a count that came as a float is no share
 
 
 def test_an_interval_is_drawn_and_written_beside_its_bar() -> None:
-    (line,) = lines_of(bars([("Rude", 0.5)], [(0.25, 1.0)]))[1:-1]
-    assert line == f"Rude 50% 25% to 100% {'█' * 6}{'▓' * 6}{'░' * 12}"
+    (line,) = lines_of(bars([("Rude", 0.5)], [(0.25, 1.0)], percent=True))[1:-1]
+    assert line == f"Rude 50% 25% to 100% {'█' * 5}{'▓' * 5}{'░' * 10}"
 
 
 def test_a_pareto_chart_says_what_the_bars_so_far_make_up() -> None:
     lines = lines_of(bars([("a", 6), ("b", 3), ("c", 1)], cumulative=True))
-    assert lines[1] == f"a 6  60% so far {'█' * 24}"
+    assert lines[1] == f"a 6  60% so far {'█' * 20}"
     assert [line[4:15].strip() for line in lines[1:-1]] == ["60% so far", "90% so far", "100% so far"]
 
 
 def test_more_evaluators_than_a_picture_would_hold_are_drawn() -> None:
-    found = bars([(f"Evaluator of mode {i}", i / 20) for i in range(16)], [(0.0, 1.0)] * 16)
+    found = bars([(f"Evaluator of mode {i}", i / 20) for i in range(16)], [(0.0, 1.0)] * 16, percent=True)
     assert len(lines_of(found)) == 18
 
 
