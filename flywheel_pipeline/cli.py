@@ -18,6 +18,7 @@ from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
+from flywheel_pipeline.commands.pull import pull
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
 from flywheel_pipeline.errors import FlywheelError
@@ -128,7 +129,7 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
     sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
-for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
+for command in (start, pull, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
     main.add_command(command)
 
 if __name__ == "__main__":
