@@ -62,9 +62,8 @@ def main() -> None:
         scored = place.one("select count(feedback_score) from raw_traces where trace_id like 't%'")
     print(f"{'traces there from the beginning':40}{TRACES:>10,}   (and {n_late:,} that arrived meanwhile)")
     print(f"{'of these pulled once':40}{sum(counted[i] == 1 for i in wanted):>10,}")
-    print(
-        f"{'missing, more than once':40}{sum(i not in counted for i in wanted):>10,}{sum(n > 1 for n in counted.values()):>6,}"
-    )
+    n_missing, n_twice = sum(i not in counted for i in wanted), sum(n > 1 for n in counted.values())
+    print(f"{'missing, more than once':40}{n_missing:>10,}{n_twice:>6,}")
     print(f"{'captured whole, with their scores':40}{whole:>10,}{scored:>8,} of {TRACES // 10:,}")
     print(f"{'requests, refused by the limit':40}{len(server.asked):>10,}{server.refused:>6,}")
     print(f"{'requests a minute, of a limit of':40}{len(server.asked) / seconds * 60:>10,.0f}{RATE * 60:>8,.0f}")

@@ -1,7 +1,7 @@
 """Landing files of pulled records: one per UTC day, in which every record stands once, in its newest version.
 
-Pages are appended to a journal, which capture does not see, and the state is saved after each: a pull that is killed
-goes on after the last whole page. From time to time the records of the journal take their places in the files of their
+Pages are appended to a journal, which capture does not see, and the state is saved every second: a pull that is killed
+goes on from there. From time to time the records of the journal take their places in the files of their
 days, which are replaced in one step; a file in which nothing changed is left alone, so that capture does not read it
 again. Its lines are in the order of their keys, so that all of a trace stands together.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from flywheel_pipeline.atomic_write import replace_text, sync_folder, write_all
+from flywheel_pipeline.atomic_write import replace_text, sync_folder
 from flywheel_pipeline.errors import CorruptFileError
 
 Key = tuple[str, ...]
@@ -64,45 +65,46 @@ class PulledFiles:
         self.folder, self.key_of = folder, key_of
         folder.mkdir(parents=True, exist_ok=True)
         self.state = read_state(folder)
-        with self._journal.open("ab") as file:
-            file.truncate(self.state.journal)  # what follows belongs to a page that was not finished
+        self._journal = (folder / JOURNAL).open("a+b")
+        self._journal.truncate(self.state.journal)  # what follows was appended after the state was saved
+        self._saved = time.monotonic()
 
-    @property
-    def _journal(self) -> Path:
-        return self.folder / JOURNAL
-
-    def save(self) -> None:
-        """Make the state durable."""
+    def save(self, every: float = 0) -> None:
+        """Make the state and what was appended durable; not if that was done less than `every` seconds ago."""
+        if every and time.monotonic() - self._saved < every:
+            return
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+        self.state.journal = os.fstat(self._journal.fileno()).st_size
         replace_text(self.folder / STATE, json.dumps(self.state.__dict__, indent=1))
         sync_folder(self.folder)
+        self._saved = time.monotonic()
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
 
     def append(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Append (day, record) of one page; they count once the state is saved."""
-        lines = [orjson.dumps([day, list(self.key_of(record)), record]) + b"\n" for day, record in records]
-        fd = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            write_all(fd, b"".join(lines))
-            os.fsync(fd)
-            self.state.journal = os.fstat(fd).st_size
-        finally:
-            os.close(fd)
+        for day, record in records:
+            self._journal.write(orjson.dumps([day, self.key_of(record), record], option=orjson.OPT_APPEND_NEWLINE))
 
     @property
     def is_full(self) -> bool:
         """Whether the journal should be put into the files now."""
-        return self.state.journal >= JOURNAL_BYTES
+        return self._journal.tell() >= JOURNAL_BYTES
 
     def put_in_place(self) -> list[str]:
         """Put the records of the journal into the files of their days; return the names of those that changed."""
         by_day: dict[str, dict[Key, bytes]] = {}
-        with self._journal.open("rb") as file:
-            for line in file:
-                day, key, record = orjson.loads(line)
-                by_day.setdefault(day, {})[tuple(key)] = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        changed = [name for day, records in sorted(by_day.items()) if (name := self._put(day, records))]
-        self.state.journal = 0
         self.save()
-        self._journal.write_bytes(b"")
+        self._journal.seek(0)
+        for line in self._journal:
+            day, key, record = orjson.loads(line)
+            by_day.setdefault(day, {})[tuple(key)] = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        changed = [name for day, records in sorted(by_day.items()) if (name := self._put(day, records))]
+        self._journal.truncate(0)
+        self.save()
         return changed
 
     def _put(self, day: str, records: dict[Key, bytes]) -> str | None:

@@ -18,6 +18,8 @@ from flywheel_pipeline.steps.capture.pull import TOOLS, Row, Target, Tool, Windo
 
 FIRST_DAYS = 7
 """How far the first pull reaches back where the settings do not say."""
+SAVE_SECONDS = 1.0
+"""What was fetched since the state was last saved is fetched again after a kill."""
 RECENT = timedelta(hours=1)
 """A round that was begun longer ago, by a pull that was stopped, is followed by another one at once."""
 Connect = Callable[[PullSettings], Fetch]
@@ -124,6 +126,7 @@ def _pull(bench: Workbench, source: PullSettings, fetch: Fetch, pulled: Pulled) 
                     break
         finally:
             pulled.files |= set(files.put_in_place())
+            files.close()
 
 
 def _pull_round(source: PullSettings, fetch: Fetch, files: PulledFiles, pulled: Pulled) -> bool:
@@ -154,7 +157,7 @@ def _pull_stream(name: str, source: PullSettings, fetch: Fetch, files: PulledFil
     for page in tool.streams[name](fetch, _target(source, tool), window, cursor):
         files.append((_day(row), row.record) for row in page.rows)
         state.cursors[name] = page.cursor
-        files.save()
+        files.save(every=SAVE_SECONDS)
         pulled.n_fetched += len(page.rows)
         pulled.rows |= {row.key for row in page.rows}
         pulled.traces |= {row.trace_id for row in page.rows}

@@ -29,7 +29,6 @@ from flywheel_pipeline_tests.homes import Place, a_home
 
 COVERS = (
     "adapters/api/__init__.py",
-    "adapters/landing/pulled.py",
     "flows/capture/pull.py",
     "settings/pull.py",
     "steps/capture/pull/__init__.py",

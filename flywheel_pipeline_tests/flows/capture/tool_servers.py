@@ -6,8 +6,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -50,6 +51,7 @@ class ToolServer:
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(data)
+        handler.wfile.flush()
 
     def _answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any, dict[str, str]]:
         if self.rate and not self._has_token():
@@ -84,6 +86,7 @@ def running(server: ToolServer) -> Iterator[ToolServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one packet per answer: the second would wait for the first's acknowledgement
 
         def do_GET(self) -> None:
             server.handle(self, b"")
@@ -93,6 +96,10 @@ def running(server: ToolServer) -> Iterator[ToolServer]:
 
         def log_message(self, *_: object) -> None:
             pass
+
+        def handle_one_request(self) -> None:
+            with suppress(ConnectionError):  # the client was killed
+                super().handle_one_request()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         listening.daemon_threads = True
@@ -104,9 +111,12 @@ def running(server: ToolServer) -> Iterator[ToolServer]:
             listening.shutdown()
 
 
+parsed = lru_cache(100_000)(utc)
+
+
 def at(record: Mapping[str, Any], field: str) -> datetime:
     """Return a time of a record."""
-    return utc(record[field])
+    return parsed(record[field])
 
 
 def within(records: list[Record], field: str, since: str | None, until: str | None) -> list[Record]:
