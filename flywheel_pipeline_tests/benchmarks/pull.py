@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(server):
         place = a_place(Path(folder), server, "langfuse")
         command = (sys.executable, "-m", "flywheel_pipeline.cli", "pull", "--home", str(place.root))
-        began = time.perf_counter()
+        seconds = 0.0
         for kill in range(KILLS + 1):
             asked = len(server.asked)
             process = subprocess.Popen(command, env={**os.environ, **KEYS})
@@ -51,7 +51,7 @@ def main() -> None:
             if kill < KILLS:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-        seconds = time.perf_counter() - began
+            seconds += server.times[-1] - server.times[asked]  # without what starting takes
         counted = Counter(row["id"] for row in rows(place) if "traceId" not in row)
         wanted = [f"t{n:05}" for n in range(TRACES)]
         capture_traces(place.bench)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -62,7 +63,7 @@ class ApiClient:
 
     def __call__(self, request: ApiRequest) -> Any:
         """Return the JSON of the answer; see `Fetch`."""
-        place = f"{self.url}{request.path}"
+        place = f"{self.url}{quote(request.path)}"
         for attempt in range(1, CUT_ATTEMPTS + 1):
             try:
                 return _content(place, self._send(place, request))

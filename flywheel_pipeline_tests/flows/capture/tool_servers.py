@@ -33,6 +33,7 @@ class ToolServer:
         self.before: Callable[[int], None] = lambda n: None
         self.rate, self.tokens, self.filled = rate, rate, time.monotonic()
         self.asked: list[str] = []
+        self.times: list[float] = []
         self.refused = 0
         self.url = ""
         self._lock = threading.Lock()
@@ -61,6 +62,7 @@ class ToolServer:
         if name and handler.headers.get(name) != value:
             return 401, {"message": "Invalid credentials"}, {}
         self.asked.append(handler.path)
+        self.times.append(time.monotonic())
         if self.faults:
             status, headers = self.faults.pop(0)
             return status, {"message": "a fault"}, headers

@@ -155,6 +155,6 @@ def by_time(
         rows = read(edge)
         times = [row.at for row in rows if row.at is not None]
         if rows and not times:
-            raise PullError("the rows of the API have no times, by which its pages could be told apart")
+            raise PullError("the rows of the API have no times, by which they are paged")
         edge = edge.after(times, newest_first)
         yield Page(rows, None if edge is None else edge.cursor)

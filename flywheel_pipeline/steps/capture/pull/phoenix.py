@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from flywheel_pipeline.ports import ApiRequest, Fetch
 from flywheel_pipeline.steps.capture.pull.paging import (
@@ -36,7 +35,7 @@ def row_of(record: Mapping[str, Any]) -> Row:
 
 
 def _spans(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterator[Page]:
-    project = f"/v1/projects/{quote(target.project, safe='')}"
+    project = f"/v1/projects/{target.project}"
     query = {
         "limit": target.size,
         "start_time": iso(window.since),
