@@ -19,6 +19,7 @@ from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
 from flywheel_pipeline.commands.plan import plan
+from flywheel_pipeline.commands.pull import pull
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
 from flywheel_pipeline.commands.trial import try_command
@@ -150,6 +151,7 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
 
 for command in (
     start,
+    pull,
     sample,
     *ANNOTATE,
     taxonomy,
