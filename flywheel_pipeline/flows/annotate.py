@@ -25,6 +25,7 @@ from flywheel_pipeline.steps.annotate import (
 )
 from flywheel_pipeline.steps.annotate.judgements import digest
 from flywheel_pipeline.steps.annotate.read import DIGITS
+from flywheel_pipeline.steps.capture.redact import Redactor
 
 SPANS_SQL = "select trace_id, spans from captured_traces where spans is not null and trace_id in (select unnest(?))"
 
@@ -57,6 +58,9 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     rules = label_rules(bench)
     files = [_read(name, versions, contents, rules) for name in sorted(versions)]
     files += read_exports(_exported(bench), rules)
+    capture = bench.settings.capture
+    redactor = Redactor(capture.redact, capture.redact_salt.get_secret_value())
+    files = [_redacted(file, redactor) for file in files]
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
     wanted |= {s.trace_id for f in files for s in f.scores}
     with bench.lake.connect() as con:
@@ -66,6 +70,25 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
     kept = tuple(r for r in labels.rejects if r.file in contents or r.file.startswith(FOLDER))
     return replace(labels, rejects=kept), log
+
+
+def _redacted(file: LabelFile, redactor: Redactor) -> LabelFile:
+    """Return what a label file holds without personal data and secrets, as captured traces are stored."""
+
+    def text(value: str | None) -> str | None:
+        return redactor.redact_text(value) if value else value
+
+    def annotation(a: Annotation) -> Annotation:
+        extra = redactor.redact_value(json.loads(a.extra)) if a.extra != "{}" else {}
+        return replace(a, code=text(a.code), comment=text(a.comment), extra=_json(extra))
+
+    return replace(
+        file,
+        annotations=tuple(map(annotation, file.annotations)),
+        superseded=tuple(map(annotation, file.superseded)),
+        scores=tuple(replace(s, explanation=text(s.explanation)) for s in file.scores),
+        rejects=tuple(replace(r, excerpt=text(r.excerpt) or "") for r in file.rejects),
+    )
 
 
 def _exported(bench: Workbench) -> Exported:

@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 import duckdb
 import pandas as pd
 
+from flywheel_pipeline.adapters.lake.damage import OTHER_CAUSES, explain, unreadable
 from flywheel_pipeline.adapters.lake.frames import Rows, casts, storable, to_frame
+from flywheel_pipeline.adapters.lake.kept import Kept
 from flywheel_pipeline.atomic_write import replacing
-from flywheel_pipeline.errors import QueryError
+from flywheel_pipeline.errors import CorruptFileError, QueryError
 from flywheel_pipeline.records import TABLES, columns
 
 __all__ = ["Lake", "casts", "to_frame"]
@@ -49,22 +51,38 @@ class Lake:
 
     def __init__(self, root: Path, threads: int | None = None) -> None:
         self.root, self.threads = root, threads
+        self.kept = Kept(root)
         self._cleared: set[Path] = set()
 
     @contextmanager
     def connect(self, tables: Iterable[str] = tuple(TABLES)) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open an in-memory DuckDB in which every one of `tables` is a view; a table without rows is an empty view.
 
-        Each view takes milliseconds to make: what has to be quick names the few that it reads.
+        Each view takes milliseconds to make: what has to be quick names the few that it reads. A damaged file is
+        reported when its table is read; the other tables are as they were.
+
+        Raises:
+            CorruptFileError: a file that the caller reads is damaged; the text names it and what rebuilds it.
         """
-        con = self._open()
+        con, tables = self._open(), tuple(tables)
         try:
             con.execute("set timezone = 'UTC'")
             for table in tables:
                 self._create_view(con, table)
             yield con
+        except duckdb.Error as error:
+            raise self._damage(error, tables) or error from None
         finally:
             con.close()
+
+    def damaged(self, tables: Iterable[str] = tuple(TABLES)) -> list[tuple[Path, str]]:
+        """Return the files of `tables` that cannot be read to their end, with the reason; reads all of them."""
+        return [found for table in tables for found in unreadable(self._files(table))]
+
+    def _damage(self, error: duckdb.Error, tables: Iterable[str]) -> CorruptFileError | None:
+        """Return what to report where `error` comes of a damaged file, else None."""
+        found = self.damaged(tables) if not isinstance(error, OTHER_CAUSES) else []
+        return CorruptFileError("\n".join(explain(*each) for each in found)) if found else None
 
     def _create_view(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
         try:
@@ -74,6 +92,9 @@ class Lake:
                 f"{self.root / table} was written by another version of this package. "
                 f"Everything in {self.root} is computed: delete it and run again."
             ) from None
+        except duckdb.Error:  # reading the view is an error, making it is none
+            nothing = self._scan(table, ()).replace("where false", "where error('damaged') is null")
+            con.execute(f"create view {table} as {nothing}")
 
     @cached_property
     def _writer(self) -> duckdb.DuckDBPyConnection:
@@ -95,10 +116,16 @@ class Lake:
         if not files:
             nothing = ", ".join(f"cast(null as {s.sql_type}) as {s.name}" for s in specs)
             return f"select {nothing} where false"
-        names = ", ".join(s.name for s in specs)
-        return f"select {names} from read_parquet({_listed(files)}, union_by_name=true)"
+        names, stored = ", ".join(s.name for s in specs), f"read_parquet({_listed(files)}, union_by_name=true)"
+        if any(self.kept.holds(path) for path in files):  # perhaps of an earlier version: new columns are null there
+            stored = f"({self._scan(table, ())} union all by name select * from {stored})"
+        return f"select {names} from {stored}"
 
     def _files(self, table: str) -> list[Path]:
+        own = self._own_files(table)
+        return own + self.kept.files(table, own)
+
+    def _own_files(self, table: str) -> list[Path]:
         folder = self.root / table  # no glob of DuckDB's: the path may hold its wild cards
         found = folder.iterdir() if folder.is_dir() else ()
         return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
@@ -108,12 +135,13 @@ class Lake:
 
         Raises:
             QueryError: DuckDB rejects the query.
+            CorruptFileError: a file of a table that it reads is damaged.
         """
         with self.connect() as con:
             try:
                 return con.execute(sql, _bound(params)).df()
             except duckdb.Error as error:
-                raise QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
+                raise self._damage(error, TABLES) or QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
 
     def read(
         self,
@@ -153,8 +181,8 @@ class Lake:
             con.close()
 
     def remove(self, table: str, chosen: Callable[[str], bool]) -> None:
-        """Remove the partitions of `table` whose name is `chosen`."""
-        for path in self._files(table):
+        """Remove the partitions of `table` whose name is `chosen`; those that are `kept` stay."""
+        for path in self._own_files(table):
             if chosen(path.stem):
                 path.unlink(missing_ok=True)
 
@@ -197,22 +225,41 @@ class Lake:
         return tuple((str(path), s.st_ino, s.st_size, s.st_mtime_ns) for path, s in found)
 
     def inputs(self, table: str) -> dict[str, str]:
-        """Return the `inputs` digest that every partition of `table` was written with."""
-        files = self._files(table)
+        """Return the `inputs` digest that every partition of `table` was written with, without damaged ones."""
+        return self._inputs(self._files(table))
+
+    def own_inputs(self, table: str) -> dict[str, str]:
+        """Return `inputs` without the partitions that are `kept`: what the files in place have come to."""
+        return self._inputs(self._own_files(table))
+
+    def _inputs(self, paths: Sequence[Path]) -> dict[str, str]:
+        files = [str(path) for path in paths]
         if not files:
             return {}
         con = duckdb.connect(":memory:")
         try:
-            found = con.execute(
-                "select file_name, decode(value) from parquet_kv_metadata(?) where decode(key) = 'inputs'",
-                [[str(path) for path in files]],
-            ).fetchall()
+            try:
+                found = _read_inputs(con, files)
+            except duckdb.Error:
+                found = [row for path in files for row in _readable_inputs(con, path)]
         finally:
             con.close()
         return {Path(name).stem: value for name, value in found}
 
     def _file(self, table: str, part: str) -> Path:
         return self.root / table / f"{_word(part)}.parquet"
+
+
+def _read_inputs(con: duckdb.DuckDBPyConnection, files: list[str]) -> list[tuple[Any, ...]]:
+    sql = "select file_name, decode(value) from parquet_kv_metadata(?) where decode(key) = 'inputs'"
+    return con.execute(sql, [files]).fetchall()
+
+
+def _readable_inputs(con: duckdb.DuckDBPyConnection, path: str) -> list[tuple[Any, ...]]:
+    try:
+        return _read_inputs(con, [path])
+    except duckdb.Error:
+        return []
 
 
 def _quote(path: Path) -> str:
