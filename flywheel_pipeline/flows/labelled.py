@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.steps.cluster import weighted_verdicts
+from flywheel_pipeline.steps.deploy.templates import variables_in
 from flywheel_pipeline.steps.evaluate import LabelledAnswer
 from flywheel_pipeline.steps.golden import LabelledTrace, calls_of, labelled_case
 
@@ -30,8 +32,10 @@ def picked_traces(bench: Workbench) -> set[str]:
 
 def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
     """Return every trace with a verdict that counts, by id."""
+    templates = bench.accepted_templates()
     with bench.lake.connect() as con:
-        return [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
+        found = [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
+    return [replace(t, variables=variables_in(templates, t.messages)) for t in found] if templates else found
 
 
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:

@@ -19,7 +19,7 @@ from flywheel_pipeline.records.cluster import (
     FailureAssignment,
     FailureMode,
 )
-from flywheel_pipeline.records.deploy import CanaryHealth, ProductionHealth, PromptVersion
+from flywheel_pipeline.records.deploy import CanaryHealth, FlywheelTurn, ProductionHealth, PromptVersion
 from flywheel_pipeline.records.evaluate import (
     LABELS,
     CaseAnswer,
@@ -64,6 +64,7 @@ __all__ = [
     "FailureAssignment",
     "FailureMode",
     "Feedback",
+    "FlywheelTurn",
     "GoldenCase",
     "Json",
     "JudgeAlignment",
@@ -103,6 +104,7 @@ TABLES: Mapping[str, type] = {
     "prompt_candidate": PromptCandidate,
     "canary_health": CanaryHealth,
     "production_health": ProductionHealth,
+    "flywheel_turns": FlywheelTurn,
     "llm_calls": LLMCall,
 }
 """Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""

@@ -16,6 +16,10 @@ TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
 READ_PROMPTS_FILE = "prompts/read.jsonl"
+TURNS_FILE = "prompts/turns.jsonl"
+PUBLISHED_FILE = "prompts/published.jsonl"
+REASONS_FILE = "prompts/reasons.jsonl"
+TEMPLATES_FILE = "prompts/templates.yaml"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
 EVALUATORS_FILE = "evaluators.yaml"
 OWN_EVALUATORS = "evaluators"
@@ -57,6 +61,10 @@ PARTS = (
     HomePart(EVALUATORS_FILE, "reviewed", "Which evaluators judge which failure mode, accepted and proposed"),
     HomePart(f"{OWN_EVALUATORS}/", "landing", "Your own evaluator functions in Python, with their tests"),
     HomePart(READ_PROMPTS_FILE, "append-only", "Which candidates with foreign parts a person has read"),
+    HomePart(TURNS_FILE, "append-only", "What the gate decided on, turn by turn, and what was known by then"),
+    HomePart(PUBLISHED_FILE, "append-only", "Where production prompts were published, and what failed"),
+    HomePart(REASONS_FILE, "append-only", "Why each line of a proposed prompt was changed"),
+    HomePart(TEMPLATES_FILE, "reviewed", "Prompt templates mined from the traces, accepted and proposed"),
     HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
     HomePart("captured/", "kept", "The rows of exported traces whose files were removed: there is no other copy"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
