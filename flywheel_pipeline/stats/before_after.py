@@ -32,7 +32,9 @@ class Change:
     high: float
 
 
-def effective_counts(outcomes: Sequence[bool], weights: Sequence[float], clusters: Sequence[Hashable]) -> Recall:
+def effective_counts(
+    outcomes: Sequence[bool], weights: Sequence[float], clusters: Sequence[Hashable]
+) -> Recall:
     """Return a weighted sample as (true, n) of a simple one of the same precision.
 
     `weights` are 1 / inclusion probability; outcomes of one cluster, such as a conversation, go together. n is Kish's

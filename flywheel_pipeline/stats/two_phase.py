@@ -37,7 +37,9 @@ class Labelled:
     weight: float = 1.0
 
 
-def post_stratified_rate(labelled: Sequence[Labelled], judged: Mapping[str, float], n: int, seed: int = 0) -> Rate:
+def post_stratified_rate(
+    labelled: Sequence[Labelled], judged: Mapping[str, float], n: int, seed: int = 0
+) -> Rate:
     """Return the rate of a population of `n`: tighter than labels alone where a judge helps, valid where it does not.
 
     `judged` is {cell: members without a label that the judge puts there}, of a random sample of these members or of
