@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from flywheel_pipeline.defs.metadata import (
     column_schema,
     table,
     text_block,
+    trace_links,
     unseen_share,
     version_of,
 )
@@ -35,6 +37,19 @@ def test_the_line_of_a_pareto_chart_ends_at_the_right_and_is_only_there_when_ask
     text = bars(values, cumulative=True).value or ""
     assert "d='M270 7 330 21 350 35'" in text
     assert "fill='none'" not in (bars(values).value or "")
+
+
+@given(st.lists(st.text(min_size=1, max_size=30), max_size=25))
+def test_links_to_traces_show_each_id_as_text_whatever_is_in_it(ids: list[str]) -> None:
+    from markdown_it import MarkdownIt
+
+    shown = trace_links("http://127.0.0.1:4318/traces/", ids).value or ""
+    tokens = [child for token in MarkdownIt().parse(shown) for child in token.children or ()]
+    targets = [str(t.attrs["href"]) for t in tokens if t.type == "link_open"]
+    different = list(dict.fromkeys(ids))
+    assert targets == [f"http://127.0.0.1:4318/traces/#{quote(i, safe='')}" for i in different[:20]]
+    assert {t.type for t in tokens} <= {"text", "link_open", "link_close", "text_special"}
+    assert ("and" in shown and f"{len(different) - 20} more" in shown) == (len(different) > 20)
 
 
 @dataclass(frozen=True)
