@@ -39,8 +39,8 @@ def save_view(bench: Workbench, name: str, query: str) -> dict[str, str]:
         ConflictError: the file has changed meanwhile.
     """
     shown = " ".join(name.split())
-    if not 1 <= len(shown) <= LONGEST_NAME:
-        raise EditError(f"Name the view in 1 to {LONGEST_NAME} characters.")
+    if not (1 <= len(shown) <= LONGEST_NAME and shown.isprintable()):
+        raise EditError(f"Name the view in 1 to {LONGEST_NAME} printable characters.")
     pairs = parse_qsl(query.lstrip("?"))
     try:
         read_filters(pairs)
