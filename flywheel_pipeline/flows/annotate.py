@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from flywheel_pipeline.adapters.home import HomeFile
+from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import Annotation, CapturedFile, Feedback, Json, LabelLog
 from flywheel_pipeline.steps.annotate import (
@@ -49,6 +51,12 @@ def collect_labels(bench: Workbench) -> tuple[Labels, list[LabelLog]]:
     return labels, log
 
 
+def labels_already_read(lake: Lake, files: Iterable[HomeFile]) -> set[str]:
+    """Return the names of the label files whose content, as it is now, is in the tables."""
+    known = dict(lake.rows("select source_file, fingerprint from label_log"))
+    return {f.name for f in files if f.name in known and known[f.name] == f.fingerprint()}
+
+
 def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[Labels, list[LabelLog]]:
     """Read all label files together, against the traces that are known now; of files that are gone, the last version.
 
@@ -63,9 +71,8 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     files = [_redacted(file, redactor) for file in files]
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
     wanted |= {s.trace_id for f in files for s in f.scores}
-    with bench.lake.connect() as con:
-        rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
-        known = {row[0] for row in rows.fetchall()}
+    found = "select trace_id from raw_traces where trace_id in (select unnest(?))"
+    known = {row[0] for row in bench.lake.rows(found, [list(wanted)])}
     labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
     log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
     kept = tuple(r for r in labels.rejects if r.file in contents or r.file.startswith(FOLDER))

@@ -26,15 +26,13 @@ PICKED_SQL = "select trace_id from annotations where is_current and is_picked"
 
 def picked_traces(bench: Workbench) -> set[str]:
     """Return the traces whose verdict that counts is a picked one, which is in no rate of traffic."""
-    with bench.lake.connect() as con:
-        return {row[0] for row in con.execute(PICKED_SQL).fetchall()}
+    return {row[0] for row in bench.lake.rows(PICKED_SQL)}
 
 
 def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
     """Return every trace with a verdict that counts, by id."""
     templates = bench.accepted_templates()
-    with bench.lake.connect() as con:
-        found = [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
+    found = [LabelledTrace(*row) for row in bench.lake.rows(LABELLED_SQL)]
     return [replace(t, variables=variables_in(templates, t.messages)) for t in found] if templates else found
 
 

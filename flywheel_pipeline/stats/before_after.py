@@ -32,9 +32,7 @@ class Change:
     high: float
 
 
-def effective_counts(
-    outcomes: Sequence[bool], weights: Sequence[float], clusters: Sequence[Hashable]
-) -> Recall:
+def effective_counts(outcomes: Sequence[bool], weights: Sequence[float], clusters: Sequence[Hashable]) -> Recall:
     """Return a weighted sample as (true, n) of a simple one of the same precision.
 
     `weights` are 1 / inclusion probability; outcomes of one cluster, such as a conversation, go together. n is Kish's
@@ -45,7 +43,8 @@ def effective_counts(
         return Recall(0.0, 0.0)
     y, w = np.asarray(outcomes, dtype=float), np.asarray(weights, dtype=float)
     share = float((w * y).sum() / w.sum())
-    scores, sums = w * (y - share), defaultdict(float)
+    scores = w * (y - share)
+    sums: dict[Hashable, float] = defaultdict(float)
     for cluster, score in zip(clusters, scores, strict=True):
         sums[cluster] += float(score)
     alone = float((scores**2).sum())

@@ -8,6 +8,7 @@ from math import sqrt
 from flywheel_pipeline.stats.paired import Youden
 from flywheel_pipeline.stats.rates import Z95, Rate, wilson
 
+
 @dataclass(frozen=True)
 class Recall:
     """How many answers of one kind were labelled, and how many of them the judge recognised; effective counts, too."""

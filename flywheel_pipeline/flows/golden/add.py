@@ -67,8 +67,7 @@ def add_cases(bench: Workbench, wanted: Mapping[str, Wanted]) -> list[Made]:
 
 
 def _make(bench: Workbench, wanted: Mapping[str, Wanted], rows: Sequence[dict[str, Any]]) -> list[Made]:
-    with bench.lake.connect() as con:
-        found = {r[0]: r for r in con.execute(TRACES_SQL, [list(wanted)]).fetchall()}
+    found = {r[0]: r for r in bench.lake.rows(TRACES_SQL, [list(wanted)])}
     modes = {m.mode_id for m in bench.lake.read("failure_taxonomy", FailureMode)}
     problems: dict[str, str] = {}
     drafts, templates = {}, bench.accepted_templates()

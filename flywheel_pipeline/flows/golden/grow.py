@@ -182,5 +182,4 @@ def dimensions(bench: Workbench) -> Mapping[str, Sequence[str]]:
 
 def questions(bench: Workbench) -> list[Question]:
     """Return what users asked: labelled traces first, then the newest."""
-    with bench.lake.connect() as con:
-        return [Question(*row) for row in con.execute(QUESTIONS_SQL).fetchall()]
+    return [Question(*row) for row in bench.lake.rows(QUESTIONS_SQL)]

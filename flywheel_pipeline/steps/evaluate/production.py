@@ -59,7 +59,10 @@ def judge_traces(traces: Sequence[DrawnTrace], plan: Plan, engine: Engine) -> li
 
 def _evaluators(plan: Plan) -> list[tuple[str, str]]:
     model = plan.judge_model
-    return [*((m.evaluator, m.version(model)) for m in plan.modes), *((c.row_name, c.version(model)) for c in plan.checks)]
+    return [
+        *((m.evaluator, m.version(model)) for m in plan.modes),
+        *((c.row_name, c.version(model)) for c in plan.checks),
+    ]
 
 
 def _row(trace: DrawnTrace, answer: Answer) -> CaseAnswer:

@@ -17,7 +17,6 @@ from flywheel_pipeline.stats import (
 from flywheel_pipeline.steps.evaluate.alignment import COMPOSITE
 from flywheel_pipeline.steps.evaluate.production import FAIL, JudgedTrace
 
-
 MIN_JUDGED = 0.95
 """Share of the labelled traces that must have a verdict: new labels wait for the next night."""
 
@@ -63,9 +62,7 @@ def share_by_labels_and_verdicts(population: Population, name: str, seed: int = 
     """
     cells = population.cells(name)
     own = {x.trace_id: x for x in population.labels if x.weight is not None}
-    labelled = [
-        Labelled(x.shows(name), cells[i], x.weight or 1.0) for i, x in own.items() if not x.seen and i in cells
-    ]
+    labelled = [Labelled(x.shows(name), cells[i], x.weight or 1.0) for i, x in own.items() if not x.seen and i in cells]
     unseen = sum(not x.seen for x in own.values())
     rest = [t for t in population.judged if t.weight and t.trace_id not in own and name in t.cells]
     if not labelled or len(labelled) < MIN_JUDGED * unseen or not (rest or len(own) >= population.n):
