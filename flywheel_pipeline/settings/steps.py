@@ -214,8 +214,12 @@ class AutomationSettings(Section):
 
 
 class ServeSettings(Section):
-    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed."""
+    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed.
 
+    `url` is where people reach the pages of `flywheel serve`: links in the Dagster UI and in messages begin with it.
+    """
+
+    url: str = Field("http://127.0.0.1:4318", pattern=r"^https?://[\w.:\[\]-]+(/[\w./~-]*)?$", max_length=500)
     max_body_mb: float = Field(16, gt=0, le=1000)
     rotate_mb: float = Field(64, gt=0)
     rotate_seconds: float = Field(300, gt=0)

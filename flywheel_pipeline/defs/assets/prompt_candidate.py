@@ -9,7 +9,7 @@ import dagster as dg
 from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
-from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
+from flywheel_pipeline.flows.flips import Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
@@ -42,7 +42,7 @@ def _asked(waiting: Waiting | None) -> dict[str, dg.MetadataValue]:
     """Return what the expert is asked for, and where."""
     if waiting is None:
         return {}
-    return {"labelling": dg.MetadataValue.text(str(waiting)), "labelling_page": dg.MetadataValue.url(LABELLING_PAGE)}
+    return {"labelling": dg.MetadataValue.text(str(waiting)), "labelling_page": dg.MetadataValue.url(waiting.page)}
 
 
 def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
