@@ -113,6 +113,18 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
 @prompts.command()
 @HOME
+def lineage(home: Path | None) -> None:
+    """Print the prompts that the last search considered, as a tree, and why each improver stopped."""
+    from flywheel_pipeline.flows.prompt_search import read_lineage
+
+    bench, _ = _home(home)
+    found = read_lineage(bench)
+    for line in [*found.lines, *found.stopped] if found else ["There was no search yet: `flywheel run` begins one."]:
+        click.echo(line)
+
+
+@prompts.command()
+@HOME
 @BY
 @click.argument("version")
 def read(home: Path | None, by: str, version: str) -> None:

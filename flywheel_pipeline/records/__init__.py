@@ -22,7 +22,7 @@ from flywheel_pipeline.records.cluster import (
 from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
 from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
-from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
+from flywheel_pipeline.records.improve import DECISIONS, TRIAL_STATUSES, PromptCandidate, PromptTrial
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
@@ -43,6 +43,7 @@ __all__ = [
     "STATUSES",
     "TABLES",
     "TRENDS",
+    "TRIAL_STATUSES",
     "VERDICTS",
     "Annotation",
     "CanaryHealth",
@@ -64,6 +65,7 @@ __all__ = [
     "LLMCall",
     "LabelLog",
     "PromptCandidate",
+    "PromptTrial",
     "PromptVersion",
     "RawTrace",
     "Reject",
@@ -91,6 +93,7 @@ TABLES: Mapping[str, type] = {
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
     "prompt_candidate": PromptCandidate,
+    "prompt_trials": PromptTrial,
     "canary_health": CanaryHealth,
     "llm_calls": LLMCall,
 }

@@ -10,6 +10,7 @@ from flywheel_pipeline.defs.metadata import bars, definition_metadata, table, te
 from flywheel_pipeline.flows.evaluate import n_looks
 from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
+from flywheel_pipeline.flows.prompt_search import Lineage, read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.improve.traffic import describe_gain
@@ -33,8 +34,16 @@ class GateConfig(dg.Config):
 def prompt_candidate(config: GateConfig, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
     base, candidates = (decide_on_labels if config.on_labels else find_candidate)(bench)
-    looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
+    looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench)), **_search(read_lineage(bench))}
     return dg.MaterializeResult(metadata={**_metadata(base, candidates), **looks, **_asked(flips_waiting(bench))})
+
+
+def _search(lineage: Lineage | None) -> dict[str, dg.MetadataValue]:
+    """Return the tree of the last search, and why it stopped."""
+    if lineage is None:
+        return {}
+    stopped = table(("why it stopped",), [[line] for line in lineage.stopped], cell=300)
+    return {"lineage": text_block("\n".join(lineage.lines)), "search_stopped": stopped}
 
 
 def _asked(waiting: Waiting | None) -> dict[str, dg.MetadataValue]:

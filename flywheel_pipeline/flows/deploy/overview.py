@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
+from flywheel_pipeline.flows.prompt_search import Lineage, read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
 
@@ -35,6 +36,8 @@ class Overview:
     moves: Sequence[Move]
     seen: str
     previous: str | None = None
+    lineage: Lineage | None = None
+    """The prompts that the last search considered."""
 
 
 def look_at_prompts(bench: Workbench) -> Overview:
@@ -51,4 +54,4 @@ def look_at_prompts(bench: Workbench) -> Overview:
     last = {m.version: i for i, m in enumerate(labels.moves)}
     found.sort(key=lambda v: (not v.labels, not v.decision, -last.get(v.prompt.version, -1), v.prompt.version))
     before = labels.history(PRODUCTION)[:-1]
-    return Overview(found, now, labels.moves, labels.seen, before[-1] if before else None)
+    return Overview(found, now, labels.moves, labels.seen, before[-1] if before else None, read_lineage(bench))
