@@ -43,7 +43,7 @@ DECIDE_ON_LABELS = {"ops": {"prompt_candidate": {"config": {"on_labels": True}}}
 
 gate_on_labels = dg.define_asset_job(
     "gate_on_labels",
-    selection=dg.AssetSelection.assets("prompt_candidate"),
+    selection=dg.AssetSelection.assets("prompt_candidate", "flywheel_turns"),
     config=DECIDE_ON_LABELS,
     description="The gate decides again on the last candidate, with the expert's labels of flipped cases: no app and "
     "no model is called.",

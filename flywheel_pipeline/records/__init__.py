@@ -19,8 +19,15 @@ from flywheel_pipeline.records.cluster import (
     FailureAssignment,
     FailureMode,
 )
-from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
+from flywheel_pipeline.records.deploy import CanaryHealth, FlywheelTurn, ProductionHealth, PromptVersion
+from flywheel_pipeline.records.evaluate import (
+    LABELS,
+    CaseAnswer,
+    EvalResult,
+    JudgeAlignment,
+    JudgeVerdict,
+    ProductionVerdict,
+)
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, TRIAL_STATUSES, PromptCandidate, PromptTrial
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -58,12 +65,15 @@ __all__ = [
     "FailureAssignment",
     "FailureMode",
     "Feedback",
+    "FlywheelTurn",
     "GoldenCase",
     "Json",
     "JudgeAlignment",
     "JudgeVerdict",
     "LLMCall",
     "LabelLog",
+    "ProductionHealth",
+    "ProductionVerdict",
     "PromptCandidate",
     "PromptTrial",
     "PromptVersion",
@@ -92,9 +102,12 @@ TABLES: Mapping[str, type] = {
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
+    "production_verdicts": ProductionVerdict,
     "prompt_candidate": PromptCandidate,
     "prompt_trials": PromptTrial,
     "canary_health": CanaryHealth,
+    "production_health": ProductionHealth,
+    "flywheel_turns": FlywheelTurn,
     "llm_calls": LLMCall,
 }
 """Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""
