@@ -95,6 +95,7 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
         _traffic(bench),
         lambda text: unread_parts(bench, text, base.text),
+        lambda text: unread_parts(bench, text, base.text, quick=True),
         Evaluator(bench, llm, READER, keep=False),
     )  # fmt: skip
 

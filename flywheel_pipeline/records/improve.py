@@ -9,7 +9,7 @@ from flywheel_pipeline.records.schema import Column, Json
 
 DECISIONS = ("ship", "hold", "reject")
 
-TRIAL_STATUSES = ("base", "rejected", "unscored", "evaluated", "best")
+TRIAL_STATUSES = ("base", "rejected", "held", "dropped", "unscored", "evaluated", "best")
 
 NO_REASONS = Json("[]")
 
@@ -47,8 +47,9 @@ class PromptTrial:
     status: Annotated[
         str,
         Column(
-            "base: production; rejected: not evaluated; unscored: too many answers ended in errors; evaluated: on dev; "
-            "best: the best on dev, which the gate decides on",
+            "base: production; rejected: a hard rule forbids it; held: a person has to read it first; dropped: not "
+            "worth an evaluation on dev; unscored: too many answers ended in errors; evaluated: on dev; best: the best "
+            "on dev, which the gate decides on",
             allowed=TRIAL_STATUSES,
         ),
     ]

@@ -91,7 +91,7 @@ def _without(part: Part, text: str, kept: Trial, trials: Trials) -> Trial | None
     if lost := sum(found.get(key, 0.0) < now[key] for key in turned):
         line = (part.new or part.old)[0]
         why = f"{line!r} stays: without the change {lost} of the {len(turned)} verdicts that became passes are lost"
-        trials.refuse(proposal, kept, NAME, why)
+        trials.set_aside(proposal, kept, NAME, why, "dropped")
         return None
     trial = trials.propose(proposal, kept, NAME, aside=True)
     fewer = sum(trials.verdicts(version, trials.dev).values()) < sum(now.values()) if trial.is_evaluated else True

@@ -90,6 +90,8 @@ class Bench:
     """The modes' shares of production traffic, where they are known."""
     unread: Callable[[str], Sequence[Foreign]] = _nothing
     """Returns what a person has to read in a prompt before it may ship."""
+    foreign: Callable[[str], Sequence[Foreign]] = _nothing
+    """Returns the unread addresses, keys, code and the like of a prompt; not words that are of a trace."""
     aside: Evaluate | None = None
     """Evaluates without keeping rows in the tables, for prompts that are only tried out; None keeps all rows."""
 

@@ -23,6 +23,7 @@ from flywheel_pipeline.steps.improve.propose import (
 )
 
 ROLE = "improver"
+SAID = "the prompt says that already"
 SHOWN = 3
 """Cases per failure mode that the improver is shown."""
 MOST_REFUSED = 30
@@ -109,7 +110,7 @@ def check_edit(edit: Edit, prompt: str, evidence: Sequence[ModeEvidence]) -> str
     if edit.action != "remove" and not edit.new_line:
         return "it has no text"
     if edit.action != "remove" and edit.new_line.removeprefix("- ") in prompt:
-        return "the prompt says that already"
+        return SAID
     return ""
 
 

@@ -43,19 +43,26 @@ class Failures:
         answers = {a.case_id: a.output or "" for a in trials.bench.answers(trial.version.version)}
         train = [c for c in trials.train if only is None or c.case_id in only]
         return [
-            self._shown(m, [r for r in failing if read.guarded(r.evaluator) == m.mode_id], answers, train)
+            self._shown(m, [r for r in failing if read.guarded(r.evaluator) == m.mode_id], (answers, train), trials)
             for m in found
         ]
 
     def _shown(
-        self, mode: FailureMode, failing: Sequence[EvalResult], answers: dict[str, str], train: Sequence[GoldenCase]
+        self,
+        mode: FailureMode,
+        failing: Sequence[EvalResult],
+        known: tuple[dict[str, str], Sequence[GoldenCase]],
+        trials: Trials,
     ) -> ModeEvidence:
         """Return what is shown of one mode: cases that fail now come first, its own before those of others."""
+        answers, train = known
         critiques = {r.case_id: r.explanation[:MAX_CRITIQUE] for r in failing}
         own = [c for c in train if c.mode_id == mode.mode_id and c.kind == "failure"]
         others = [c for c in train if c.case_id in critiques and c not in own]
         cases = tuple(sorted([*own, *others], key=lambda c: c.case_id not in critiques))
         shown = {c.case_id for c in cases} & critiques.keys()
+        for case in shown:
+            trials.shown.setdefault(case, set()).update(filter(None, (critiques[case], answers.get(case))))
         return ModeEvidence(
             mode.name, mode.definition, mode.n_failures, tuple(c.criteria for c in own if c.criteria), cases,
             mode.mode_id, _only(answers, shown), _only(critiques, shown),

@@ -124,7 +124,7 @@ class _Adapter:
         for text, (proposal, parent) in self.proposed.items():
             if text not in self.made:
                 why = "no more cases of its minibatch of the train split pass than under its parent"
-                self.trials.refuse(proposal, parent, self.gepa.name, self.lost.get(text, why))
+                self.trials.set_aside(proposal, parent, self.gepa.name, self.lost.get(text, why), "dropped")
 
     def evaluate(self, batch: list[GoldenCase], candidate: dict[str, str], capture_traces: bool = False) -> Any:
         """Return GEPA's scores of a prompt on cases: 1 or 0 (or the share of repeats), overall and per failure mode."""
@@ -189,7 +189,7 @@ class _Adapter:
         problem = self.trials.problem(proposal)
         if not edits or proposal.text in self.made or problem:
             if edits and problem:
-                self.trials.refuse(proposal, parent, self.gepa.name, problem)
+                self.trials.set_aside(proposal, parent, self.gepa.name, problem)
             return {}
         if not self.trials.bench.judgement.judges:
             self.trials.propose(proposal, parent, self.gepa.name)

@@ -98,7 +98,9 @@ class Search:
         trials = self.trials
         if trial.status == "rejected":
             return "reject", trial.reason
-        if trial.status == "unscored":
+        if trial.status == "dropped":
+            return None, trial.reason
+        if trial.status in ("unscored", "held"):
             return "hold", trial.reason
         if self.best is not None:
             return None, f"another proposal does better on dev, or as well and shorter ({trials.rate(trial):.0%} pass)"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flywheel_pipeline.leakage import leaks
+from flywheel_pipeline.leakage import RUN, grams, leaks
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.improve.bench import Bench
 from flywheel_pipeline.steps.improve.foreign import copied_cases, lost_variables
@@ -65,6 +65,8 @@ class Trials:
     found: dict[str, Trial] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     """What else happened: why improvers stopped, and edits that could not be made."""
+    shown: dict[str, set[str]] = field(default_factory=dict)
+    """{train case: answers and critiques of it that an improver was shown}, of which nothing may be copied either."""
     _rows: dict[str, dict[str, list[EvalResult]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,13 +113,18 @@ class Trials:
             return f"it holds text of held-out cases: {', '.join(leaked[:5])}"
         if copied := copied_cases(proposal.instructions, bench.base.text, bench.cases):
             return f"its instructions copy text of cases: {', '.join(copied[:5])}"
+        own = grams(proposal.instructions, RUN) - grams(bench.base.text, RUN)
+        if copied := [c for c, texts in self.shown.items() if any(own & grams(t, RUN) for t in texts)]:
+            return f"its instructions copy what was shown of cases: {', '.join(sorted(copied)[:5])}"
         limit = max(bench.gate.max_growth * len(bench.base.text), bench.gate.max_prompt_characters)
         return f"it has {len(text)} characters, more than {limit:.0f}" if len(text) > limit else ""
 
-    def refuse(self, proposal: ProposedPrompt, parent: Trial, improver: str, reason: str) -> Trial:
-        """Record a proposal that is not tried on dev."""
+    def set_aside(
+        self, proposal: ProposedPrompt, parent: Trial, improver: str, reason: str, status: str = "rejected"
+    ) -> Trial:
+        """Record a proposal that is not tried on dev; `status` is that of `records.PromptTrial`."""
         version = self.version_of(proposal.text)
-        trial = Trial(version, proposal, parent.version.version, improver, "rejected", reason, n_answers=self.n_answers)
+        trial = Trial(version, proposal, parent.version.version, improver, status, reason, n_answers=self.n_answers)
         return self.found.get(version.version) or self._add(trial)
 
     def version_of(self, text: str) -> PromptVersion:
