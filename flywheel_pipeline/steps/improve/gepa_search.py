@@ -103,6 +103,7 @@ class _Adapter:
     made: dict[str, Trial]
     """The trials by the texts of their prompts, as GEPA knows them."""
     proposed: dict[str, tuple[ProposedPrompt, Trial]] = field(default_factory=dict)
+    compared: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     stop: str = ""
@@ -123,7 +124,9 @@ class _Adapter:
         """Record the proposals that never came to be evaluated on dev."""
         for text, (proposal, parent) in self.proposed.items():
             if text not in self.made:
-                why = "no more cases of its minibatch of the train split pass than under its parent"
+                why = "the search ended before it was evaluated"
+                if text in self.compared:
+                    why = "no more cases of its minibatch of the train split pass than under its parent"
                 self.trials.set_aside(proposal, parent, self.gepa.name, self.lost.get(text, why), "dropped")
 
     def evaluate(self, batch: list[GoldenCase], candidate: dict[str, str], capture_traces: bool = False) -> Any:
@@ -214,6 +217,7 @@ class _Adapter:
         if failed := trials.failed(version, batch):
             self.lost[text] = f"{len(failed)} of {len(batch)} cases have no outcome because of errors"
             raise _Lost(self.lost[text])
+        self.compared.add(text)
         return rows
 
     def _note(self, error: Exception) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.adapters.registry import Canary, Move
-from flywheel_pipeline_tests.builders import a_candidate, a_prompt
+from flywheel_pipeline.records import Json
+from flywheel_pipeline_tests.builders import a_candidate, a_prompt, a_prompt_trial
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.browsing import (
     EVIL,
@@ -46,6 +47,11 @@ def place(tmp_path: Path) -> Place:
             a_candidate(candidate_id=HELD.version, base_version=NOW.version, decision="hold", reason="cannot tell"),
         ],
     )
+    tree = {"base_version": NOW.version, "changes": Json(json.dumps([EVIL]))}
+    place.lake.write("prompt_trials", [
+        a_prompt_trial(version=NOW.version, parent_version=None, status="base", number=0, reason=f"stopped {EVIL}", **tree),
+        a_prompt_trial(version=BETTER.version, parent_version=NOW.version, status="held", reason=EVIL, **tree),
+    ])  # fmt: skip
     return place
 
 
