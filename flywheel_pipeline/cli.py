@@ -18,8 +18,10 @@ from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
+from flywheel_pipeline.commands.plan import plan
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
+from flywheel_pipeline.commands.trial import try_command
 from flywheel_pipeline.errors import FlywheelError
 
 
@@ -56,8 +58,12 @@ def init(home: Path) -> None:
 def run(home: Path | None) -> None:
     """Turn the flywheel once: read new files, and materialize everything that follows."""
     from flywheel_pipeline.commands.dagster_runs import turn_home
+    from flywheel_pipeline.commands.next_step import next_steps
+    from flywheel_pipeline.flows.workbench import Workbench
 
-    sys.exit(0 if turn_home(home, say) else 1)
+    ok = turn_home(home, say)
+    say(f"\n{next_steps(Workbench.of(home), ok)}")
+    sys.exit(0 if ok else 1)
 
 
 @main.command()
@@ -85,23 +91,26 @@ def dev(home: Path | None, port: int, host: str, trust_network: bool) -> None:
 @main.command()
 @HOME
 @ADDRESS
-def serve(home: Path | None, host: str, port: int) -> None:
-    """Take traces (OTLP/HTTP) and feedback from running applications into a home, and serve its pages."""
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=4317, show_default=True, help="That of OTLP/gRPC.")
+@click.option("--grpc/--no-grpc", default=True, show_default=True, help="Take OTLP/gRPC as well as OTLP/HTTP.")
+def serve(home: Path | None, host: str, port: int, grpc_port: int, grpc: bool) -> None:
+    """Take traces (OTLP, HTTP and gRPC) and feedback from running apps into a home, and serve its pages."""
     from flywheel_pipeline.commands.serve import serve_home
 
-    serve_home(home, host, port, click.echo)
+    serve_home(home, host, port, click.echo, grpc_port=grpc_port if grpc else None)
 
 
 @main.command()
 @HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--read-only", is_flag=True, help="Allow one SELECT on the tables; no other file, no network, no write.")
 @click.argument("query")
-def sql(home: Path | None, form: str, query: str) -> None:
+def sql(home: Path | None, form: str, read_only: bool, query: str) -> None:
     """Query the tables with DuckDB: flywheel sql "select * from failure_taxonomy"."""
     from flywheel_pipeline.commands.query import run_query
     from flywheel_pipeline.flows.workbench import Workbench
 
-    click.echo(run_query(Workbench.of(home), query, form))
+    click.echo(run_query(Workbench.of(home), query, form, read_only))
 
 
 @main.command()
@@ -126,7 +135,21 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
     sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
-for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
+for command in (
+    start,
+    sample,
+    *ANNOTATE,
+    taxonomy,
+    golden,
+    evals,
+    report,
+    evaluator,
+    judge,
+    gate,
+    try_command,
+    plan,
+    *DEPLOY,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -25,9 +25,14 @@ capture = dg.define_asset_job(
     description="Write event days of `raw_traces` from the files that were read.",
 )
 
+AS_SET: dict[str, None] = dict.fromkeys(("size", "since", "until", "strata", "seed"))
+BATCH = {"ops": {"sampled_traces": {"config": AS_SET}}}
+"""What the launchpad offers for a batch; a value that is left empty is as `sample` of `flywheel.yaml` has it."""
+
 sample = dg.define_asset_job(
     "sample",
     selection=dg.AssetSelection.assets("sampled_traces"),
+    config=BATCH,
     description="Draw a batch for the expert: the usual one, or with other days, size, strata or seed in the config.",
 )
 
@@ -51,9 +56,12 @@ gate_on_labels = dg.define_asset_job(
 
 nightly_evals = dg.define_asset_job(
     "nightly_evals",
-    selection=dg.AssetSelection.assets("production_prompt", "answers", "eval_results", "judge_alignment"),
+    selection=dg.AssetSelection.assets(
+        "production_prompt", "answers", "eval_results", "judge_alignment", "production_verdicts", "production_health"
+    ),
     tags=WHOLE,
-    description="Evaluate the production prompt on the golden set as it is now.",
+    description="Evaluate the production prompt on the golden set as it is now, judge a sample of new traces, and "
+    "compare production with what it was before the present prompt.",
 )
 
 watch_canary = dg.define_asset_job(

@@ -11,6 +11,8 @@ DECISIONS = ("ship", "hold", "reject")
 
 TRIAL_STATUSES = ("base", "rejected", "held", "dropped", "unscored", "evaluated", "best")
 
+LEVERS = ("prompt", "retrieval", "tool or code", "fine-tuning", "cannot tell")
+
 NO_REASONS = Json("[]")
 
 
@@ -63,3 +65,16 @@ class PromptTrial:
     n_fixed: Annotated[int, Column("Dev cases that fail under production and pass under it", low=0)]
     n_broken: Annotated[int, Column("Dev cases that pass under production and fail under it", low=0)]
     n_answers: Annotated[int, Column("Answers that the search had asked for by then, cached ones included", low=0)]
+
+
+@dataclass(frozen=True)
+class ImprovementPlan:
+    """The lever that would fix a failure mode, on which evidence, or what would decide it."""
+
+    mode_id: Annotated[str, Column("The failure mode", unique=True, references="failure_taxonomy.mode_id")]
+    mode: Annotated[str, Column("Its name")]
+    lever: Annotated[str, Column("What to change to fix it", allowed=LEVERS)]
+    reason: Annotated[str, Column("Why, in words")]
+    to_do: Annotated[Json, Column("What to do next, or what would decide it, one line each")]
+    evidence: Annotated[Json, Column("The numbers: missing documents, failing tools, gated rounds, right answers")]
+    rank: Annotated[int, Column("The mode's place in the taxonomy: what to fix first", low=1)]

@@ -2,12 +2,14 @@
 
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate import labelling_page, labelling_service
-from flywheel_pipeline.web.capture.receiver import RequestLimits, build_app
+from flywheel_pipeline.web.capture.intake import RequestLimits
+from flywheel_pipeline.web.capture.receiver import build_app
 from flywheel_pipeline.web.cluster import taxonomy_page
 from flywheel_pipeline.web.deploy import prompt_route
 from flywheel_pipeline.web.deploy.page import prompts_page
 from flywheel_pipeline.web.evaluate.comparison import comparison_page
 from flywheel_pipeline.web.evaluate.judges import judges_page
+from flywheel_pipeline.web.improve.try_page import try_page
 from flywheel_pipeline.web.pages import Page, mount_pages, prepare_pages
 from flywheel_pipeline.web.server import open_socket, serve_app
 from flywheel_pipeline.web.traces import traces_page
@@ -34,4 +36,5 @@ def pages_of(bench: Workbench) -> list[Page]:
         comparison_page(bench),
         judges_page(bench, service),
         prompts_page(bench),
+        try_page(bench),
     ]

@@ -7,7 +7,8 @@ import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, rejects_table, table
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, preview, rejects_table, table
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace

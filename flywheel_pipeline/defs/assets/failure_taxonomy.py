@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, unseen_share, version_of
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, preview, table, unseen_share, version_of
 from flywheel_pipeline.flows.cluster.build import Reviewing, build_modes
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, FailureMode
