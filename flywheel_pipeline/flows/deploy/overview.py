@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.flows.deploy.health import read_health
+from flywheel_pipeline.flows.prompt_search import Lineage, read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import ProductionHealth, PromptCandidate, PromptVersion
 
@@ -38,6 +39,8 @@ class Overview:
     previous: str | None = None
     health: Sequence[ProductionHealth] = ()
     """Production under the present prompt beside the one before, by failure mode, as of the last run."""
+    lineage: Lineage | None = None
+    """The prompts that the last search considered."""
 
 
 def look_at_prompts(bench: Workbench) -> Overview:
@@ -55,4 +58,4 @@ def look_at_prompts(bench: Workbench) -> Overview:
     found.sort(key=lambda v: (not v.labels, not v.decision, -last.get(v.prompt.version, -1), v.prompt.version))
     before = labels.history(PRODUCTION)[:-1]
     previous = before[-1] if before else None
-    return Overview(found, now, labels.moves, labels.seen, previous, read_health(bench))
+    return Overview(found, now, labels.moves, labels.seen, previous, read_health(bench), read_lineage(bench))

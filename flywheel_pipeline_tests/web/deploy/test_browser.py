@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.adapters.registry import Canary, Move
-from flywheel_pipeline_tests.builders import a_candidate, a_health, a_prompt
+from flywheel_pipeline.records import Json
+from flywheel_pipeline_tests.builders import a_candidate, a_health, a_prompt, a_prompt_trial
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.browsing import (
     EVIL,
@@ -48,6 +49,11 @@ def place(tmp_path: Path) -> Place:
     )
     found = a_health(before_version=FIRST.version, after_version=NOW.version, name=EVIL, state="re-opened")
     place.lake.write("production_health", [found])
+    tree = {"base_version": NOW.version, "changes": Json(json.dumps([EVIL]))}
+    place.lake.write("prompt_trials", [
+        a_prompt_trial(version=NOW.version, parent_version=None, status="base", number=0, reason=f"stopped {EVIL}", **tree),
+        a_prompt_trial(version=BETTER.version, parent_version=NOW.version, status="held", reason=EVIL, **tree),
+    ])  # fmt: skip
     return place
 
 
