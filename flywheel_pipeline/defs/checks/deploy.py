@@ -1,8 +1,11 @@
-"""Checks on what is deployed: the canary does no harm."""
+"""Checks on what is deployed: the canary does no harm, and the production prompt is published where it should be."""
 
 import dagster as dg
 
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.flows.deploy.publish import unpublished
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CanaryHealth
 
 
@@ -18,4 +21,17 @@ def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-DEPLOY_CHECKS = [canary_does_no_harm]
+@dg.asset_check(asset="production_prompt")
+def production_prompt_is_published(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """The promoted prompt is wherever `deploy.publish` says; `flywheel prompts publish` tries again."""
+    missing = unpublished(bench)
+    places = len(bench.settings.deploy.publish)
+    return dg.AssetCheckResult(
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(str(m) for m in missing) or f"{places} places are configured, none lacks it",
+        metadata={"missing": table(("place", "problem"), [[m.where, m.problem] for m in missing], cell=300)},
+    )
+
+
+DEPLOY_CHECKS = [canary_does_no_harm, production_prompt_is_published]
