@@ -115,6 +115,17 @@ def settings(home: Path | None) -> None:
     click.echo(yaml.safe_dump(Workbench.of(home).settings.model_dump(mode="json"), sort_keys=False))
 
 
+@main.command()
+@HOME
+@click.option("--repair", is_flag=True, help="Set damaged tables aside; the next run computes them again.")
+@click.option("--models/--no-models", "ask_models", default=True, help="Ask each model one question (default).")
+def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
+    """Check a home: its files, tables, storage, models, Dagster's instance and ports; exit with 1 on a problem."""
+    from flywheel_pipeline.commands.doctor import check_home
+
+    sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
+
+
 for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
     main.add_command(command)
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import BY, HOME, say
+from flywheel_pipeline.commands.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.deploy.promote import Mover
     from flywheel_pipeline.flows.workbench import Workbench
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user here, as in some containers
-        return ""
-
-
-BY = click.option("--by", default=_user, help="Who does it; default: the user of this machine.")
 MESSAGE = click.option("--message", "-m", default="", help="Why; kept in the history.")
 
 
@@ -151,6 +143,18 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
 @prompts.command()
 @HOME
+@click.argument("version", default="production")
+def why(home: Path | None, version: str) -> None:
+    """Say for each line of VERSION that differs from what it was made from why: mode, cases, traces, expert's words."""
+    from flywheel_pipeline.flows.deploy.why import explain_version, explained_lines
+
+    bench, _ = _home(home)
+    for line in explained_lines(explain_version(bench, version)):
+        click.echo("".join(c if c.isprintable() else " " for c in line))
+
+
+@prompts.command()
+@HOME
 @BY
 @click.argument("version")
 def read(home: Path | None, by: str, version: str) -> None:
@@ -236,5 +240,8 @@ def stop(home: Path | None, by: str, message: str) -> None:
 
     click.echo(f"{stop_canary(*_home(home, by, message)).version} gets no traffic any more.")
 
+
+for command in TEMPLATES:
+    prompts.add_command(command)
 
 DEPLOY = (prompt, promote, rollback, prompts, turns, canary)

@@ -13,6 +13,7 @@ from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.deploy.promote import promote_automatically
 from flywheel_pipeline.flows.deploy.turns import note_turn
+from flywheel_pipeline.flows.deploy.why import keep_reasons
 from flywheel_pipeline.flows.evaluate import (
     Evaluator,
     active_cases,
@@ -77,6 +78,7 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
         author, model = bench.model_name("improver"), bench.model_name("app")
         bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note, author, model, used))
     note_turn(bench, base.version, candidates)
+    keep_reasons(bench, candidates)
     promote_automatically(bench)
     return base, candidates
 

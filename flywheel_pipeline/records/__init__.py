@@ -19,8 +19,15 @@ from flywheel_pipeline.records.cluster import (
     FailureAssignment,
     FailureMode,
 )
-from flywheel_pipeline.records.deploy import CanaryHealth, FlywheelTurn, PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
+from flywheel_pipeline.records.deploy import CanaryHealth, FlywheelTurn, ProductionHealth, PromptVersion
+from flywheel_pipeline.records.evaluate import (
+    LABELS,
+    CaseAnswer,
+    EvalResult,
+    JudgeAlignment,
+    JudgeVerdict,
+    ProductionVerdict,
+)
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -64,6 +71,8 @@ __all__ = [
     "JudgeVerdict",
     "LLMCall",
     "LabelLog",
+    "ProductionHealth",
+    "ProductionVerdict",
     "PromptCandidate",
     "PromptVersion",
     "RawTrace",
@@ -91,8 +100,10 @@ TABLES: Mapping[str, type] = {
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
+    "production_verdicts": ProductionVerdict,
     "prompt_candidate": PromptCandidate,
     "canary_health": CanaryHealth,
+    "production_health": ProductionHealth,
     "flywheel_turns": FlywheelTurn,
     "llm_calls": LLMCall,
 }

@@ -53,6 +53,45 @@ class CanaryHealth:
     reason: Annotated[str, Column("The decision in words")]
 
 
+HEALTH = ("better", "worse", "no worse", "cannot tell")
+"""How production does under a prompt version beside the one before it."""
+MODE_STATES = ("open", "fixed", "re-opened")
+"""Whether a failure mode still occurs in production."""
+
+
+@dataclass(frozen=True)
+class ProductionHealth:
+    """One failure mode, or all that decide together, in production under a prompt version and the one before it."""
+
+    mode_id: Annotated[str, Column("The failure mode, or `judges:all` for whether the expert would fail the answer")]
+    name: Annotated[str, Column("The failure mode's name")]
+    before_version: Annotated[str, Column("The prompt version before")]
+    after_version: Annotated[str, Column("The prompt version in production")]
+    targeted: Annotated[
+        bool | None,
+        Column("The golden set showed that the version fixes cases of it; empty where it was not evaluated"),
+    ]
+    n_before: Annotated[int, Column("Judged traces under the version before", low=0)]
+    n_after: Annotated[int, Column("Judged traces under the version in production", low=0)]
+    share_before: Annotated[float, Column("Share of traffic that shows it, before", low=0, high=1)]
+    share_after: Annotated[
+        float, Column("Share of traffic that shows it now, in the mix of topics before", low=0, high=1)
+    ]
+    difference: Annotated[float, Column("After - before; below 0 is better", low=-1, high=1)]
+    low: Annotated[float, Column("Lower end of the interval of the difference", low=-1, high=1)]
+    high: Annotated[float, Column("Upper end of it", low=-1, high=1)]
+    level: Annotated[float, Column("Level of all intervals: 1 - .05 / number of modes", low=0, high=1)]
+    after_low: Annotated[float, Column("Lower end of the interval of `share_after`", low=0, high=1)]
+    after_high: Annotated[float, Column("Upper end of it", low=0, high=1)]
+    n_labels_after: Annotated[int, Column("Labelled traces under the version in production", low=0)]
+    verdict: Annotated[str, Column("What is shown", allowed=HEALTH)]
+    state: Annotated[
+        str,
+        Column("fixed: shown better, and rare now; re-opened: was fixed or retired, and is back", allowed=MODE_STATES),
+    ]
+    reason: Annotated[str, Column("The verdict in words, with what it rests on")]
+
+
 @dataclass(frozen=True)
 class FlywheelTurn:
     """One turn of the flywheel: from the production prompt to the gate's decision on a candidate against it.

@@ -91,8 +91,7 @@ def look_at_canary(bench: Workbench) -> Look | None:
 
 def _report(bench: Workbench, canary: str, control: str, since: str) -> CanaryReport:
     values: dict[str, Any] = {"since": _utc(since), "canary": canary, "control": control}
-    with bench.lake.connect() as con:
-        rows = {v: (n, bad) for v, n, bad in con.execute(SESSIONS_SQL, values).fetchall()}
+    rows = {v: (n, bad) for v, n, bad in bench.lake.rows(SESSIONS_SQL, values)}
     return judge_canary(count_sessions(rows, canary), count_sessions(rows, control))
 
 

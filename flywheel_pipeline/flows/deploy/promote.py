@@ -39,8 +39,7 @@ def record_production_prompt(bench: Workbench) -> PromptVersion:
 
 
 def _first_prompt(bench: Workbench) -> PromptVersion:
-    with bench.lake.connect() as con:
-        seen = [row[0] for row in con.execute(SEEN_SQL).fetchall()]
+    seen = [row[0] for row in bench.lake.rows(SEEN_SQL)]
     found = first_prompt(bench.settings.app.prompt_name, seen)
     if found is None:
         raise HomeError(
