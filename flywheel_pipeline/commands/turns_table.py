@@ -43,6 +43,7 @@ def show_gain(value: float | None, low: float | None, high: float | None) -> str
 def _why(row: FlywheelTurn) -> list[str]:
     found = [f"{row.decision}: {row.reason}"]
     found += [f"predicted: not known, {row.predicted_reason}"] if row.predicted_reason else []
+    found += [f"realised: {row.realised_basis}"] if row.realised_basis else []
     found += [f"realised: not known, {row.realised_reason}"] if row.promoted_at and row.realised_reason else []
     new = json.loads(row.new_modes)
     found += [f"new modes: {', '.join(new[:10])}"] if new else []

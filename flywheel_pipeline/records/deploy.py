@@ -118,6 +118,7 @@ class FlywheelTurn:
     realised_gain: Annotated[float | None, Column("Change of production's pass rate after it", low=-1, high=1)]
     realised_low: Annotated[float | None, Column("Lower end of its interval", low=-1, high=1)]
     realised_high: Annotated[float | None, Column("Upper end of its interval", low=-1, high=1)]
+    realised_basis: Annotated[str, Column("What the realised gain rests on; empty where it is not known")]
     realised_reason: Annotated[str, Column("Why no realised gain is known; else empty")]
     promoted_at: Annotated[datetime | None, Column("When the candidate went into production (UTC)")]
     rolled_back_at: Annotated[datetime | None, Column("When production went back to an earlier prompt (UTC)")]

@@ -17,7 +17,6 @@ from flywheel_pipeline.stats import (
 from flywheel_pipeline.steps.evaluate.alignment import COMPOSITE
 from flywheel_pipeline.steps.evaluate.production import FAIL, JudgedTrace
 
-
 MIN_JUDGED = 0.95
 """Share of the labelled traces that must have a verdict: new labels wait for the next night."""
 

@@ -16,8 +16,8 @@ import pytest
 from flywheel_pipeline.adapters.quality import expectations, run_on_table
 from flywheel_pipeline.commands.summary import summarize
 from flywheel_pipeline.definitions import build_definitions
-from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.defs.checks import HIDDEN
+from flywheel_pipeline.flows.evaluate import judges_of
 from flywheel_pipeline.records import TABLES, LabelLog, PromptCandidate
 from flywheel_pipeline.steps.annotate.xlsx import MAX_UNPACKED
 from flywheel_pipeline_tests.builders import (

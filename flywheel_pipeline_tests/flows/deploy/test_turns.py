@@ -14,7 +14,7 @@ from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
 from flywheel_pipeline.flows.deploy.turns import note_turn, read_notes, record_turns
 from flywheel_pipeline.records import FlywheelTurn, Json, LLMCall
-from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_trace, an_annotation
+from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 
 COVERS = ("commands/turns_table.py", "defs/assets/flywheel_turns.py")
@@ -82,6 +82,22 @@ def test_failures_from_before_a_prompt_went_into_production_are_not_what_its_tur
     note_turn(place.bench, NEW.version, [])
     note = read_notes(place.bench)[-1]
     assert (note.decision, note.failures_at) == ("none", "2026-01-03T12:00:00Z")  # of the second and the third
+
+
+def test_the_pass_rate_by_labels_is_noted_if_all_of_the_batch_was_answered_under_the_prompt(place: Place) -> None:
+    day = datetime(2026, 1, 4)
+    traces = [a_trace(trace_id=f"s{i}", started_at=day, prompt_version=OLD.version) for i in range(12)]
+    verdicts = [an_annotation(trace_id=t.trace_id, verdict="fail" if i < 3 else "pass") for i, t in enumerate(traces)]
+    place.lake.write("annotations", verdicts)
+    place.lake.write("sampled_traces", [a_sampled_trace(trace_id=t.trace_id) for t in traces])
+    place.lake.write("raw_traces", traces, part="2026-01-04")
+    decide(place, "hold")
+    noted = read_notes(place.bench)[-1].production
+    assert noted is not None and (noted["value"], noted["n"]) == (0.75, 12)
+    other = [a_trace(trace_id="s0", started_at=day, prompt_version=NEW.version), *traces[1:]]
+    place.lake.write("raw_traces", other, part="2026-01-04")
+    decide(place, "ship")
+    assert read_notes(place.bench)[-1].production is None
 
 
 def test_a_damaged_line_is_named_and_a_new_home_has_no_turn(place: Place, tmp_path: Path) -> None:

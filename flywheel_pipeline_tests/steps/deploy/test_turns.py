@@ -84,6 +84,15 @@ def test_what_is_not_known_is_empty_and_has_a_reason() -> None:
     assert (second.predicted_gain, second.predicted_reason) == (0.05, "")
 
 
+def test_pass_rates_by_labels_under_both_prompts_are_what_a_turn_realised_and_come_before_judges() -> None:
+    before = replace(SHIPPED, production={"value": 0.55, "low": 0.42, "high": 0.67, "n": 86})
+    after = replace(NEXT, production={"value": 0.68, "low": 0.58, "high": 0.77, "n": 90})
+    first, _ = turns(before, after, v1_v2=Gain(0.5, 0.4, 0.6))
+    assert first.realised_gain == pytest.approx(0.13) and "n=86 before and n=90 after" in first.realised_basis
+    assert first.realised_low is not None and first.realised_low < 0 < 0.25 < (first.realised_high or 0)
+    assert turns(before, NEXT)[0].realised_reason == NOT_MEASURED
+
+
 def test_what_production_showed_is_beside_what_was_predicted() -> None:
     (first,) = turns(SHIPPED, v1_v2=Gain(0.04, -0.01, 0.09))
     assert (first.realised_gain, first.realised_low, first.realised_high, first.realised_reason) == (
