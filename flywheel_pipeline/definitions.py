@@ -5,6 +5,7 @@ import dagster as dg
 from flywheel_pipeline.defs.assets import build_assets
 from flywheel_pipeline.defs.checks import build_checks
 from flywheel_pipeline.defs.jobs import JOBS
+from flywheel_pipeline.defs.processes import processes
 from flywheel_pipeline.defs.resources import build_resources
 from flywheel_pipeline.defs.schedules import build_schedules
 from flywheel_pipeline.defs.sensors import build_sensors
@@ -21,7 +22,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=build_schedules(settings),
         sensors=build_sensors(settings),
         resources=build_resources(settings),
-        executor=dg.multiprocess_executor if parallel else dg.in_process_executor,
+        executor=processes if parallel else dg.in_process_executor,
     )
 
 

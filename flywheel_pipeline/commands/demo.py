@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flywheel_pipeline.commands.dagster_runs import Say, decide_home, turn_home
 from flywheel_pipeline.commands.home import demo_home
+from flywheel_pipeline.commands.production import health_lines
 from flywheel_pipeline.commands.summary import decision_lines
 from flywheel_pipeline.commands.turns_table import turn_lines
 from flywheel_pipeline.demo.record import FIRST_VERSION
@@ -18,6 +19,7 @@ from flywheel_pipeline.demo.second_week import (
     promote_and_withdraw_consent,
     serve_week,
 )
+from flywheel_pipeline.flows.deploy.health import compare_production
 from flywheel_pipeline.flows.deploy.label_trends import label_trends
 from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.workbench import Workbench
@@ -97,6 +99,9 @@ def _report(bench: Workbench) -> Iterator[str]:
         change = CHANGES[trend.direction]
         yield f"  {name:{width}}  {_share(trend.before):>18} -> {_share(trend.now):18} {change}"
     yield f"  (the intervals hold for all {len(trends)} modes together)\n"
+    yield "Production by judges and checks that may decide"
+    yield from (f"  {line}" for line in health_lines(compare_production(bench)))
+    yield ""
     yield from turn_lines(record_turns(bench))
 
 

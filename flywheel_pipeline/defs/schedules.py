@@ -22,7 +22,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             ),
             (
                 "nightly_evals", nightly_evals, automation.evals_cron,
-                "Evaluates the production prompt every night, also on a night without new data.",
+                "Evaluates the production prompt every night, also on a night without new data, and judges new traces.",
             ),
             (
                 "hourly_canary", watch_canary, automation.canary_cron,

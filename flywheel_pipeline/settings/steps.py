@@ -241,10 +241,12 @@ class CredentialSettings(Section):
 class DeploySettings(Section):
     """Who promotes: a person, or, with `automatic: true`, also a run whose gate says `ship`.
 
-    `publish` are the places that get every promoted prompt.
+    `publish` are the places that get every promoted prompt. `margin` is the rise of a failure mode's share of traffic
+    that must be excluded for `no worse`.
     """
 
     automatic: bool = False
+    margin: float = Field(0.03, gt=0, lt=1)
     publish: tuple[PublishTo, ...] = ()
     credentials: CredentialSettings = CredentialSettings()
 

@@ -13,7 +13,7 @@ NEWEST = 20
 
 
 @dg.asset(
-    deps=["prompt_candidate"],
+    deps=["prompt_candidate", "production_health"],
     group_name="deploy_and_repeat",
     kinds={"python", "parquet"},
     owners=["team:app"],

@@ -1,12 +1,14 @@
-"""Checks on what is deployed: the canary does no harm, and the production prompt is published where it should be."""
+"""Checks on what is deployed: the canary harms nobody, no mode got worse or came back, the prompt is published."""
 
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.flows.deploy.health import read_health
 from flywheel_pipeline.flows.deploy.publish import unpublished
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CanaryHealth
+from flywheel_pipeline.steps.deploy import advice
 
 
 @dg.asset_check(asset="canary_health")
@@ -34,4 +36,13 @@ def production_prompt_is_published(bench: dg.ResourceParam[Workbench]) -> dg.Ass
     )
 
 
-DEPLOY_CHECKS = [canary_does_no_harm, production_prompt_is_published]
+@dg.asset_check(asset="production_health")
+def production_holds(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """No failure mode is shown to be worse under the present prompt, or back although it was fixed."""
+    rows = read_health(bench)
+    what = advice({r.name: (r.verdict, r.state) for r in rows}, rows[0].before_version) if rows else ""
+    said = f"{len(rows)} comparisons with {rows[0].before_version}" if rows else "nothing to compare with yet"
+    return dg.AssetCheckResult(passed=not what, severity=dg.AssetCheckSeverity.ERROR, description=what or said)
+
+
+DEPLOY_CHECKS = [canary_does_no_harm, production_holds, production_prompt_is_published]

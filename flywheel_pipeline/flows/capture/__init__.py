@@ -8,12 +8,26 @@ import time
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.capture.event_days import SQL, due_days, due_inputs, group_days, judge_feedback, write_days
-from flywheel_pipeline.flows.capture.landing_files import expire_originals, keep_only_copies, read_new_files
+from flywheel_pipeline.flows.capture.landing_files import (
+    already_read,
+    expire_originals,
+    keep_only_copies,
+    read_new_files,
+)
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import Reject
 from flywheel_pipeline.steps.capture import Rules, shared_id
 
-__all__ = ["capture_files", "capture_traces", "due_days", "due_inputs", "group_days", "remove_originals", "write_days"]
+__all__ = [
+    "already_read",
+    "capture_files",
+    "capture_traces",
+    "due_days",
+    "due_inputs",
+    "group_days",
+    "remove_originals",
+    "write_days",
+]
 
 SHARED_IDS = "shared-ids"
 """The part of `rejects` that is written after all files are read."""

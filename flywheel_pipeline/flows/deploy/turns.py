@@ -16,9 +16,8 @@ from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import FailureMode, FlywheelTurn, ProductionHealth, PromptCandidate, SampledTrace
 from flywheel_pipeline.steps.cluster import labelled_batch
 from flywheel_pipeline.steps.deploy.turns import Gain, TurnNote, build_turns, decided_of, describe_decision, read_time
+from flywheel_pipeline.steps.evaluate import COMPOSITE
 
-ALL_MODES = "judges:all"
-"""The row of `production_health` for all failure modes together that judges may decide."""
 VERDICTS_SQL = "select count(*) from annotations where is_current and verdict in ('pass', 'fail')"
 FAILURES_SQL = """
 select strftime(to_timestamp(median(epoch(started_at))) at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ')
@@ -107,7 +106,7 @@ def record_turns(bench: Workbench) -> list[FlywheelTurn]:
 
 def _realised(bench: Workbench) -> Mapping[tuple[str, str], Gain]:
     """Return what judges show of production, by (version before, version after), from `production_health`."""
-    rows = bench.lake.read("production_health", ProductionHealth, "mode_id = ?", [ALL_MODES])
+    rows = bench.lake.read("production_health", ProductionHealth, "mode_id = ?", [COMPOSITE])
     return {
         (r.before_version, r.after_version): Gain(
             -r.difference, -r.high, -r.low,
