@@ -30,7 +30,7 @@ def _cells(row: FlywheelTurn) -> list[str]:
     fixed = "-" if row.hours_to_fix is None else f"{row.hours_to_fix / 24:.1f} days"
     paid = "not known" if row.cost_usd is None else f"{row.cost_usd:.4f} USD"
     new = str(row.n_new_modes)
-    return [str(row.turn), row.candidate_id or "-", outcome, f"{row.n_labels:+}", new, *gains, fixed, paid]
+    return [str(row.turn), row.candidate_id or "-", outcome, f"{row.labels_added:+}", new, *gains, fixed, paid]
 
 
 def show_gain(value: float | None, low: float | None, high: float | None) -> str:

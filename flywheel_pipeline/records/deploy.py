@@ -103,7 +103,9 @@ class FlywheelTurn:
     decided_at: Annotated[datetime, Column("When the gate decided on it last (UTC)")]
     decision: Annotated[str, Column("The gate's last decision", allowed=(*DECISIONS, "none"))]
     reason: Annotated[str, Column("Why, in words")]
-    n_labels: Annotated[int, Column("Traces and flipped cases with a verdict, more than at the turn before; net")]
+    labels_added: Annotated[
+        int, Column("Traces and flipped cases with a verdict, more than at the turn before; below 0 if withdrawn")
+    ]
     n_new_modes: Annotated[int, Column("Failure modes that no earlier turn knew", low=0)]
     new_modes: Annotated[Json, Column("Their names")]
     test_gain: Annotated[float | None, Column("Gain on test cases, as the gate saw it", low=-1, high=1)]

@@ -175,7 +175,7 @@ def _row(
     assert decided_at is not None
     return FlywheelTurn(
         turn=number, base_version=note.base, candidate_id=note.candidate, decided_at=decided_at,
-        decision=note.decision, reason=note.reason, n_labels=n_labels, n_new_modes=len(new),
+        decision=note.decision, reason=note.reason, labels_added=n_labels, n_new_modes=len(new),
         new_modes=Json(json.dumps(sorted(new.values()), ensure_ascii=False)),
         test_gain=note.test.get("difference"), test_low=note.test.get("low"), test_high=note.test.get("high"),
         predicted_gain=note.traffic.get("difference"), predicted_low=note.traffic.get("low"),

@@ -53,7 +53,7 @@ def only(place: Place) -> FlywheelTurn:
 
 def test_a_turn_knows_its_labels_its_modes_and_what_was_paid(place: Place) -> None:
     row = only(place)
-    assert (row.decision, row.n_labels, row.n_new_modes, row.test_gain) == ("hold", 3, 1, 0.1)
+    assert (row.decision, row.labels_added, row.n_new_modes, row.test_gain) == ("hold", 3, 1, 0.1)
     place.lake.write("llm_calls", [call(datetime(2099, 1, 1), 0.25), call(datetime(2099, 1, 1), 0.5)], "batch")
     decide(place, "hold")
     assert (only(place).cost_usd, only(place).n_calls) == (0.75, 2)

@@ -48,9 +48,9 @@ def test_decisions_on_one_candidate_are_one_turn_and_its_last_decision_counts() 
 
 def test_labels_and_modes_are_those_since_the_turn_before() -> None:
     first, second = turns(HELD, SHIPPED, NEXT)
-    assert (first.n_labels, json.loads(first.new_modes)) == (93, ["Made it up", "Too long"])
-    assert (second.n_labels, json.loads(second.new_modes)) == (57, ["Cannot find it"])
-    assert turns(HELD, replace(NEXT, n_labels=80))[1].n_labels == -10  # a label file was withdrawn
+    assert (first.labels_added, json.loads(first.new_modes)) == (93, ["Made it up", "Too long"])
+    assert (second.labels_added, json.loads(second.new_modes)) == (57, ["Cannot find it"])
+    assert turns(HELD, replace(NEXT, n_labels=80))[1].labels_added == -10  # a label file was withdrawn
 
 
 def test_an_unknown_price_makes_the_cost_of_its_turn_unknown_and_of_no_other() -> None:
