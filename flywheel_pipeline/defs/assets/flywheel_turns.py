@@ -7,8 +7,8 @@ from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FlywheelTurn
 
-SHOWN = ("turn", "candidate_id", "decision", "labels_added", "n_new_modes", "test_gain", "predicted_gain", "realised_gain",
-         "hours_to_fix", "cost_usd")  # fmt: skip
+SHOWN = ("turn", "candidate_id", "decision", "labels_added", "n_new_modes", "test_gain", "predicted_gain",
+         "realised_gain", "hours_to_fix", "cost_usd")  # fmt: skip
 NEWEST = 20
 
 
