@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
@@ -200,14 +201,77 @@ class GateSettings(Section):
     judges_alone: bool = False
 
 
+PromptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=200)]
+
+
+class LangfuseSettings(Section):
+    """A text prompt of a Langfuse project; the keys are `LANGFUSE_PUBLIC_KEY` and `LANGFUSE_SECRET_KEY`."""
+
+    to: Literal["langfuse"]
+    url: str = Field("https://cloud.langfuse.com", pattern=r"^https?://[^@\s]+$")
+    name: PromptName | None = None
+    label: str = Field("production", pattern=r"^[a-z0-9_.-]+$")
+
+
+class MlflowSettings(Section):
+    """A prompt of an MLflow server; `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `…_PASSWORD`."""
+
+    to: Literal["mlflow"]
+    url: str = Field(pattern=r"^https?://[^@\s]+$")
+    name: PromptName | None = None
+    alias: str = Field("production", pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class AgentaSettings(Section):
+    """The system message of a variant of an Agenta application, in an environment; the key is `AGENTA_API_KEY`."""
+
+    to: Literal["agenta"]
+    url: str = Field("https://cloud.agenta.ai", pattern=r"^https?://[^@\s]+$")
+    name: PromptName | None = None
+    app: str = Field(min_length=1)
+    variant: str = Field("default", min_length=1)
+    environment: str = Field("production", min_length=1)
+    key: str = Field("prompt", min_length=1)
+
+
+class GitSettings(Section):
+    """A file on a branch of a local git repository; `{name}` in the path is the prompt's name."""
+
+    to: Literal["git"]
+    repository: Path
+    branch: str = Field(min_length=1)
+    name: PromptName | None = None
+    path: str = Field("prompts/{name}.md", min_length=1)
+
+
+PublishTo = Annotated[
+    LangfuseSettings | MlflowSettings | AgentaSettings | GitSettings,
+    Field(discriminator="to"),
+]
+
+
+class CredentialSettings(Section):
+    """What publishing authenticates with: from the environment only, and never printed."""
+
+    langfuse_public_key: SecretStr = SecretStr("")
+    langfuse_secret_key: SecretStr = SecretStr("")
+    mlflow_tracking_token: SecretStr = SecretStr("")
+    mlflow_tracking_username: SecretStr = SecretStr("")
+    mlflow_tracking_password: SecretStr = SecretStr("")
+    agenta_api_key: SecretStr = SecretStr("")
+
+
 class DeploySettings(Section):
     """Who promotes: a person, or, with `automatic: true`, also a run whose gate says `ship`.
 
-    `margin` is the rise of a failure mode's share of traffic that must be excluded for `no worse`.
+    `publish` are the places that get every promoted prompt. `margin` is the rise of a failure mode's share of traffic
+    that must be excluded for `no worse`.
     """
 
     automatic: bool = False
     margin: float = Field(0.03, gt=0, lt=1)
+    publish: tuple[PublishTo, ...] = ()
+    credentials: CredentialSettings = CredentialSettings()
 
 
 class AutomationSettings(Section):
