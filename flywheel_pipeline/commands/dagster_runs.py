@@ -33,7 +33,7 @@ from flywheel_pipeline.defs.partitions import range_tags
 from flywheel_pipeline.errors import FlywheelError, HomeError, SettingsError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
