@@ -21,6 +21,7 @@ CHAPTERS = sorted((REPO / "flywheel_pipeline" / "steps").glob("*/README.md"))
 PAGES = [
     REPO / "README.md",
     REPO / ".github" / "CONTRIBUTING.md",
+    REPO / ".github" / "SECURITY.md",
     *CHAPTERS,
     REPO / "flywheel_pipeline" / "web" / "README.md",
     REPO / "flywheel_pipeline" / "defs" / "README.md",
