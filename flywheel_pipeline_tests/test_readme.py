@@ -25,6 +25,9 @@ PAGES = [
     *CHAPTERS,
     REPO / "flywheel_pipeline" / "web" / "README.md",
     REPO / "flywheel_pipeline" / "defs" / "README.md",
+    REPO / "flywheel_pipeline" / "web" / "annotate" / "README.md",
+    REPO / "flywheel_pipeline" / "adapters" / "apps" / "README.md",
+    REPO / "flywheel_pipeline" / "steps" / "capture" / "formats" / "README.md",
 ]
 
 
