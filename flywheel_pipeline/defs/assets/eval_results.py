@@ -113,7 +113,7 @@ def _metadata(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataVa
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
         ),
-        "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
+        "evaluators": table(("evaluator", "pass rate", "95% interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
     }
 

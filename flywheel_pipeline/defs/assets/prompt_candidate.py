@@ -73,7 +73,7 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
         "cases_fixed_and_broken": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),
         "on_test": table(
-            ("evaluator", "n", "fixed", "broken", "difference, corrected", "95 % interval", "guards against"), on_test
+            ("evaluator", "n", "fixed", "broken", "difference, corrected", "95% interval", "guards against"), on_test
         ),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(
