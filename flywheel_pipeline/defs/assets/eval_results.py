@@ -114,7 +114,7 @@ def _metadata(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataVa
             [(r.rate.low, r.rate.high) for r in rates],
             percent=True,
         ),
-        "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
+        "evaluators": table(("evaluator", "pass rate", "95% interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
     }
 

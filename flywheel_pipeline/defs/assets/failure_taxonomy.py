@@ -61,7 +61,7 @@ def _metadata(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[st
         "intervals": bars(
             [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows], percent=True
         ),
-        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), fix_first),
+        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95% interval", "status"), fix_first),
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(
             ("mode", "kind", "definition", "belongs", "does not belong", "representative comments"),

@@ -81,7 +81,7 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
         "cases_fixed_and_broken": bars([(f"{k}: {n}", v[k]) for n, v in rows for k in ("fixed", "broken")]),
-        "on_test": table(("evaluator", "n", "fixed", "broken", "corrected", "95 % interval", "guard"), on_test),
+        "on_test": table(("evaluator", "n", "fixed", "broken", "corrected", "95% interval", "guard"), on_test),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(
             ("candidate", "decision", "reason"),
