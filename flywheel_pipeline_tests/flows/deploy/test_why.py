@@ -47,7 +47,7 @@ def test_a_line_leads_to_its_mode_its_cases_their_traces_and_the_experts_words(t
         "+ - Promise nothing.",
         "    failure mode  Invented a discount: It promised money.",
         "      g-1  trace t1  Is there a student discount?",
-        "        mira: No such discount [2J exists.",
+        "        mira: No such discount�[2J exists.",
         "      g-gone is not in the golden set any more",
         "",
         "+ - Smile.",
