@@ -17,6 +17,7 @@ from flywheel_pipeline.records import (
     GoldenCase,
     Json,
     JudgeAlignment,
+    ProductionHealth,
     PromptCandidate,
     PromptVersion,
     RawTrace,
@@ -152,6 +153,16 @@ def a_candidate(**changes: Any) -> PromptCandidate:
         "decision": "ship", "reason": "better", "changes": Json("[]"), "evidence": Json("{}"),
     }  # fmt: skip
     return PromptCandidate(**{**values, **changes})
+
+
+def a_health(**changes: Any) -> ProductionHealth:
+    values: dict[str, Any] = {
+        "mode_id": "fm-1", "name": "Made up a feature", "before_version": "p1", "after_version": "p2",
+        "targeted": None, "n_before": 100, "n_after": 100, "share_before": 0.05, "share_after": 0.2,
+        "difference": 0.15, "low": 0.05, "high": 0.25, "level": 0.95, "after_low": 0.1, "after_high": 0.3,
+        "n_labels_after": 0, "verdict": "worse", "state": "open", "reason": "worse: 5.0% of traffic before",
+    }  # fmt: skip
+    return ProductionHealth(**{**values, **changes})
 
 
 def a_feedback(**changes: Any) -> Feedback:

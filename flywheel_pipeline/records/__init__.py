@@ -26,6 +26,7 @@ from flywheel_pipeline.records.evaluate import (
     EvalResult,
     JudgeAlignment,
     JudgeVerdict,
+    ProductionRate,
     ProductionVerdict,
 )
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
@@ -74,6 +75,7 @@ __all__ = [
     "LLMCall",
     "LabelLog",
     "ProductionHealth",
+    "ProductionRate",
     "ProductionVerdict",
     "PromptCandidate",
     "PromptVersion",
@@ -103,6 +105,7 @@ TABLES: Mapping[str, type] = {
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
     "production_verdicts": ProductionVerdict,
+    "production_rates": ProductionRate,
     "prompt_candidate": PromptCandidate,
     "improvement_plan": ImprovementPlan,
     "canary_health": CanaryHealth,

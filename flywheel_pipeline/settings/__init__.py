@@ -19,6 +19,7 @@ from flywheel_pipeline.settings.models import (
     ModelsSettings,
     PriceSettings,
 )
+from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.steps import (
     AnnotateSettings,
     AutomationSettings,
@@ -57,6 +58,7 @@ __all__ = [
     "ModelSettings",
     "ModelsSettings",
     "PriceSettings",
+    "PullSettings",
     "RedactionKind",
     "SampleSettings",
     "ServeSettings",

@@ -6,9 +6,10 @@ import codecs
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from flywheel_pipeline.settings.models import Model
+from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.section import Section
 
 TraceFormat = Literal[
@@ -54,10 +55,19 @@ class CaptureSettings(Section):
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
     sources: tuple[SourceSettings, ...] = ()
+    pull: tuple[PullSettings, ...] = ()
     scales: dict[str, tuple[float, float]] = Field({})
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
+
+    @field_validator("pull")
+    @classmethod
+    def _names_differ(cls, pull: tuple[PullSettings, ...]) -> tuple[PullSettings, ...]:
+        names = [source.name for source in pull]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources are called {twice[0]!r}: give each a name of its own")
+        return pull
 
 
 class SampleSettings(Section):
@@ -196,6 +206,7 @@ class AutomationSettings(Section):
     default_status: Literal["stopped", "running"] = "stopped"
     settle_seconds: float = Field(5, ge=0)
     sensor_seconds: int = Field(30, ge=1)
+    pull_cron: str = "30 0 * * *"
     capture_cron: str = "0 1 * * *"
     evals_cron: str = "0 2 * * *"
     canary_cron: str = "15 * * * *"

@@ -7,14 +7,15 @@ import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, rejects_table, table
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, preview, rejects_table, table
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
 from flywheel_pipeline.steps.annotate import FOLDER, Labels, find_disagreements, measure_agreement, measure_drift
 
-SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
+SHOWN = ("trace_id", "verdict", "code", "comment", "source_file", "source_line")
 
 label_files = dg.AssetSpec(
     "label_files",
@@ -58,7 +59,7 @@ def _metadata(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(
-            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined", "fingerprint"),
+            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined"),
             [
                 [
                     x.source_file,
@@ -68,7 +69,6 @@ def _metadata(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue
                     x.n_rejects,
                     x.n_unlabelled,
                     x.n_joined,
-                    x.fingerprint[:16],
                 ]
                 for x in log[-100:]
             ],
@@ -121,12 +121,12 @@ def _exported(labels: Labels) -> dict[str, dg.MetadataValue]:
     ]
     names = (
         "file",
-        "scores of annotators",
+        "scores",
         "verdicts",
         "that count",
         "joined",
         "rejected",
-        "named scores",
+        "named",
         "read",
         "notes",
     )
@@ -150,7 +150,7 @@ def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
         weighted = weighted_rate(outcomes, [r.weight for r in judged])
         rates = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
         rows.append([batch, f"{len(judged)} of {len(sampled)}", *rates])
-    names = ("batch", "judged", "failure rate of production", "unweighted (biased)")
+    names = ("batch", "judged", "failure rate", "unweighted (biased)")
     return {"failure_rates": table(names, rows[-50:])}
 
 

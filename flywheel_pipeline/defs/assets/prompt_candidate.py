@@ -6,7 +6,8 @@ import textwrap
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, table, text_block
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
 from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
@@ -14,7 +15,7 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.improve.traffic import describe_gain
 
-DIFF_WIDTH = 84
+DIFF_WIDTH = 68
 
 
 class GateConfig(dg.Config):
@@ -70,9 +71,9 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         "baseline": dg.MetadataValue.text(evidence.get("baseline", base.version)),
         **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
-        "cases_fixed_and_broken": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),
+        "cases_fixed_and_broken": bars([(f"{k}: {n}", v[k]) for n, v in rows for k in ("fixed", "broken")]),
         "on_test": table(
-            ("evaluator", "n", "fixed", "broken", "difference, corrected", "95 % interval", "guards against"), on_test
+            ("evaluator", "n", "fixed", "broken", "corrected", "95 % interval", "guard"), on_test
         ),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
+from flywheel_pipeline.flows.deploy.health import read_health
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import PromptCandidate, PromptVersion
+from flywheel_pipeline.records import ProductionHealth, PromptCandidate, PromptVersion
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Overview:
     moves: Sequence[Move]
     seen: str
     previous: str | None = None
+    health: Sequence[ProductionHealth] = ()
+    """Production under the present prompt beside the one before, by failure mode, as of the last run."""
 
 
 def look_at_prompts(bench: Workbench) -> Overview:
@@ -51,4 +54,5 @@ def look_at_prompts(bench: Workbench) -> Overview:
     last = {m.version: i for i, m in enumerate(labels.moves)}
     found.sort(key=lambda v: (not v.labels, not v.decision, -last.get(v.prompt.version, -1), v.prompt.version))
     before = labels.history(PRODUCTION)[:-1]
-    return Overview(found, now, labels.moves, labels.seen, before[-1] if before else None)
+    previous = before[-1] if before else None
+    return Overview(found, now, labels.moves, labels.seen, previous, read_health(bench))

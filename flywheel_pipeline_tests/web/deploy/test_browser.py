@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.adapters.registry import Canary, Move
-from flywheel_pipeline_tests.builders import a_candidate, a_prompt
+from flywheel_pipeline_tests.builders import a_candidate, a_health, a_prompt
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.browsing import (
     EVIL,
@@ -46,6 +46,8 @@ def place(tmp_path: Path) -> Place:
             a_candidate(candidate_id=HELD.version, base_version=NOW.version, decision="hold", reason="cannot tell"),
         ],
     )
+    found = a_health(before_version=FIRST.version, after_version=NOW.version, name=EVIL, state="re-opened")
+    place.lake.write("production_health", [found])
     return place
 
 
@@ -154,7 +156,8 @@ def test_a_hostile_prompt_name_or_reason_is_only_text(page: Any, place: Place) -
     playwright.expect(page.locator("#detail pre")).to_contain_text("<script>")
     playwright.expect(page.locator(".moves")).to_contain_text("<script>")
     assert page.evaluate("window.hacked") is None
-    assert page.locator("#overview script, #detail script, #detail img").count() == 0
+    assert page.locator("#overview script, #overview img, #detail script, #detail img").count() == 0
+    playwright.expect(page.locator("#overview")).to_contain_text("worse re-opened")
 
 
 def test_a_canary_is_shown(place: Place, browser: Any) -> None:
