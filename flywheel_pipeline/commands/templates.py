@@ -42,7 +42,6 @@ def accept(home: Path | None, by: str, template: str) -> None:
 
 def mined_lines(found: MinedHome) -> Iterator[str]:
     """Yield what was found: each template with its coverage and values, then what fits none."""
-    mined = found.mined
     yield f"{found.n_prompts:,} traces have a system prompt; {found.n_without:,} of the newest have none."
     for number, entry in enumerate(found.entries, 1):
         yield ""

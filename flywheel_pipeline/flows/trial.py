@@ -105,7 +105,9 @@ def try_prompt(bench: Workbench, trial: TryRequest) -> Tried:
 def modes_to_try(bench: Workbench) -> list[tuple[str, str, int]]:
     """Return (id, name, cases that may be read) of each failure mode that has some, most cases first."""
     names, cases = mode_names(bench), Counter(c.mode_id for c in _open_cases(bench))
-    counted = [(m.mode_id, names.get(m.mode_id, m.title), cases[m.mode_id]) for m in modes_of(bench) if not m.merged_into]
+    counted = [
+        (m.mode_id, names.get(m.mode_id, m.title), cases[m.mode_id]) for m in modes_of(bench) if not m.merged_into
+    ]
     return sorted((c for c in counted if c[2]), key=lambda c: (-c[2], c[1]))
 
 
