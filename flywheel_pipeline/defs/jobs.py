@@ -64,7 +64,13 @@ gate_on_labels = dg.define_asset_job(
 nightly_evals = dg.define_asset_job(
     "nightly_evals",
     selection=dg.AssetSelection.assets(
-        "production_prompt", "answers", "eval_results", "judge_alignment", "production_verdicts", "production_health"
+        "production_prompt",
+        "answers",
+        "eval_results",
+        "judge_alignment",
+        "production_verdicts",
+        "production_health",
+        "flywheel_turns",
     ),
     tags=WHOLE,
     description="Evaluate the production prompt on the golden set as it is now, judge a sample of new traces, and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import dagster as dg
 from hypothesis import given
@@ -15,6 +16,7 @@ from flywheel_pipeline.defs.metadata import (
     column_schema,
     table,
     text_block,
+    trace_links,
     unseen_share,
     version_of,
 )
@@ -57,6 +59,19 @@ def test_a_pareto_chart_says_what_the_bars_so_far_make_up() -> None:
 def test_more_evaluators_than_a_picture_would_hold_are_drawn() -> None:
     found = bars([(f"Evaluator of mode {i}", i / 20) for i in range(16)], [(0.0, 1.0)] * 16, percent=True)
     assert len(lines_of(found)) == 18
+
+
+@given(st.lists(st.text(min_size=1, max_size=30), max_size=25))
+def test_links_to_traces_show_each_id_as_text_whatever_is_in_it(ids: list[str]) -> None:
+    from markdown_it import MarkdownIt
+
+    shown = trace_links("http://127.0.0.1:4318/traces/", ids).value or ""
+    tokens = [child for token in MarkdownIt().parse(shown) for child in token.children or ()]
+    targets = [str(t.attrs["href"]) for t in tokens if t.type == "link_open"]
+    different = list(dict.fromkeys(ids))
+    assert targets == [f"http://127.0.0.1:4318/traces/#{quote(i, safe='')}" for i in different[:20]]
+    assert {t.type for t in tokens} <= {"text", "link_open", "link_close", "text_special"}
+    assert ("and" in shown and f"{len(different) - 20} more" in shown) == (len(different) > 20)
 
 
 @dataclass(frozen=True)
