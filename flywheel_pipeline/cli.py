@@ -18,8 +18,11 @@ from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
+from flywheel_pipeline.commands.plan import plan
+from flywheel_pipeline.commands.pull import pull
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
+from flywheel_pipeline.commands.trial import try_command
 from flywheel_pipeline.errors import FlywheelError
 
 
@@ -101,13 +104,14 @@ def serve(home: Path | None, host: str, port: int, grpc_port: int, grpc: bool) -
 @main.command()
 @HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--read-only", is_flag=True, help="Allow one SELECT on the tables; no other file, no network, no write.")
 @click.argument("query")
-def sql(home: Path | None, form: str, query: str) -> None:
+def sql(home: Path | None, form: str, read_only: bool, query: str) -> None:
     """Query the tables with DuckDB: flywheel sql "select * from failure_taxonomy"."""
     from flywheel_pipeline.commands.query import run_query
     from flywheel_pipeline.flows.workbench import Workbench
 
-    click.echo(run_query(Workbench.of(home), query, form))
+    click.echo(run_query(Workbench.of(home), query, form, read_only))
 
 
 @main.command()
@@ -123,6 +127,19 @@ def settings(home: Path | None) -> None:
 
 @main.command()
 @HOME
+@click.option("--trace", "traces", multiple=True, metavar="ID", help="A trace; may be given several times.")
+@click.option("--session", metavar="ID", help="All traces of a session.")
+@click.option("--user", metavar="ID", help="All traces that name this user.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(home: Path | None, traces: tuple[str, ...], session: str | None, user: str | None, yes: bool) -> None:
+    """Erase a person's data: files, tables, samples, labels, failure modes, golden cases, caches; say what remains."""
+    from flywheel_pipeline.commands.erase import erase_person
+
+    erase_person(home, traces, (session, user), yes, say)
+
+
+@main.command()
+@HOME
 @click.option("--repair", is_flag=True, help="Set damaged tables aside; the next run computes them again.")
 @click.option("--models/--no-models", "ask_models", default=True, help="Ask each model one question (default).")
 def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
@@ -132,7 +149,22 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
     sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
-for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
+for command in (
+    start,
+    pull,
+    sample,
+    *ANNOTATE,
+    taxonomy,
+    golden,
+    evals,
+    report,
+    evaluator,
+    judge,
+    gate,
+    try_command,
+    plan,
+    *DEPLOY,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

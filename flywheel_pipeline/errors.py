@@ -52,3 +52,11 @@ class ConflictError(FlywheelError):
 
 class EvaluationError(FlywheelError):
     """Nothing was measured that could decide; the text says what is missing."""
+
+
+class PullError(FlywheelError):
+    """Traces cannot be fetched from a tool; what was fetched is kept, and the next pull goes on from there."""
+
+
+class NotOfferedError(PullError):
+    """The server of a tool has no such endpoint, or nothing under an id."""

@@ -160,6 +160,18 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
 @prompts.command()
 @HOME
+def lineage(home: Path | None) -> None:
+    """Print the prompts that the last search considered, as a tree, and why each improver stopped."""
+    from flywheel_pipeline.flows.prompt_search import read_lineage
+
+    bench, _ = _home(home)
+    found = read_lineage(bench)
+    for line in [*found.lines, *found.stopped] if found else ["There was no search yet: `flywheel run` begins one."]:
+        click.echo("".join(c if c.isprintable() else " " for c in line))
+
+
+@prompts.command()
+@HOME
 @click.argument("version", default="production")
 def why(home: Path | None, version: str) -> None:
     """Say for each line of VERSION that differs from what it was made from why: mode, cases, traces, expert's words."""

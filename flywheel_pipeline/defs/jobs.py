@@ -7,8 +7,15 @@ WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
 
 turn = dg.define_asset_job(
     "flywheel_turn",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("pulled_traces"),
     description="One turn of the flywheel: capture, sample, annotations, taxonomy, golden set, evals, candidate.",
+)
+
+pull_traces = dg.define_asset_job(
+    "pull_traces",
+    selection=dg.AssetSelection.assets("pulled_traces"),
+    tags=WHOLE,
+    description="Fetch what is new from the sources of `capture.pull`; `new_trace_files` then has it read.",
 )
 
 read_trace_files = dg.define_asset_job(
@@ -25,9 +32,14 @@ capture = dg.define_asset_job(
     description="Write event days of `raw_traces` from the files that were read.",
 )
 
+AS_SET: dict[str, None] = dict.fromkeys(("size", "since", "until", "strata", "seed"))
+BATCH = {"ops": {"sampled_traces": {"config": AS_SET}}}
+"""What the launchpad offers for a batch; a value that is left empty is as `sample` of `flywheel.yaml` has it."""
+
 sample = dg.define_asset_job(
     "sample",
     selection=dg.AssetSelection.assets("sampled_traces"),
+    config=BATCH,
     description="Draw a batch for the expert: the usual one, or with other days, size, strata or seed in the config.",
 )
 
@@ -72,4 +84,4 @@ watch_canary = dg.define_asset_job(
     description="Look at the running canary, and end it where harm is shown.",
 )
 
-JOBS = [turn, read_trace_files, capture, sample, label_batch, gate_on_labels, nightly_evals, watch_canary]
+JOBS = [turn, pull_traces, read_trace_files, capture, sample, label_batch, gate_on_labels, nightly_evals, watch_canary]

@@ -26,10 +26,18 @@ from flywheel_pipeline.records.evaluate import (
     EvalResult,
     JudgeAlignment,
     JudgeVerdict,
+    ProductionRate,
     ProductionVerdict,
 )
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
-from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
+from flywheel_pipeline.records.improve import (
+    DECISIONS,
+    LEVERS,
+    TRIAL_STATUSES,
+    ImprovementPlan,
+    PromptCandidate,
+    PromptTrial,
+)
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
@@ -40,6 +48,7 @@ __all__ = [
     "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
+    "LEVERS",
     "MODE_KINDS",
     "MODE_STATUSES",
     "PICKED_KINDS",
@@ -50,6 +59,7 @@ __all__ = [
     "STATUSES",
     "TABLES",
     "TRENDS",
+    "TRIAL_STATUSES",
     "VERDICTS",
     "Annotation",
     "CanaryHealth",
@@ -66,14 +76,17 @@ __all__ = [
     "Feedback",
     "FlywheelTurn",
     "GoldenCase",
+    "ImprovementPlan",
     "Json",
     "JudgeAlignment",
     "JudgeVerdict",
     "LLMCall",
     "LabelLog",
     "ProductionHealth",
+    "ProductionRate",
     "ProductionVerdict",
     "PromptCandidate",
+    "PromptTrial",
     "PromptVersion",
     "RawTrace",
     "Reject",
@@ -101,7 +114,10 @@ TABLES: Mapping[str, type] = {
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
     "production_verdicts": ProductionVerdict,
+    "production_rates": ProductionRate,
     "prompt_candidate": PromptCandidate,
+    "prompt_trials": PromptTrial,
+    "improvement_plan": ImprovementPlan,
     "canary_health": CanaryHealth,
     "production_health": ProductionHealth,
     "flywheel_turns": FlywheelTurn,

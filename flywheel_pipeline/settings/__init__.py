@@ -22,6 +22,7 @@ from flywheel_pipeline.settings.models import (
     ModelsSettings,
     PriceSettings,
 )
+from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.steps import (
     AgentaSettings,
     AnnotateSettings,
@@ -72,6 +73,7 @@ __all__ = [
     "ModelsSettings",
     "PriceSettings",
     "PublishTo",
+    "PullSettings",
     "RedactionKind",
     "SampleSettings",
     "ServeSettings",

@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from flywheel_pipeline.settings.models import Model
+from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.section import Section
 
 TraceFormat = Literal[
@@ -54,10 +56,19 @@ class CaptureSettings(Section):
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
     sources: tuple[SourceSettings, ...] = ()
+    pull: tuple[PullSettings, ...] = ()
     scales: dict[str, tuple[float, float]] = Field({})
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
+
+    @field_validator("pull")
+    @classmethod
+    def _names_differ(cls, pull: tuple[PullSettings, ...]) -> tuple[PullSettings, ...]:
+        names = [source.name for source in pull]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources are called {twice[0]!r}: give each a name of its own")
+        return pull
 
 
 class SampleSettings(Section):
@@ -138,12 +149,14 @@ class EvaluateSettings(Section):
     """How often the app is asked every case, and how often a judge every answer, at most.
 
     `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    `models` are other models for the app, to compare with `models.app`.
     `production_traces` is how many traces of every day are judged, of the newest `production_days` days; 0: none.
     """
 
     repeats: int = Field(1, ge=1, le=100)
     judge_repeats: int = Field(1, ge=1, le=25)
     judge_checks: int = Field(10, ge=0, le=1_000)
+    models: tuple[Model, ...] = Field((), max_length=20)
     production_traces: int = Field(50, ge=0, le=100_000)
     production_days: int = Field(14, ge=1, le=366)
 
@@ -151,10 +164,20 @@ class EvaluateSettings(Section):
 class ImproveSettings(Section):
     """How prompts are proposed, and what they are compared with.
 
-    `fresh_baseline: true` evaluates the production prompt on the test split once more beside every candidate, where the
-    app or the judges are real models.
+    `improvers` take turns, each from the best prompt so far. `max_answers` bounds the answers that a search asks the
+    app for, cached ones included; 0 is twenty times the number of dev cases. `rounds` and `patience` (rounds in a row
+    without a better prompt) end the reflective editor; GEPA ends after three times `patience` iterations without one,
+    and reads a `minibatch` of train cases in each. `seed` makes its choices. `few_shot_examples` and `max_modes` bound
+    what is appended and shown. `fresh_baseline: true` evaluates the production prompt on the test split once more
+    beside every candidate, where the app or the judges are real models.
     """
 
+    improvers: tuple[Literal["reflective", "gepa", "few_shot"], ...] = Field(("reflective", "few_shot"), min_length=1)
+    max_answers: int = Field(0, ge=0)
+    rounds: int = Field(4, ge=1, le=100)
+    patience: int = Field(2, ge=1, le=100)
+    minibatch: int = Field(3, ge=1, le=50)
+    seed: int = 1
     few_shot_examples: int = Field(3, ge=0, le=10)
     max_modes: int = Field(8, ge=1)
     fresh_baseline: bool = True
@@ -257,6 +280,7 @@ class AutomationSettings(Section):
     default_status: Literal["stopped", "running"] = "stopped"
     settle_seconds: float = Field(5, ge=0)
     sensor_seconds: int = Field(30, ge=1)
+    pull_cron: str = "30 0 * * *"
     capture_cron: str = "0 1 * * *"
     evals_cron: str = "0 2 * * *"
     canary_cron: str = "15 * * * *"
@@ -264,8 +288,12 @@ class AutomationSettings(Section):
 
 
 class ServeSettings(Section):
-    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed."""
+    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed.
 
+    `url` is where people reach the pages of `flywheel serve`: links in the Dagster UI and in messages begin with it.
+    """
+
+    url: str = Field("http://127.0.0.1:4318", pattern=r"^https?://[\w.:\[\]-]+(/[\w./~-]*)?$", max_length=500)
     max_body_mb: float = Field(16, gt=0, le=1000)
     rotate_mb: float = Field(64, gt=0)
     rotate_seconds: float = Field(300, gt=0)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, preview, table
 from flywheel_pipeline.flows.evaluate import n_looks, reads_of_test
 from flywheel_pipeline.flows.golden.grow import Grown, grow_home
 from flywheel_pipeline.flows.golden.review import look_at_golden_set
@@ -51,7 +52,7 @@ def _metadata(bench: Workbench, grown: Grown) -> dict[str, dg.MetadataValue]:
         ),
         "left_out": table(("question", "why"), left_out[:50]),
         "test_reads": table(("at", "by", "prompt", "version", "test cases"), reads[-50:]),
-        "preview": preview(live, ("case_id", "kind", "split", "input", "criteria", "reference", "expected_doc_ids")),
+        "preview": preview(live, ("case_id", "kind", "split", "input", "criteria", "expected_doc_ids")),
     }
 
 

@@ -5,7 +5,8 @@ import warnings
 import dagster as dg
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP, capture_log
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, table
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, table
 from flywheel_pipeline.defs.partitions import daily_partitions
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.capture import write_days

@@ -6,7 +6,8 @@ import dagster as dg
 from pydantic import Field
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, preview, table, unseen_share
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, preview, table, unseen_share
 from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, saturation
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import SampledTrace
@@ -68,5 +69,6 @@ def _metadata(bench: Workbench, frame: list[Frame], rows: list[SampledTrace], le
 def coverage_plot(frame: list[Frame], rows: list[SampledTrace]) -> dg.MarkdownMetadataValue:
     """Plot which share of each kind of trace the sample holds."""
     return bars(
-        [(f"{name} ({b} of {a})", b / a if a else 0.0) for name, (a, b) in counts_per_kind(frame, rows).items()]
+        [(f"{name} ({b} of {a})", b / a if a else 0.0) for name, (a, b) in counts_per_kind(frame, rows).items()],
+        percent=True,
     )

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.defs.metadata import bars, definition_metadata, rejects_table, table
+from flywheel_pipeline.defs.charts import bars
+from flywheel_pipeline.defs.metadata import definition_metadata, rejects_table, table
 from flywheel_pipeline.flows.capture import capture_files, remove_originals
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaptureLog, Reject
@@ -16,10 +17,11 @@ GROUP = "capture_and_label"
 
 trace_files = dg.AssetSpec(
     "trace_files",
+    deps=["pulled_traces"],
     group_name=GROUP,
     kinds={"file"},
     owners=["team:data-engineering"],
-    description="Export files of production traces in `traces/` of the home, put there by apps and people. "
+    description="Export files of production traces in `traces/` of the home, put there by apps, people and pulls. "
     "A sensor watches the folder; nothing here changes them.",
 )
 

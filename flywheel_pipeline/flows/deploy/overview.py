@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
+from flywheel_pipeline.flows.deploy.health import read_health
 from flywheel_pipeline.flows.deploy.publish import Publication, last_publications
+from flywheel_pipeline.flows.prompt_search import Lineage, read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import FlywheelTurn, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import FlywheelTurn, ProductionHealth, PromptCandidate, PromptVersion
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Overview:
     moves: Sequence[Move]
     seen: str
     previous: str | None = None
+    health: Sequence[ProductionHealth] = ()
+    """Production under the present prompt beside the one before, by failure mode, as of the last run."""
+    lineage: Lineage | None = None
+    """The prompts that the last search considered."""
     publications: Sequence[Publication] = ()
     turns: Sequence[FlywheelTurn] = ()
 
@@ -55,4 +61,7 @@ def look_at_prompts(bench: Workbench) -> Overview:
     found.sort(key=lambda v: (not v.labels, not v.decision, -last.get(v.prompt.version, -1), v.prompt.version))
     before = labels.history(PRODUCTION)[:-1]
     previous = before[-1] if before else None
-    return Overview(found, now, labels.moves, labels.seen, previous, last_publications(bench), turns)
+    return Overview(
+        found, now, labels.moves, labels.seen, previous,
+        health=read_health(bench), lineage=read_lineage(bench), publications=last_publications(bench), turns=turns,
+    )  # fmt: skip
