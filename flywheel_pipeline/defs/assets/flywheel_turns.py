@@ -3,7 +3,7 @@
 import dagster as dg
 
 from flywheel_pipeline.defs.metadata import definition_metadata, preview
-from flywheel_pipeline.flows.deploy.turns import record_turns
+from flywheel_pipeline.flows.deploy.turns import close_turn
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FlywheelTurn
 
@@ -21,7 +21,7 @@ NEWEST = 20
 )
 def flywheel_turns(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Builds the table of turns from the gate's decisions, the moves of `production`, and what production shows."""
-    return dg.MaterializeResult(metadata=_metadata(record_turns(bench)))
+    return dg.MaterializeResult(metadata=_metadata(close_turn(bench)))
 
 
 def _metadata(rows: list[FlywheelTurn]) -> dict[str, dg.MetadataValue]:
