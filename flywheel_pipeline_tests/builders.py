@@ -19,6 +19,7 @@ from flywheel_pipeline.records import (
     JudgeAlignment,
     ProductionHealth,
     PromptCandidate,
+    PromptTrial,
     PromptVersion,
     RawTrace,
     SampledTrace,
@@ -172,3 +173,12 @@ def a_feedback(**changes: Any) -> Feedback:
         "source_line": 1, "name": "verdict", "given_by": "annotator", "value": None, "label": "pass", "author": "mira",
     }  # fmt: skip
     return Feedback(**{**values, **changes})
+
+
+def a_prompt_trial(**changes: Any) -> PromptTrial:
+    values: dict[str, Any] = {
+        "version": "p2", "parent_version": "p1", "base_version": "p1", "number": 1, "improver": "reflective",
+        "status": "evaluated", "reason": "", "text": "Be brief.", "changes": Json("[]"), "reasons": Json("[]"),
+        "n_dev": 20, "n_known": 20, "pass_rate": 0.5, "n_fixed": 2, "n_broken": 1, "n_answers": 20,
+    }  # fmt: skip
+    return PromptTrial(**{**values, **changes})

@@ -7,8 +7,15 @@ WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
 
 turn = dg.define_asset_job(
     "flywheel_turn",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("pulled_traces"),
     description="One turn of the flywheel: capture, sample, annotations, taxonomy, golden set, evals, candidate.",
+)
+
+pull_traces = dg.define_asset_job(
+    "pull_traces",
+    selection=dg.AssetSelection.assets("pulled_traces"),
+    tags=WHOLE,
+    description="Fetch what is new from the sources of `capture.pull`; `new_trace_files` then has it read.",
 )
 
 read_trace_files = dg.define_asset_job(
@@ -57,7 +64,13 @@ gate_on_labels = dg.define_asset_job(
 nightly_evals = dg.define_asset_job(
     "nightly_evals",
     selection=dg.AssetSelection.assets(
-        "production_prompt", "answers", "eval_results", "judge_alignment", "production_verdicts", "production_health"
+        "production_prompt",
+        "answers",
+        "eval_results",
+        "judge_alignment",
+        "production_verdicts",
+        "production_health",
+        "flywheel_turns",
     ),
     tags=WHOLE,
     description="Evaluate the production prompt on the golden set as it is now, judge a sample of new traces, and "
@@ -71,4 +84,4 @@ watch_canary = dg.define_asset_job(
     description="Look at the running canary, and end it where harm is shown.",
 )
 
-JOBS = [turn, read_trace_files, capture, sample, label_batch, gate_on_labels, nightly_evals, watch_canary]
+JOBS = [turn, pull_traces, read_trace_files, capture, sample, label_batch, gate_on_labels, nightly_evals, watch_canary]

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.jobs import nightly_evals, read_trace_files, watch_canary
+from flywheel_pipeline.defs.jobs import nightly_evals, pull_traces, read_trace_files, watch_canary
 from flywheel_pipeline.settings import Settings
 
 
@@ -16,6 +16,10 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             name=name, job=job, cron_schedule=cron, execution_timezone="UTC", default_status=status, description=text
         )
         for name, job, cron, text in (
+            (
+                "nightly_pull", pull_traces, automation.pull_cron,
+                "Fetches what is new from the sources of `capture.pull`; does nothing where there is none.",
+            ),
             (
                 "nightly_capture", read_trace_files, automation.capture_cron,
                 "Reads what landed since; the sensor `captured_days` then writes the days that it touches.",

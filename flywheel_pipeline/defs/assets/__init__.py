@@ -12,6 +12,7 @@ from flywheel_pipeline.defs.assets.improvement_plan import improvement_plan
 from flywheel_pipeline.defs.assets.production import production_health, production_verdicts
 from flywheel_pipeline.defs.assets.production_prompt import production_prompt
 from flywheel_pipeline.defs.assets.prompt_candidate import prompt_candidate
+from flywheel_pipeline.defs.assets.pulled_traces import pulled_traces
 from flywheel_pipeline.defs.assets.raw_traces import build_raw_traces
 from flywheel_pipeline.defs.assets.sampled_traces import sampled_traces
 from flywheel_pipeline.defs.assets.trace_files import capture_log, trace_files
@@ -21,6 +22,7 @@ from flywheel_pipeline.settings import Settings
 def build_assets(settings: Settings) -> list[Any]:
     """Return all assets of a home."""
     return [
+        pulled_traces,
         trace_files,
         capture_log,
         build_raw_traces(settings),

@@ -26,6 +26,7 @@ __all__ = [
     "due_inputs",
     "group_days",
     "remove_originals",
+    "rewrite_days",
     "write_days",
 ]
 
@@ -38,6 +39,12 @@ def capture_traces(bench: Workbench) -> dict[str, int]:
     capture_files(bench)
     remove_originals(bench)
     return write_days(bench.lake, due_days(bench.lake))
+
+
+def rewrite_days(bench: Workbench) -> None:
+    """Account for what is captured, and write the event days that are missing or out of date."""
+    _write_log(bench)
+    write_days(bench.lake, due_days(bench.lake))
 
 
 def capture_files(bench: Workbench) -> list[str]:
