@@ -44,7 +44,7 @@ def main() -> None:
 @click.argument("home", type=click.Path(path_type=Path), default=Path("data"))
 def init(home: Path) -> None:
     """Create a flywheel home: its folders and a `flywheel.yaml` to edit."""
-    from flywheel_pipeline.commands.home import init_home
+    from flywheel_pipeline.flows.home import init_home
 
     init_home(home)
     then = f"flywheel run --home {shlex.quote(str(home))}"

@@ -23,8 +23,9 @@ from flywheel_pipeline.defs.instance import (
     prepare_instance,
     runs_on_this_machine,
 )
-from flywheel_pipeline.defs.jobs import DECIDE_ON_LABELS
-from flywheel_pipeline.defs.partitions import range_tags
+from flywheel_pipeline.defs.jobs import decide_on_labels
+from flywheel_pipeline.defs.partitions import first_partition, range_tags
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.errors import FlywheelError, HomeError, SettingsError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
 from flywheel_pipeline.flows.workbench import Workbench
@@ -52,9 +53,11 @@ def run_turn(bench: Workbench, say: Say) -> TurnResult:
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     say, lake, home = _once(say), bench.lake, bench.settings.home
-    defs = build_definitions(bench.settings)
+    defs, first_day = build_definitions(bench.settings), first_partition(bench.settings)
     with open_instance(home) as instance:
         read = _run(defs, instance, "read_trace_files", {}, say)
+        if first_partition(bench.settings) != first_day:  # what was read begins on another day
+            defs = build_definitions(bench.settings)
         groups = group_days(due_days(lake)) or group_days(sorted(due_inputs(lake))[-1:])
         if not groups:
             raise HomeError(f"No traces: put export files into {home / 'traces'} and run again. {_why(bench)}".strip())
@@ -167,7 +170,10 @@ def decide_home(home: Path | None) -> Workbench:
     """
     bench = Workbench.of(home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    job, config = build_definitions(bench.settings).resolve_job_def("gate_on_labels"), {**QUIET, **DECIDE_ON_LABELS}
+    job, config = (
+        build_definitions(bench.settings).resolve_job_def("gate_on_labels"),
+        {**QUIET, **decide_on_labels(Scope(bench.settings))},
+    )
     with open_instance(bench.settings.home) as instance:
         result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
     failures = [cause_of(e) for e in result.all_events if e.is_step_failure]

@@ -11,6 +11,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
 
@@ -36,9 +37,11 @@ class LakeResource(DuckDBResource):
             yield connection
 
 
-def build_resources(settings: Settings) -> dict[str, Any]:
-    """Return the resources of all assets, checks, schedules and sensors."""
-    return {"lake": LakeResource(root=str(settings.home / "lake")), "bench": _bench_of(settings)}
+def build_resources(scope: Scope) -> dict[str, Any]:
+    """Return the resources of all assets, checks, schedules and sensors of a flywheel."""
+    settings = scope.settings
+    lake = LakeResource(root=str(settings.home / "lake"))
+    return {scope.name("lake"): lake, scope.name("bench"): _bench_of(settings)}
 
 
 def _bench_of(settings: Settings) -> dg.ResourceDefinition:

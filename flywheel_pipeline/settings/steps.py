@@ -45,10 +45,11 @@ class CaptureSettings(Section):
     """What counts as a trace, how it is read, and what of it is not kept.
 
     `scales` are those of users' scores by name, where files do not show them: `rating: [1, 5]`, or `grade: [6, 1]`,
-    where low is good.
+    where low is good. `start_date` is the first day that a trace may have, and Dagster's first partition; without it,
+    traces from before 2023 are rejected, and the partitions begin with the earliest captured day.
     """
 
-    start_date: date = date(2023, 1, 1)
+    start_date: date | None = None
     max_line_mb: float = Field(16, gt=0, le=1000)
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
@@ -57,6 +58,11 @@ class CaptureSettings(Section):
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
+
+    @property
+    def first_day(self) -> date:
+        """The first day that a trace may have."""
+        return self.start_date or date(2023, 1, 1)
 
 
 class SampleSettings(Section):

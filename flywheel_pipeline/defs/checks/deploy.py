@@ -2,11 +2,12 @@
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.records import CanaryHealth
 
 
-@dg.asset_check(asset="canary_health")
+@asset_check(asset="canary_health")
 def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     """The last look at the canary showed no harm; one that did has ended the canary."""
     rows = lake.lake.read("canary_health", CanaryHealth)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_on_table
+from flywheel_pipeline.defs.factory import Recipe, multi_asset_check
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 
@@ -21,8 +22,8 @@ NOT_BLOCKING = {"prompt_candidate"}
 """Tables that nothing in a run is made from, so that a failing check need not stop it."""
 
 
-def build_expectation_checks(name: str) -> dg.AssetChecksDefinition:
-    """Return the great-expectations checks of one table: one check a kind of expectation."""
+def build_expectation_checks(name: str) -> Recipe:
+    """Return the recipe of the great-expectations checks of one table: one check a kind of expectation."""
     by_kind = {k: [e for e in expectations(name) if e.name.endswith(k[k.index("_") :])] for k in KINDS}
     used = {k: es for k, es in by_kind.items() if es}
     specs = [
@@ -35,9 +36,9 @@ def build_expectation_checks(name: str) -> dg.AssetChecksDefinition:
         for k, es in used.items()
     ]
 
-    @dg.multi_asset_check(name=f"{name}_expectations", specs=specs, can_subset=True)
+    @multi_asset_check(name=f"{name}_expectations", specs=specs)
     def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-        wanted = [k for k in used if dg.AssetCheckKey(dg.AssetKey(name), k) in context.selected_asset_check_keys]
+        wanted = [k for k in used if k in {key.name for key in context.selected_asset_check_keys}]
         outcomes = {o.name: o for o in run_on_table(lake.lake.frame, name, [e for k in wanted for e in used[k]])}
         for kind in wanted:
             yield _result(name, kind, [(e, outcomes[e.name]) for e in used[kind]])

@@ -1,0 +1,25 @@
+"""The definitions of one flywheel, in flywheel order, listed and not discovered."""
+
+import dagster as dg
+
+from flywheel_pipeline.defs.assets import build_assets
+from flywheel_pipeline.defs.checks import build_checks
+from flywheel_pipeline.defs.jobs import build_jobs
+from flywheel_pipeline.defs.resources import build_resources
+from flywheel_pipeline.defs.schedules import build_schedules
+from flywheel_pipeline.defs.scope import Scope
+from flywheel_pipeline.defs.sensors import build_sensors
+
+
+def build_flywheel(scope: Scope) -> dg.Definitions:
+    """Return the definitions of a flywheel, without an executor for jobs that are not ours."""
+    assets = build_assets(scope)
+    jobs = build_jobs(scope, assets)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=build_checks(scope),
+        jobs=list(jobs.values()),
+        schedules=build_schedules(scope, jobs),
+        sensors=build_sensors(scope, jobs),
+        resources=build_resources(scope),
+    )
