@@ -19,21 +19,15 @@ the pages (``web``) and the Python API (``flywheel``) are faces of the flows; th
 ``FlywheelComponent`` (``defs/component.py``) adds a flywheel to a Dagster project; it is loaded when it is used.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from flywheel_pipeline.defs.component import FlywheelComponent
-
-__all__ = ["FlywheelComponent"]
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         if name == "FlywheelComponent":
-            from flywheel_pipeline.defs.component import FlywheelComponent
-
-            return FlywheelComponent
+            return import_module("flywheel_pipeline.defs.component").FlywheelComponent
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        return sorted({*globals(), "FlywheelComponent"})

@@ -62,16 +62,12 @@ def run(home: Path | None) -> None:
 
 @main.command()
 @HOME
-def demo(home: Path | None) -> None:
+@click.option("--turns", type=click.IntRange(1, 2), default=1, show_default=True, help="2: promote, serve, turn again.")
+def demo(home: Path | None, turns: int) -> None:
     """Run the main job on the demo: a support assistant, a week of traffic, an expert's labels."""
-    from flywheel_pipeline.commands.dagster_runs import turn_home
-    from flywheel_pipeline.commands.home import demo_home
+    from flywheel_pipeline.commands.demo import run_demo
 
-    ok = turn_home(demo_home(home), say)
-    say("\nNext: `flywheel label` opens the labelling page, first the cases that the gate asks about;")
-    say("`flywheel gate decide` lets it decide again, `flywheel promote` puts what may ship into production,")
-    say("and `flywheel dev` opens the Dagster UI.")
-    sys.exit(0 if ok else 1)
+    sys.exit(0 if run_demo(home, turns, say) else 1)
 
 
 @main.command()
@@ -117,6 +113,17 @@ def settings(home: Path | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     click.echo(yaml.safe_dump(Workbench.of(home).settings.model_dump(mode="json"), sort_keys=False))
+
+
+@main.command()
+@HOME
+@click.option("--repair", is_flag=True, help="Set damaged tables aside; the next run computes them again.")
+@click.option("--models/--no-models", "ask_models", default=True, help="Ask each model one question (default).")
+def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
+    """Check a home: its files, tables, storage, models, Dagster's instance and ports; exit with 1 on a problem."""
+    from flywheel_pipeline.commands.doctor import check_home
+
+    sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
 for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):

@@ -1,8 +1,13 @@
 """Every error raised on purpose: what is wrong, where, and what to do about it."""
 
+from flywheel_pipeline.masking import mask
+
 
 class FlywheelError(Exception):
-    """The base of all of them; the command line prints its text without a traceback."""
+    """The base of all of them; the command line prints its text without a traceback, keys in it are masked."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(mask(message))
 
 
 class SettingsError(FlywheelError):

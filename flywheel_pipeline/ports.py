@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from flywheel_pipeline.masking import mask
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
 
 T = TypeVar("T")
@@ -126,6 +127,10 @@ class Answer:
     output_tokens: int = 0
     cost_usd: float | None = 0.0
     cached: bool = False
+
+    def __post_init__(self) -> None:
+        if self.error is not None:  # an app's error may repeat the key that it was sent
+            object.__setattr__(self, "error", mask(self.error))
 
     @property
     def has_text(self) -> bool:

@@ -40,13 +40,16 @@ def labels() -> None:
 
 @labels.command()
 @HOME
-@click.option("--batch", help="A batch of sampled_traces. Default: the newest.")
+@click.option("--batch", help="A batch that was drawn, or sent to an annotator. Default: the newest that was drawn.")
 @click.option("--format", "form", type=click.Choice(["csv", "xlsx", "jsonl", "label-studio"]), default="csv")
-@click.option("--annotator", help="Who will fill it in. Default: annotate.arbiter.")
+@click.option("--annotator", help="Who will fill it in. Default: whom it was sent to, or annotate.arbiter.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 def export(home: Path | None, file: Path | None, **asked: Any) -> None:
-    """Write a batch to FILE, one row per trace, with the verdicts that count filled in."""
-    from flywheel_pipeline.flows.annotate import export_labels
+    """Write a batch to FILE, one row per trace, with the verdicts that count filled in.
+
+    Traces that people picked are marked as such: their verdicts are in no rate of traffic.
+    """
+    from flywheel_pipeline.flows.label_export import export_labels
     from flywheel_pipeline.flows.workbench import Workbench
 
     bench = Workbench.of(home)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import dagster as dg
+from dagster._core.utils import make_new_run_id
 
 from flywheel_pipeline.commands.addresses import check_port, is_loopback
 from flywheel_pipeline.commands.summary import count_calls, summarize
@@ -19,6 +20,7 @@ from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.instance import (
     end_dead_runs_twice,
     is_alive,
+    log_kept_open,
     open_instance,
     prepare_instance,
     runs_on_this_machine,
@@ -87,9 +89,11 @@ def _why(bench: Workbench) -> str:
 
 
 def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tags: dict[str, str], say: Say) -> TurnResult:
-    result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, tags=tags, run_config=QUIET, raise_on_error=False
-    )
+    run_id = make_new_run_id()
+    with log_kept_open(instance, run_id):
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance, tags=tags, run_config=QUIET, raise_on_error=False, run_id=run_id
+        )
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             level = "error" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"

@@ -1,29 +1,21 @@
-"""`flywheel prompt`, `promote`, `rollback`, `prompts` and `canary`: which prompt applications get."""
+"""`flywheel prompt`, `promote`, `rollback`, `prompts`, `turns` and `canary`: which prompt applications get."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import BY, HOME, say
+from flywheel_pipeline.commands.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.deploy.promote import Mover
     from flywheel_pipeline.flows.workbench import Workbench
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user here, as in some containers
-        return ""
-
-
-BY = click.option("--by", default=_user, help="Who does it; default: the user of this machine.")
 MESSAGE = click.option("--message", "-m", default="", help="Why; kept in the history.")
 
 
@@ -71,6 +63,18 @@ def rollback(home: Path | None, by: str, message: str) -> None:
     click.echo(f"{roll_back(*_home(home, by, message))} is the production prompt again.")
 
 
+@click.command()
+@HOME
+def turns(home: Path | None) -> None:
+    """Print the turns of the flywheel: what each took, what the gate decided, and what it brought."""
+    from flywheel_pipeline.commands.turns_table import turn_lines
+    from flywheel_pipeline.flows.deploy.turns import record_turns
+
+    bench, _ = _home(home)
+    for line in turn_lines(record_turns(bench)):
+        say(line)
+
+
 @click.group()
 def prompts() -> None:
     """Prompt versions and the labels that point at them; applications read `production`, or any other label."""
@@ -109,6 +113,18 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
     bench, _ = _home(home)
     click.echo(diff_prompts(bench, before, after) or "The two are the same.")
+
+
+@prompts.command()
+@HOME
+@click.argument("version", default="production")
+def why(home: Path | None, version: str) -> None:
+    """Say for each line of VERSION that differs from what it was made from why: mode, cases, traces, expert's words."""
+    from flywheel_pipeline.flows.deploy.why import explain_version, explained_lines
+
+    bench, _ = _home(home)
+    for line in explained_lines(explain_version(bench, version)):
+        click.echo("".join(c if c.isprintable() else " " for c in line))
 
 
 @prompts.command()
@@ -199,4 +215,7 @@ def stop(home: Path | None, by: str, message: str) -> None:
     click.echo(f"{stop_canary(*_home(home, by, message)).version} gets no traffic any more.")
 
 
-DEPLOY = (prompt, promote, rollback, prompts, canary)
+for command in TEMPLATES:
+    prompts.add_command(command)
+
+DEPLOY = (prompt, promote, rollback, prompts, turns, canary)

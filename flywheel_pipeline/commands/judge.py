@@ -11,6 +11,7 @@ import click
 from flywheel_pipeline.commands.options import HOME, say
 
 if TYPE_CHECKING:
+    from flywheel_pipeline.flows.judge_measuring import MeasuredJudge
     from flywheel_pipeline.flows.judge_tuning import ModelComparison, TunedJudge
     from flywheel_pipeline.stats import Recall
 
@@ -46,6 +47,40 @@ def compare(home: Path | None, model: str, api_base: str | None, mode: str | Non
     for found in compare_models(Workbench.of(home), model, api_base, mode):
         for line in comparison_lines(found):
             say(line)
+
+
+@judge.command()
+@HOME
+@click.argument("mode")
+def measure(home: Path | None, mode: str) -> None:
+    """Measure the judge of MODE on labelled answers: may it decide, and what to label next; no table is changed."""
+    from flywheel_pipeline.flows.judge_measuring import measure_judge
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    for line in measured_lines(measure_judge(Workbench.of(home), mode)):
+        say(line)
+
+
+def measured_lines(found: MeasuredJudge) -> Iterator[str]:
+    """Yield the status of a judge, its agreement with the expert, and what would let it decide."""
+    from collections import Counter
+
+    from flywheel_pipeline.steps.evaluate import what_to_label
+
+    row, asked = found.alignment, [v for v in found.verdicts if v.purpose == "alignment"]
+    yield f"Judge of “{found.name}” ({found.model}): {row.status}"
+    yield f"  {what_to_label(row, found.name)}"
+    labels = Counter(v.label or "no verdict" for v in asked)
+    yield f"  {len(asked)} verdicts: {', '.join(f'{n} {label}' for label, n in sorted(labels.items()))}"
+    problem = next((v.error for v in asked if v.error), None)
+    if problem:
+        yield f"  no verdict, for example: {problem}"
+    for name, share, n in (
+        ("asked again", row.repeat_agreement, row.n_repeated),
+        ("in reverse order", row.swap_agreement, row.n_swapped),
+    ):
+        if n:
+            yield f"  {name}, it gives the same label to {share:.0%} of {n}"
 
 
 def tuned_lines(found: TunedJudge) -> Iterator[str]:

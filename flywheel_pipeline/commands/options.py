@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import shlex
 from collections.abc import Callable
@@ -33,6 +34,16 @@ HOME = click.option(
     callback=_remember,
     help="The flywheel home. Default: $FLYWHEEL_HOME, else `data`.",
 )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user here, as in some containers
+        return ""
+
+
+BY = click.option("--by", default=_user, help="Who does it; default: the user of this machine.")
 
 
 def name_home(text: str, context: click.Context) -> str:

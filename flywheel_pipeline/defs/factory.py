@@ -91,16 +91,6 @@ def asset_check(
     return lambda function: Recipe(function, make)
 
 
-def multi_asset_check(*, name: str, specs: Sequence[dg.AssetCheckSpec]) -> Callable[[Callable[..., Any]], Recipe]:
-    """Declare checks that one function makes, and that can be run one by one."""
-
-    def make(scope: Scope, function: Callable[..., Any]) -> dg.AssetChecksDefinition:
-        here = [s.replace_key(dg.AssetCheckKey(scope.key(s.asset_key.path[-1]), s.name)) for s in specs]
-        return dg.multi_asset_check(name=scope.name(name), specs=here, can_subset=True)(function)
-
-    return lambda function: Recipe(function, make)
-
-
 def bound(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
     """Return `function` with the resources and asset keys of a scope; a parameter `scope` is filled in."""
     signature = inspect.signature(function)

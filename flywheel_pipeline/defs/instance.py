@@ -1,13 +1,17 @@
 """Dagster's own storage inside a flywheel home, so that DAGSTER_HOME does not need to be set."""
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
 from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 
 from flywheel_pipeline.atomic_write import replace_text
 
@@ -77,6 +81,23 @@ def open_instance(home: Path) -> dg.DagsterInstance:
         if os.environ.get("DAGSTER_HOME")
         else dg.DagsterInstance.from_config(str(prepare_instance(home)))
     )
+
+
+@contextmanager
+def log_kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Keep the SQLite files of a run's event log open, so that closing a connection is cheap; other storages as is.
+
+    Dagster opens a connection for every event. SQLite writes its journal back, and waits for the disk, whenever the
+    last connection to a file is closed: with this one beside them, theirs never are the last.
+    """
+    log = instance.event_log_storage
+    with ExitStack() as held:
+        if isinstance(log, SqliteEventLogStorage):
+            instance.get_records_for_run(run_id, limit=1)  # creates the file
+            for shard in (run_id, INDEX_SHARD_NAME):
+                connection = held.enter_context(closing(sqlite3.connect(log.path_for_shard(shard), timeout=30)))
+                connection.execute("select count(*) from sqlite_master").fetchall()  # only a read opens the journal
+        yield
 
 
 def runs_on_this_machine(home: Path) -> bool:

@@ -53,7 +53,7 @@ def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:
             tags={**WHOLE, **alone},
         ),
         "gate_on_labels": job(
-            "gate_on_labels", ["prompt_candidate"],
+            "gate_on_labels", ["prompt_candidate", "flywheel_turns"],
             "The gate decides again on the last candidate, with the expert's labels of flipped cases: no app and no "
             "model is called.",
             config=decide_on_labels(scope), tags=alone,

@@ -1,8 +1,9 @@
 """What the assets are given: the workbench of a home, and its lake as a DuckDB resource."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.defs.instance import log_kept_open
 from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
@@ -25,7 +27,7 @@ class LakeResource(DuckDBResource):
     database: str = ":memory:"
     root: str
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
         """The lake itself, for reading and writing tables."""
         return Lake(Path(self.root))
@@ -47,10 +49,11 @@ def build_resources(scope: Scope) -> dict[str, Any]:
 def _bench_of(settings: Settings) -> dg.ResourceDefinition:
     """Return the workbench as a resource that knows when the run began: all its steps share the limits of a turn."""
 
-    def bench(context: dg.InitResourceContext) -> Workbench:
+    def bench(context: dg.InitResourceContext) -> Iterator[Workbench]:
         record = context.instance.get_run_record_by_id(context.run.run_id) if context.instance and context.run else None
         began = record and (record.start_time or record.create_timestamp.timestamp())
         at = datetime.fromtimestamp(began, timezone.utc).replace(tzinfo=None) if began else None
-        return Workbench(settings, turn_began=at)
+        with log_kept_open(context.instance, context.run.run_id) if record else nullcontext():
+            yield Workbench(settings, turn_began=at)
 
     return dg.ResourceDefinition(bench, description="The flywheel home.")

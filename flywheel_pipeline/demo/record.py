@@ -19,6 +19,7 @@ from flywheel_pipeline.records import PromptVersion
 from flywheel_pipeline.settings import LLMSettings, ModelSettings
 
 APP, PROMPT_NAME = "fernwater-support", "fern"
+FIRST_VERSION = PromptVersion.of(PROMPT_NAME, FIRST_PROMPT, None, "").version
 
 
 def traffic() -> list[dict[str, Any]]:
@@ -27,18 +28,20 @@ def traffic() -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def record_traffic(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the traces of the rows: the stand-in assistant answers each under the first prompt."""
+def record_traffic(
+    rows: list[dict[str, Any]], prompt: str = FIRST_PROMPT, version: str = FIRST_VERSION
+) -> list[dict[str, Any]]:
+    """Return the traces of the rows: the stand-in assistant answers each under a prompt."""
     with tempfile.TemporaryDirectory() as folder:
         models = {"app": role_model(ModelSettings(model="offline/app"))}
         store, now = ReplyStore(Path(folder) / "replies.sqlite"), lambda: datetime.now(timezone.utc)
         llm = ModelClient(models, store, call_limits(LLMSettings()), now, lambda batch, calls: None)
         chats = [Chat(row["turns"]) for row in rows]
-        hold_chats(chats, FIRST_PROMPT, llm)
-    return [_trace(row, chat) for row, chat in zip(rows, chats, strict=True)]
+        hold_chats(chats, prompt, llm)
+    return [_trace(row, chat, prompt, version) for row, chat in zip(rows, chats, strict=True)]
 
 
-def _trace(row: dict[str, Any], chat: Chat) -> dict[str, Any]:
+def _trace(row: dict[str, Any], chat: Chat, prompt: str, version: str) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
     words = [len(m["content"].split()) for m in chat.messages]
     feedback = {"score": row["feedback_score"], "comment": row["feedback_comment"]}
@@ -49,10 +52,10 @@ def _trace(row: dict[str, Any], chat: Chat) -> dict[str, Any]:
         "latency_ms": 400 + int(digest[12:16], 16) % 900 + 9 * words[-1],
         "app": APP,
         "prompt_name": PROMPT_NAME,
-        "prompt_version": PromptVersion.of(PROMPT_NAME, FIRST_PROMPT, None, "").version,
+        "prompt_version": version,
         "model": "offline/app",
         "channel": row["channel"],
-        "messages": [{"role": "system", "content": FIRST_PROMPT}, *chat.messages],
+        "messages": [{"role": "system", "content": prompt}, *chat.messages],
         "retrieved": chat.retrieved,
         "input_tokens": sum(words) + 300,
         "output_tokens": words[-1],

@@ -1,4 +1,4 @@
-"""Label files -> `annotations`, and a batch -> a file to label in."""
+"""Label files -> `annotations`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.atomic_write import replacing
-from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
-from flywheel_pipeline.records import Annotation, CapturedFile, Feedback, Json, LabelLog, SampledTrace
+from flywheel_pipeline.records import Annotation, CapturedFile, Feedback, Json, LabelLog
 from flywheel_pipeline.steps.annotate import (
     FIELDS,
     FOLDER,
@@ -28,14 +25,7 @@ from flywheel_pipeline.steps.annotate import (
 )
 from flywheel_pipeline.steps.annotate.judgements import digest
 from flywheel_pipeline.steps.annotate.read import DIGITS
-from flywheel_pipeline.steps.annotate.write import FORMATS, ToLabel, write_labels
-from flywheel_pipeline.steps.annotate.xlsx import WorkbookError
-
-SHOWN_SQL = """\
-select trace_id, input, coalesce(output, '') as output, messages from raw_traces
-where trace_id in (select unnest(?))
-"""
-
+from flywheel_pipeline.steps.capture.redact import Redactor
 
 SPANS_SQL = "select trace_id, spans from captured_traces where spans is not null and trace_id in (select unnest(?))"
 
@@ -68,15 +58,36 @@ def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[La
     rules = label_rules(bench)
     files = [_read(name, versions, contents, rules) for name in sorted(versions)]
     files += read_exports(_exported(bench), rules)
+    capture = bench.settings.capture
+    redactor = Redactor(capture.redact, capture.redact_salt.get_secret_value())
+    files = [_redacted(file, redactor) for file in files]
     wanted = {a.trace_id for f in files for a in (*f.annotations, *f.superseded)}
     wanted |= {s.trace_id for f in files for s in f.scores}
-    with bench.lake.connect() as con:
-        rows = con.execute("select trace_id from raw_traces where trace_id in (select unnest(?))", [list(wanted)])
-        known = {row[0] for row in rows.fetchall()}
+    found = "select trace_id from raw_traces where trace_id in (select unnest(?))"
+    known = {row[0] for row in bench.lake.rows(found, [list(wanted)])}
     labels = resolve_labels(files, known, bench.settings.annotate.arbiter)
     log = _log({n: v[-1] for n, v in versions.items() if not _renamed(n, versions, contents)}, labels)
     kept = tuple(r for r in labels.rejects if r.file in contents or r.file.startswith(FOLDER))
     return replace(labels, rejects=kept), log
+
+
+def _redacted(file: LabelFile, redactor: Redactor) -> LabelFile:
+    """Return what a label file holds without personal data and secrets, as captured traces are stored."""
+
+    def text(value: str | None) -> str | None:
+        return redactor.redact_text(value) if value else value
+
+    def annotation(a: Annotation) -> Annotation:
+        extra = redactor.redact_value(json.loads(a.extra)) if a.extra != "{}" else {}
+        return replace(a, code=text(a.code), comment=text(a.comment), extra=_json(extra))
+
+    return replace(
+        file,
+        annotations=tuple(map(annotation, file.annotations)),
+        superseded=tuple(map(annotation, file.superseded)),
+        scores=tuple(replace(s, explanation=text(s.explanation)) for s in file.scores),
+        rejects=tuple(replace(r, excerpt=text(r.excerpt) or "") for r in file.rejects),
+    )
 
 
 def _exported(bench: Workbench) -> Exported:
@@ -166,56 +177,3 @@ def is_judged(bench: Workbench, trace_id: str) -> bool:
     """Return whether a trace has a verdict, pass or fail, that was not picked."""
     where = "trace_id = ? and not is_picked and not is_superseded and verdict in ('pass', 'fail')"
     return bool(bench.lake.read("annotations", Annotation, where, [trace_id], limit=1))
-
-
-def export_labels(
-    bench: Workbench, file: Path | None, batch: str | None, form: str, annotator: str | None
-) -> tuple[Path, int, int]:
-    """Write the batch (default: the newest) to `file` (default: `BATCH.ENDING` in the current folder).
-
-    Returns the file, its rows, and how many of them have a verdict already.
-
-    Raises:
-        HomeError: there is no such batch, or a text does not fit into the format.
-    """
-    sampled = _batch(bench, batch)
-    rows = _rows(bench, sampled)
-    target = file or Path(f"{sampled[0].batch}{FORMATS[form]}")
-    if target.suffix.lower() != FORMATS[form]:
-        raise HomeError(f"{target}: a {form} file must end in {FORMATS[form]}, by which it is recognised in labels/.")
-    try:
-        data = write_labels(rows, form, utc_now(), annotator or bench.settings.annotate.arbiter)
-    except WorkbookError as error:
-        raise HomeError(f"{target}: {error}") from None
-    with replacing(target) as temporary:
-        temporary.write_bytes(data)
-    return target, len(rows), sum(r.label is not None for r in rows)
-
-
-def _batch(bench: Workbench, wanted: str | None) -> list[SampledTrace]:
-    """Return the rows of a batch; the newest is the one whose traces end last."""
-    sampled = bench.lake.read("sampled_traces", SampledTrace, "to_label")
-    newest = bench.lake.frame(
-        "select batch from sampled_traces join raw_traces using (trace_id) group by batch"
-        " order by max(started_at) desc, batch desc limit 1"
-    )["batch"]
-    name = wanted or (str(newest.iat[0]) if len(newest) else "")
-    found = [s for s in sampled if s.batch == name]
-    if not found:
-        names = ", ".join(sorted({s.batch for s in sampled}))
-        raise HomeError(
-            f"There is no batch {name!r}; there are: {names or 'none'}"
-            if wanted
-            else "There is no batch yet: `flywheel run` draws one."
-        )
-    return found
-
-
-def _rows(bench: Workbench, sampled: list[SampledTrace]) -> list[ToLabel]:
-    why = {s.trace_id: s.reason for s in sampled}
-    traces = {row[0]: row for row in bench.lake.frame(SHOWN_SQL, [list(why)]).itertuples(index=False, name=None)}
-    labels = {a.trace_id: a for a in bench.lake.read("annotations", Annotation, "is_current and not is_picked")}
-    return [
-        ToLabel(i, question, answer, tuple(json.loads(messages)), why[i], labels.get(i))
-        for i, question, answer, messages in (traces[i] for i in why if i in traces)
-    ]

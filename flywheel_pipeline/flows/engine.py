@@ -64,8 +64,8 @@ def role_model(model: ModelSettings) -> RoleModel:
     )  # fmt: skip
 
 
-def build_app(settings: Settings, client: ModelClient) -> App:
-    """Return the app under improvement, run as `app` says.
+def build_app(settings: Settings, client: ModelClient, variables: frozenset[str] = frozenset()) -> App:
+    """Return the app under improvement, run as `app` says; `variables` are those that each case must have values of.
 
     Raises:
         HomeError: the file of recorded answers does not exist.
@@ -80,7 +80,9 @@ def build_app(settings: Settings, client: ModelClient) -> App:
     if app.recorded:
         return _recorded(settings.home / app.recorded)
     model = settings.models.app
-    return PromptApp(client, version_of(model.model_dump(exclude={"price", "api_key_env"}), app.tools), app.tools)
+    return PromptApp(
+        client, version_of(model.model_dump(exclude={"price", "api_key_env"}), app.tools), app.tools, variables
+    )
 
 
 def _recorded(path: Path) -> RecordedApp:

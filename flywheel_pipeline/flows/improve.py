@@ -12,6 +12,8 @@ from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.afresh import outcomes_vary
 from flywheel_pipeline.flows.compare import known_failures_of
 from flywheel_pipeline.flows.deploy.promote import promote_automatically
+from flywheel_pipeline.flows.deploy.turns import note_turn
+from flywheel_pipeline.flows.deploy.why import keep_reasons
 from flywheel_pipeline.flows.evaluate import (
     Evaluator,
     active_cases,
@@ -75,6 +77,8 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
         note = f"{c.decision or c.status}: {c.reason}"
         author, model = bench.model_name("improver"), bench.model_name("app")
         bench.registry.add(PromptVersion(c.candidate_id, base.name, c.text, base.version, note, author, model, used))
+    note_turn(bench, base.version, candidates)
+    keep_reasons(bench, candidates)
     promote_automatically(bench)
     return base, candidates
 
@@ -140,6 +144,7 @@ def decide_on_labels(bench: Workbench) -> tuple[PromptVersion, list[PromptCandid
     decided = decide_again(compared, waiting, read_verdicts(bench, waiting.candidate_id))
     others = [c for c in bench.lake.read("prompt_candidate", PromptCandidate) if c.candidate_id != waiting.candidate_id]
     bench.lake.write("prompt_candidate", [decided, *others])
+    note_turn(bench, base.version, [decided])
     promote_automatically(bench)
     return base, [decided, *others]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import SampledTrace
 from flywheel_pipeline.steps.cluster import weighted_verdicts
+from flywheel_pipeline.steps.deploy.templates import variables_in
 from flywheel_pipeline.steps.evaluate import LabelledAnswer
 from flywheel_pipeline.steps.golden import LabelledTrace, calls_of, labelled_case
 
@@ -24,14 +26,14 @@ PICKED_SQL = "select trace_id from annotations where is_current and is_picked"
 
 def picked_traces(bench: Workbench) -> set[str]:
     """Return the traces whose verdict that counts is a picked one, which is in no rate of traffic."""
-    with bench.lake.connect() as con:
-        return {row[0] for row in con.execute(PICKED_SQL).fetchall()}
+    return {row[0] for row in bench.lake.rows(PICKED_SQL)}
 
 
 def labelled_traces(bench: Workbench) -> list[LabelledTrace]:
     """Return every trace with a verdict that counts, by id."""
-    with bench.lake.connect() as con:
-        return [LabelledTrace(*row) for row in con.execute(LABELLED_SQL).fetchall()]
+    templates = bench.accepted_templates()
+    found = [LabelledTrace(*row) for row in bench.lake.rows(LABELLED_SQL)]
+    return [replace(t, variables=variables_in(templates, t.messages)) for t in found] if templates else found
 
 
 def labelled_answers(bench: Workbench) -> list[LabelledAnswer]:

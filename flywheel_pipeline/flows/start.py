@@ -42,10 +42,21 @@ def start_from(bench: Workbench, file: Path) -> Started:
     if not log.n_traces:
         why = "; ".join(dict.fromkeys(f"line {r.line}: {r.reason}" for r in rejects[:3])) or "it holds no rows"
         raise HomeError(f"{file}: no trace could be read. {why}")
+    return Started(log, rejects, *draw_first(bench))
+
+
+def draw_first(bench: Workbench) -> tuple[str, int]:
+    """Draw the first batch from all days that have traces; return its name and how many traces it has to label.
+
+    Raises:
+        HomeError: there are no traces.
+    """
     first = bench.lake.frame("select min(started_at)::date::varchar as day from raw_traces")["day"][0]
-    _, rows = draw_batch(bench, BatchRequest(size=FIRST_BATCH, since=str(first)))
+    if not isinstance(first, str):
+        raise HomeError("There are no captured traces to draw a batch from.")
+    _, rows = draw_batch(bench, BatchRequest(size=FIRST_BATCH, since=first))
     drawn = [r for r in rows if r.to_label]
-    return Started(log, rejects, drawn[0].batch if drawn else "", len(drawn))
+    return (drawn[0].batch if drawn else ""), len(drawn)
 
 
 def _copy(bench: Workbench, file: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flywheel_pipeline.adapters.embed import TfidfEmbed, choose_embedder
 from flywheel_pipeline.adapters.home import Home
+from flywheel_pipeline.adapters.home.files import TEMPLATES_FILE
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.adapters.llm import CallMeter, ModelClient
 from flywheel_pipeline.adapters.registry import Registry
@@ -18,6 +19,7 @@ from flywheel_pipeline.flows.engine import build_app, build_client
 from flywheel_pipeline.ports import App, Embed
 from flywheel_pipeline.settings import Settings, load_settings
 from flywheel_pipeline.steps.cluster import Analyst, ModelAnalyst, WordAnalyst
+from flywheel_pipeline.steps.deploy.templates import ACCEPTED, Template, load_templates
 
 MODEL_FREE = ("none", "offline/taxonomy")
 """Names of the taxonomy model for which no model is asked."""
@@ -106,4 +108,13 @@ class Workbench:
 
     def app(self, llm: ModelClient) -> App:
         """Return the app under improvement."""
-        return build_app(self.settings, llm)
+        return build_app(self.settings, llm, frozenset(name for t in self.accepted_templates() for name in t.names))
+
+    def accepted_templates(self) -> list[Template]:
+        """Return the prompt templates that a person accepted.
+
+        Raises:
+            CorruptFileError: their file cannot be read.
+        """
+        found = load_templates(self.home.reviewed(TEMPLATES_FILE).read().value, TEMPLATES_FILE)
+        return [t for t, status in found if status == ACCEPTED]

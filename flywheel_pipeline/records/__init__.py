@@ -19,8 +19,15 @@ from flywheel_pipeline.records.cluster import (
     FailureAssignment,
     FailureMode,
 )
-from flywheel_pipeline.records.deploy import CanaryHealth, PromptVersion
-from flywheel_pipeline.records.evaluate import LABELS, CaseAnswer, EvalResult, JudgeAlignment, JudgeVerdict
+from flywheel_pipeline.records.deploy import CanaryHealth, FlywheelTurn, ProductionHealth, PromptVersion
+from flywheel_pipeline.records.evaluate import (
+    LABELS,
+    CaseAnswer,
+    EvalResult,
+    JudgeAlignment,
+    JudgeVerdict,
+    ProductionVerdict,
+)
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
 from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
@@ -57,12 +64,15 @@ __all__ = [
     "FailureAssignment",
     "FailureMode",
     "Feedback",
+    "FlywheelTurn",
     "GoldenCase",
     "Json",
     "JudgeAlignment",
     "JudgeVerdict",
     "LLMCall",
     "LabelLog",
+    "ProductionHealth",
+    "ProductionVerdict",
     "PromptCandidate",
     "PromptVersion",
     "RawTrace",
@@ -90,8 +100,11 @@ TABLES: Mapping[str, type] = {
     "eval_results": EvalResult,
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
+    "production_verdicts": ProductionVerdict,
     "prompt_candidate": PromptCandidate,
     "canary_health": CanaryHealth,
+    "production_health": ProductionHealth,
+    "flywheel_turns": FlywheelTurn,
     "llm_calls": LLMCall,
 }
 """Every table of the lake, in flywheel order. `captured_*` and `feedback` hold each landing file's rows, read once."""

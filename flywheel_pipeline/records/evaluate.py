@@ -141,3 +141,29 @@ class JudgeVerdict:
     error: Annotated[str | None, Column("Why there is no verdict")]
     judge_repeat: Annotated[int, Column("Repetition of the question, from 0", low=0)]
     purpose: Annotated[str, Column("Why it was asked", allowed=PURPOSES)]
+
+
+@dataclass(frozen=True)
+class ProductionVerdict:
+    """One verdict of an evaluator that may decide, on a production trace of a probability sample, or a labelled one."""
+
+    trace_id: Annotated[str, Column("The trace", references="raw_traces.trace_id")]
+    evaluator: Annotated[str, Column("The evaluator, named as in `eval_results`")]
+    evaluator_version: Annotated[str, Column("Hash of all that decides its verdict, as in `eval_results`")]
+    mode_id: Annotated[str | None, Column("Its failure mode; empty for every answer")]
+    prompt_version: Annotated[str | None, Column("The version of the prompt that answered, if the trace has it")]
+    session_id: Annotated[str | None, Column("The conversation or session that the trace belongs to")]
+    day: Annotated[str, Column("The day of the trace (UTC), as 2026-01-31")]
+    label: Annotated[str | None, Column("The judgement; empty where it broke or does not apply", allowed=LABELS)]
+    explanation: Annotated[str, Column("The evaluator's reason")]
+    error: Annotated[str | None, Column("Why there is no judgement; empty where it does not apply")]
+    inclusion_probability: Annotated[
+        float | None,
+        Column(
+            "The probability with which the sample of its day contains it; empty: judged as labelled", low=0, high=1
+        ),
+    ]
+    n_day: Annotated[int | None, Column("Traces of its day that could have been drawn; empty likewise", low=1)]
+    annotator_kind: Annotated[str, Column("Who judged", allowed=("LLM", "CODE"))]
+    cost_usd: Annotated[float | None, Column("Cost of the judgement when it was made; empty if not known", low=0)]
+    cached: Annotated[bool, Column("Made in an earlier run: nothing was paid in this one")]

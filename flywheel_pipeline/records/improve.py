@@ -9,6 +9,8 @@ from flywheel_pipeline.records.schema import Column, Json
 
 DECISIONS = ("ship", "hold", "reject")
 
+NO_REASONS = Json("[]")
+
 
 @dataclass(frozen=True)
 class PromptCandidate:
@@ -22,3 +24,10 @@ class PromptCandidate:
     reason: Annotated[str, Column("Why, in words")]
     changes: Annotated[Json, Column("What was changed, one line per change")]
     evidence: Annotated[Json, Column("The gate's numbers, overall and per guard, and what would decide a hold")]
+    reasons: Annotated[
+        Json,
+        Column(
+            "Why each line was changed: a list of {line, action (added, changed, removed), mode_id, mode, cases (ids "
+            "of the train split), why}"
+        ),
+    ] = NO_REASONS

@@ -143,11 +143,14 @@ class EvaluateSettings(Section):
     """How often the app is asked every case, and how often a judge every answer, at most.
 
     `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    `production_traces` is how many traces of every day are judged, of the newest `production_days` days; 0: none.
     """
 
     repeats: int = Field(1, ge=1, le=100)
     judge_repeats: int = Field(1, ge=1, le=25)
     judge_checks: int = Field(10, ge=0, le=1_000)
+    production_traces: int = Field(50, ge=0, le=100_000)
+    production_days: int = Field(14, ge=1, le=366)
 
 
 class ImproveSettings(Section):

@@ -6,7 +6,8 @@ Every rate a user sees comes with its n and an interval from here.
 from __future__ import annotations
 
 from flywheel_pipeline.stats.agreement import quadratic_weighted_kappa
-from flywheel_pipeline.stats.judges import Cell, JudgeError, Recall, corrected_rate, post_stratified_rate
+from flywheel_pipeline.stats.before_after import Change, corrected_change, effective_counts
+from flywheel_pipeline.stats.judges import JudgeError, Recall, corrected_rate
 from flywheel_pipeline.stats.paired import (
     PERFECT,
     Counts,
@@ -29,20 +30,24 @@ from flywheel_pipeline.stats.rates import (
     weighted_rate,
     wilson,
 )
+from flywheel_pipeline.stats.two_phase import Labelled, post_stratified_rate
 
 __all__ = [
     "MAX_EFFECT",
     "PERFECT",
     "Z95",
-    "Cell",
+    "Change",
     "Counts",
     "JudgeError",
+    "Labelled",
     "PairedChange",
     "Rate",
     "Recall",
     "Youden",
     "change_of",
+    "corrected_change",
     "corrected_rate",
+    "effective_counts",
     "mcnemar_mid_p",
     "paired_change",
     "paired_counts",

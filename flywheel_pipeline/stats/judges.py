@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-
 from flywheel_pipeline.stats.paired import Youden
 from flywheel_pipeline.stats.rates import Z95, Rate, wilson
-
-DRAWS = 4_000
-"""Draws of a posterior: the Monte Carlo error of a 2.5 % quantile is about a tenth of the interval's half width."""
 
 
 @dataclass(frozen=True)
@@ -71,51 +65,12 @@ def _beta(a: float, b: float) -> tuple[float, float]:
     return a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1))
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A part of a population, by the design's stratum and a judge's verdict.
-
-    `n` members, of whom `n_labelled`, a random sample of them, were labelled by people and `n_true` found true.
-    """
-
-    n: int
-    n_labelled: int
-    n_true: int
-
-
-def post_stratified_rate(cells: Sequence[Cell], seed: int = 0) -> Rate:
-    """Return a population's rate from labels in cells of known size: tighter than labels alone where a judge helps.
-
-    In every cell the rate β of the members that are not labelled is drawn from Beta(n_true + ½, n_labelled - n_true +
-    ½), and their number of true ones from Binomial(n - n_labelled, β): without the second draw, the variance lacks a
-    factor and the interval covers 78 % where 60 of 100 are labelled (`benchmarks.judges` prints the coverage). The
-    rate is the mean over 4,000 seeded draws, the interval their 2.5 and 97.5 percentiles. Value 0 and interval (0, 1)
-    where every cell is empty. Sources: Jeffreys' prior (Brown, Cai & DasGupta 2001, section 4.3); posterior
-    predictive of a finite population (Ericson 1969); post-stratification (Little 1993, section 2).
-
-    Raises:
-        ValueError: a cell has more labels than members, or more that are true than labels.
-    """
-    if any(not 0 <= c.n_true <= c.n_labelled <= c.n for c in cells):
-        raise ValueError("a cell needs 0 <= n_true <= n_labelled <= n")
-    total = sum(c.n for c in cells)
-    if not total:
-        return Rate(0.0, 0.0, 1.0, 0)
-    rng = np.random.default_rng(seed)
-    true = np.zeros(DRAWS)
-    for c in cells:
-        rate = rng.beta(c.n_true + 0.5, c.n_labelled - c.n_true + 0.5, DRAWS)
-        true += c.n_true + rng.binomial(c.n - c.n_labelled, rate)
-    low, high = (float(q) for q in np.quantile(true / total, [0.025, 0.975]))
-    return Rate(float(true.mean()) / total, low, high, sum(c.n_labelled for c in cells))
-
-
-def corrected_rate(n_pass: int, n: int, judge: JudgeError) -> Rate | None:
+def corrected_rate(n_pass: float, n: float, judge: JudgeError) -> Rate | None:
     """Return the true pass rate where a judge with known errors passes `n_pass` of `n` answers; None if J <= 0.
 
     Rogan-Gladen with the interval of Lang & Reiczigel 2014 (Preventive Veterinary Medicine 113, equations 2 to 5):
     all three rates are shrunk as in Agresti & Coull. It assumes that the judge errs on these answers as it did on the
-    labelled ones. `Rate.n` is the number of answers judged.
+    labelled ones. Counts may be effective ones; `Rate.n` is the number of answers judged.
     """
     z2 = Z95**2
     big_n, m1, m0 = n + z2, judge.passes.n + 2, judge.fails.n + 2
@@ -128,7 +83,7 @@ def corrected_rate(n_pass: int, n: int, judge: JudgeError) -> Rate | None:
     variance = p * (1 - p) / big_n + (1 - theta) ** 2 * q0 * (1 - q0) / m0 + theta**2 * q1 * (1 - q1) / m1
     half = Z95 * sqrt(variance) / j
     low, high = (min(1.0, max(0.0, theta + shift + sign * half)) for sign in (-1, 1))
-    return Rate(_rogan_gladen(n_pass / n if n else 0.0, judge, theta), low, high, n)
+    return Rate(_rogan_gladen(n_pass / n if n else 0.0, judge, theta), low, high, round(n))
 
 
 def _rogan_gladen(observed: float, judge: JudgeError, shrunk: float) -> float:

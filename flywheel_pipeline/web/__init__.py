@@ -28,7 +28,7 @@ def pages_of(bench: Workbench) -> list[Page]:
     """Return the pages of a home, in the order of the navigation."""
     service = labelling_service(bench)
     return [
-        labelling_page(service),
+        labelling_page(bench, service),
         traces_page(bench, service),
         taxonomy_page(bench),
         comparison_page(bench),

@@ -17,8 +17,8 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster.components.component_scaffolding import scaffold_object
 from dagster.components.core.component_tree import ComponentTree
 
-from flywheel_pipeline import FlywheelComponent
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.component import FlywheelComponent
 from flywheel_pipeline.defs.jobs import HOME_TAG
 from flywheel_pipeline.defs.partitions import first_partition, range_tags
 from flywheel_pipeline.defs.scope import Scope

@@ -44,6 +44,27 @@ def test_an_annotators_verdict_in_an_export_is_an_annotation(tmp_path: Path) -> 
     assert place.one("select count(*) from label_log") == 0
 
 
+def test_comments_are_stored_without_personal_data_and_secrets(tmp_path: Path) -> None:
+    labels = (
+        "trace_id,verdict,comment,code,ticket\n"
+        "t1,fail,Wrote to joe@a.com,mail joe@a.com,call +49 30 1234567\n,x,joe@a.com,,\n"
+    )
+    place = collected(tmp_path, a_verdict("t2", "fail", "Key sk-live-0123456789abcdefghij shown"), labels=labels)
+    rows = place.lake.frame("select comment, code, extra from annotations order by trace_id").values.tolist()
+    assert rows[0] == ["Wrote to <EMAIL_1>", "mail <EMAIL_1>", '{"ticket": "call <PHONE_1>"}']
+    assert rows[1][0] == "Key <SECRET_1> shown"
+    assert "joe@a.com" not in str(place.one("select excerpt from rejects"))
+    assert "joe@a.com" in (place.root / "labels" / "batch.csv").read_text(), "what people wrote is theirs"
+
+
+def test_a_corrected_comment_with_personal_data_is_known_again(tmp_path: Path) -> None:
+    labels = "trace_id,verdict,comment\nt1,fail,Wrote to joe@a.com\n"
+    place = collected(tmp_path, labels=labels)
+    place.put_labels("batch.csv", labels.replace("Wrote", "Wrote twice"))
+    collect_labels(place.bench)
+    assert place.one("select string_agg(comment) from annotations where is_current") == "Wrote twice to <EMAIL_1>"
+
+
 def test_a_models_score_and_a_users_opinion_are_none(tmp_path: Path) -> None:
     place = collected(tmp_path, a_verdict("t1", "pass", source="llm"), a_verdict("t2", "pass", source="user"))
     assert current(place) == {}

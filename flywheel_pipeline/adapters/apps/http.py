@@ -12,12 +12,14 @@ from typing import Any
 
 from flywheel_pipeline.adapters.apps.common import answer_of, question_of, version_of
 from flywheel_pipeline.errors import ModelError, SettingsError
+from flywheel_pipeline.masking import mask
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import GoldenCase
 
 DEFAULT_BODY: Mapping[str, Any] = {"prompt": "{{prompt}}", "messages": "{{messages}}"}
 PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 TRIES, PAUSE_SECONDS = 3, 0.5
+MAX_REPLY_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class HttpApp:
                 await asyncio.sleep(PAUSE_SECONDS if wait is None else min(wait, 60.0))
         if status != 200:
             return Answer(
-                None, f"{self.endpoint.url}: {f'HTTP {status}: ' if status else ''}{text[:300]}", _ms(started)
+                None, f"{self.endpoint.url}: {f'HTTP {status}: ' if status else ''}{mask(text)[:300]}", _ms(started)
             )
         return _read(text, self.endpoint.response, _ms(started))
 
@@ -79,7 +81,12 @@ class HttpApp:
                 session.post(self.endpoint.url, json=body, headers=self.endpoint.headers) as reply,
             ):
                 after = reply.headers.get("Retry-After", "")
-                text = (await reply.read()).decode("utf-8", "replace")
+                content = await reply.content.read(MAX_REPLY_BYTES + 1)
+                while len(content) <= MAX_REPLY_BYTES and (piece := await reply.content.read(MAX_REPLY_BYTES)):
+                    content += piece
+                if len(content) > MAX_REPLY_BYTES:
+                    return None, f"a reply of more than {MAX_REPLY_BYTES:,} bytes is too large", None
+                text = content.decode("utf-8", "replace")
                 return reply.status, text, float(after) if after.isdigit() else None
         except aiohttp.ClientConnectorError as error:
             raise ModelError(f"Nothing answers at app.http.url {self.endpoint.url}: {error.os_error}") from error
@@ -124,7 +131,7 @@ def _read(text: str, path: str, latency_ms: float) -> Answer:
     except ValueError:
         if not path:
             return Answer(text, latency_ms=latency_ms, cost_usd=None)
-        return Answer(None, f"the reply is not JSON: {text[:200]!r}", latency_ms)
+        return Answer(None, f"the reply is not JSON: {mask(text)[:200]!r}", latency_ms)
     for step in path.split(".") if path else []:
         try:
             value = value[int(step)] if isinstance(value, list) else value[step]

@@ -9,7 +9,7 @@ from typing import Any
 
 from flywheel_pipeline.ports import Answer, Ask, Engine, Message
 from flywheel_pipeline.prompting import fence, text_of, tool_calls
-from flywheel_pipeline.prompts import PromptError, fill
+from flywheel_pipeline.prompts import VARIABLE, PromptError, fill
 from flywheel_pipeline.records import GoldenCase
 
 ROLE = "app"
@@ -26,11 +26,16 @@ class PromptApp:
     engine: Engine
     version: str = "prompt"
     tools: tuple[Message, ...] = ()
+    variables: frozenset[str] = frozenset()
+    """The variables of accepted templates: a prompt with one of them is never sent unfilled."""
 
     async def answer(self, prompt: str, case: GoldenCase, repeat: int = 0) -> Answer:
         """Answer the last user message of a case; see `ports.App`."""
+        values = json.loads(case.variables or "{}")
+        if missing := sorted({m[1] for m in VARIABLE.finditer(prompt)} & self.variables - set(values)):
+            return Answer(None, f"the case has no value of {', '.join('{{' + v + '}}' for v in missing)}")
         try:
-            system = fill(prompt, json.loads(case.variables or "{}"))
+            system = fill(prompt, values)
         except PromptError as error:
             return Answer(None, f"the case does not fit the prompt: {error}")
         documents = json.loads(case.context)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flywheel_pipeline.errors import ModelError
+from flywheel_pipeline.masking import mask
 from flywheel_pipeline.ports import Meter
 
 BATCH = 128
@@ -68,7 +69,7 @@ class HostedEmbed:
                 if attempt > RETRIES or not (status in (408, 429) or status >= 500):
                     raise ModelError(
                         f"the embedding model {self.model} failed: {type(error).__name__}: {error}"
-                    ) from error
+                    ) from None
                 time.sleep(2.0 ** (attempt - 1))
             else:
                 self._count(attempt, started, getattr(getattr(reply, "usage", None), "prompt_tokens", None), None)
@@ -78,4 +79,4 @@ class HostedEmbed:
     def _count(self, attempt: int, started: float, tokens: int | None, error: str | None) -> None:
         if self.meter:
             latency_ms = round((time.perf_counter() - started) * 1000, 1)
-            self.meter.end(attempt, latency_ms, tokens, error[:500] if error else None)
+            self.meter.end(attempt, latency_ms, tokens, mask(error)[:500] if error else None)

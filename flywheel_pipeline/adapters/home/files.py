@@ -16,6 +16,10 @@ TEST_READS_FILE = "golden/test_reads.jsonl"
 FLIP_LABELS_FILE = "golden/flip_labels.jsonl"
 KNOWN_FAILURES_FILE = "golden/known_failures.yaml"
 READ_PROMPTS_FILE = "prompts/read.jsonl"
+TURNS_FILE = "prompts/turns.jsonl"
+PUBLISHED_FILE = "prompts/published.jsonl"
+REASONS_FILE = "prompts/reasons.jsonl"
+TEMPLATES_FILE = "prompts/templates.yaml"
 DIMENSIONS_FILE = "golden/dimensions.yaml"
 EVALUATORS_FILE = "evaluators.yaml"
 OWN_EVALUATORS = "evaluators"
@@ -28,7 +32,8 @@ class HomePart:
 
     `kind` says how it changes: ``landing`` (put there by people and apps, never changed by us), ``reviewed`` (edited by
     people and runs, each refusing to overwrite what it has not seen), ``append-only``, ``versions`` (new files beside
-    old ones), ``computed`` (may be deleted at any time).
+    old ones), ``kept`` (the only copy of what came from files that are gone), ``computed`` (may be deleted at any
+    time).
     """
 
     path: str
@@ -56,14 +61,21 @@ PARTS = (
     HomePart(EVALUATORS_FILE, "reviewed", "Which evaluators judge which failure mode, accepted and proposed"),
     HomePart(f"{OWN_EVALUATORS}/", "landing", "Your own evaluator functions in Python, with their tests"),
     HomePart(READ_PROMPTS_FILE, "append-only", "Which candidates with foreign parts a person has read"),
+    HomePart(TURNS_FILE, "append-only", "What the gate decided on, turn by turn, and what was known by then"),
+    HomePart(PUBLISHED_FILE, "append-only", "Where production prompts were published, and what failed"),
+    HomePart(REASONS_FILE, "append-only", "Why each line of a proposed prompt was changed"),
+    HomePart(TEMPLATES_FILE, "reviewed", "Prompt templates mined from the traces, accepted and proposed"),
     HomePart("prompts/", "versions", "Every prompt version, and the labels that point at them with all their moves"),
+    HomePart("captured/", "kept", "The rows of exported traces whose files were removed: there is no other copy"),
     HomePart("lake/", "computed", "The tables, as Parquet"),
     HomePart("llm_cache/", "computed", "Replies of models and embeddings; deleting it means paying again"),
     HomePart("dagster/", "computed", "Dagster's own storage"),
 )
 """Everything in a home, in flywheel order."""
 
-FOLDERS = tuple(dict.fromkeys(p.path.split("/")[0] for p in PARTS if "/" in p.path and p.kind != "computed"))
+FOLDERS = tuple(
+    dict.fromkeys(p.path.split("/")[0] for p in PARTS if "/" in p.path and p.kind not in ("kept", "computed"))
+)
 """Folders that a new home has."""
 COMPUTED = tuple(p.path.rstrip("/") for p in PARTS if p.kind == "computed")
 """Folders that git ignores."""

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 from flywheel_pipeline.adapters.llm.offline import BEHAVIOURS
 from flywheel_pipeline.adapters.llm.pricing import Price
+from flywheel_pipeline.masking import mask
 from flywheel_pipeline.ports import Message
 from flywheel_pipeline.prompting import text_of
 
@@ -81,7 +82,7 @@ class CallFailed(Exception):
     """
 
     def __init__(self, message: str, kind: Kind, retry_after: float | None = None, sent: bool = True) -> None:
-        super().__init__(message)
+        super().__init__(mask(message))
         self.kind = kind
         self.retry_after = retry_after
         self.sent = sent
@@ -137,7 +138,7 @@ class LitellmTransport:
         except (asyncio.TimeoutError, TimeoutError):
             raise CallFailed(f"{model.model}: no answer in {timeout:.0f} s", "timeout") from None
         except Exception as error:  # litellm raises what its providers' clients raise
-            raise _litellm_failure(model, error) from error
+            raise _litellm_failure(model, error) from None  # its own text may hold the key
         return _litellm_reply(litellm, model, response, started)
 
     async def close(self) -> None:
@@ -200,7 +201,7 @@ def _litellm_failure(model: RoleModel, error: Exception) -> CallFailed:
         kind = "timeout"
     response = getattr(error, "response", None)
     headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
-    return CallFailed(f"{model.model}: {name}: {text[:MAX_MESSAGE]}", kind, retry_after(headers))
+    return CallFailed(f"{model.model}: {name}: {mask(text)[:MAX_MESSAGE]}", kind, retry_after(headers))
 
 
 def _litellm_reply(litellm: Any, model: RoleModel, response: Any, started: float) -> Called:

@@ -23,6 +23,7 @@ from flywheel_pipeline.adapters.llm.calling import (
     retry_after,
 )
 from flywheel_pipeline.adapters.llm.pricing import Price, listed_price
+from flywheel_pipeline.masking import mask
 from flywheel_pipeline.prompting import text_of
 
 MAX_REPLY_BYTES = 16_000_000
@@ -81,8 +82,19 @@ class DirectTransport:
         async with posted as response:
             if (response.content_length or 0) > MAX_REPLY_BYTES:
                 raise CallFailed(f"{url}: a reply of {response.content_length} bytes is too large", "refused")
-            content = await response.read()
+            content = await _read_bounded(response, url)
             return response.status, {k.lower(): v for k, v in response.headers.items()}, content
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, url: str) -> bytes:
+    """Return the body; one that is too large is given up while it arrives, also where no length was announced."""
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > MAX_REPLY_BYTES:
+            response.close()
+            raise CallFailed(f"{url}: a reply of more than {MAX_REPLY_BYTES:,} bytes is too large", "refused")
+    return bytes(content)
 
 
 def _proxy_of(url: str) -> str | None:
@@ -116,7 +128,7 @@ def _failure(model: RoleModel, url: str, status: int, headers: Mapping[str, str]
     hint = ""
     if status in (401, 403):
         hint = f" (the key is read from {model.api_key_env or 'OPENAI_API_KEY'})"
-    message = f"{model.model}: HTTP {status} from {url}: {' '.join(said.split())[:MAX_MESSAGE]}{hint}"
+    message = f"{model.model}: HTTP {status} from {url}: {mask(' '.join(said.split()))[:MAX_MESSAGE]}{hint}"
     return CallFailed(message, kind_of(status, text), retry_after(headers))
 
 
@@ -133,7 +145,7 @@ def _reply(model: RoleModel, content: bytes, started: float) -> Called:
         reason = choice.get("finish_reason")
         cached = _count(details.get("cached_tokens")) or 0
     except (ValueError, LookupError, TypeError, AttributeError):
-        shown = content[:200].decode("utf-8", "replace")
+        shown = mask(content[:2000].decode("utf-8", "replace"))[:200]
         raise CallFailed(f"{model.model}: the reply is no chat completion: {shown!r}", "transient") from None
     price: Price | None = model.price or listed_price(model.model)
     cost = price.of(n_in, n_out, min(cached, n_in or 0)) if price else None

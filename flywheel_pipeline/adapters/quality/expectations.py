@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -68,14 +69,10 @@ def run_expectations(
 def _validate(
     frame: pd.DataFrame, wanted: Sequence[Expectation], known: Mapping[str, Collection[Any]]
 ) -> dict[str, Any]:
-    import great_expectations as gx
+    from great_expectations import ExpectationSuite
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_pandas("lake").add_dataframe_asset("table")
-    batch = source.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    suite = gx.ExpectationSuite(name="records")
+    suite = ExpectationSuite(name="records")
     for e in wanted:
         kwargs = {
             "column": e.column,
@@ -83,8 +80,20 @@ def _validate(
             **({"value_set": list(known[e.references])} if e.references else {}),
         }
         suite.add_expectation_configuration(ExpectationConfiguration(type=e.type, kwargs=kwargs, meta={"name": e.name}))
-    result = batch.validate(context.suites.add(suite), result_format={"result_format": "SUMMARY"})
+    batch = _frames().get_batch({"dataframe": frame})
+    result = batch.validate(suite, result_format={"result_format": "SUMMARY"})
     return {r.expectation_config.meta["name"]: r for r in result.results}
+
+
+@lru_cache(maxsize=1)
+def _frames() -> Any:
+    """Return the batch definition that frames are validated through: one context serves a whole process."""
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_pandas("lake").add_dataframe_asset("table")
+    return source.add_batch_definition_whole_dataframe("all")
 
 
 def _outcome(expectation: Expectation, result: Any, n_rows: int) -> Outcome:

@@ -8,6 +8,7 @@ from flywheel_pipeline.defs.assets.annotations import annotations, label_files
 from flywheel_pipeline.defs.assets.canary_health import canary_health
 from flywheel_pipeline.defs.assets.eval_results import eval_results
 from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
+from flywheel_pipeline.defs.assets.flywheel_turns import flywheel_turns
 from flywheel_pipeline.defs.assets.golden_set import golden_set
 from flywheel_pipeline.defs.assets.production_prompt import production_prompt
 from flywheel_pipeline.defs.assets.prompt_candidate import prompt_candidate
@@ -28,6 +29,7 @@ ASSETS: list[Any] = [
     production_prompt,
     eval_results,
     prompt_candidate,
+    flywheel_turns,
     canary_health,
 ]
 """External assets are specifications, those that we make are recipes."""

@@ -10,7 +10,7 @@ from flywheel_pipeline.defs.checks.capture import CAPTURE_CHECKS
 from flywheel_pipeline.defs.checks.cluster import TAXONOMY_CHECKS
 from flywheel_pipeline.defs.checks.deploy import DEPLOY_CHECKS
 from flywheel_pipeline.defs.checks.evaluate import EVALUATE_CHECKS
-from flywheel_pipeline.defs.checks.expectations import build_expectation_checks
+from flywheel_pipeline.defs.checks.expectations import build_expectation_check
 from flywheel_pipeline.defs.checks.golden import GOLDEN_CHECKS
 from flywheel_pipeline.defs.checks.improve import IMPROVE_CHECKS
 from flywheel_pipeline.defs.scope import Scope
@@ -25,6 +25,6 @@ HIDDEN = {
 
 def build_checks(scope: Scope) -> list[dg.AssetChecksDefinition]:
     """Return all checks of a flywheel."""
-    generated = [build_expectation_checks(name) for name in TABLES if name not in HIDDEN]
+    generated = [build_expectation_check(name) for name in TABLES if name not in HIDDEN]
     own = [CAPTURE_CHECKS, LABEL_CHECKS, TAXONOMY_CHECKS, GOLDEN_CHECKS, EVALUATE_CHECKS, IMPROVE_CHECKS, DEPLOY_CHECKS]
     return [check.build(scope) for checks in (generated, *own) for check in checks]

@@ -16,7 +16,7 @@ from flywheel_pipeline.flows.capture.event_days import (
     judge_feedback,
     write_days,
 )
-from flywheel_pipeline.flows.capture.landing_files import expire_originals, read_new_files
+from flywheel_pipeline.flows.capture.landing_files import expire_originals, keep_only_copies, read_new_files
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import Reject
 from flywheel_pipeline.steps.capture import Rules, shared_id
@@ -46,9 +46,14 @@ def capture_files(bench: Workbench) -> list[str]:
 
 
 def remove_originals(bench: Workbench) -> list[str]:
-    """Remove landing files that were read and are older than `capture.retention_days`; return their names."""
-    days = bench.settings.capture.retention_days
-    return expire_originals(bench.home.files("traces"), bench.lake, time.time(), days) if days else []
+    """Remove landing files that were read and are older than `capture.retention_days`; return their names.
+
+    The rows of those, and of files that a person has removed, are kept outside the lake: there is no other copy.
+    """
+    days, found = bench.settings.capture.retention_days, list(bench.home.files("traces"))
+    gone = expire_originals(found, bench.lake, time.time(), days) if days else []
+    keep_only_copies([file for file in found if file.name not in gone], bench.lake)
+    return gone
 
 
 def rules_of(bench: Workbench) -> Rules:

@@ -119,6 +119,8 @@ def read_new_files(
         FlywheelError: a process that was reading died, usually for want of memory; what was read stays.
     """
     fresh = list(_fresh(lake, files, capture, rules))
+    for reading in fresh:
+        _make_way(lake, reading.file)
     packed = sum(r.file.size for r in fresh)
     processes = processes or (os.cpu_count() or 1)
     try:
@@ -134,7 +136,7 @@ def read_new_files(
 
 def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rules: Rules) -> Iterator[_Reading]:
     """Yield what is to be read; a file that was only touched is not, but its new date is noted."""
-    known = lake.inputs("captured_files")
+    known = lake.own_inputs("captured_files")
     for file in files:
         own = _rules_of(file.name, capture, rules)
         before = known.get(part_of(file.name), "").split("+")
@@ -300,11 +302,34 @@ def part_of(name: str) -> str:
 
 def expire_originals(files: Iterable[HomeFile], lake: Lake, now: float, days: int) -> list[str]:
     """Remove the landing files that were read and not written to for `days`; returns their names."""
-    marks: Mapping[str, str] = lake.inputs("captured_files")
+    marks: Mapping[str, str] = lake.own_inputs("captured_files")
     gone = []
     for file in files:
-        read = marks.get(part_of(file.name), "").split("+")[1:2] == [_stamp(file)]
+        part = part_of(file.name)
+        read = marks.get(part, "").split("+")[1:2] == [_stamp(file)]
         if read and now - file.modified_ns / 1e9 > days * 86_400:
+            lake.kept.keep(part)
             file.path.unlink(missing_ok=True)
             gone.append(file.name)
     return gone
+
+
+def keep_only_copies(files: Iterable[HomeFile], lake: Lake) -> None:
+    """Keep the rows of landing files that are gone outside the lake, which may be deleted as computed."""
+    there = {part_of(file.name) for file in files}
+    for part in lake.own_inputs("captured_files"):
+        if part not in there:
+            lake.kept.keep(part)
+            lake.kept.release(part)
+
+
+def _make_way(lake: Lake, file: HomeFile) -> None:
+    """Forget the kept rows of a landing file that is there again; those of another under its name are renamed."""
+    part = part_of(file.name)
+    kept = lake.inputs("captured_files").get(part, "").split("+")[2:3] if lake.kept.has(part) else []
+    if not kept:
+        return
+    if kept == [file.fingerprint()]:
+        lake.kept.drop(part)
+    else:
+        lake.kept.set_apart(part, f"~{kept[0][:8]}")

@@ -55,7 +55,7 @@ def start_canary(bench: Workbench, name: str, share: float, mover: Mover) -> Can
     version = bench.registry.find(name)
     if version == present.version:
         raise GateError(f"{version} is the production prompt itself.")
-    at = timestamp()
+    at = mover.at
     canary_id = hashlib.sha256(f"{present.version} {version} {at}".encode()).hexdigest()[:12]
     canary = Canary(canary_id, version, share)
     bench.registry.move(Move(PRODUCTION, present.version, at, mover.by, mover.message, canary), labels.seen)
@@ -72,7 +72,7 @@ def stop_canary(bench: Workbench, mover: Mover) -> Canary:
     present = labels.now().get(PRODUCTION)
     if present is None or present.canary is None:
         raise GateError("No canary runs.")
-    bench.registry.move(Move(PRODUCTION, present.version, timestamp(), mover.by, mover.message), labels.seen)
+    bench.registry.move(Move(PRODUCTION, present.version, mover.at, mover.by, mover.message), labels.seen)
     return present.canary
 
 
@@ -91,8 +91,7 @@ def look_at_canary(bench: Workbench) -> Look | None:
 
 def _report(bench: Workbench, canary: str, control: str, since: str) -> CanaryReport:
     values: dict[str, Any] = {"since": _utc(since), "canary": canary, "control": control}
-    with bench.lake.connect() as con:
-        rows = {v: (n, bad) for v, n, bad in con.execute(SESSIONS_SQL, values).fetchall()}
+    rows = {v: (n, bad) for v, n, bad in bench.lake.rows(SESSIONS_SQL, values)}
     return judge_canary(count_sessions(rows, canary), count_sessions(rows, control))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.errors import GateError, HomeError
+from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.golden.leaks import find_candidate_leaks
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
@@ -18,10 +19,11 @@ GATE = "the gate"
 
 @dataclass(frozen=True)
 class Mover:
-    """Who moves a label, and why."""
+    """Who moves a label, and why; `at` is when, if it is not now."""
 
     by: str = ""
     message: str = ""
+    at: str = field(default_factory=timestamp)
 
 
 def record_production_prompt(bench: Workbench) -> PromptVersion:
@@ -36,8 +38,7 @@ def record_production_prompt(bench: Workbench) -> PromptVersion:
 
 
 def _first_prompt(bench: Workbench) -> PromptVersion:
-    with bench.lake.connect() as con:
-        seen = [row[0] for row in con.execute(SEEN_SQL).fetchall()]
+    seen = [row[0] for row in bench.lake.rows(SEEN_SQL)]
     found = first_prompt(bench.settings.app.prompt_name, seen)
     if found is None:
         raise HomeError(
@@ -60,7 +61,7 @@ def set_prompt(bench: Workbench, text: str, mover: Mover, label: str = PRODUCTIO
     seen = bench.registry.labels().seen
     version = PromptVersion.of(bench.settings.app.prompt_name, text, None, mover.message or "set by a person")
     bench.registry.add(version)
-    bench.registry.move(Move(label, version.version, timestamp(), mover.by, mover.message), seen)
+    bench.registry.move(Move(label, version.version, mover.at, mover.by, mover.message), seen)
     return version.version
 
 
@@ -76,8 +77,9 @@ def promote_candidate(bench: Workbench, wanted: str | None, mover: Mover) -> str
     candidates = bench.lake.read("prompt_candidate", PromptCandidate)
     chosen = check_promotion(candidates, wanted, present.version if present else None)
     bench.registry.promote(
-        chosen.candidate_id, at=timestamp(), by=mover.by, message=mover.message or chosen.reason, seen=labels.seen
+        chosen.candidate_id, at=mover.at, by=mover.by, message=mover.message or chosen.reason, seen=labels.seen
     )
+    record_turns(bench)
     return chosen.candidate_id
 
 
@@ -96,7 +98,9 @@ def promote_automatically(bench: Workbench) -> str | None:
 
 def roll_back(bench: Workbench, mover: Mover, label: str = PRODUCTION) -> str:
     """Make the previous version of a label the present one again; return it."""
-    return bench.registry.roll_back(label, at=timestamp(), by=mover.by, message=mover.message).version
+    version = bench.registry.roll_back(label, at=mover.at, by=mover.by, message=mover.message).version
+    record_turns(bench)
+    return version
 
 
 def move_label(bench: Workbench, label: str, version: str, mover: Mover) -> str:
@@ -108,7 +112,7 @@ def move_label(bench: Workbench, label: str, version: str, mover: Mover) -> str:
     if label == PRODUCTION:
         raise GateError("`production` is moved by `flywheel promote` and `flywheel rollback`.")
     seen, found = bench.registry.labels().seen, bench.registry.find(version)
-    bench.registry.move(Move(label, found, timestamp(), mover.by, mover.message), seen)
+    bench.registry.move(Move(label, found, mover.at, mover.by, mover.message), seen)
     return found
 
 
@@ -121,7 +125,7 @@ def remove_label(bench: Workbench, label: str, mover: Mover) -> None:
     labels = bench.registry.labels()
     if label == PRODUCTION or label not in labels.now():
         raise GateError(f"There is no label {label!r} that can be removed.")
-    bench.registry.move(Move(label, None, timestamp(), mover.by, mover.message), labels.seen)
+    bench.registry.move(Move(label, None, mover.at, mover.by, mover.message), labels.seen)
 
 
 def diff_prompts(bench: Workbench, before: str, after: str) -> str:

@@ -13,6 +13,7 @@ from flywheel_pipeline.flows.golden.leaks import find_leaks
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.steps.capture.redact import Redactor
+from flywheel_pipeline.steps.deploy.templates import variables_in
 from flywheel_pipeline.steps.golden import LabelledTrace, addition, dump_case, load_cases, load_pending
 from flywheel_pipeline.steps.golden.pick import Placed, Wanted, draft_picked, place_picked
 
@@ -66,18 +67,18 @@ def add_cases(bench: Workbench, wanted: Mapping[str, Wanted]) -> list[Made]:
 
 
 def _make(bench: Workbench, wanted: Mapping[str, Wanted], rows: Sequence[dict[str, Any]]) -> list[Made]:
-    with bench.lake.connect() as con:
-        found = {r[0]: r for r in con.execute(TRACES_SQL, [list(wanted)]).fetchall()}
+    found = {r[0]: r for r in bench.lake.rows(TRACES_SQL, [list(wanted)])}
     modes = {m.mode_id for m in bench.lake.read("failure_taxonomy", FailureMode)}
     problems: dict[str, str] = {}
-    drafts = {}
+    drafts, templates = {}, bench.accepted_templates()
     for trace_id, asked in wanted.items():
         try:
             if trace_id not in found:
                 raise EditError(f"no captured trace has the id {trace_id[:80]!r}")
             *fields, is_labelled, is_assigned = found[trace_id]
             _check_mode(asked.mode_id, fields[8], is_assigned, modes)
-            drafts[trace_id] = draft_picked(LabelledTrace(*fields), is_labelled, _redacted(bench, asked))
+            trace = replace(LabelledTrace(*fields), variables=variables_in(templates, fields[2]))
+            drafts[trace_id] = draft_picked(trace, is_labelled, _redacted(bench, asked))
         except EditError as error:
             problems[trace_id] = str(error)
     taken = {p.case_id for p in load_pending(bench.home.append_only(PENDING_FILE).read().rows).waiting}

@@ -30,6 +30,7 @@ from flywheel_pipeline.steps.golden import (
     load_cases,
     load_pending,
     propose_cases,
+    variable_entries,
     version_of,
 )
 
@@ -80,8 +81,9 @@ def grow(bench: Workbench) -> Grown:
         accepted = load_pending(bench.home.append_only(PENDING_FILE).read().rows).joining(existing)
         growth = grow_golden_set(existing, traces, bench.embed, quotas, added_in, accepted)
         graduated = graduations(existing, _outcomes(bench, existing), settings.graduate_after)
+        valued = variable_entries([*existing, *growth.added], {t.trace_id: t.variables for t in traces})
         done.append((growth, len(graduated)))
-        return addition(rows, [*map(dump_case, growth.added), *graduated])
+        return addition(rows, [*map(dump_case, growth.added), *graduated, *valued])
 
     cases = load_cases(file.extend(lines))
     return Grown(in_modes_now(bench, cases), *done[-1])
@@ -180,5 +182,4 @@ def dimensions(bench: Workbench) -> Mapping[str, Sequence[str]]:
 
 def questions(bench: Workbench) -> list[Question]:
     """Return what users asked: labelled traces first, then the newest."""
-    with bench.lake.connect() as con:
-        return [Question(*row) for row in con.execute(QUESTIONS_SQL).fetchall()]
+    return [Question(*row) for row in bench.lake.rows(QUESTIONS_SQL)]

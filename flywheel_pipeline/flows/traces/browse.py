@@ -40,7 +40,6 @@ left join failure_assignments f using (trace_id)
 left join (select source_trace_id as trace_id, count(*) as n from golden_set where status = 'active' group by 1) c
     using (trace_id)
 where r.started_at >= $oldest and r.started_at <= $newest and r.trace_id in (select unnest($ids))
-order by r.started_at desc, r.trace_id desc
 """
 
 
@@ -91,26 +90,40 @@ class Facets:
 
 
 def list_traces(bench: Workbench, filters: Filters, after: str = "", size: int = PAGE) -> Page:
-    """Return a page of the traces, the newest first; `after` is the `next` of the page before.
+    """Return a page of the traces, the newest first, or in the order of `filters.among`.
+
+    `after` is the `next` of the page before.
 
     Raises:
         FilterError: `after` is no such place.
     """
-    where, params = all_conditions(filters)
-    if after:
-        place = _place(after)
-        where += " and started_at <= $at and (started_at < $at or trace_id < $id)"
-        params |= place
-    keys = f"""select started_at, trace_id from raw_traces where {where}
-        order by started_at desc, trace_id desc limit {int(size) + 1}"""
+    place = _place(after) if after else None
     with bench.lake.connect(TABLES) as con:
-        found = con.execute(keys, params).fetchall()
+        found = _keys(con, filters, place, size + 1)
         shown = found[:size]
         if not shown:
             return Page([], None)
-        own = {"ids": [i for _, i in shown], "oldest": shown[-1][0], "newest": shown[0][0], "shown": SHOWN}
-        rows = con.execute(ROWS, own).fetchall()
-    return Page([Listed(*row) for row in rows], _cursor(*shown[-1]) if len(found) > size else None)
+        days, at = [day for day, _ in shown], {trace_id: n for n, (_, trace_id) in enumerate(shown)}
+        own = {"ids": list(at), "oldest": min(days), "newest": max(days), "shown": SHOWN}
+        rows = [Listed(*row) for row in con.execute(ROWS, own).fetchall()]
+    rows.sort(key=lambda row: at[row.trace_id])
+    return Page(rows, _cursor(*shown[-1]) if len(found) > size else None)
+
+
+def _keys(con: Any, filters: Filters, place: Params | None, most: int) -> list[tuple[datetime, str]]:
+    """Return (when it began, id) of the first traces behind a place in the list."""
+    where, params = all_conditions(filters)
+    keys = f"select started_at, trace_id from raw_traces where {where}"
+    if filters.among is not None:
+        rank = {trace_id: n for n, trace_id in enumerate(filters.among)}
+        begin = rank.get(place["id"], len(rank)) + 1 if place else 0
+        listed = [row for row in con.execute(keys, params).fetchall() if rank[row[1]] >= begin]
+        return sorted(listed, key=lambda row: rank[row[1]])[:most]
+    if place:
+        keys += " and started_at <= $at and (started_at < $at or trace_id < $id)"
+    keys += f" order by started_at desc, trace_id desc limit {int(most)}"
+    found: list[tuple[datetime, str]] = con.execute(keys, {**params, **(place or {})}).fetchall()
+    return found
 
 
 def _cursor(started_at: datetime, trace_id: str) -> str:

@@ -89,16 +89,14 @@ def know_trace(bench: Workbench, trace_id: str, session_id: str | None, prompt_v
     ids = [c.case_id for c in cases]
     results = lake.read("eval_results", EvalResult, "case_id in (select unnest(?))", [ids]) if ids else []
     production = bench.registry.production()
-    with lake.connect(("raw_traces", "sampled_traces", "failure_assignments", "failure_taxonomy")) as con:
-        session = con.execute(IN_SESSION, {"session": session_id, "shown": SHOWN, "most": MOST}).fetchall()
-        sampled = con.execute(SAMPLED, own).fetchall()
-        assigned = con.execute(ASSIGNED, own).fetchone()
+    session = lake.rows(IN_SESSION, {"session": session_id, "shown": SHOWN, "most": MOST})
+    sampled, assigned = lake.rows(SAMPLED, own), lake.rows(ASSIGNED, own)
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
     return Known(
         feedback=sorted(feedback, key=lambda f: (str(f.given_at or ""), f.source_file, f.source_line)),
         verdicts=sorted(verdicts, key=lambda a: (str(a.labelled_at or ""), a.source_file, a.source_line)),
         scores=lake.read("evaluator_scores", EvaluatorScore, "trace_id = ?", own, MOST),
-        assigned=Assigned(*assigned) if assigned else None,
+        assigned=Assigned(*assigned[0]) if assigned else None,
         cases=cases,
         evaluated=_evaluated(results),
         session=[InSession(*row) for row in session],

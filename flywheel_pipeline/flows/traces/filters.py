@@ -51,7 +51,7 @@ BOUNDS: Mapping[str, str] = {
 TEXTS: Mapping[str, str] = {"question": "input", "answer": "output", "comment": "feedback_comment"}
 """{name: the column in which words are searched}."""
 
-ONE = ("since", "until", "session", "trace", "words", *BOUNDS)
+ONE = ("since", "until", "session", "trace", "like", "words", *BOUNDS)
 SEVERAL = (*FACETS, *JOINED, "evaluator", "tag", "within")
 NAMES = (*ONE, *SEVERAL)
 """All names that a URL may hold: the first have one value, the others any number."""
@@ -75,6 +75,10 @@ class Filters:
     session: str | None = None
     trace: str | None = None
     """The beginning of an id."""
+    like: str | None = None
+    """The id of a trace that the others are similar to."""
+    among: Sequence[str] | None = None
+    """The only ids that there may be, in the order in which they are listed: what `like` has found."""
     tags: tuple[tuple[str, str], ...] = ()
     words: tuple[str, ...] = ()
     within: tuple[str, ...] = tuple(TEXTS)
@@ -106,7 +110,7 @@ def read_filters(pairs: Sequence[tuple[str, str]]) -> Filters:
         chosen={f: tuple(given[f]) for f in (*FACETS, *JOINED, "evaluator") if f in given},
         bounds={name: _number(name, one[name]) for name in BOUNDS if name in one},
         since=_day("since", one.get("since")), until=_day("until", one.get("until")),
-        session=one.get("session"), trace=one.get("trace"),
+        session=one.get("session"), trace=one.get("trace"), like=one.get("like"),
         tags=tuple(_tag(text) for text in given.get("tag", ())), words=words,
         within=_texts(given.get("within", ())),
     )  # fmt: skip
@@ -192,6 +196,10 @@ def _plain(filters: Filters) -> Iterator[tuple[str, Params]]:
         yield "session_id = $session", {"session": filters.session}
     if filters.trace:
         yield "starts_with(trace_id, $trace)", {"trace": filters.trace}
+    if filters.like and filters.among is None:
+        raise FilterError("like must be resolved first (see `Neighbours.narrowed`)")
+    if filters.among is not None:
+        yield "trace_id in (select unnest($among::varchar[]))", {"among": list(filters.among)}
     for name, least in filters.bounds.items():
         yield f"{BOUNDS[name]} >= ${name}", {name: least}
     for n, (name, value) in enumerate(filters.tags):

@@ -90,6 +90,5 @@ def picked_to_label(bench: Workbench) -> list[PickedTrace]:
 
 
 def _captured(bench: Workbench, ids: Sequence[str]) -> set[str]:
-    with bench.lake.connect(["raw_traces"]) as con:
-        sql = "select trace_id from raw_traces where trace_id in (select unnest(?))"
-        return {row[0] for row in con.execute(sql, [list(ids)]).fetchall()}
+    sql = "select trace_id from raw_traces where trace_id in (select unnest(?))"
+    return {row[0] for row in bench.lake.rows(sql, [list(ids)])}

@@ -13,6 +13,7 @@ from flywheel_pipeline.steps.annotate.resolve import (
     resolve_labels,
 )
 from flywheel_pipeline.steps.annotate.session import (
+    AGAIN,
     FIELDS,
     PICKED,
     Event,
@@ -26,6 +27,7 @@ from flywheel_pipeline.steps.annotate.session import (
 )
 
 __all__ = [
+    "AGAIN",
     "FIELDS",
     "FOLDER",
     "PICKED",

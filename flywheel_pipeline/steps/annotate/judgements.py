@@ -18,6 +18,8 @@ from flywheel_pipeline.steps.annotate.words import is_blank, is_spreadsheet_erro
 
 MAX_TEXT, MAX_EXTRA = 100_000, 2_000
 """Characters of any one cell of a label, and of a cell beyond our columns; longer ones are refused, or cut."""
+SET = frozenset("1 1.0 true yes y x wahr ja vrai oui vero verdadero verdadeiro sí sim si waar prawda".split())
+"""What stands for yes in a column such as `is_picked`; spreadsheets write "true" in the language of their user."""
 _EXPORTED = re.compile(r"(\S{10,40})(?: (pass|fail|defer) ([0-9a-f]{8}))?")
 
 Judged = Annotation | EvaluatorScore | Reject
@@ -106,7 +108,7 @@ def _annotation(entry: Entry, reading: Reading) -> Annotation | None:
 
 
 def _is_set(cells: Mapping[str, Any], name: str) -> bool:
-    return str(cells.get(name) or "").strip().lower() in ("1", "true", "yes")
+    return str(cells.get(name) or "").strip().lower() in SET
 
 
 def _score(entry: Entry, kind: str, reading: Reading) -> EvaluatorScore | None:

@@ -40,7 +40,10 @@ MAX_SHOWN_JSON = 500_000
 
 @dataclass(frozen=True)
 class ToLabel:
-    """One trace to label: what is shown of it, and the verdict that counts, if any."""
+    """One trace to label: what is shown of it, and the verdict that counts, if any.
+
+    A verdict on a `picked` trace, which no sample drew, is marked as picked.
+    """
 
     trace_id: str
     input: str
@@ -48,6 +51,7 @@ class ToLabel:
     messages: tuple[Mapping[str, Any], ...]
     why_sampled: str
     label: Annotation | None = None
+    picked: bool = False
 
 
 def write_labels(rows: Sequence[ToLabel], file_format: str, exported_at: datetime, annotator: str) -> bytes:
@@ -84,7 +88,8 @@ def _cells(row: ToLabel, most: int, exported_at: datetime, annotator: str) -> di
     label, at = row.label, exported_at.isoformat(timespec="seconds") + "Z"
     if label is None:
         blank = dict.fromkeys(("verdict", "code", "comment"), "")
-        return {**{k: cut(v, most) for k, v in shown.items()}, **blank, "annotator": annotator, "exported": at}
+        marks = {"is_picked": "true"} if row.picked else {}
+        return {**{k: cut(v, most) for k, v in shown.items()}, **blank, **marks, "annotator": annotator, "exported": at}
     filled = {name: _text(getattr(label, name)) for name in FILLED}
     return {
         **{k: cut(v, most) for k, v in shown.items()}, **filled,
@@ -121,6 +126,8 @@ def _readable(message: Mapping[str, Any]) -> str:
 def _task(row: ToLabel, cells: Mapping[str, str]) -> dict[str, Any]:
     """Return a task; the verdict that counts is a prediction, which a person accepts or changes."""
     task: dict[str, Any] = {"data": {name: cells[name] for name in ("trace_id", *CONTEXT)}}
+    if cells.get("is_picked"):
+        task["data"]["is_picked"] = cells["is_picked"]
     if row.label:
         result = [_answer(name, cells[name]) for name in ANSWERED if cells[name]]
         task["predictions"] = [{"model_version": "the verdict that counts", "result": result}]

@@ -35,7 +35,8 @@ from flywheel_pipeline.steps.cluster.proposals import (
     with_tuned,
 )
 from flywheel_pipeline.steps.cluster.propose import ProposedChange, propose_changes
-from flywheel_pipeline.steps.cluster.rank import rank_labelled, traffic_pass_rate, weighted_verdicts
+from flywheel_pipeline.steps.cluster.rank import labelled_batch, rank_labelled, traffic_pass_rate, weighted_verdicts
+from flywheel_pipeline.steps.cluster.weights import label_weights
 
 __all__ = [
     "BY_HAND",
@@ -64,6 +65,8 @@ __all__ = [
     "dump_proposals",
     "dump_taxonomy",
     "find_proposal",
+    "label_weights",
+    "labelled_batch",
     "load_modes",
     "load_proposals",
     "load_taxonomy",

@@ -34,10 +34,15 @@ def weighted_verdicts(
     too small a part (`label_weights`), nor the traces whose verdict is `picked`.
     """
     drawn = failed.keys() - set(picked)
-    counts = Counter(s.batch for s in samples if s.trace_id in drawn)
-    batch = max(counts, key=lambda b: (counts[b], b), default=None)
+    batch = labelled_batch(drawn, samples)
     weights = label_weights([s for s in samples if s.batch == batch], drawn)
     return [Verdict(trace, fails, weights.get(trace)) for trace, fails in failed.items()]
+
+
+def labelled_batch(labelled: Collection[str], samples: Sequence[SampledTrace]) -> str | None:
+    """Return the batch that holds most of the labelled traces, None where none of them was drawn."""
+    counts = Counter(s.batch for s in samples if s.trace_id in labelled)
+    return max(counts, key=lambda b: (counts[b], b), default=None)
 
 
 def traffic_pass_rate(verdicts: Sequence[Verdict]) -> Rate | None:

@@ -53,14 +53,15 @@ def first_prompt(name: str, conversations: Iterable[str]) -> PromptVersion | Non
 
     `conversations` are the `messages` of traces as JSON text.
     """
-    prompts = Counter(p for c in conversations if (p := _system(json.loads(c))))
+    prompts = Counter(p for c in conversations if (p := system_prompt(json.loads(c))))
     if not prompts:
         return None
     text, n = min(prompts.items(), key=lambda item: (-item[1], item[0]))
-    return PromptVersion.of(
-        name, text, None, f"the most frequent system prompt of the traces ({n} of {prompts.total()})"
-    )
+    differ = "; most differ: `flywheel prompts mine` looks for their template" if 2 * n < prompts.total() else ""
+    note = f"the most frequent system prompt of the traces ({n} of {prompts.total()}{differ})"
+    return PromptVersion.of(name, text, None, note)
 
 
-def _system(messages: Sequence[dict[str, object]]) -> str:
+def system_prompt(messages: Sequence[dict[str, object]]) -> str:
+    """Return the system prompt of a conversation; empty where it has none."""
     return "\n".join(text_of(m.get("content")) for m in messages if m.get("role") in ("system", "developer")).strip()

@@ -32,6 +32,21 @@ from flywheel_pipeline.steps.evaluate.known import (
 )
 from flywheel_pipeline.steps.evaluate.labelled import LabelledAnswer, held_out, mark_dev
 from flywheel_pipeline.steps.evaluate.measure import Trial, disagreements, try_check
+from flywheel_pipeline.steps.evaluate.production import (
+    PRODUCTION_SQL,
+    DrawnTrace,
+    JudgedTrace,
+    judge_traces,
+    read_judged,
+)
+from flywheel_pipeline.steps.evaluate.production_rate import (
+    ExpertLabel,
+    Population,
+    error_of,
+    seen_failing,
+    share_by_labels_and_verdicts,
+    share_by_verdicts,
+)
 from flywheel_pipeline.steps.evaluate.quality import Quality, quality_of_change, quality_of_rate, unless_unjudged
 from flywheel_pipeline.steps.evaluate.repeats import RepeatReport, majority, outcomes_by_case, report_repeats
 from flywheel_pipeline.steps.evaluate.report import (
@@ -55,15 +70,19 @@ from flywheel_pipeline.steps.evaluate.word_diff import word_diff
 
 __all__ = [
     "COMPOSITE",
+    "PRODUCTION_SQL",
     "Aligned",
     "CaseChange",
     "Check",
     "Coverage",
+    "DrawnTrace",
     "Due",
     "Entry",
     "Evaluation",
     "EvaluatorChange",
+    "ExpertLabel",
     "GoldenRate",
+    "JudgedTrace",
     "KnownFailure",
     "KnownReport",
     "LabelledAnswer",
@@ -72,6 +91,7 @@ __all__ = [
     "ModePassRate",
     "ModeToJudge",
     "Plan",
+    "Population",
     "Quality",
     "RepeatReport",
     "Stored",
@@ -90,12 +110,14 @@ __all__ = [
     "does_not_apply",
     "due_cells",
     "dump_known",
+    "error_of",
     "evaluator_names",
     "find_disagreements",
     "golden_rate",
     "held_out",
     "is_stale",
     "judge_errors",
+    "judge_traces",
     "known_failures",
     "known_in",
     "majority",
@@ -108,10 +130,14 @@ __all__ = [
     "pass_rates",
     "quality_of_change",
     "quality_of_rate",
+    "read_judged",
     "read_known",
     "report_repeats",
     "requirements",
     "run_evals",
+    "seen_failing",
+    "share_by_labels_and_verdicts",
+    "share_by_verdicts",
     "try_check",
     "unless_unjudged",
     "versions_to_compare",

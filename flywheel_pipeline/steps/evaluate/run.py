@@ -62,20 +62,25 @@ def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, ap
         case, repeat = item
         answer = await app.answer(prompt.text, case, repeat)
         row = _answer_row(prompt, case, repeat, answer, app.version, plan)
-        judged: list[list[EvalResult]] = []
-        if not answer.is_empty and not answer.error:
-            modes = plan.modes if case.kind != "adversarial" else ()
-            own = [_judge_criteria(case, row, plan, engine)] if criteria.has_criteria(case) else []
-            checks = plan.checks if case.kind != "adversarial" else ()
-            judged = await asyncio.gather(
-                *(_judge(mode, case, row, plan, engine) for mode in modes), *own,
-                *(_run_check(check, case, (row, answer), plan, engine) for check in checks),
-            )  # fmt: skip
-        return row, [_check(prompt, case, answer, row), *(r for rows in judged for r in rows)]
+        judged = [] if answer.is_empty or answer.error else await judge_given(case, (row, answer), plan, engine)
+        return row, [_check(prompt, case, answer, row), *judged]
 
     items = [(case, repeat) for case in cases for repeat in range(plan.repeats)]
     found = engine.map(evaluate, items)
     return Evaluation([a for a, _ in found], [r for _, rows in found for r in rows])
+
+
+async def judge_given(
+    case: GoldenCase, given: tuple[CaseAnswer, Answer], plan: Plan, engine: Engine
+) -> list[EvalResult]:
+    """Return the verdicts of all that judges an answer that is there: the row of it, and the answer itself."""
+    plain = case.kind != "adversarial"
+    own = [_judge_criteria(case, given[0], plan, engine)] if criteria.has_criteria(case) else []
+    judged = await asyncio.gather(
+        *(_judge(mode, case, given[0], plan, engine) for mode in (plan.modes if plain else ())), *own,
+        *(_run_check(check, case, given, plan, engine) for check in (plan.checks if plain else ())),
+    )  # fmt: skip
+    return [r for rows in judged for r in rows]
 
 
 def _answer_row(

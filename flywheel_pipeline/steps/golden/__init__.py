@@ -11,6 +11,7 @@ from flywheel_pipeline.steps.golden.ledger import (
     list_versions,
     load_cases,
     retirement,
+    variable_entries,
     version_of,
 )
 from flywheel_pipeline.steps.golden.near_duplicates import near_pairs
@@ -47,5 +48,6 @@ __all__ = [
     "near_pairs",
     "propose_cases",
     "retirement",
+    "variable_entries",
     "version_of",
 ]

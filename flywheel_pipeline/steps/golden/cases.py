@@ -18,7 +18,10 @@ OF_A_MODE = ("failure", "synthetic")
 
 @dataclass(frozen=True)
 class LabelledTrace:
-    """A trace with the verdict that counts, and for a fail its mode; `extra` is what else the label file says."""
+    """A trace with the verdict that counts, and for a fail its mode; `extra` is what else the label file says.
+
+    `variables` are the values of its prompt's variables, where they are known.
+    """
 
     trace_id: str
     session_id: str | None
@@ -30,6 +33,7 @@ class LabelledTrace:
     first_failure_step: int | None
     mode_id: str | None
     extra: str = "{}"
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def draft_case(trace: LabelledTrace) -> Draft | None:
         messages=turns, observed=observed or None, context=tuple(documents), reference=reference,
         expected_doc_ids=expected_documents(documents, reference, trace.comment, extra),
         criteria=trace.comment if trace.failed else None, source_trace_id=trace.trace_id, session_id=trace.session_id,
+        variables=trace.variables,
     )  # fmt: skip
 
 

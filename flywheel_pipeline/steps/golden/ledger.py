@@ -6,6 +6,7 @@ A line without `entry` is a case as it was added. The others say what happened l
 ``retired``     the case is evaluated no more: `case_id`, `reason`, `at`
 ``graduated``   the case always passes and only guards from now on: `case_id`, `reason`
 ``critical``    a prompt must pass the case, or (`critical` is false) must no more: `case_id`, `critical`, `at`
+``variables``   the values of the prompt's variables in the case, found later: `case_id`, `variables`
 ``version``     all lines up to here are the version `version`, which has `n_cases` active cases
 =============== ================================================================================================
 """
@@ -161,6 +162,17 @@ def _named(cases: Sequence[GoldenCase], name: str) -> GoldenCase:
     return found[0]
 
 
+def variable_entries(cases: Sequence[GoldenCase], values: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return an entry for every active case without values whose trace, or whose parent's trace, has some.
+
+    `values` are {trace_id: {variable: value}}. A case that has values keeps them.
+    """
+    by_case = {c.case_id: values.get(c.source_trace_id or "") for c in cases}
+    found = {c.case_id: by_case[c.case_id] or by_case.get(c.parent_case_id or "") for c in active(cases)}
+    wanted = [c.case_id for c in active(cases) if not json.loads(c.variables or "{}")]
+    return [{"entry": "variables", "case_id": c, "variables": dict(known)} for c in wanted if (known := found[c])]
+
+
 def graduations(
     cases: Sequence[GoldenCase], outcomes: Sequence[tuple[str, Mapping[str, bool]]], n: int
 ) -> list[dict[str, Any]]:
@@ -247,6 +259,7 @@ _CHANGES: Mapping[str, Callable[[Row], dict[str, Any]]] = {
     "retired": lambda _: {"status": "retired"},
     "graduated": lambda _: {"stage": "regression"},
     "critical": lambda row: {"critical": row.get("critical") is not False},
+    "variables": lambda row: {"variables": json.dumps(row.get("variables") or {}, ensure_ascii=False)},
 }
 """What an entry changes in its case; one that is not understood errs on the safe side."""
 

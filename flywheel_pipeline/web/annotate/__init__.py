@@ -10,8 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flywheel_pipeline.errors import FlywheelError
+from flywheel_pipeline.errors import EditError, FlywheelError, HomeError
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.web.annotate.first_batch import MAX_BODY as MAX_EXPORT
+from flywheel_pipeline.web.annotate.first_batch import MEGABYTES, describe_home, start_labelling
+from flywheel_pipeline.web.annotate.groups import show_groups
 from flywheel_pipeline.web.annotate.labels import InvalidLabelError
 from flywheel_pipeline.web.annotate.service import LabellingService, NotThereError
 from flywheel_pipeline.web.annotate.source import people_of, source_of
@@ -105,9 +108,28 @@ def labelling_service(bench: Workbench) -> LabellingService:
     return LabellingService(bench.settings.home / "labels", source_of(bench), people_of(bench.settings))
 
 
-def labelling_page(service: LabellingService) -> Page:
+def labelling_page(bench: Workbench, service: LabellingService) -> Page:
     """Return the page of a home."""
     endpoints = LabellingEndpoints(service)
+
+    async def groups(request: Request) -> Response:
+        """Answer `GET /label/api/groups?annotator=&batch=` with the first groups of failures as HTML."""
+        who, batch = endpoints.annotator(request), request.query_params.get("batch", "")
+        return JSONResponse(await asyncio.to_thread(show_groups, bench, service, who, batch))
+
+    async def home(_: Request) -> Response:
+        """Answer `GET /label/api/home`: what there is where nothing is to label."""
+        return JSONResponse(await asyncio.to_thread(describe_home, bench))
+
+    async def start(request: Request) -> Response:
+        """Answer `POST /label/api/start` by making the first batch."""
+        sent = await read_object(request, MAX_EXPORT)
+        if sent is None:
+            return JSONResponse(
+                {"error": f"Up to {MEGABYTES} MB are taken here; `flywheel start FILE` takes more."}, 400
+            )
+        return JSONResponse(await asyncio.to_thread(start_labelling, bench, sent))
+
     return Page(
         name="label",
         title="Labelling",
@@ -116,10 +138,13 @@ def labelling_page(service: LabellingService) -> Page:
         routes=[
             Route("/api/queue", endpoints.queue),
             Route("/api/item", endpoints.item),
+            Route("/api/groups", groups),
+            Route("/api/home", home),
+            Route("/api/start", start, methods=["POST"]),
             Route("/api/messages", endpoints.messages),
             Route("/api/text", endpoints.text),
             Route("/api/{action:str}", endpoints.act, methods=["POST"]),
         ],
-        errors=ERRORS,
+        errors={**ERRORS, EditError: respond(422), HomeError: respond(422)},
         prepare=lambda: service.queue(service.annotators[0]),
     )

@@ -9,6 +9,7 @@ import { FIELDS, fill, offer, press, remember, showLabel, startFail, written as 
 // on the screen, never on a place in the queue, which may have changed meanwhile.
 let items = [], at = 0, current = null, ready = false, pending = 0, nLabels = 0, loads = 0;
 
+const FIRST = 20;  // labels after which the first groups of failures are shown, and earlier codes are offered
 const who = () => $("annotator").value || stored.get("annotator") || "";
 const asked = () => "annotator=" + encodeURIComponent(who());
 
@@ -25,7 +26,34 @@ async function loadQueue() {
   fill($("codes"), reply.codes);
   offer(reply.modes, keepDraft);
   showProgress();
+  await showEmpty();
 }
+
+/** Where there is nothing to label, offer to make the first batch. */
+async function showEmpty() {
+  document.body.classList.toggle("nothing", !items.length);
+  $("first").hidden = items.length > 0;
+  if (items.length) return;
+  const { n_traces: n, n_batches: drawn } = await ask("api/home");
+  $("draw").hidden = !n || drawn;
+  $("first-export").hidden = drawn;
+  $("first-captured").textContent = drawn ? "No trace of a batch waits for you. `flywheel sample` draws another batch." : n ? `${count(n, "trace")} captured, and no batch drawn yet.` : "There are no traces yet. Choose an export: it is read, and a first batch of 20 is drawn from it.";
+}
+
+async function makeFirst(sent) {
+  succeed("Reading …");
+  const reply = await ask("api/start", sent);
+  await start();
+  $("first-lines").replaceChildren(...reply.lines.map((line) => make("li", { dir: "auto" }, line)));
+  succeed(reply.lines.join(" · "));
+}
+
+const encoded = (file) => new Promise((done, failed) => {
+  const reader = new FileReader();
+  reader.onload = () => done(reader.result.slice(reader.result.indexOf(",") + 1));
+  reader.onerror = () => failed(new Error("The file cannot be read."));
+  reader.readAsDataURL(file);
+});
 
 // The newest batch that has something open is shown until another one is chosen; any item is found by its id.
 function fillBatches(names) {
@@ -47,7 +75,7 @@ function wanted(i) {
 function showProgress() {
   const own = items.filter(inBatch), done = own.filter((i) => i.verdict && i.verdict !== "defer").length;
   const again = own.filter((i) => i.key.endsWith("#again")).length, twice = again ? ` (${count(again, "trace")} shown twice)` : "";
-  $("progress").textContent = items.length ? `${done} of ${own.length} labelled${twice}` : "Nothing to label yet: `flywheel run` draws a batch of the captured traces.";
+  $("progress").textContent = items.length ? `${done} of ${own.length} labelled${twice}` : "Nothing to label yet";
   $("bar").max = own.length || 1;
   $("bar").value = done;
   $("submit").textContent = pending ? `Submit ${count(pending, "label")}` : "Submit labels";
@@ -91,10 +119,21 @@ async function give(verdict) {
   showProgress();
   await show(nextIn(1, openOnly));
   $("main").focus({ preventScroll: true });
-  succeed(reply.n_submitted ? thanks(reply.n_submitted) : items.some(openOnly) ? "" : `That was the last one. Submit your labels; ${comparing ? "`flywheel gate decide` then decides on the candidate" : "`flywheel run` then groups the failures on the page Failure modes"}.`);
+  const isLast = !items.some(openOnly);
+  succeed(reply.n_submitted ? thanks(reply.n_submitted) : !isLast ? "" : comparing ? "That was the last one. Submit your labels; `flywheel gate decide` then decides on the candidate." : "That was the last one.");
+  if (isNew && !comparing && (isLast || reply.n_labels === FIRST)) await showFound();
   // Another tab has labelled, too, or there are labels enough for earlier codes to be offered.
-  if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === 20) loadQueue().catch(() => {});
+  if (reply.n_labels !== nLabels + (isNew ? 1 : 0) || reply.n_labels === FIRST) loadQueue().catch(() => {});
   nLabels = reply.n_labels;
+}
+
+/** Show the first groups of failures among the labels of the batch. */
+async function showFound() {
+  $("found-groups").textContent = "Grouping …";
+  $("submit-found").disabled = !pending;
+  if (!$("groups").open) $("groups").showModal();
+  const reply = await ask(`api/groups?${asked()}&batch=${encodeURIComponent($("batch").value)}`);
+  $("found-groups").innerHTML = reply.html;  // escaped by the server
 }
 
 function nextIn(by, test) {
@@ -138,13 +177,13 @@ function choosing(n) { if (isComparing()) choose(n, true); }
 const KEYS = {
   p: () => decide("pass"), f: () => decide("fail"), 1: () => choosing(1), 2: () => choosing(2), d: () => give("defer"), u: undo, j: () => show(nextIn(1, wanted)), k: () => show(nextIn(-1, wanted)),
   ArrowRight: () => show(nextIn(1, wanted)), ArrowLeft: () => show(nextIn(-1, wanted)), n: () => show(nextIn(1, openOnly)), s: () => { if (!isComparing()) return markNext(); },
-  g: () => { if (!$("outline").hidden) $("message-number").select(); }, m: goToFirstFailure, e: goToLast, "/": () => $("jump").focus(), S: submit,
+  v: showFound, g: () => { if (!$("outline").hidden) $("message-number").select(); }, m: goToFirstFailure, e: goToLast, "/": () => $("jump").focus(), S: submit,
 };
 listen(KEYS);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(async () => save()); }
 });
-for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["submit", "S"]])
+for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["submit", "S"], ["found", "v"]])
   $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));
 $("save").addEventListener("click", () => attempt(async () => save()));
 $("compared").addEventListener("click", (event) => {
@@ -163,6 +202,12 @@ $("jump").addEventListener("change", () => attempt(async () => {
   if (!inBatch(items[place])) chooseBatch(items[place].batch);
   if (!ready || items[place].key !== current) await show(place);  // what is shown need not be loaded again
 }));
+$("draw").addEventListener("click", () => attempt(() => makeFirst({})));
+$("export").addEventListener("change", () => attempt(async () => {
+  const [file] = $("export").files;
+  if (file) await makeFirst({ name: file.name, data: await encoded(file) });
+}));
+$("groups").addEventListener("close", () => { if ($("groups").returnValue === "submit") attempt(submit); $("groups").returnValue = ""; });
 $("filter").addEventListener("change", () => attempt(async () => {
   $("filter").blur();
   if (!items.some(wanted)) throw new Error("No trace of this batch is like that.");

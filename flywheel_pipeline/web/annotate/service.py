@@ -12,7 +12,7 @@ from typing import Any
 
 from flywheel_pipeline.atomic_write import replace_text, sync_folder
 from flywheel_pipeline.flows.flips import Flip
-from flywheel_pipeline.steps.annotate import PICKED, Event, Session, Sharing, is_picked, label_row, trace_of
+from flywheel_pipeline.steps.annotate import AGAIN, PICKED, Event, Session, Sharing, is_picked, label_row, trace_of
 from flywheel_pipeline.web.annotate.badges import badges_of
 from flywheel_pipeline.web.annotate.conversation import Conversation
 from flywheel_pipeline.web.annotate.drafts import Drafts
@@ -227,6 +227,19 @@ class LabellingService:
         """
         with self._own[annotator].journal.session() as session:
             return session.labels, session.latest, len(session.pending)
+
+    def judged_in(self, annotator: str, batch: str) -> tuple[dict[str, Mapping[str, Any]], int]:
+        """Return {item key: label} of the traces of a batch that the annotator passed or failed, and how many it has.
+
+        The traces are those of all batches where the batch is none of traces. A trace that is shown twice counts once.
+        """
+        self.refresh()
+        filed, queue = self._tables.filed(annotator), self._tables.queue(annotator)
+        traces = {key: b for key, b in queue.items() if not is_flip(key) and not key.endswith(AGAIN)}
+        keys = [key for key, b in traces.items() if batch == b or batch not in traces.values()]
+        with self._own[annotator].journal.session() as session:
+            labels = {key: label for key in keys if (label := _label(session, filed, key))}
+        return {key: label for key, label in labels.items() if label["verdict"] in ("pass", "fail")}, len(keys)
 
     def draft(self, annotator: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an unfinished label unless it equals the item's label; return {kept: whether it is kept}.

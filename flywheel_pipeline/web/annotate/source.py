@@ -8,6 +8,7 @@ from typing import Any
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE, PICKED_FILE
 from flywheel_pipeline.flows.annotate import is_judged, labels_of, sampled_to_label
 from flywheel_pipeline.flows.flips import flips_to_label, keep_flip_labels, read_flip_labels
+from flywheel_pipeline.flows.label_export import describe_picked
 from flywheel_pipeline.flows.traces.pick import picked_to_label
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode, RawTrace
@@ -54,4 +55,4 @@ def _as_label(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _picked(bench: Workbench, annotator: str) -> list[Sampled]:
     sent = [p for p in picked_to_label(bench) if p.to == annotator]
-    return [Sampled(p.trace_id, p.batch, f"{p.sent_by} sent it" + (f": {p.note}" if p.note else "")) for p in sent]
+    return [Sampled(p.trace_id, p.batch, describe_picked(p)) for p in sent]

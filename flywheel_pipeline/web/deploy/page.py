@@ -13,6 +13,7 @@ from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.errors import ConflictError, CorruptFileError, FlywheelError, GateError
 from flywheel_pipeline.flows.deploy.overview import Overview, look_at_prompts
 from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
+from flywheel_pipeline.flows.deploy.why import explain_version
 from flywheel_pipeline.flows.foreign import note_read, parts_of
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.steps.evaluate import word_diff
@@ -48,7 +49,8 @@ class _Endpoints:
         found = next(v for v in look_at_prompts(self.bench).versions if v.prompt.version == version)
         unread = [str(part) for part in parts_of(self.bench, version)] if found.decision else []
         cut = len(one.text) > LONGEST
-        html = render("deploy/version.html", found=found, against=other, pieces=pieces, cut=cut, unread=unread)
+        why = explain_version(self.bench, version)
+        html = render("deploy/version.html", found=found, against=other, pieces=pieces, cut=cut, unread=unread, why=why)
         may_ship = found.may_ship and PRODUCTION not in found.labels
         return {"html": html, "may_ship": may_ship, "to_read": bool(unread) and not cut}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,13 +12,14 @@ from starlette.routing import Route
 from flywheel_pipeline.errors import ConflictError, EditError, HomeError
 from flywheel_pipeline.flows.traces.browse import count_traces, list_traces
 from flywheel_pipeline.flows.traces.filters import FilterError, Filters, read_filters
+from flywheel_pipeline.flows.traces.similar import Neighbours
 from flywheel_pipeline.flows.traces.views import list_views, save_view
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate import ERRORS, Actions, LabellingEndpoints
 from flywheel_pipeline.web.annotate.service import LabellingService
 from flywheel_pipeline.web.pages import Page, respond
 from flywheel_pipeline.web.traces.act import make_cases, send_traces
-from flywheel_pipeline.web.traces.show import show_facets, show_list, show_trace
+from flywheel_pipeline.web.traces.show import show_facets, show_list, show_similar, show_trace
 
 __all__ = ["traces_page"]
 
@@ -35,6 +37,7 @@ class _Endpoints:
 
     def __init__(self, bench: Workbench, labels: LabellingEndpoints) -> None:
         self.bench, self.labels, self.service = bench, labels, labels.service
+        self.neighbours = Neighbours(bench)
         self._actions: Actions = {
             "case": lambda annotator, sent: make_cases(bench, sent),
             "send": lambda annotator, sent: send_traces(bench, annotator, sent),
@@ -51,13 +54,23 @@ class _Endpoints:
     async def list(self, request: Request) -> Response:
         """Answer `GET /traces/api/list?FILTERS&after=` with a page of traces as HTML."""
         filters, after = _filters(request), request.query_params.get("after", "")
-        page = await asyncio.to_thread(list_traces, self.bench, filters, after)
-        return JSONResponse(await asyncio.to_thread(show_list, self.bench, page))
+
+        def listed() -> dict[str, Any]:
+            page = list_traces(self.bench, self.neighbours.narrowed(filters), after)
+            return show_list(self.bench, page, self.neighbours.of(filters.like) if filters.like else None)
+
+        return JSONResponse(await asyncio.to_thread(listed))
 
     async def facets(self, request: Request) -> Response:
         """Answer `GET /traces/api/facets?FILTERS` with the counts beside the filters and by day."""
-        found = await asyncio.to_thread(count_traces, self.bench, _filters(request))
+        filters = await asyncio.to_thread(self.neighbours.narrowed, _filters(request))
+        found = await asyncio.to_thread(count_traces, self.bench, filters)
         return JSONResponse(await asyncio.to_thread(show_facets, self.bench, found))
+
+    async def similar(self, request: Request) -> Response:
+        """Answer `GET /traces/api/similar?id=` with the traces whose questions are the most similar."""
+        found = await asyncio.to_thread(self.neighbours.of, request.query_params.get("id", ""))
+        return JSONResponse(await asyncio.to_thread(show_similar, self.bench, found))
 
     async def trace(self, request: Request) -> Response:
         """Answer `GET /traces/api/trace?id=&annotator=` with a trace and what is known about it."""
@@ -89,13 +102,14 @@ def traces_page(bench: Workbench, service: LabellingService) -> Page:
             Route("/api/list", endpoints.list),
             Route("/api/facets", endpoints.facets),
             Route("/api/trace", endpoints.trace),
+            Route("/api/similar", endpoints.similar),
             Route("/api/messages", labels.messages),
             Route("/api/text", labels.text),
             Route("/api/{action:str}", endpoints.act, methods=["POST"]),
         ],
         errors={
             **ERRORS,
-            FilterError: respond(422),
+            FilterError: respond(400),
             EditError: respond(422),
             HomeError: respond(422),
             ConflictError: respond(409),

@@ -35,7 +35,7 @@ function apply() {
   show(next.toString());
 }
 
-function go(search) {
+export function go(search) {
   forget();
   show(search);
 }

@@ -6,22 +6,47 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from flywheel_pipeline.flows.traces.browse import Facets, Page
+from flywheel_pipeline.flows.traces.browse import Facets, Page, list_traces
 from flywheel_pipeline.flows.traces.detail import describe_session, know_trace
+from flywheel_pipeline.flows.traces.filters import Filters
+from flywheel_pipeline.flows.traces.similar import LEAST, Similar
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.web.annotate.service import LabellingService
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.web.words import count, first_line
 
 WIDTH, HEIGHT, MOST_DAYS = 720, 60, 366
 """Pixels of the histogram, and days that it shows at most."""
+NEAREST = 5
+"""Similar traces that are named beside a trace."""
 
 
-def show_list(bench: Workbench, page: Page) -> dict[str, Any]:
-    """Return a page of the list: {html, n, next}."""
-    html = render("traces/rows.html", traces=page.traces, modes=_modes(bench), first_line=first_line)
-    return {"html": html, "n": len(page.traces), "next": page.next}
+def show_list(bench: Workbench, page: Page, similar: Similar | None = None) -> dict[str, Any]:
+    """Return a page of the list: {html, n, next, note}; the note says what similar traces are."""
+    found = similar.found if similar else {}
+    html = render("traces/rows.html", traces=page.traces, modes=_modes(bench), first_line=first_line, similar=found)
+    return {"html": html, "n": len(page.traces), "next": page.next, "note": _describe(similar) if similar else ""}
+
+
+def show_similar(bench: Workbench, similar: Similar) -> dict[str, Any]:
+    """Return the most similar traces of one: {html}."""
+    nearest = list(similar.found)[:NEAREST]
+    traces = list_traces(bench, Filters(among=nearest)).traces if nearest else []
+    values = {"traces": traces, "modes": _modes(bench), "first_line": first_line, "nothing": _describe(similar)}
+    return {"html": render("traces/similar.html", similar=similar, **values)}
+
+
+def _describe(similar: Similar) -> str:
+    if not similar.has_terms:
+        return "Its question has no words that could be compared."
+    if not similar.found:
+        return f"No other trace has a similar question (similarity of at least {LEAST})."
+    n = f"The {len(similar.found)} most similar" if similar.is_cut else count(len(similar.found), "trace")
+    return (
+        f"{n} with a question like “{first_line(similar.question, 120)}”, the most similar first, from {LEAST} on. "
+        "Similarity is 1 for the same words; rare words count more, and endings, numbers and common words do not count."
+    )
 
 
 def show_facets(bench: Workbench, facets: Facets) -> dict[str, Any]:

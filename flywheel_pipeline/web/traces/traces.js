@@ -37,7 +37,9 @@ async function loadList() {
   if (at !== loads) return;
   $("trace-list").innerHTML = page.html;  // escaped by the server
   showRest(page);
-  $("empty").hidden = page.n > 0;
+  $("note").hidden = !page.note;
+  $("note").textContent = page.note;
+  $("empty").hidden = page.n > 0 || Boolean(page.note) && filters.query().size === 1;
   $("empty").textContent = filters.query().size ? "No trace fulfils all of these filters." : "No traces yet: put an export into traces/ of the home and run `flywheel run`.";
   showSelection();
 }
@@ -136,6 +138,24 @@ async function step(by) {
 }
 function toTrace(id) { if (id) location.hash = encodeURIComponent(id); else throw new Error("There is no further trace in this session."); }
 
+
+/** List the traces whose questions are like that of the open trace, or of the one that has the focus. */
+function like() {
+  const id = item?.trace_id ?? focusedRow()?.dataset.id;
+  if (!id) throw new Error("Open a trace first, or go to one with j.");
+  left = null;
+  filters.go("like=" + encodeURIComponent(id));
+  if (item) showBrowse();
+  scrollTo(0, 0);
+}
+
+async function showSimilar(box) {
+  if (!box.open || box.dataset.asked) return;
+  box.dataset.asked = "yes";
+  const reply = await ask("api/similar?id=" + encodeURIComponent(box.dataset.id));
+  box.querySelector("div").innerHTML = reply.html;  // escaped by the server
+}
+
 function keepDraft() { if (ready) { $("draft").textContent = ""; drafts.keep(item.key, written()); } }
 
 async function give(verdict) {
@@ -187,6 +207,7 @@ const KEYS = {
   x: () => tick(), b: back, "/": () => { if (item) back(); $("words").select(); }, t: cases, h: send, u: undo, S: submit,
   p: opened(() => give("pass")), f: opened(startFail), d: opened(() => give("defer")), s: opened(markNext),
   g: opened(() => { if (!$("outline").hidden) $("message-number").select(); }), m: opened(goToFirstFailure), e: opened(goToLast),
+  "=": like,
   "[": opened(() => toTrace(item.before)), "]": opened(() => toTrace(item.after)),
 };
 listen(KEYS);
@@ -202,6 +223,7 @@ $("load-more").addEventListener("click", () => attempt(loadMore));
 $("form").addEventListener("submit", (event) => event.preventDefault());
 $("form").addEventListener("input", (event) => { if (FIELDS.includes(event.target.id)) { press(); keepDraft(); } });
 $("trace-list").addEventListener("change", showSelection);
+$("about").addEventListener("toggle", (event) => { if (event.target.id === "similar") attempt(() => showSimilar(event.target)); }, true);
 $("annotator").addEventListener("change", () => { $("annotator").blur(); stored.set("annotator", $("annotator").value); attempt(async () => { await loadForm(); await open(); }); });
 addEventListener("hashchange", () => attempt(open));
 addEventListener("popstate", () => { filters.forget(); filters.read(); attempt(loadList); });

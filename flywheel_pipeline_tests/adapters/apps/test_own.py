@@ -214,6 +214,15 @@ def test_faults_that_pass_are_tried_again_and_others_are_errors(monkeypatch: pyt
         assert len(own.bodies) == 3
 
 
+def test_a_reply_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "MAX_REPLY_BYTES", 1_000)
+    monkeypatch.setattr(http_module, "TRIES", 1)
+    with own_server((200, b"x" * 1_000), (200, b"x" * 1_001)) as own:
+        fits, too_large = run(HttpApp(Endpoint(own.url, workers=1)), cases("Hi", "Hello"))
+    assert fits.output == "x" * 1_000
+    assert "a reply of more than 1,000 bytes is too large" in (too_large.error or "")
+
+
 def test_an_endpoint_that_is_not_there_stops_the_run_at_once() -> None:
     with own_server((200, b"")) as gone:
         pass

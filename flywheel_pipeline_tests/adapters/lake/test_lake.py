@@ -350,3 +350,36 @@ def test_leftovers_of_a_killed_process_are_cleared_and_files_being_written_are_n
     assert not any(path.exists() for path in paths["old"])
     assert all(path.exists() for path in paths["new"])
     assert (table / "all.parquet").exists()
+
+
+def test_a_digest_changes_with_the_content_of_a_table_and_with_nothing_else(tmp_path: Path) -> None:
+    lake, same = Lake(tmp_path / "a"), Lake(tmp_path / "b")
+    for one in (lake, same):
+        one.write("raw_traces", [a_trace()], part="2025-06-02")
+    before = lake.digest("raw_traces")
+    assert before == same.digest("raw_traces") != lake.digest("feedback")
+    lake.write("raw_traces", [a_trace()], part="2025-06-02")
+    assert lake.digest("raw_traces") == before
+    lake.write("raw_traces", [a_trace(input="other")], part="2025-06-02")
+    assert lake.digest("raw_traces") != before
+
+
+def test_queries_at_once_see_what_is_written_between_them(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    found: list[int] = []
+
+    def look() -> None:
+        found.extend(n for _ in range(20) for (n,) in lake.rows("select count(*) from RAW_TRACES"))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for i in range(20):
+        lake.write("raw_traces", [a_trace(trace_id=f"t{n}") for n in range(i + 1)])
+    for thread in threads:
+        thread.join()
+    assert len(found) == 80 and lake.rows("select count(*) from raw_traces") == [(20,)]
+
+
+def test_a_query_that_names_no_table_sees_all_of_them(tmp_path: Path) -> None:
+    assert set(Lake(tmp_path).frame("show tables")["name"]) == TABLES.keys()

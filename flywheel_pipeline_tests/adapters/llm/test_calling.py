@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flywheel_pipeline.adapters.llm import direct
 from flywheel_pipeline.adapters.llm.calling import (
     Called,
     CallFailed,
@@ -126,3 +127,21 @@ def test_a_status_says_whether_the_question_or_the_model_is_at_fault() -> None:
     assert [kind_of(s) for s in (401, 403, 404)] == ["unusable"] * 3
     assert [kind_of(s) for s in (None, 408, 409, 500, 502, 529)] == ["transient"] * 6
     assert (kind_of(429), kind_of(429, "insufficient_quota")) == ("throttled", "unusable")
+
+
+def test_a_reply_that_is_too_large_is_refused_while_it_arrives(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    monkeypatch.setattr(direct, "MAX_REPLY_BYTES", 10_000)
+    with scripted_server(lambda _: Said(body=b" " * 20_000)) as server:
+        (reply,) = bench.client(server).ask([an_ask("Hi")])
+    assert reply.text is None and "too large" in (reply.error or "")
+
+
+def test_a_key_that_the_server_repeats_is_in_no_error_and_no_table(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "quite-unlike-any-key")
+    body = b'{"error": {"message": "Bad request with Bearer quite-unlike-any-key"}}'
+    with scripted_server(lambda _: Said(status=400, body=body)) as server:
+        (reply,) = bench.client(server).ask([an_ask("Hi")])
+    assert "quite-unlike" not in (reply.error or "") and "Bad request" in (reply.error or "")
+    assert "quite-unlike" not in str(bench.calls)

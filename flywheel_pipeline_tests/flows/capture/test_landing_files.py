@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from flywheel_pipeline.flows.capture.landing_files import (
     _Task,
     capture_block,
     expire_originals,
+    keep_only_copies,
     part_of,
     read_new_files,
 )
@@ -316,6 +318,42 @@ def test_originals_go_only_when_read_as_they_are_and_old(landing: Landing) -> No
     assert sorted(p.name for p in landing.folder.iterdir()) == ["changed.jsonl", "unread.jsonl", "young.jsonl"]
     assert sorted(landing.files()) == ["changed.jsonl", "old.jsonl", "young.jsonl"]
     assert landing.read() == ["changed.jsonl", "unread.jsonl"]
+
+
+def test_what_lost_its_original_is_kept_when_the_lake_is_deleted(landing: Landing) -> None:
+    old = landing.put("old.jsonl", *some_traces(2))
+    landing.put("new.jsonl", *some_traces(1, "2025-06-05"))
+    landing.read()
+    before = landing.ids()
+    old.unlink()
+    for _ in range(2):
+        keep_only_copies(landing.home.files("traces"), landing.lake)
+        assert landing.ids() == before
+    shutil.rmtree(landing.lake.root)
+    assert landing.read() == ["new.jsonl"]
+    assert landing.ids() == before
+
+
+def test_an_original_that_comes_back_is_read_and_counts_once(landing: Landing) -> None:
+    path = landing.put("a.jsonl", *some_traces(2))
+    landing.read()
+    content, before = path.read_bytes(), landing.ids()
+    path.unlink()
+    keep_only_copies(landing.home.files("traces"), landing.lake)
+    path.write_bytes(content)
+    assert landing.read() == ["a.jsonl"] and landing.read() == []
+    assert landing.ids() == before and not landing.lake.kept.has("a.jsonl")
+
+
+def test_another_export_under_the_name_of_one_that_is_gone_replaces_nothing(landing: Landing) -> None:
+    path = landing.put("export.jsonl", *some_traces(2))
+    landing.read()
+    path.unlink()
+    keep_only_copies(landing.home.files("traces"), landing.lake)
+    landing.put("export.jsonl", *some_traces(1, "2025-06-09"))
+    assert landing.read() == ["export.jsonl"]
+    assert len(landing.ids()) == 3
+    assert len(landing.files()) == 2 and "export.jsonl" in landing.files()
 
 
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: os.truncate(path, 10)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -48,6 +49,7 @@ def test_no_value_is_ever_part_of_the_sql(pairs: list[tuple[str, str]]) -> None:
         filters = read_filters(marked)
     except FilterError:
         return
+    filters = replace(filters, among=[filters.like]) if filters.like else filters
     for sql, params in (conditions(filters), all_conditions(filters)):
         assert "zq" not in sql
         assert sql.count("$") >= len(params) and all(f"${name}" in sql for name in params)

@@ -261,10 +261,9 @@ def test_the_last_one_is_announced(page: Any) -> None:
     for _ in range(14):
         turn(page, "p")
     page.keyboard.press("p")
-    status(
-        page,
-        "That was the last one. Submit your labels; `flywheel run` then groups the failures on the page Failure modes.",
-    )
+    status(page, "That was the last one.")
+    playwright.expect(page.locator("#found-groups")).to_contain_text("No failures so far")
+    page.keyboard.press("Escape")
     progress(page, "15 of 15")
     page.select_option("#filter", "fail")
     error(page, "No trace of this batch is like that.")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from flywheel_pipeline.flows.annotate import collect_labels, export_labels
+from flywheel_pipeline.flows.annotate import collect_labels
+from flywheel_pipeline.flows.label_export import export_labels
 from flywheel_pipeline.records import GoldenCase, Json
 from flywheel_pipeline.web import mount_pages, pages_of
 from flywheel_pipeline.web.guard import HEADERS
@@ -87,10 +88,10 @@ def test_the_list_and_its_counts_are_those_of_the_filters(client: TestClient) ->
     facets = client.get("/traces/api/facets?session=s0").json()
     assert facets["n"] == 3 and ["(none)", "(none)", 3] in facets["values"]["verdict"]
     assert "2025-06-02: 3 traces" in facets["histogram"]
-    assert client.get("/traces/api/list?session=none").json() == {"html": "", "n": 0, "next": None}
+    assert client.get("/traces/api/list?session=none").json() == {"html": "", "n": 0, "next": None, "note": ""}
     for path in ("list?colour=red", "facets?turns=x", "list?after=x"):
         answer = client.get(f"/traces/api/{path}")
-        assert answer.status_code == 422 and answer.json()["error"]
+        assert answer.status_code == 400 and answer.json()["error"]
 
 
 def test_what_strangers_wrote_is_escaped_everywhere(client: TestClient) -> None:
@@ -235,3 +236,17 @@ def test_a_corrupt_file_and_unknown_requests_are_reported(client: TestClient, pl
     assert client.post("/traces/api/send?annotator=eve", json={"ids": ["t1"]}).status_code == 422
     assert client.post("/traces/api/case", json=[]).status_code == 400
     assert client_of(place, "secret").get("/traces/api/list").status_code == 401
+
+
+def test_similar_traces_are_listed_with_their_similarity_and_what_it_means(client: TestClient, place: Place) -> None:
+    page = client.get("/traces/api/list?like=t2").json()
+    assert page["n"] == 4 and page["html"].count("similarity 1.00") == 4 and "“In Norway?”" in page["note"]
+    assert client.get("/traces/api/facets?like=t2").json()["n"] == 4
+    beside = client.get("/traces/api/similar?id=t2").json()["html"]
+    assert 'href="#t0"' in beside and 'href="?like=t2"' in beside and 'href="#t2"' not in beside
+    alone = client.get("/traces/api/list", params={"like": "a/b c#d"}).json()
+    assert alone["n"] == 0 and "No other trace has a similar question" in alone["note"]
+    assert "No other trace" in client.get("/traces/api/similar", params={"id": "a/b c#d"}).json()["html"]
+    for path in ("list?like=gone", "facets?like=gone", "similar?id=gone", "list?like=t1&like=t2"):
+        answer = client.get(f"/traces/api/{path}")
+        assert answer.status_code == 400 and answer.json()["error"]

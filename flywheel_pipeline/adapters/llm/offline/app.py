@@ -4,7 +4,8 @@ It picks the sentence of the documents that shares most words with the question.
 depends on what the system prompt asks of it (`ASKS`): without being asked to, it does not stay with the
 documents, does not hand over to people, answers the first of several questions only, claims to have done
 what it cannot do, pastes whole guides, and asks for what the user has given. The text of the prompt is all that
-steers it; a prompt that asks for more gets more.
+steers it; a prompt that asks for more gets more. Two wishes undo another (`UNDONE_BY`), so that a prompt can cure one
+kind of failure with another.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ ASKS: Mapping[str, str] = {
     "remember": r"(never|do not|don't) ask[^.]*(again|already|given|told)",
 }
 """What a prompt may ask for, and the wording by which the stand-in understands it."""
+
+UNDONE_BY: Mapping[str, str] = {
+    "stay_grounded": r"\balways (give|have)[^.]*\banswer\b",
+    "be_brief": r"\b(whole|full|entire) guide[^.]*\bevery step\b",
+}
+"""Wordings that undo a wish of `ASKS`: who must always answer guesses, who must give every step is not brief."""
 
 PERSON = re.compile(
     r"\b(human|person|agent|colleagues?|representative|manager|supervisor|operator|member of staff)\b"
@@ -66,9 +73,19 @@ def reply(messages: list[dict[str, Any]]) -> str:
     system = "\n".join(text_of(m.get("content")) for m in messages if m.get("role") == "system")
     said = [text_of(m.get("content")) for m in messages if m.get("role") == "user"] or [""]
     documents = read_fence(system)
-    prompt = system.split("```json")[0]
-    asks = frozenset(name for name, wording in ASKS.items() if re.search(wording, prompt, re.I))
-    return _answer(Turn(asks, documents if isinstance(documents, list) else [], said[-1], "\n".join(said[:-1])))
+    return _answer(
+        Turn(
+            _asks(system.split("```json")[0]),
+            documents if isinstance(documents, list) else [],
+            said[-1],
+            "\n".join(said[:-1]),
+        )
+    )
+
+
+def _asks(prompt: str) -> frozenset[str]:
+    asked = {name for name, wording in ASKS.items() if re.search(wording, prompt, re.I)}
+    return frozenset(asked - {name for name, wording in UNDONE_BY.items() if re.search(wording, prompt, re.I)})
 
 
 def _answer(turn: Turn) -> str:

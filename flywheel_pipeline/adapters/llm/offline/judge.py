@@ -102,7 +102,30 @@ def off_topic(case: Case) -> str | None:
     return "the answer shares no word with the question"
 
 
+def withheld(case: Case) -> str | None:
+    """Fail an answer that finds nothing although the documents hold most words of the question."""
+    finds_nothing = re.search(r"can ?not find (that|it)", case.answer, re.I)
+    known = coverage(case.message, content_words(case.documents))
+    return (
+        f"finds nothing, but the documents hold {known:.0%} of the question" if finds_nothing and known >= 0.5 else None
+    )
+
+
+def steps_missing(case: Case) -> str | None:
+    """Fail a single sentence where the customer asked for steps."""
+    asked = re.search(
+        r"\bsteps?\b|walk me through|one after the other|in (which|the right) order|what (else|then)\b|all of it",
+        case.message,
+        re.I,
+    )
+    return (
+        f"asked for steps ({asked.group(0)}), got one sentence" if asked and len(sentences(case.answer)) < 2 else None
+    )
+
+
 RULES: Mapping[Rule, str] = {
+    withheld: r"(can.?t|cannot|can ?not) find|but it.?s documented|but it is documented|not found",
+    steps_missing: r"\b(one|single|first) step\b|\bsteps?\b.{0,20}\b(is|are) missing|next step",
     not_in_documents: r"\bmade?[ -]?up|invent|fabricat|hallucinat|not in (the|our|any)|nowhere|no document|unsupported|no source|no such|does ?n.t exist|promis",
     no_handover: r"\bhuman|person\b|hand ?(ed|ing|s)?.?(over|off)|handoff|escalat|agent\b|colleague|real one|transfer",
     question_left_open: r"(first|one|half|part|second|other|rest|several|two|both|third)\b.{0,30}(question|answer|ignored|dropp|part|of)|questions?\b.{0,20}(ignored|skipp|unanswer|open)|answer\w*\b.{0,20}\b(half|part)\b",

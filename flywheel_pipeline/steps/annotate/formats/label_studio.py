@@ -17,11 +17,13 @@ from flywheel_pipeline.steps.annotate.sources import read_literal
 from flywheel_pipeline.steps.annotate.words import bare_key, is_blank, tidy, verdict_of
 
 NAME = "label-studio"
+PICKED = "is_picked"
+"""The field of a task by which our own export marks a picked trace."""
 
 Answer = tuple[int | None, Any]
 """The turn that an answer is about, if any, and the answer."""
 _CONTROLS = ("choices", "textarea", "number", "rating", "datetime", "taxonomy")
-_OWN = frozenset(("id", "annotator", "annotationid", "createdat", "updatedat", "leadtime"))
+_OWN = frozenset(("id", "annotator", "annotationid", "createdat", "updatedat", "leadtime", "ispicked"))
 
 
 def recognises(cells: Cells) -> bool:
@@ -46,8 +48,8 @@ def _is_task(cells: Cells) -> bool:
 
 def _task(row: Row, rules: LabelRules, used: dict[str, str]) -> Iterator[Entry]:
     data = row.cells["data"]
-    base = {"trace_id": trace_of(data, rules), "verdict": ""}
-    own = {k: v for k, v in data.items() if matches("trace_id", k) is None and tidy(k) not in CONTEXT}
+    base = {"trace_id": trace_of(data, rules), "verdict": "", PICKED: data.get(PICKED)}
+    own = {k: v for k, v in data.items() if matches("trace_id", k) is None and tidy(k) not in (*CONTEXT, PICKED)}
     annotations = objects(row.cells.get("annotations"))
     for annotation in annotations:
         named = _judged(_results(annotation), rules)
@@ -69,9 +71,10 @@ def _flat(row: Row, rules: LabelRules, used: dict[str, str]) -> Iterator[Entry]:
     theirs = {k: v for k, v in row.cells.items() if bare_key(k) not in _OWN}
     named = _judged({k: _parts(v) for k, v in theirs.items() if matches("trace_id", k) is None}, rules)
     used |= {**named.used, **used}
-    own = {tidy(k): v for k, v in row.cells.items() if bare_key(k) in _OWN - {"annotator", "updatedat"}}
+    own = {tidy(k): v for k, v in row.cells.items() if bare_key(k) in _OWN - {"annotator", "updatedat", "ispicked"}}
     cells = {
-        "trace_id": trace_of(theirs, rules), **named.cells, "annotator": _person(read_literal(keys.get("annotator"))),
+        "trace_id": trace_of(theirs, rules), **named.cells, PICKED: keys.get("ispicked"),
+        "annotator": _person(read_literal(keys.get("annotator"))),
         "labelled_at": keys.get("updatedat") or keys.get("createdat"), "extra": {**own, **named.cells["extra"]},
     }  # fmt: skip
     yield Entry(row, cells, problem=named.problem)

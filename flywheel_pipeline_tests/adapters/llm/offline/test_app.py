@@ -115,7 +115,10 @@ ADVISED = {
     "too_long": "be_brief",
     "asks_again": "remember",
     "off_topic": None,  # the app has no such switch: this advice changes nothing
+    "withheld": None,  # it undoes `stay_grounded`, which the plain prompt does not ask for
+    "steps_missing": None,  # it undoes `be_brief`
 }
+UNDONE = {"withheld": "stay_grounded", "steps_missing": "be_brief"}
 
 
 def test_there_is_an_expectation_for_every_advice_of_the_improver() -> None:
@@ -129,9 +132,19 @@ def test_each_advice_of_the_improver_switches_exactly_its_own_fault_off(rule: ju
     assert still == set(FAULTS) - {ADVISED[rule.__name__]}
 
 
-def test_all_advice_together_switches_every_fault_off() -> None:
-    prompt = "\n".join([PLAIN, *improver.ADVICE.values()])
+def test_advice_that_undoes_nothing_switches_every_fault_off() -> None:
+    advice = [text for rule, text in improver.ADVICE.items() if rule.__name__ not in UNDONE]
+    prompt = "\n".join([PLAIN, *advice])
     assert [n for n, f in FAULTS.items() if f.shown(_say(prompt, f.message, f.documents))] == []
+
+
+@pytest.mark.parametrize("rule", [judge.withheld, judge.steps_missing], ids=lambda rule: rule.__name__)
+def test_some_advice_cures_one_failure_with_another(rule: judge.Rule) -> None:
+    others = [text for other, text in improver.ADVICE.items() if other.__name__ not in UNDONE]
+    prompt = "\n".join([PLAIN, *others, improver.ADVICE[rule]])
+    shown = [n for n, f in FAULTS.items() if f.shown(_say(prompt, f.message, f.documents))]
+    assert shown == [UNDONE[rule.__name__]]
+    assert app.UNDONE_BY.keys() == set(UNDONE.values())
 
 
 def test_the_words_of_a_document_never_steer_the_app() -> None:

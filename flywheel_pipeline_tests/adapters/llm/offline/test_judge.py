@@ -33,6 +33,8 @@ FAILING: list[tuple[judge.Rule, judge.Case]] = [
     (judge.asks_again, _case(GIVEN, "Could you please tell me your order number?")),
     (judge.asks_again, _case("So?", "Could you send the serial number?", "I have FH-298117.\nSo?")),
     (judge.off_topic, _case("Is HomeKit supported?", "Guest networks need a password.")),
+    (judge.withheld, _case("What does postage for a return cost?", "I can not find that in our documentation.")),
+    (judge.steps_missing, _case("Walk me through the return.", "First print the label.")),
 ]
 
 PASSING: list[tuple[judge.Rule, judge.Case]] = [
@@ -50,6 +52,10 @@ PASSING: list[tuple[judge.Rule, judge.Case]] = [
     (judge.asks_again, _case("Where is my order?", "Could you please tell me your order number?")),
     (judge.off_topic, _case("Is HomeKit supported?", "HomeKit is not supported.")),
     (judge.off_topic, _case("Thanks!", "Goodbye.")),
+    (judge.withheld, _case("Is HomeKit supported?", "I can not find that in our documentation.")),
+    (judge.withheld, _case("What does postage for a return cost?", "Postage for the return costs 4.90 euros.")),
+    (judge.steps_missing, _case("Walk me through the return.", "First print the label. Then post the kit.")),
+    (judge.steps_missing, _case("What does postage cost?", "Postage costs 4.90 euros.")),
 ]
 
 
@@ -99,6 +105,8 @@ COMMENTS: Mapping[str, list[str]] = {
         "asks for the number in her message",
     ],
     "off_topic": ["answered with an unrelated fact", "answer doesn't fit the question", "wrong topic", "off-topic"],
+    "withheld": ["says it can't find it, but it is documented", "Cannot find what is documented"],
+    "steps_missing": ["only one step of the guide", "The steps after it are missing."],
 }
 
 

@@ -1,0 +1,183 @@
+"""The prompt templates of a home: mined from its traces, accepted by a person, and their values read from traces."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from flywheel_pipeline.adapters.home.files import TEMPLATES_FILE
+from flywheel_pipeline.adapters.home.reviewed import Content
+from flywheel_pipeline.adapters.registry import PRODUCTION, Move
+from flywheel_pipeline.errors import HomeError
+from flywheel_pipeline.flows.workbench import Workbench, timestamp
+from flywheel_pipeline.records import PromptVersion
+from flywheel_pipeline.steps.deploy import system_prompt
+from flywheel_pipeline.steps.deploy.templates import (
+    ACCEPTED,
+    PROPOSED,
+    REJECTED,
+    Coverage,
+    Mined,
+    Template,
+    load_templates,
+    measure_coverage,
+    mine_templates,
+    plain_text,
+)
+
+MOST_TRACES = 20_000
+"""The newest traces, whose system prompts are looked at."""
+SEEN_SQL = f"select messages from raw_traces order by started_at desc, trace_id limit {MOST_TRACES}"
+HEAD = """\
+# Templates of the system prompts in the traces, the one of most traces first. `flywheel prompts mine` proposes them;
+# rename variables in `text`, or change where they are, then `flywheel prompts accept NUMBER`. A template with
+# `status: rejected` is not proposed again. The counts are of the traces at the time of writing.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A template of the file `prompts/templates.yaml`."""
+
+    template: Template
+    status: str
+    coverage: Coverage
+
+    @property
+    def version(self) -> str:
+        """The prompt version that it is."""
+        return version_of("", self.template).version
+
+
+@dataclass(frozen=True)
+class MinedHome:
+    """The templates that are on file after mining, and what was found."""
+
+    entries: tuple[Entry, ...]
+    mined: Mined
+    n_without: int
+    """Traces without a system prompt."""
+
+
+@dataclass(frozen=True)
+class AcceptedTemplate:
+    """A template that a person accepted: `before` is the production prompt that it replaces, or stands beside."""
+
+    entry: Entry
+    before: str | None
+    is_production: bool
+
+
+def version_of(name: str, template: Template, base: str | None = None, note: str = "") -> PromptVersion:
+    """Return a template as a prompt version."""
+    return PromptVersion.of(name, template.text, base, note)
+
+
+def mine_home(bench: Workbench) -> MinedHome:
+    """Look for templates in the newest traces, and propose those that are not on file yet; accepted ones stay.
+
+    Raises:
+        HomeError: no trace has a system prompt.
+        ConflictError: somebody else has changed the file meanwhile.
+    """
+    prompts, n_without = _prompts(bench)
+    if not prompts:
+        raise HomeError("No trace has a system prompt: there is nothing to find a template in.")
+    mined = mine_templates(prompts)
+    seen = bench.home.reviewed(TEMPLATES_FILE).read()
+    decided = [(t, status) for t, status in load_templates(seen.value, TEMPLATES_FILE) if status != PROPOSED]
+    known = {t.literals for t, _ in decided}
+    new = [(t, PROPOSED) for t, _ in mined.templates if t.literals not in known]
+    entries = _entries([*decided, *new], prompts)
+    _write(bench, entries, seen)
+    return MinedHome(entries, mined, n_without)
+
+
+def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTemplate:
+    """Accept a template by its number in the file, or the beginning of its version.
+
+    It becomes the production prompt where there is none yet, or where the present one is this very template with its
+    variables filled in. In any case its variables are read from traces from now on.
+
+    Raises:
+        HomeError: there is no such template, or no trace has a prompt that it reproduces.
+        ConflictError: the file or a label was changed meanwhile.
+    """
+    prompts, _ = _prompts(bench)
+    seen = bench.home.reviewed(TEMPLATES_FILE).read()
+    entries = list(_entries(load_templates(seen.value, TEMPLATES_FILE), prompts))
+    place = _place(entries, name)
+    chosen = entries[place]
+    if not chosen.coverage.n:
+        raise HomeError(
+            f"{TEMPLATES_FILE}, template {name}: no trace has a prompt that it reproduces. Correct its text."
+        )
+    entries[place] = Entry(chosen.template, ACCEPTED, chosen.coverage)
+    labels = bench.registry.labels()
+    present = bench.registry.production()
+    replaces = present is None or chosen.template.read(plain_text(present.text)) is not None
+    note = f"the template of {chosen.coverage.n:,} traces, accepted by {by or 'a person'}"
+    bench.registry.add(
+        version_of(bench.settings.app.prompt_name, chosen.template, present.version if present else None, note)
+    )
+    _write(bench, entries, seen)
+    if replaces and (present is None or present.version != chosen.version):
+        bench.registry.move(Move(PRODUCTION, chosen.version, timestamp(), by, note), labels.seen)
+    return AcceptedTemplate(entries[place], present.version if present else None, replaces)
+
+
+def _prompts(bench: Workbench) -> tuple[Counter[str], int]:
+    """Return {system prompt: number of traces}, and how many traces have none."""
+    with bench.lake.connect() as con:
+        seen = Counter(system_prompt(json.loads(row[0])) for row in con.execute(SEEN_SQL).fetchall())
+    n_without = seen.pop("", 0)
+    return seen, n_without
+
+
+def _entries(decided: Sequence[tuple[Template, str]], prompts: Mapping[str, int]) -> tuple[Entry, ...]:
+    covered = dict(measure_coverage([t for t, _ in decided], {plain_text(p): n for p, n in prompts.items()}))
+    entries = [Entry(t, status, covered[t]) for t, status in decided]
+    return tuple(sorted(entries, key=lambda e: (e.status == REJECTED, -e.coverage.n, e.template.text)))
+
+
+def _place(entries: Sequence[Entry], name: str) -> int:
+    number = int(name) if name.isdecimal() and len(name) < 5 else 0
+    found = [number - 1] if 1 <= number <= len(entries) else []
+    found = found or [i for i, e in enumerate(entries) if e.version.startswith(name)]
+    if len(found) != 1:
+        there = f"there are {len(entries)}" if entries else "`flywheel prompts mine` looks for some"
+        raise HomeError(f"{'No' if not found else 'More than one'} template is {name!r}; {there}.")
+    return found[0]
+
+
+def _write(bench: Workbench, entries: Sequence[Entry], seen: Content) -> None:
+    rows = [
+        {
+            "status": e.status, "traces": e.coverage.n, "different_prompts": e.coverage.n_different,
+            "traces_with_unclear_values": e.coverage.n_ambiguous,
+            "examples": {name: [_short(v) for v in values] for name, values in e.coverage.examples.items()},
+            "text": e.template.text,
+        }
+        for e in entries
+    ]  # fmt: skip
+    text = yaml.dump({"templates": rows}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    bench.home.reviewed(TEMPLATES_FILE).replace_text(HEAD + text, seen.version)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, which people can edit."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 100 else f"{value[:99]}…"

@@ -1,0 +1,104 @@
+"""`flywheel_turns`: what the gate decided on is noted when it decides; the table is built from these notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from flywheel_pipeline.adapters.home.files import TURNS_FILE
+from flywheel_pipeline.adapters.registry import PRODUCTION
+from flywheel_pipeline.errors import CorruptFileError
+from flywheel_pipeline.flows.flips import read_flip_labels
+from flywheel_pipeline.flows.workbench import Workbench, utc_now
+from flywheel_pipeline.records import FailureMode, FlywheelTurn, PromptCandidate
+from flywheel_pipeline.steps.deploy.turns import Gain, TurnNote, build_turns, decided_of, describe_decision, read_time
+
+VERDICTS_SQL = "select count(*) from annotations where is_current and verdict in ('pass', 'fail')"
+FAILURES_SQL = """
+select strftime(to_timestamp(median(epoch(started_at))) at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ')
+from annotations join raw_traces using (trace_id)
+where is_current and verdict = 'fail' and ($since is null or started_at >= $since)
+"""
+CALLS_SQL = """
+select count(*), case when count(*) = count(cost_usd) then coalesce(sum(cost_usd), 0) end
+from llm_calls where not cached and ($since is null or called_at > $since)
+"""
+
+
+def note_turn(bench: Workbench, base: str, candidates: Sequence[PromptCandidate]) -> None:
+    """Note what the gate decided on a candidate against `base`, unless the last note says the same; write the table."""
+    notes = read_notes(bench)
+    spent = _spent_since(bench, notes[-1].at if notes else None)
+    note = TurnNote(
+        at=f"{utc_now().isoformat(timespec='microseconds')}Z", base=base,
+        **describe_decision(decided_of(candidates)), **_known(bench, base), **spent,
+    )  # fmt: skip
+    last = next((n for n in reversed(notes) if n.turn == note.turn), None)
+    if note.says_more_than(last):
+        bench.home.append_only(TURNS_FILE).extend(lambda _: [asdict(note)])
+    record_turns(bench)
+
+
+def _known(bench: Workbench, base: str) -> dict[str, Any]:
+    """Return what is known by now: labels, failure modes, and when the failures happened."""
+    with bench.lake.connect() as con:
+        n_verdicts = con.execute(VERDICTS_SQL).fetchall()[0][0]
+        failures_at = con.execute(FAILURES_SQL, {"since": _in_production_since(bench, base)}).fetchall()[0][0]
+    flips = {(r["base"], r["candidate"], r["case_id"]): r for r in read_flip_labels(bench)}
+    n_flips = sum("defer" not in (r["before"], r["after"]) for r in flips.values())
+    modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode, "status <> 'retired'")}
+    return {"n_labels": n_verdicts + n_flips, "modes": modes, "failures_at": failures_at}
+
+
+def _in_production_since(bench: Workbench, base: str) -> Any:
+    """Return when a prompt went into production; None for the first one, which is older than the flywheel."""
+    moves = production_moves(bench)
+    at = next((at for version, at in reversed(moves[1:]) if version == base), None)
+    return read_time(at) if moves and moves[0][0] != base else None
+
+
+def _spent_since(bench: Workbench, since: str | None) -> dict[str, Any]:
+    with bench.lake.connect() as con:
+        ((n, cost),) = con.execute(CALLS_SQL, {"since": read_time(since)}).fetchall()
+    return {"n_calls": n, "cost_usd": None if cost is None else round(cost, 6)}
+
+
+def production_moves(bench: Workbench) -> list[tuple[str, str]]:
+    """Return (version, time) of every change of the production prompt, oldest first."""
+    moves = [m for m in bench.registry.labels().moves if m.label == PRODUCTION and m.version]
+    return [(str(m.version), m.at) for i, m in enumerate(moves) if i == 0 or moves[i - 1].version != m.version]
+
+
+def record_turns(bench: Workbench) -> list[FlywheelTurn]:
+    """Write the table `flywheel_turns` and return its rows, the oldest first.
+
+    Raises:
+        CorruptFileError: a line of the notes cannot be read.
+    """
+    rows = build_turns(read_notes(bench), production_moves(bench), _realised(bench))
+    bench.lake.write("flywheel_turns", rows)
+    return rows
+
+
+def _realised(bench: Workbench) -> Mapping[tuple[str, str], Gain]:
+    """Return what production showed, by (version before, version after)."""
+    return {}
+
+
+def read_notes(bench: Workbench) -> list[TurnNote]:
+    """Return the notes of the gate's decisions, oldest first.
+
+    Raises:
+        CorruptFileError: a line lacks a field.
+    """
+    names = {f.name for f in fields(TurnNote)}
+    found = []
+    for number, row in enumerate(bench.home.append_only(TURNS_FILE).read().rows, 1):
+        try:
+            note = TurnNote(**{k: v for k, v in row.items() if k in names})
+            read_time(note.at)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise CorruptFileError(f"{TURNS_FILE}, line {number} is no decision: {error}. Restore it.") from None
+        found.append(note)
+    return found

@@ -1,0 +1,179 @@
+"""The turns of the flywheel: what each one took, decided and brought, from a log of decisions and the label's moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from flywheel_pipeline.records import FlywheelTurn, Json, PromptCandidate
+
+NONE = "none"
+"""The decision of a turn without a candidate."""
+NOT_PROMOTED, NOT_MEASURED = "not promoted", "production has not been measured under both prompts yet"
+Key = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class TurnNote:
+    """A decision of the gate and what was known by then; one line of `prompts/turns.jsonl`.
+
+    `n_labels` and `modes` ({id: name}) count everything so far; calls and their price are those since the last line.
+    `failures_at` is the median start of the traces among the labelled failures since `base` went into production.
+    """
+
+    at: str
+    base: str
+    candidate: str | None
+    decision: str
+    reason: str
+    n_labels: int
+    modes: Mapping[str, str]
+    test: Mapping[str, float]
+    traffic: Mapping[str, Any]
+    failures_at: str | None = None
+    n_calls: int = 0
+    cost_usd: float | None = 0.0
+
+    @property
+    def turn(self) -> Key:
+        """What makes it a turn of its own."""
+        return self.base, self.candidate
+
+    def says_more_than(self, last: TurnNote | None) -> bool:
+        """Return whether it is worth a line of its own after the last one."""
+        if last is None or self.n_calls:
+            return True
+        return asdict(self) != {**asdict(last), "at": self.at, "n_calls": 0, "cost_usd": self.cost_usd}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A change of production's pass rate with its 95 % interval, or the `reason` for which it is not known."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass
+class _Sums:
+    """What the lines of one turn add up to."""
+
+    last: TurnNote
+    n_calls: int = 0
+    cost_usd: float | None = 0.0
+    notes: list[TurnNote] = field(default_factory=list)
+
+    def add(self, note: TurnNote) -> None:
+        """Add a line."""
+        self.last = note
+        self.n_calls += note.n_calls
+        known = None not in (self.cost_usd, note.cost_usd)
+        self.cost_usd = (self.cost_usd or 0.0) + (note.cost_usd or 0.0) if known else None
+
+
+def decided_of(candidates: Sequence[PromptCandidate]) -> PromptCandidate | None:
+    """Return the candidate of a turn: the one that met the gate, else the first that was rejected; None without any."""
+    decided = [c for c in candidates if c.decision]
+    return next((c for c in decided if "overall" in json.loads(c.evidence)), decided[0] if decided else None)
+
+
+def describe_decision(candidate: PromptCandidate | None) -> dict[str, Any]:
+    """Return the fields of a `TurnNote` that the gate's decision gives."""
+    if candidate is None:
+        why = "no prompt was proposed"
+        return {"candidate": None, "decision": NONE, "reason": why, "test": {}, "traffic": {"problem": why}}
+    evidence = json.loads(candidate.evidence)
+    test = {k: evidence["overall"][k] for k in ("difference", "low", "high")} if "overall" in evidence else {}
+    return {
+        "candidate": candidate.candidate_id, "decision": candidate.decision, "reason": candidate.reason, "test": test,
+        "traffic": evidence.get("traffic", {"problem": "it was not evaluated on the test split"}),
+    }  # fmt: skip
+
+
+def build_turns(
+    notes: Iterable[TurnNote], moves: Sequence[tuple[str, str]], realised: Mapping[tuple[str, str], Gain]
+) -> list[FlywheelTurn]:
+    """Return the turns, the oldest first.
+
+    `moves` are (version, time) of the production label, oldest first; `realised` is what production showed, by
+    (version before, version after).
+    """
+    turns: dict[Key, _Sums] = {}
+    for note in notes:
+        turns.setdefault(note.turn, _Sums(note)).add(note)
+    rows: list[FlywheelTurn] = []
+    n_labels, known = 0, set[str]()
+    for number, sums in enumerate(turns.values(), 1):
+        note = sums.last
+        new = {i: name for i, name in note.modes.items() if i not in known}
+        rows.append(_row(number, sums, new, note.n_labels - n_labels, _promotion(note, moves), realised))
+        n_labels, known = note.n_labels, known | set(note.modes)
+    return rows
+
+
+@dataclass(frozen=True)
+class _Promotion:
+    at: datetime | None = None
+    undone_at: datetime | None = None
+
+
+def _promotion(note: TurnNote, moves: Sequence[tuple[str, str]]) -> _Promotion:
+    """Return when the candidate replaced its base, and when production went back to a prompt of before."""
+    versions = [version for version, _ in moves]
+    for i in range(1, len(moves)):
+        if (versions[i - 1], versions[i]) == note.turn:
+            after = next((j for j in range(i + 1, len(moves)) if versions[j] != versions[i]), None)
+            undone = after is not None and versions[after] in versions[:i]
+            return _Promotion(read_time(moves[i][1]), read_time(moves[after][1]) if undone and after else None)
+    return _Promotion()
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Return a time of a file as naive UTC; None where the file has none."""
+    if not text:
+        return None
+    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return found.astimezone(timezone.utc).replace(tzinfo=None) if found.tzinfo else found
+
+
+def _row(
+    number: int,
+    sums: _Sums,
+    new: Mapping[str, str],
+    n_labels: int,
+    promotion: _Promotion,
+    realised: Mapping[tuple[str, str], Gain],
+) -> FlywheelTurn:
+    note = sums.last
+    found = _realised(note, promotion, realised)
+    decided_at = read_time(note.at)
+    assert decided_at is not None
+    return FlywheelTurn(
+        turn=number, base_version=note.base, candidate_id=note.candidate, decided_at=decided_at,
+        decision=note.decision, reason=note.reason, n_labels=n_labels, n_new_modes=len(new),
+        new_modes=Json(json.dumps(sorted(new.values()), ensure_ascii=False)),
+        test_gain=note.test.get("difference"), test_low=note.test.get("low"), test_high=note.test.get("high"),
+        predicted_gain=note.traffic.get("difference"), predicted_low=note.traffic.get("low"),
+        predicted_high=note.traffic.get("high"), predicted_reason=str(note.traffic.get("problem", "")),
+        realised_gain=found.value, realised_low=found.low, realised_high=found.high, realised_reason=found.reason,
+        promoted_at=promotion.at, rolled_back_at=promotion.undone_at,
+        hours_to_fix=_hours(read_time(note.failures_at), promotion.at), cost_usd=sums.cost_usd, n_calls=sums.n_calls,
+    )  # fmt: skip
+
+
+def _realised(note: TurnNote, promotion: _Promotion, realised: Mapping[tuple[str, str], Gain]) -> Gain:
+    if promotion.at is None or note.candidate is None:
+        return Gain(reason=NOT_PROMOTED)
+    return realised.get((note.base, note.candidate), Gain(reason=NOT_MEASURED))
+
+
+def _hours(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the hours between two times; None where one is unknown, or the fix would come before the failure."""
+    if start is None or end is None or end < start:
+        return None
+    return round((end - start).total_seconds() / 3600, 1)
