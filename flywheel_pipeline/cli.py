@@ -56,8 +56,12 @@ def init(home: Path) -> None:
 def run(home: Path | None) -> None:
     """Turn the flywheel once: read new files, and materialize everything that follows."""
     from flywheel_pipeline.commands.dagster_runs import turn_home
+    from flywheel_pipeline.commands.next_step import next_steps
+    from flywheel_pipeline.flows.workbench import Workbench
 
-    sys.exit(0 if turn_home(home, say) else 1)
+    ok = turn_home(home, say)
+    say(f"\n{next_steps(Workbench.of(home), ok)}")
+    sys.exit(0 if ok else 1)
 
 
 @main.command()
@@ -85,11 +89,13 @@ def dev(home: Path | None, port: int, host: str, trust_network: bool) -> None:
 @main.command()
 @HOME
 @ADDRESS
-def serve(home: Path | None, host: str, port: int) -> None:
-    """Take traces (OTLP/HTTP) and feedback from running applications into a home, and serve its pages."""
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=4317, show_default=True, help="That of OTLP/gRPC.")
+@click.option("--grpc/--no-grpc", default=True, show_default=True, help="Take OTLP/gRPC as well as OTLP/HTTP.")
+def serve(home: Path | None, host: str, port: int, grpc_port: int, grpc: bool) -> None:
+    """Take traces (OTLP, HTTP and gRPC) and feedback from running apps into a home, and serve its pages."""
     from flywheel_pipeline.commands.serve import serve_home
 
-    serve_home(home, host, port, click.echo)
+    serve_home(home, host, port, click.echo, grpc_port=grpc_port if grpc else None)
 
 
 @main.command()

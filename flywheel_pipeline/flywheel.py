@@ -22,12 +22,22 @@ from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.capture import capture_traces
 from flywheel_pipeline.flows.cells import evaluate_estimated
 from flywheel_pipeline.flows.cluster.build import build_modes
+from flywheel_pipeline.flows.deploy.health import compare_production
 from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.golden.grow import grow_home
 from flywheel_pipeline.flows.improve import find_candidate
+from flywheel_pipeline.flows.production import judge_production
 from flywheel_pipeline.flows.sample import draw_batch
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import TABLES
+
+
+def _evaluate(bench: Workbench) -> None:
+    """Evaluate the production prompt on the golden set, and production itself."""
+    evaluate_estimated(bench)
+    judge_production(bench)
+    compare_production(bench)
+
 
 STEPS: Mapping[str, Callable[[Workbench], Any]] = {
     "capture": capture_traces,
@@ -36,7 +46,7 @@ STEPS: Mapping[str, Callable[[Workbench], Any]] = {
     "cluster": build_modes,
     "golden": grow_home,
     "deploy": record_production_prompt,
-    "evaluate": evaluate_estimated,
+    "evaluate": _evaluate,
     "improve": find_candidate,
 }
 """The steps in the order of a turn; `deploy` records which prompt is in production."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import HOME, echo, say
 
 BY = click.option("--by", help="Who decides. Default: annotate.arbiter.")
 WHY = click.option("--why", default="", help="Why, for the history.")
@@ -58,7 +58,7 @@ def review(home: Path | None, by: str | None, accepted: tuple[str, ...], rejecte
     for proposal_id in accepted:
         say(f"Accepted: {reviewer.accept(by, proposal_id).what}. {NEXT}")
     for proposal_id in rejected:
-        click.echo(f"Rejected: {reviewer.reject(by, proposal_id).what}.")
+        echo(f"Rejected: {reviewer.reject(by, proposal_id).what}.")
     if not accepted and not rejected:
         _walk(reviewer, by)
 
@@ -75,7 +75,7 @@ def _walk(review: Any, by: str | None) -> None:
     if is_terminal() and not review_groups(session):
         return
     for group in session.waiting() if not is_terminal() else []:
-        click.echo("\n".join([f"{group.name} ({len(group.members)} failures)", *describe_group(group)]))
+        echo("\n".join([f"{group.name} ({len(group.members)} failures)", *describe_group(group)]))
     _walk_proposals(review, by)
 
 
@@ -86,7 +86,7 @@ def _walk_proposals(review: Any, by: str | None) -> None:
     if not opened:
         say(NO_MODES if not review.look().known.modes else "Nothing is proposed.")
     for proposal in opened:
-        click.echo("\n".join(tell_proposal(proposal)))
+        echo("\n".join(tell_proposal(proposal)))
         if not is_terminal():
             continue
         word = click.prompt("accept, reject, skip or quit", type=click.Choice(["a", "r", "s", "q"]), default="s")

@@ -7,7 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +17,7 @@ import dagster as dg
 from dagster._core.utils import make_new_run_id
 
 from flywheel_pipeline.commands.addresses import check_port, is_loopback
+from flywheel_pipeline.commands.progress import StepLines, terminal_lines
 from flywheel_pipeline.commands.summary import count_calls, summarize
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.instance import (
@@ -31,6 +34,7 @@ from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.errors import FlywheelError, HomeError, SettingsError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.web.words import count
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
@@ -47,8 +51,10 @@ class TurnResult:
     decided: bool = False
 
 
-def run_turn(bench: Workbench, say: Say) -> TurnResult:
+def run_turn(bench: Workbench, say: Say, lines: StepLines | None = None) -> TurnResult:
     """Read new files, write the days that they touch, and run everything that follows, in one Dagster run.
+
+    `lines` are shown what each step does as it does it.
 
     Raises:
         HomeError: the landing folder holds no trace.
@@ -57,14 +63,15 @@ def run_turn(bench: Workbench, say: Say) -> TurnResult:
     say, lake, home = _once(say), bench.lake, bench.settings.home
     defs, first_day = build_definitions(bench.settings), first_partition(bench.settings)
     with open_instance(home) as instance:
-        read = _run(defs, instance, "read_trace_files", {}, say)
+        read = _run(defs, instance, say, lines, "read_trace_files", {})
         if first_partition(bench.settings) != first_day:  # what was read begins on another day
             defs = build_definitions(bench.settings)
+        run = partial(_run, defs, instance, say, lines)
         groups = group_days(due_days(lake)) or group_days(sorted(due_inputs(lake))[-1:])
         if not groups:
-            raise HomeError(f"No traces: put export files into {home / 'traces'} and run again. {_why(bench)}".strip())
-        earlier = [_run(defs, instance, "capture", range_tags(days), say) for days in groups[:-1]]
-        last = _run(defs, instance, "flywheel_turn", range_tags(groups[-1]), say)
+            raise HomeError(_no_traces(bench))
+        earlier = [run("capture", range_tags(days)) for days in groups[:-1]]
+        last = run("flywheel_turn", range_tags(groups[-1]))
     results = [read, *earlier, last]
     return TurnResult(all(r.success for r in results), tuple(s for r in results for s in r.stopped_by), last.decided)
 
@@ -81,16 +88,31 @@ def _once(say: Say) -> Say:
     return tell
 
 
-def _why(bench: Workbench) -> str:
-    reasons = bench.lake.frame(
-        "select file, line, reason from rejects where source = 'traces' order by all limit 3"
-    ).values.tolist()
-    return " ".join(f"{f}, line {n}: {why}." for f, n, why in reasons)
+def _no_traces(bench: Workbench) -> str:
+    """Return why there is nothing to run on: no file, files that are not read yet, or files without a usable trace."""
+    folder, names = bench.settings.home / "traces", {f.name for f in bench.home.files("traces")}
+    if not names:
+        return f"No traces: put export files into {folder} and run again."
+    if waiting := sorted(names - {name for (name,) in bench.lake.rows("select source_file from capture_log")}):
+        return f"Not read yet, because it may still be being written: {', '.join(waiting[:3])}. Run again in a moment."
+    reasons = bench.lake.rows("select file, line, reason from rejects where source = 'traces' order by all limit 3")
+    why = " ".join(f"{f}, line {n}: {why.removesuffix('.')}." for f, n, why in reasons) or "They hold no rows."
+    held = f"the {count(len(names), 'file')} in {folder}"
+    return f"No usable trace in {held}. {why} Correct the file or add another, and run again."
 
 
-def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tags: dict[str, str], say: Say) -> TurnResult:
+def _run(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    say: Say,
+    lines: StepLines | None,
+    job: str,
+    tags: dict[str, str],
+) -> TurnResult:
     run_id = make_new_run_id()
-    with log_kept_open(instance, run_id):
+    if lines:
+        instance.add_event_listener(run_id, partial(_show, lines))
+    with log_kept_open(instance, run_id), lines.shown() if lines else nullcontext():
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance, tags=tags, run_config=QUIET, raise_on_error=False, run_id=run_id
         )
@@ -101,6 +123,22 @@ def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tags: dic
     made = {e.asset_key for e in result.all_events if e.is_step_materialization}
     causes = tuple(cause_of(e) for e in result.all_events if e.is_step_failure)
     return TurnResult(result.success, causes, dg.AssetKey("prompt_candidate") in made)
+
+
+def _show(lines: StepLines, entry: dg.EventLogEntry) -> None:
+    """Show a step's event in the lines of a run."""
+    event = entry.dagster_event
+    if event is None or event.step_key is None:
+        return
+    if event.is_step_start:
+        lines.started(event.step_key)
+    elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+        made = event.step_materialization_data.materialization
+        lines.made(event.step_key, made.asset_key.path[-1], {k: v.value for k, v in made.metadata.items()})
+    elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        lines.checked(event.asset_check_evaluation_data.passed)
+    elif event.is_step_success or event.is_step_failure:
+        lines.finished(event.step_key, event.is_step_success)
 
 
 def cause_of(event: dg.DagsterEvent) -> str:
@@ -126,11 +164,9 @@ def turn_home(home: Path | None, say: Say) -> bool:
         HomeError: there is no home, or it has no traces.
     """
     bench = Workbench.of(home)
-    log = logging.getLogger("flywheel_pipeline")
-    log.setLevel(logging.INFO)  # how far the models are, now and then
-    log.addHandler(logging.StreamHandler())
-    before, started = count_calls(bench), time.monotonic()
-    result = run_turn(bench, say)
+    before, started, lines = count_calls(bench), time.monotonic(), terminal_lines()
+    result = run_turn(bench, say, lines)
+    lines.ended()
     for line in summarize(bench, before, result.decided):
         say(line)
     took = time.monotonic() - started
@@ -198,6 +234,7 @@ def _batch_lines(shown: Mapping[str, Any], allocation: Any) -> list[str]:
         *lines,
         *([f"strata below their minimum: {shown['strata_below_minimum']}"] if "strata_below_minimum" in shown else []),
         f"labelling  {shown['saturation']}",
+        "Next: `flywheel label` opens the labelling page.",
     ]
 
 

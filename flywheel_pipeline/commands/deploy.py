@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import BY, HOME, say
+from flywheel_pipeline.commands.options import BY, HOME, echo, say
 from flywheel_pipeline.commands.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def prompt(home: Path | None, by: str, message: str, file: Path) -> None:
     from flywheel_pipeline.flows.deploy.promote import set_prompt
 
     bench, mover = _home(home, by, message)
-    click.echo(f"{set_prompt(bench, file.read_text(encoding='utf-8'), mover)} is the production prompt now.")
+    version = set_prompt(bench, file.read_text(encoding="utf-8"), mover)
+    say(f"{version} is the production prompt now. `flywheel run` evaluates it.")
 
 
 @click.command()
@@ -60,7 +61,7 @@ def rollback(home: Path | None, by: str, message: str) -> None:
     """Put the previous production prompt back into production."""
     from flywheel_pipeline.flows.deploy.promote import roll_back
 
-    click.echo(f"{roll_back(*_home(home, by, message))} is the production prompt again.")
+    say(f"{roll_back(*_home(home, by, message))} is the production prompt again. `flywheel run` evaluates it.")
 
 
 @click.command()
@@ -87,7 +88,7 @@ def history(home: Path | None, label: str | None) -> None:
     """Print every move of the labels: when, by whom, to which version and why."""
     bench, _ = _home(home)
     for line in _moves(bench, label):
-        click.echo(line)
+        echo(line)
 
 
 def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
@@ -105,6 +106,22 @@ def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
 
 @prompts.command()
 @HOME
+def health(home: Path | None) -> None:
+    """Compare production under the present prompt with production before, by failure mode.
+
+    Exit codes: 0, or 100 if a mode is worse, or back although it was fixed.
+    """
+    from flywheel_pipeline.commands.production import health_lines
+    from flywheel_pipeline.flows.deploy.health import compare_production
+
+    found = compare_production(_home(home)[0])
+    for line in health_lines(found):
+        say(line)
+    click.get_current_context().exit(100 if found.advice else 0)
+
+
+@prompts.command()
+@HOME
 @click.argument("before")
 @click.argument("after")
 def diff(home: Path | None, before: str, after: str) -> None:
@@ -112,7 +129,7 @@ def diff(home: Path | None, before: str, after: str) -> None:
     from flywheel_pipeline.flows.deploy.promote import diff_prompts
 
     bench, _ = _home(home)
-    click.echo(diff_prompts(bench, before, after) or "The two are the same.")
+    echo(diff_prompts(bench, before, after) or "The two are the same.")
 
 
 @prompts.command()
@@ -124,7 +141,7 @@ def why(home: Path | None, version: str) -> None:
 
     bench, _ = _home(home)
     for line in explained_lines(explain_version(bench, version)):
-        click.echo("".join(c if c.isprintable() else " " for c in line))
+        echo(line)
 
 
 @prompts.command()
@@ -137,7 +154,7 @@ def read(home: Path | None, by: str, version: str) -> None:
 
     bench, _ = _home(home)
     lines, n_parts = _to_read(bench, version)
-    click.echo("\n".join(lines))
+    echo("\n".join(lines))
     if not n_parts:
         click.echo("It has no foreign parts that were not read yet.")
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import HOME, echo, say
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -47,7 +47,7 @@ def _show(bench: Workbench, fail_under: float | None) -> int:
 
 def _finish(quality: Quality) -> int:
     if quality.reason:
-        click.echo(f"\n{quality}")
+        echo(f"\n{quality}")
     return quality.code
 
 
@@ -105,7 +105,7 @@ def approve(home: Path | None, case: str, reason: str, of: str) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     for known in approve_failure(Workbench.of(home), case, reason, of):
-        click.echo(f"{known.case_id} may fail by {known.evaluator}: {known.reason}")
+        echo(f"{known.case_id} may fail by {known.evaluator}: {known.reason}")
 
 
 @click.command()
@@ -127,6 +127,19 @@ def report(home: Path | None, output: Path, before: str, after: str | None) -> N
 
 @evals.command()
 @HOME
+def production(home: Path | None) -> None:
+    """Judge a sample of new production traces, and show how often each failure mode occurs in production."""
+    from flywheel_pipeline.commands.production import judged_lines, share_lines
+    from flywheel_pipeline.flows.production import judge_production
+    from flywheel_pipeline.flows.workbench import Workbench
+
+    bench = Workbench.of(home)
+    for line in [*judged_lines(judge_production(bench)), *share_lines(bench)]:
+        say(line)
+
+
+@evals.command()
+@HOME
 @click.argument("case")
 def why(home: Path | None, case: str) -> None:
     """Say which answer and verdicts of CASE the next run would ask for again, and which input of them changed."""
@@ -134,7 +147,7 @@ def why(home: Path | None, case: str) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     case_id, lines = explain_case(Workbench.of(home), case)
-    click.echo("\n".join([case_id, *(f"  {line}" for line in lines)]))
+    echo("\n".join([case_id, *(f"  {line}" for line in lines)]))
 
 
 @evals.command()

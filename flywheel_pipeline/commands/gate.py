@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import HOME, echo, say
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.simulate import GateAtHome
@@ -71,7 +71,7 @@ def simulate(home: Path | None, runs: int) -> None:
     from flywheel_pipeline.flows.simulate import gate_at_home
 
     for line in characteristic(gate_at_home(home), runs):
-        click.echo(line)
+        echo(line)
 
 
 @gate.command()
@@ -86,7 +86,7 @@ def replay(home: Path | None, files: tuple[Path, ...], runs: int) -> None:
     rule = gate_at_home(home).gate
     for path in files:
         for line in replay_lines(path, replayed(rule, load_outcomes(path), runs)):
-            click.echo(line)
+            echo(line)
 
 
 def characteristic(at_home: GateAtHome, runs: int) -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flywheel_pipeline.commands.options import HOME, say
+from flywheel_pipeline.commands.options import HOME, echo, say
 from flywheel_pipeline.records import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def review(home: Path | None, listed: bool, reason: str | None, **ids: Any) -> N
 
     bench = Workbench.of(home)
     if listed:
-        click.echo("\n\n".join(list_pending(bench)) or NONE_WAITS)
+        echo("\n\n".join(list_pending(bench)) or NONE_WAITS)
     elif ids["accept"] or ids["reject"]:
         say(review_by_id(bench, reason=reason, **ids))
     else:

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from flywheel_pipeline.names import printable
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 GIVEN_HOME = "flywheel_pipeline.home"
@@ -55,9 +57,14 @@ def name_home(text: str, context: click.Context) -> str:
     return NEXT_COMMAND.sub(lambda found: f"`{found[1]}{given}`", text)
 
 
+def echo(text: str) -> None:
+    """Print a text in which strangers' words may stand: it moves no cursor and sets no colour."""
+    click.echo(printable(text))
+
+
 def say(line: str) -> None:
     """Print a line; the commands that it recommends are for the home of the command that runs."""
-    click.echo(name_home(line, click.get_current_context()))
+    echo(name_home(line, click.get_current_context()))
 
 
 def ADDRESS(command: Command) -> Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.names import printable
 
 
 def run_query(bench: Workbench, query: str, form: str) -> str:
@@ -16,7 +17,7 @@ def run_query(bench: Workbench, query: str, form: str) -> str:
         return frame.to_json(orient="records", date_format="iso", indent=1, force_ascii=False) or "[]"
     if form == "csv":
         return frame.to_csv(index=False).rstrip("\n")
-    shown = (
+    shown = printable(
         frame.to_string(index=False, max_colwidth=60, na_rep="")
         if len(frame)
         else f"no rows ({', '.join(frame.columns)})"

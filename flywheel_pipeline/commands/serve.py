@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,16 @@ from flywheel_pipeline.web import (
 
 
 def serve_home(
-    home: Path | None, host: str, port: int, say: Callable[[str], None], browse: Callable[[str], object] | None = None
+    home: Path | None,
+    host: str,
+    port: int,
+    say: Callable[[str], None],
+    browse: Callable[[str], object] | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Take traces and feedback into `traces/` of the home, and labels into `labels/`, until SIGTERM or SIGINT.
 
-    `browse` opens the labelling page, if it is given.
+    `browse` opens the labelling page, if it is given. With a `grpc_port` traces are taken over OTLP/gRPC as well.
 
     Raises:
         HomeError: there is no home.
@@ -41,21 +47,37 @@ def serve_home(
             f"{host} can be reached from other machines and no token is set, so anyone could write to this home: "
             "set FLYWHEEL_TOKEN (clients send `Authorization: Bearer <token>`), or listen on 127.0.0.1."
         )
-    try:
-        listening = open_socket(host, port)
-    except (OSError, OverflowError) as error:
-        raise SettingsError(f"cannot listen on {host}, port {port}: {error}. Choose with --host and --port.") from None
+    listening, grpc_address = _listen(host, port, "--port"), _grpc_address(host, grpc_port)
     with listening:
         url, pages = _url_of(listening.getsockname()), pages_of(bench)
         say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")
+        if grpc_address:
+            say(f"OTLP/gRPC: http://{grpc_address}")
         for page in pages:
             say(f"{page.title} page: {url}/{page.name}/{'?token=...' if token else ''}")
         if browse:
             browse(f"{url}/{pages[0].name}/")  # without the token: a command's arguments can be read by other users
         prepare_pages(pages)
         routes = [prompt_route(bench, token), *mount_pages(pages, token)]
-        app = build_app(settings.home / "traces", _limits(settings), token, routes)
+        app = build_app(settings.home / "traces", _limits(settings), token, routes, grpc_address)
         serve_app(app, listening)
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    try:
+        return open_socket(host, port)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"cannot listen on {host}, port {port}: {error}. Choose with --host and {option}."
+        ) from None
+
+
+def _grpc_address(host: str, port: int | None) -> str | None:
+    """Return the address for gRPC, which opens its own socket: that it can is tried here, before anything is served."""
+    if port is None:
+        return None
+    with _listen(host, port, "--grpc-port, or serve without gRPC (--no-grpc)") as tried:
+        return _url_of(tried.getsockname()).removeprefix("http://")
 
 
 def _url_of(address: tuple[Any, ...]) -> str:

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.flows.evaluate import production_rate
 from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
+from flywheel_pipeline.flows.production import estimate_pass_rate
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
@@ -130,11 +130,11 @@ def _evals(bench: Workbench) -> list[str]:
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
     rows = majority(lake.read("eval_results", EvalResult, mine, [prompts[0].version]))
     rows = without_stale(rows, alignment)
-    rate, production = golden_rate(rows, alignment), production_rate(bench)
+    rate, production = golden_rate(rows, alignment), estimate_pass_rate(bench)
     judges = [a for a in alignment if a.mode_id]
     names = evaluator_names(judges, {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)})
     wanted = [what_to_label(a, names[a.evaluator]) for a in judges if not decides(a)]
-    traffic = [f"           production passes {production} of its traffic, by labels"] if production else []
+    traffic = [f"           production passes {production}"] if production else []
     return [
         f"evals      production prompt {prompts[0].version} "
         + (f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"),
@@ -166,9 +166,12 @@ def decision_lines(bench: Workbench) -> list[str]:
 
 
 def _calls(lake: Lake, before: int) -> str:
-    made, cached, cost = lake.frame(
-        "select count(*) filter (not cached), count(*) filter (cached), coalesce(sum(cost_usd), 0) from"
+    ((made, cached, cost, unpriced),) = lake.rows(
+        "select count(*) filter (not cached), count(*) filter (cached), coalesce(sum(cost_usd), 0),"
+        " count(*) filter (cost_usd is null and error is null) from"
         " (select * from llm_calls order by called_at offset ?)",
         [before],
-    ).iloc[0]
-    return f"models     {int(made)} calls to models, {int(cached)} answered from the cache, {cost:.4f} USD"
+    )
+    known = "cost not known" if unpriced and unpriced == made else f"{cost:.4f} USD"
+    unknown = f", and {count(unpriced, 'call')} of unknown price" if unpriced and unpriced < made else ""
+    return f"models     {made} calls to models, {cached} answered from the cache, {known}{unknown}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from flywheel_pipeline.commands.options import echo
 from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.flows.cluster.review import Review
 from flywheel_pipeline.steps.cluster import Mode
@@ -80,24 +81,24 @@ def review_groups(session: GroupReview) -> bool:
                 return True
             continue
         group = waiting[0]
-        click.echo(f"\n{group.name}  ({len(group.members)} failures; {len(waiting)} groups to review)")
-        click.echo("\n".join(describe_group(group)))
-        click.echo(KEYS)
+        echo(f"\n{group.name}  ({len(group.members)} failures; {len(waiting)} groups to review)")
+        echo("\n".join(describe_group(group)))
+        echo(KEYS)
         key = click.getchar()
         if key == "q":
             return False
         try:
-            click.echo(_decide(session, group, key))
+            echo(_decide(session, group, key))
         except EditError as error:
-            click.echo(f"{error}.")
+            echo(f"{error}.")
 
 
 def _undone(session: GroupReview) -> bool:
     """Offer to undo the last decision when no group is left; return whether the person did."""
-    click.echo("\nNo group is left. [u]ndo the last decision; any other key goes on")
+    echo("\nNo group is left. [u]ndo the last decision; any other key goes on")
     if click.getchar() != "u":
         return False
-    click.echo(session.undo())
+    echo(session.undo())
     return True
 
 
@@ -128,7 +129,7 @@ def _rename(session: GroupReview, group: Mode) -> str:
 
 def _merge(session: GroupReview, group: Mode) -> str:
     others = [m for m in session.review.look().known.modes if m.is_live and m.mode_id != group.mode_id]
-    click.echo("\n".join(f"  {k}. {m.name} ({len(m.members)} failures)" for k, m in enumerate(others, 1)))
+    echo("\n".join(f"  {k}. {m.name} ({len(m.members)} failures)" for k, m in enumerate(others, 1)))
     (number,) = _numbers("Into which", len(others), 1) or (0,)
     if not number:
         return "Not merged."
@@ -137,7 +138,7 @@ def _merge(session: GroupReview, group: Mode) -> str:
 
 
 def _split(session: GroupReview, group: Mode) -> str:
-    click.echo("\n".join(describe_group(group, None)))
+    echo("\n".join(describe_group(group, None)))
     texts = list(dict.fromkeys(x.text for x in group.members))
     chosen = {texts[n - 1] for n in _numbers("Numbers of the comments to split off", len(texts), len(texts))}
     if not chosen:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_pipeline.defs.processes import processes
 from flywheel_pipeline.defs.scope import Scope
 
 Job = Any
@@ -59,8 +60,11 @@ def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:
             config=decide_on_labels(scope), tags=alone,
         ),
         "nightly_evals": job(
-            "nightly_evals", ["production_prompt", "answers", "eval_results", "judge_alignment"],
-            "Evaluate the production prompt on the golden set as it is now.",
+            "nightly_evals",
+            ["production_prompt", "answers", "eval_results", "judge_alignment", "production_verdicts",
+             "production_health"],
+            "Evaluate the production prompt on the golden set as it is now, judge a sample of new traces, and compare "
+            "production with what it was before the present prompt.",
             tags={**WHOLE, **alone},
         ),
         "watch_canary": job(
@@ -76,4 +80,4 @@ def decide_on_labels(scope: Scope) -> dict[str, Any]:
 
 def executor_of(scope: Scope) -> dg.ExecutorDefinition:
     """Return what runs the steps of our jobs; other jobs of the code location keep the executor of their own."""
-    return dg.multiprocess_executor if scope.settings.automation.executor == "multiprocess" else dg.in_process_executor
+    return processes if scope.settings.automation.executor == "multiprocess" else dg.in_process_executor

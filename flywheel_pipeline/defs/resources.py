@@ -53,7 +53,8 @@ def _bench_of(settings: Settings) -> dg.ResourceDefinition:
         record = context.instance.get_run_record_by_id(context.run.run_id) if context.instance and context.run else None
         began = record and (record.start_time or record.create_timestamp.timestamp())
         at = datetime.fromtimestamp(began, timezone.utc).replace(tzinfo=None) if began else None
-        with log_kept_open(context.instance, context.run.run_id) if record else nullcontext():
+        run, instance = context.run, context.instance
+        with log_kept_open(instance, run.run_id) if instance and run else nullcontext():
             yield Workbench(settings, turn_began=at)
 
     return dg.ResourceDefinition(bench, description="The flywheel home.")

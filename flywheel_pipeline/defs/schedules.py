@@ -1,10 +1,12 @@
 """The schedules: plain cron, since a declarative `on_cron` does not fire on a quiet day."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
 from flywheel_pipeline.defs.assets.eval_results import INPUTS
+from flywheel_pipeline.defs.assets.production import ALL_JUDGED
 from flywheel_pipeline.defs.factory import bound
 from flywheel_pipeline.defs.jobs import Job
 from flywheel_pipeline.defs.scope import Scope
@@ -40,7 +42,8 @@ def build_schedules(scope: Scope, jobs: Mapping[str, Job]) -> list[dg.ScheduleDe
             ),
             (
                 nightly_evals, "nightly_evals", automation.evals_cron,
-                "Evaluates the production prompt every night; a night on which nothing has changed is skipped.",
+                "Evaluates the production prompt every night, and judges new traces; a night on which nothing has "
+                "changed is skipped.",
             ),
             (
                 hourly_canary, "watch_canary", automation.canary_cron,
@@ -54,12 +57,21 @@ def request_evals(
     context: dg.ScheduleEvaluationContext, bench: Workbench, scope: Scope
 ) -> dg.RunRequest | dg.SkipReason:
     """Request an evaluation, unless the last one would only be repeated."""
-    last = context.instance.get_latest_materialization_event(scope.key("eval_results"))
-    made = last.asset_materialization if last else None
-    inputs = made.metadata.get(INPUTS) if made else None
+    inputs = _last(context, scope.key("eval_results"), INPUTS)
+    stopped = _last(context, scope.key("production_verdicts"), "stopped")
+    missing = _last(context, scope.key("production_verdicts"), "n_missing")
+    if stopped != ALL_JUDGED or missing:
+        return dg.RunRequest()
     try:
-        reason = why_unchanged(bench, str(inputs.value) if inputs else None)
+        reason = why_unchanged(bench, inputs)
     except FlywheelError as error:  # the run reports it where people look
         context.log.warning(f"It is not known whether something has changed: {error}")
         reason = None
     return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+
+def _last(context: dg.ScheduleEvaluationContext, key: dg.AssetKey, name: str) -> Any:
+    """Return a value of the metadata with which an asset was made last, if there is one."""
+    event = context.instance.get_latest_materialization_event(key)
+    found = event.asset_materialization.metadata.get(name) if event and event.asset_materialization else None
+    return found.value if found else None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from flywheel_pipeline.adapters.home import HomeFile
+from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import Annotation, CapturedFile, Feedback, Json, LabelLog
 from flywheel_pipeline.steps.annotate import (
@@ -47,6 +49,12 @@ def collect_labels(bench: Workbench) -> tuple[Labels, list[LabelLog]]:
     bench.lake.write("rejects", labels.rejects, part="labels")
     bench.lake.write("label_log", log)
     return labels, log
+
+
+def labels_already_read(lake: Lake, files: Iterable[HomeFile]) -> set[str]:
+    """Return the names of the label files whose content, as it is now, is in the tables."""
+    known = dict(lake.rows("select source_file, fingerprint from label_log"))
+    return {f.name for f in files if f.name in known and known[f.name] == f.fingerprint()}
 
 
 def read_all_labels(bench: Workbench, contents: Mapping[str, bytes]) -> tuple[Labels, list[LabelLog]]:

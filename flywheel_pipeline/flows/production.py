@@ -27,6 +27,7 @@ from flywheel_pipeline.steps.evaluate import (
     error_of,
     judge_traces,
     mark_dev,
+    may_decide,
     read_judged,
     share_by_labels_and_verdicts,
     share_by_verdicts,
@@ -44,7 +45,7 @@ ELIGIBLE_SQL = "select started_at::date::varchar as day, count(*) as n from raw_
 
 @dataclass(frozen=True)
 class JudgedProduction:
-    """What one run judged: verdicts by day, newest first; `stopped` is why there are no more, "" where all are there."""
+    """What one run judged: verdicts by day, newest first; `stopped` is why there are no more, "" if all are there."""
 
     verdicts: list[ProductionVerdict]
     days: list[str]
@@ -88,7 +89,7 @@ def _draw(bench: Workbench) -> list[DrawnTrace]:
     """Return the traces to judge, the newest days first."""
     settings = bench.settings.evaluate
     days = [str(day) for day in bench.lake.frame(ELIGIBLE_SQL)["day"]]
-    until = date.fromisoformat(max(days)) if days else bench.settings.capture.start_date
+    until = date.fromisoformat(max(days)) if days else bench.settings.capture.first_day
     values = {
         "since": (until - timedelta(days=settings.production_days - 1)).isoformat(), "until": until.isoformat(),
         "size": settings.production_traces, "seed": bench.settings.sample.seed,
@@ -141,7 +142,8 @@ def read_production(bench: Workbench) -> Production:
     """Return what is known of production, from the tables."""
     plan = deciding_plan(bench, Evaluator(bench, bench.llm()).plan())
     evaluators = {m.evaluator: m.mode_id for m in plan.modes} | {c.row_name: c.mode_id for c in plan.checks}
-    versions = [v.version(plan.judge_model) for v in (*plan.modes, *plan.checks)]
+    model = plan.judge_model
+    versions = [*(m.version(model) for m in plan.modes), *(c.version(model) for c in plan.checks)]
     wanted = "evaluator_version in (select unnest(?::varchar[]))"
     rows = bench.lake.read("production_verdicts", ProductionVerdict, wanted, [versions]) if versions else []
     days = bench.lake.frame(ELIGIBLE_SQL)
@@ -225,6 +227,13 @@ def by_labels_and_verdicts(known: Production, name: str) -> ProductionRate | Non
 
 
 def by_verdicts(known: Production, traces: Sequence[JudgedTrace], name: str) -> ProductionRate | None:
-    """Return the share of some judged traces that shows a mode, from verdicts alone."""
-    share = share_by_verdicts(traces, error_of(known.labels, known.everything.cells(name), name), name)
+    """Return the share of some judged traces that shows a mode, from verdicts alone.
+
+    None for all that decide together unless they agree with the expert as a judge must that decides: as long as some
+    modes have no judge, a share of all failures would rest on the modes that have one.
+    """
+    error = error_of(known.labels, known.everything.cells(name), name)
+    if name == COMPOSITE and not may_decide(error):
+        return None
+    share = share_by_verdicts(traces, error, name)
     return ProductionRate(share, "by verdicts; assumes judge error rates unchanged") if share else None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
-from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.errors import CorruptFileError, SettingsError
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import SampledTrace
+from flywheel_pipeline.records import SampledTrace, columns
+from flywheel_pipeline.records.schema import fits
 from flywheel_pipeline.steps.sample import (
     NONE,
     Design,
@@ -61,10 +64,30 @@ def draw_batch(bench: Workbench, asked: BatchRequest | None = None) -> tuple[lis
 
 
 def read_batches(bench: Workbench) -> dict[str, list[SampledTrace]]:
-    """Return {name: rows} of the batches that were drawn."""
+    """Return {name: rows} of the batches that were drawn.
+
+    Raises:
+        CorruptFileError: a row is not that of a drawn trace; the text names file and line.
+    """
     files = bench.home.files("samples")
-    read = {f.path.stem: bench.home.append_only(f"samples/{f.name}").read().rows for f in files}
-    return {name: [SampledTrace(**row) for row in rows] for name, rows in read.items()}
+    read = {f.path: bench.home.append_only(f"samples/{f.name}").read().rows for f in files}
+    return {path.stem: [_row(path, *numbered) for numbered in enumerate(rows, 1)] for path, rows in read.items()}
+
+
+def _row(path: Path, number: int, row: Mapping[str, Any]) -> SampledTrace:
+    specs = columns(SampledTrace)
+    known = {spec.name for spec in specs}
+    try:
+        sampled = SampledTrace(**row)
+        wrong = [s.name for s in specs if not fits(getattr(sampled, s.name), s)]
+    except TypeError:
+        wrong = sorted(set(row) ^ known)
+    if wrong:
+        raise CorruptFileError(
+            f"{path}, row {number}: {', '.join(wrong)[:200]} cannot be used; the file is written by the sampling step "
+            "and must stay as it was. Restore it from version control."
+        )
+    return sampled
 
 
 def saturation(bench: Workbench) -> Saturation:
@@ -104,6 +127,8 @@ def _design(bench: Workbench, asked: BatchRequest) -> Design:
     last = date.fromisoformat(newest) if isinstance(newest, str) else bench.settings.capture.first_day
     until = _day(asked.until) if asked.until else last
     since = _day(asked.since) if asked.since else until - timedelta(days=settings.window_days - 1)
+    if since > until and not asked.until:
+        raise SettingsError(f"No traces from {since} on: the newest trace is of {until}.")
     if since > until:
         raise SettingsError(f"The batch would begin on {since} and end on {until}: the last day is before the first.")
     return Design(

@@ -61,22 +61,20 @@ MODE_STATES = ("open", "fixed", "re-opened")
 
 @dataclass(frozen=True)
 class ProductionHealth:
-    """One failure mode, or all that decide together, in production under a prompt version and the one before it."""
+    """One failure mode, or any that is judged, in production under a prompt version and the one before it."""
 
-    mode_id: Annotated[str, Column("The failure mode, or `judges:all` for whether the expert would fail the answer")]
+    mode_id: Annotated[str, Column("The failure mode, or `judges:all` for any of those with an evaluator that decides")]
     name: Annotated[str, Column("The failure mode's name")]
     before_version: Annotated[str, Column("The prompt version before")]
     after_version: Annotated[str, Column("The prompt version in production")]
     targeted: Annotated[
         bool | None,
-        Column("The golden set showed that the version fixes cases of it; empty where it was not evaluated"),
+        Column("The version fixes cases of it in the golden set; empty where it was not evaluated"),
     ]
     n_before: Annotated[int, Column("Judged traces under the version before", low=0)]
     n_after: Annotated[int, Column("Judged traces under the version in production", low=0)]
     share_before: Annotated[float, Column("Share of traffic that shows it, before", low=0, high=1)]
-    share_after: Annotated[
-        float, Column("Share of traffic that shows it now, in the mix of topics before", low=0, high=1)
-    ]
+    share_after: Annotated[float, Column("Share of traffic now, in the mix of topics before", low=0, high=1)]
     difference: Annotated[float, Column("After - before; below 0 is better", low=-1, high=1)]
     low: Annotated[float, Column("Lower end of the interval of the difference", low=-1, high=1)]
     high: Annotated[float, Column("Upper end of it", low=-1, high=1)]

@@ -159,9 +159,7 @@ class ProductionVerdict:
     error: Annotated[str | None, Column("Why there is no judgement; empty where it does not apply")]
     inclusion_probability: Annotated[
         float | None,
-        Column(
-            "The probability with which the sample of its day contains it; empty: judged as labelled", low=0, high=1
-        ),
+        Column("The probability that the sample of its day contains it; empty: judged as labelled", low=0, high=1),
     ]
     n_day: Annotated[int | None, Column("Traces of its day that could have been drawn; empty likewise", low=1)]
     annotator_kind: Annotated[str, Column("Who judged", allowed=("LLM", "CODE"))]

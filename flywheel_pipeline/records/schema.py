@@ -41,11 +41,29 @@ _SQL_TYPES: Mapping[Any, str] = {
 }  # fmt: skip
 
 
+_JSON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "VARCHAR": (str,), "BIGINT": (int,), "DOUBLE": (int, float), "BOOLEAN": (bool,), "TIMESTAMP": (datetime,),
+}  # fmt: skip
+
+
 @cache
 def columns(record: type) -> tuple[ColumnSpec, ...]:
     """Return the columns that the record class `record` declares, in order."""
     hints = get_type_hints(record, include_extras=True)
     return tuple(_spec(f.name, hints[f.name]) for f in fields(record))
+
+
+def fits(value: Any, spec: ColumnSpec) -> bool:
+    """Return whether a value, as JSON gives it, may stand in a column: its type, its bounds, its allowed values."""
+    if value is None:
+        return spec.nullable
+    kinds = _JSON_TYPES[spec.sql_type]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        return False
+    column, number = spec.column, value if isinstance(value, int | float) else 0
+    if column.allowed is not None and value not in column.allowed:
+        return False
+    return (column.low is None or number >= column.low) and (column.high is None or number <= column.high)
 
 
 def _spec(name: str, hint: Any) -> ColumnSpec:

@@ -184,9 +184,13 @@ class GateSettings(Section):
 
 
 class DeploySettings(Section):
-    """Who promotes: a person, or, with `automatic: true`, also a run whose gate says `ship`."""
+    """Who promotes: a person, or, with `automatic: true`, also a run whose gate says `ship`.
+
+    `margin` is the rise of a failure mode's share of traffic that must be excluded for `no worse`.
+    """
 
     automatic: bool = False
+    margin: float = Field(0.03, gt=0, lt=1)
 
 
 class AutomationSettings(Section):

@@ -43,7 +43,8 @@ def effective_counts(outcomes: Sequence[bool], weights: Sequence[float], cluster
         return Recall(0.0, 0.0)
     y, w = np.asarray(outcomes, dtype=float), np.asarray(weights, dtype=float)
     share = float((w * y).sum() / w.sum())
-    scores, sums = w * (y - share), defaultdict(float)
+    scores = w * (y - share)
+    sums: dict[Hashable, float] = defaultdict(float)
     for cluster, score in zip(clusters, scores, strict=True):
         sums[cluster] += float(score)
     alone = float((scores**2).sum())

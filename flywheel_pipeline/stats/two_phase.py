@@ -20,8 +20,8 @@ DRAWS = 4_000
 MIN_LABELS = 8
 """Labels of a cell below which it is pooled with another one.
 
-Jeffreys' prior is half a success and half a failure for every cell, which pulls rates near 0 or 1 to the middle: with 60
-labels, 5 % failures and a TPR and TNR of .9 the interval covers 90.5 % where no cell is pooled, and 95.4 % with this.
+Jeffreys' prior is half a success and half a failure for every cell, which pulls rates near 0 or 1 to the middle: with
+60 labels, 5 % failures and a TPR and TNR of .9 the interval covers 90.5 % where no cell is pooled, 95.4 % with this.
 """
 
 
@@ -45,9 +45,10 @@ def post_stratified_rate(labelled: Sequence[Labelled], judged: Mapping[str, floa
     the rate β of the others is drawn from Beta(mp + ½, m(1 - p) + ½), where p is the rate of the labelled ones and m
     their number, both weighted by the members that each stands for beside itself (weight - 1; m is Kish's effective
     size), and their number of true ones from a binomial distribution. Where the sample is not all of them, the number
-    of members per cell is drawn as well, from Dirichlet(count + ½). Cells with under 8 labels are pooled. The rate is the mean over 4,000 seeded draws, the
-    interval their 2.5 and 97.5 percentiles. `Rate.n` is the number of labels; without labels the interval is what the
-    prior leaves open, and without members (0, 1).
+    of members per cell is drawn as well, from Dirichlet(count + ½). Cells with under 8 labels are pooled.
+
+    The rate is the mean over 4,000 seeded draws, the interval their 2.5 and 97.5 percentiles. `Rate.n` is the number
+    of labels; without labels the interval is what the prior leaves open, and without members (0, 1).
 
     The error rates of the judge are not assumed: they are those of the labels. `benchmarks.production` prints the
     coverage for samples drawn as ours are. Sources: two-phase sampling, Särndal, Swensson & Wretman 1992, chapter 9;
@@ -78,7 +79,7 @@ def post_stratified_rate(labelled: Sequence[Labelled], judged: Mapping[str, floa
 def _pools(labelled: Sequence[Labelled], judged: Mapping[str, float]) -> dict[str, str]:
     """Return {cell: the cell that it is counted as}: one with too few labels as that with the fewest among the others.
 
-    Which verdicts are told apart does not make a rate valid or not, so that they may be pooled at will.
+    A rate is valid whichever verdicts are distinguished, so that they may be pooled at will.
     """
     n = Counter(x.cell for x in labelled)
     pool = {cell: cell for cell in sorted({*judged, *n})}

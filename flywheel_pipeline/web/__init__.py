@@ -2,7 +2,8 @@
 
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.web.annotate import labelling_page, labelling_service
-from flywheel_pipeline.web.capture.receiver import RequestLimits, build_app
+from flywheel_pipeline.web.capture.intake import RequestLimits
+from flywheel_pipeline.web.capture.receiver import build_app
 from flywheel_pipeline.web.cluster import taxonomy_page
 from flywheel_pipeline.web.deploy import prompt_route
 from flywheel_pipeline.web.deploy.page import prompts_page

@@ -49,15 +49,11 @@ class Guard:
         await (refused or self.app)(scope, receive, with_headers)  # type: ignore[arg-type]
 
     def _refusal(self, request: Request) -> Response | None:
-        host = request.headers.get("host", "")
         if self.token is None and not names_this_machine(request):
             return PlainTextResponse(
                 "This page is only available on the machine that serves it: open it as 127.0.0.1.", 421
             )
-        origin = request.headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
-            return PlainTextResponse("Requests from pages of other sites are refused.", 403)
-        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and request.method != "GET":
+        if comes_from_other_site(request):
             return PlainTextResponse("Requests from pages of other sites are refused.", 403)
         if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
             return PlainTextResponse("Send application/json.", 415)
@@ -79,6 +75,14 @@ class Guard:
 def names_this_machine(request: Request) -> bool:
     """Return whether a request names a host that no other site can claim for itself (DNS rebinding)."""
     return _name_of(request.headers.get("host", "")) in LOOPBACK
+
+
+def comes_from_other_site(request: Request) -> bool:
+    """Return whether a browser sent the request for a page of another site; links from there may be followed (GET)."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host", ""):
+        return True
+    return request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and request.method != "GET"
 
 
 def _name_of(host: str) -> str:

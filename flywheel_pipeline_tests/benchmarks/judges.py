@@ -3,6 +3,7 @@
     python -m flywheel_pipeline_tests.benchmarks.judges
 
 Trust is exact (sums over binomial distributions); coverage is of 2,000 seeded runs, Monte Carlo error 0.5 points.
+`benchmarks.production` has the rates of production.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.stats import binom
 
-from flywheel_pipeline.stats import Cell, JudgeError, Recall, corrected_rate, paired_change, post_stratified_rate
+from flywheel_pipeline.stats import JudgeError, Recall, corrected_rate, paired_change
 from flywheel_pipeline.steps.evaluate.alignment import MAX_P_GUESS, MIN_YOUDEN
 
 RUNS = 2_000
@@ -33,16 +34,6 @@ def trusted(tpr: float, tnr: float, n: int) -> float:
                     for a in range(n + 1)])  # fmt: skip
     counts = np.arange(n + 1)
     return 100 * float(binom.pmf(counts, n, tpr) @ may @ binom.pmf(counts, n, tnr))
-
-
-def post_stratified(n: int, labelled: int, rng: np.random.Generator) -> bool:
-    """Return whether the post-stratified interval covers the rate of one made population."""
-    truth = rng.random(n) < 0.2
-    says = np.where(rng.random(n) < 0.85, truth, ~truth)
-    chosen = rng.choice(n, labelled, replace=False)
-    cells = [Cell(int(o.sum()), int(o[chosen].sum()), int((o & truth)[chosen].sum())) for o in (says, ~says)]
-    rate = post_stratified_rate(cells, int(rng.integers(1 << 30)))
-    return bool(rate.low <= truth.mean() <= rate.high)
 
 
 def corrected(
@@ -80,10 +71,6 @@ def lines() -> Iterator[str]:
     yield f"\n{'% of 95 % intervals that cover the truth':58} required 93"
     app = 0.9**7, 1 - 0.1 * 0.9**6
     rows: list[tuple[str, Callable[[np.random.Generator], bool], int]] = [
-        *(
-            (f"post-stratified, {k} labelled of {n}", lambda r, n=n, k=k: post_stratified(n, k, r), RUNS)
-            for n, k in ((500, 50), (120, 50), (100, 60))
-        ),
         *(
             (f"perfect app, 7 judges .9/.9, {m[0]}+{m[1]} labels, n={n}",
              lambda r, n=n, m=m: corrected(1.0, n, app, m, r), RUNS)

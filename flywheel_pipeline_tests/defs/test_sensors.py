@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,10 +18,11 @@ from dagster._core.events import EngineEventData
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.instance import open_instance
 from flywheel_pipeline.defs.sensors import look, request_days
+from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.capture import capture_files, write_days
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
-COVERS = ("defs/schedules.py",)
+COVERS = ("defs/schedules.py", "defs/memory.py")
 
 
 @pytest.fixture
@@ -150,6 +152,51 @@ def test_days_are_requested_once_they_were_read(place: Place, instance: dg.Dagst
     assert ranges == [("2025-06-02", "2025-06-02"), ("2025-08-01", "2025-08-01")]
     write_days(place.lake, ["2025-06-02", "2025-08-01"])
     assert isinstance(request_days(context, place.bench), dg.SkipReason)
+
+
+def test_the_first_tick_does_not_read_again_what_a_run_has_read(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_traces("a.jsonl", *some_traces(1, "2025-06-02")))
+    settled(place.put_labels("a.csv", "trace_id,verdict\nt0,pass\n"))
+    capture_files(place.bench)
+    collect_labels(place.bench)
+    assert isinstance(tick(place, instance), dg.SkipReason)
+    context = dg.build_sensor_context(instance=instance)
+    assert isinstance(look(context, place.bench, "traces", "trace_files", "read_trace_files"), dg.SkipReason)
+    settled(place.put_labels("a.csv", "trace_id,verdict\nt0,fail\n"))
+    assert isinstance(tick(place, instance), dg.SensorResult)
+
+
+def test_tables_that_are_deleted_are_built_again_once(place: Place, instance: dg.DagsterInstance) -> None:
+    settled(place.put_traces("a.jsonl", *some_traces(1, "2025-06-02")))
+    cursors: dict[str, str | None] = {"look": None, "days": None}
+
+    def step(sensor: str) -> list[tuple[str | None, str | None]]:
+        context = dg.build_sensor_context(instance=instance, cursor=cursors[sensor])
+        found = (
+            request_days(context, place.bench)
+            if sensor == "days"
+            else look(context, place.bench, "traces", "trace_files", "read_trace_files")
+        )
+        cursors[sensor] = (found.cursor if isinstance(found, dg.SensorResult) else None) or context.cursor
+        asked = found.run_requests or [] if isinstance(found, dg.SensorResult) else []
+        return [(r.job_name, r.run_key) for r in asked]
+
+    (first,) = step("look")
+    capture_files(place.bench)
+    ((job, key),) = step("days")
+    assert job == "capture"
+    write_days(place.lake, ["2025-06-02"])
+    assert step("look") == step("days") == []
+    shutil.rmtree(place.root / "lake")
+    (again,) = step("look")
+    assert again[1] != first[1], "Dagster starts a key only once"
+    assert step("look") == step("days") == []
+    capture_files(place.bench)
+    ((job_after, key_after),) = step("days")
+    assert job_after == "flywheel_turn" and key_after != key
+    assert step("days") == [("capture", key_after)]  # a run that failed is not started again
+    write_days(place.lake, ["2025-06-02"])
+    assert step("look") == step("days") == []
 
 
 def test_the_nightly_evals_run_also_on_a_quiet_day(place: Place, instance: dg.DagsterInstance) -> None:

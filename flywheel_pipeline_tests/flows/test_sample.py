@@ -14,8 +14,8 @@ import pytest
 
 from flywheel_pipeline.defs.assets.annotations import _rates
 from flywheel_pipeline.defs.assets.sampled_traces import _metadata
-from flywheel_pipeline.errors import SettingsError
-from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, saturation
+from flywheel_pipeline.errors import CorruptFileError, SettingsError
+from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, read_batches, saturation
 from flywheel_pipeline.records import FailureAssignment, Json, RawTrace
 from flywheel_pipeline.steps.annotate import Labels
 from flywheel_pipeline.steps.sample import Frame
@@ -208,7 +208,11 @@ def test_a_stratum_that_no_trace_has_is_an_error_that_says_where_to_look(tmp_pat
 
 @pytest.mark.parametrize(
     ("config", "reported"),
-    [({"since": "June"}, "'June' is not a day"), ({"since": "2031-01-01"}, "the last day is before the first")],
+    [
+        ({"since": "June"}, "'June' is not a day"),
+        ({"since": "2031-01-01"}, "No traces from 2031-01-01 on"),
+        ({"since": "2025-06-02", "until": "2025-06-01"}, "the last day is before the first"),
+    ],
 )
 def test_a_window_that_is_none_is_an_error(tmp_path: Path, config: Any, reported: str) -> None:
     place = a_home(tmp_path / "home")
@@ -239,3 +243,28 @@ def test_a_batch_that_was_labelled_is_still_shown_as_it_was_drawn(tmp_path: Path
     again = _metadata(place.bench, *draw_batch(place.bench, BatchRequest(size=20)), 3)
     assert (first["n_sampled"], first["n_known"]) == (again["n_sampled"], again["n_known"]) == (20, 0)
     assert again["allocation"] == first["allocation"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"weight": "2"}, "weight"),
+        ({"inclusion_probability": 1.5}, "inclusion_probability"),
+        ({"to_label": 1}, "to_label"),
+        ({"n_frame": None}, "n_frame"),
+        ({"seed": True}, "seed"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_row_of_a_batch_that_cannot_be_used_is_named_with_its_file(
+    tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    place = a_home(tmp_path / "home")
+    rows = [vars(a_sampled_trace()), {**vars(a_sampled_trace()), **change}]
+    (place.root / "samples").mkdir(exist_ok=True)
+    (place.root / "samples" / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(CorruptFileError, match=rf"b\.jsonl, row 2: {named} cannot be used"):
+        read_batches(place.bench)
+    (place.root / "samples" / "b.jsonl").write_text(json.dumps({"trace_id": "t1"}))
+    with pytest.raises(CorruptFileError, match=r"row 1: batch, design"):
+        read_batches(place.bench)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_pipeline.stats import Cell, JudgeError, Rate, Recall, corrected_rate, post_stratified_rate
+from flywheel_pipeline.stats import JudgeError, Recall, corrected_rate
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -82,37 +82,3 @@ def test_the_corrected_interval_covers_the_truth(theta: float, n: int) -> None:
         found = corrected_rate(int(judged.sum()), n, measured)
         covered.append(found is not None and found.low <= theta <= found.high)
     assert np.mean(covered) >= 0.93
-
-
-def test_a_judge_that_is_right_makes_the_interval_of_a_rate_tighter_and_keeps_the_value() -> None:
-    alone = post_stratified_rate([Cell(1000, 100, 20)])
-    judged = post_stratified_rate([Cell(800, 80, 1), Cell(200, 20, 19)])
-    assert alone.value == pytest.approx(0.2, abs=0.01)
-    assert judged.value == pytest.approx(0.2, abs=0.015)
-    assert judged.high - judged.low < 0.6 * (alone.high - alone.low)
-    assert judged.n == 100
-
-
-def test_where_everybody_is_labelled_the_rate_is_known_and_where_nobody_is_it_is_not() -> None:
-    known = post_stratified_rate([Cell(10, 10, 3)])
-    assert (known.value, known.low, known.high) == pytest.approx((0.3, 0.3, 0.3))
-    nobody = post_stratified_rate([Cell(10, 0, 0)])
-    assert (nobody.low, nobody.high) == pytest.approx((0.0, 1.0), abs=0.01)
-    assert post_stratified_rate([]) == Rate(0.0, 0.0, 1.0, 0)
-    with pytest.raises(ValueError, match="n_true <= n_labelled"):
-        post_stratified_rate([Cell(3, 4, 1)])
-
-
-@pytest.mark.parametrize(("n", "labelled"), [(500, 50), (120, 50), (100, 60)])
-def test_the_post_stratified_interval_covers_the_truth_however_large_the_labelled_part(n: int, labelled: int) -> None:
-    rng, covered = np.random.default_rng(3), []
-    for seed in range(400):
-        truth = rng.random(n) < 0.2
-        says = np.where(rng.random(n) < 0.85, truth, ~truth)
-        chosen = rng.choice(n, labelled, replace=False)
-        cells = [
-            Cell(int(own.sum()), int(own[chosen].sum()), int((own & truth)[chosen].sum())) for own in (says, ~says)
-        ]
-        rate = post_stratified_rate(cells, seed)
-        covered.append(rate.low <= truth.mean() <= rate.high)
-    assert np.mean(covered) >= 0.93  # without the binomial draw: 0.93, 0.88, 0.78

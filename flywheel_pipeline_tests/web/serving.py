@@ -19,7 +19,7 @@ class Serving:
 
     def __init__(self, home: Path, environment: Mapping[str, str], limit: Callable[[], None] | None) -> None:
         self.home, self.environment, self.limit = home, environment, limit
-        self.port = 0
+        self.port = self.grpc_port = 0
         self.process: subprocess.Popen[str]
 
     @property
@@ -28,7 +28,8 @@ class Serving:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = ("-m", "flywheel_pipeline.cli", "serve", "--home", str(self.home), "--port", str(self.port))
+        ports = ("--port", str(self.port), "--grpc-port", str(self.grpc_port))
+        command = ("-m", "flywheel_pipeline.cli", "serve", "--home", str(self.home), *ports)
         with (self.home / "stderr.txt").open("a") as log:
             self.process = subprocess.Popen(
                 (sys.executable, *command),
@@ -43,6 +44,7 @@ class Serving:
         found = re.match(r"Listening on http://127.0.0.1:(\d+)", line)
         assert found, line + self.said()
         self.port = int(found[1])
+        self.grpc_port = int(self.process.stdout.readline().rpartition(":")[2])
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -17,6 +17,9 @@ from flywheel_pipeline.append_only import AppendOnlyFile
 from flywheel_pipeline.atomic_write import replace_text
 from flywheel_pipeline.errors import CorruptFileError
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, which no file system exceeds."""
+
 
 @dataclass(frozen=True)
 class HomeFile:
@@ -39,7 +42,10 @@ class HomeFile:
     @property
     def locked(self) -> bool:
         """Whether a spreadsheet program has the file open: Excel and LibreOffice say so in a file beside it."""
-        return any(self.path.with_name(n).exists() for n in (f"~${self.path.name}", f".~lock.{self.path.name}#"))
+        names = (f"~${self.path.name}", f".~lock.{self.path.name}#")
+        return any(
+            len(n.encode(errors="surrogateescape")) <= LONGEST_NAME and self.path.with_name(n).exists() for n in names
+        )
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content."""

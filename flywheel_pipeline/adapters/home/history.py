@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from flywheel_pipeline.atomic_write import replacing
 
 FOLDER = ".history"
+LONGEST_ENDING = 16
 DIGEST = 16
 """Hex digits of the SHA-256 in a version's name."""
 
@@ -31,7 +32,7 @@ class History:
             digest = hashlib.sha256(data).hexdigest()[:DIGEST]
             if known and known[-1].stem.endswith(f"-{digest}"):
                 continue
-            made = f"{len(known) + 1:04}-{read_at:%Y%m%dT%H%M%SZ}-{digest}{PurePath(name).suffix}"
+            made = f"{len(known) + 1:04}-{read_at:%Y%m%dT%H%M%SZ}-{digest}{PurePath(name).suffix[:LONGEST_ENDING]}"
             with replacing(self.root / name / made) as temporary:
                 temporary.write_bytes(data)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from flywheel_pipeline.append_only import AppendOnlyFile
 from flywheel_pipeline.errors import ConflictError, CorruptFileError, GateError
+from flywheel_pipeline.names import clean_name
 
 FILE = "labels.jsonl"
 PRODUCTION = "production"
@@ -35,6 +36,10 @@ class Move:
     by: str = ""
     message: str = ""
     canary: Canary | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("by", "message"):
+            object.__setattr__(self, name, clean_name(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from flywheel_pipeline.defs.assets.eval_results import eval_results
 from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
 from flywheel_pipeline.defs.assets.flywheel_turns import flywheel_turns
 from flywheel_pipeline.defs.assets.golden_set import golden_set
+from flywheel_pipeline.defs.assets.production import production_health, production_verdicts
 from flywheel_pipeline.defs.assets.production_prompt import production_prompt
 from flywheel_pipeline.defs.assets.prompt_candidate import prompt_candidate
 from flywheel_pipeline.defs.assets.raw_traces import raw_traces
@@ -31,6 +32,8 @@ ASSETS: list[Any] = [
     prompt_candidate,
     flywheel_turns,
     canary_health,
+    production_verdicts,
+    production_health,
 ]
 """External assets are specifications, those that we make are recipes."""
 

@@ -8,11 +8,10 @@ import dagster as dg
 from flywheel_pipeline.defs.factory import multi_asset
 from flywheel_pipeline.defs.metadata import bars, table
 from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
-from flywheel_pipeline.flows.evaluate import Evaluated, production_rate
+from flywheel_pipeline.flows.evaluate import Evaluated
 from flywheel_pipeline.flows.evaluation_inputs import evaluation_inputs
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
-from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.evaluate import (
     COMPOSITE,
     ModePassRate,
@@ -68,7 +67,7 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
     names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
     cost = {"cost_usd": dg.MetadataValue.float(round(cost_of_verdicts(bench, done.prompt.version), 6))}
-    shown = {**_metadata(done, names, production_rate(bench)), **cost, **_disagreement_metadata(done, names, modes)}
+    shown = {**_metadata(done, names), **cost, **_disagreement_metadata(done, names, modes)}
     shown[INPUTS] = dg.MetadataValue.text(inputs)
     yield dg.MaterializeResult("eval_results", metadata=shown)
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
@@ -85,7 +84,7 @@ def _answer_metadata(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -> dict[str, dg.MetadataValue]:
+def _metadata(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataValue]:
     prompt, results, alignment = done.prompt, done.results, done.alignment
     outputs = {a.answer_id: a.output for a in done.answers}
     trusted = deciding(alignment)
@@ -114,7 +113,6 @@ def _metadata(done: Evaluated, names: dict[str, str], production: Rate | None) -
         "coverage": dg.MetadataValue.float(round(coverage.share if overall else 0.0, 4)),
         "passed_and_failed": dg.MetadataValue.text(str(coverage) if overall else NOT_KNOWN),
         "pass_rate_interval": dg.MetadataValue.text(str(overall or NOT_KNOWN)),
-        "production_pass_rate": dg.MetadataValue.text(str(production or "not known: labels are not of our sample")),
         "n_broken_evaluations": dg.MetadataValue.int(sum(r.label is None and not does_not_apply(r) for r in results)),
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],

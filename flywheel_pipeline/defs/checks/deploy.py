@@ -1,10 +1,13 @@
-"""Checks on what is deployed: the canary does no harm."""
+"""Checks on what is deployed: the canary does no harm, and no failure mode got worse or came back."""
 
 import dagster as dg
 
 from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.flows.deploy.health import read_health
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CanaryHealth
+from flywheel_pipeline.steps.deploy import advice
 
 
 @asset_check(asset="canary_health")
@@ -19,4 +22,13 @@ def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-DEPLOY_CHECKS = [canary_does_no_harm]
+@asset_check(asset="production_health")
+def production_holds(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """No failure mode is shown to be worse under the present prompt, or back although it was fixed."""
+    rows = read_health(bench)
+    what = advice({r.name: (r.verdict, r.state) for r in rows}, rows[0].before_version) if rows else ""
+    said = f"{len(rows)} comparisons with {rows[0].before_version}" if rows else "nothing to compare with yet"
+    return dg.AssetCheckResult(passed=not what, severity=dg.AssetCheckSeverity.ERROR, description=what or said)
+
+
+DEPLOY_CHECKS = [canary_does_no_harm, production_holds]

@@ -73,4 +73,25 @@ def every_evaluator_has_its_mode(bench: dg.ResourceParam[Workbench]) -> dg.Asset
     )
 
 
-EVALUATE_CHECKS = [judges_agree_with_expert, every_answer_judged, every_evaluator_has_its_mode]
+@asset_check(asset="production_verdicts")
+def every_sampled_trace_judged(lake: LakeResource) -> dg.AssetCheckResult:
+    """No evaluator broke on a production trace; one that did leaves a row with the error and without a verdict."""
+    broken = lake.lake.frame(
+        "select trace_id, evaluator, error from production_verdicts where label is null and error is not null"
+        " order by all"
+    )
+    listed = table(("trace_id", "evaluator", "error"), broken.head(20).values.tolist())
+    return dg.AssetCheckResult(
+        passed=broken.empty,
+        severity=WARN,
+        description=f"verdicts missing: {len(broken):,}; the next run asks for them again" if len(broken) else None,
+        metadata={"n_broken": len(broken), "broken": listed},
+    )
+
+
+EVALUATE_CHECKS = [
+    judges_agree_with_expert,
+    every_answer_judged,
+    every_evaluator_has_its_mode,
+    every_sampled_trace_judged,
+]

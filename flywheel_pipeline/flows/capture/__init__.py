@@ -16,13 +16,18 @@ from flywheel_pipeline.flows.capture.event_days import (
     judge_feedback,
     write_days,
 )
-from flywheel_pipeline.flows.capture.landing_files import expire_originals, keep_only_copies, read_new_files
+from flywheel_pipeline.flows.capture.landing_files import (
+    already_read,
+    expire_originals,
+    keep_only_copies,
+    read_new_files,
+)
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import Reject
 from flywheel_pipeline.steps.capture import Rules, shared_id
 
 __all__ = [
-    "capture_files", "capture_traces", "due_days", "due_inputs", "first_captured_day", "group_days",
+    "already_read", "capture_files", "capture_traces", "due_days", "due_inputs", "first_captured_day", "group_days",
     "remove_originals", "write_days",
 ]  # fmt: skip
 

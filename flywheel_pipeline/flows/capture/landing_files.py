@@ -35,6 +35,8 @@ from flywheel_pipeline.records import CapturedFile, Json
 from flywheel_pipeline.settings import CaptureSettings
 from flywheel_pipeline.steps.capture import Rules, read_block
 
+LONGEST_PART = 150
+"""Characters of a landing file's name in the names of its parts; a digest distinguishes longer ones."""
 STAGED = ("captured_traces", "feedback", "rejects")
 INLINE_BYTES = 24_000_000
 """Files that are together smaller are read in this process: starting others takes about a second."""
@@ -148,6 +150,17 @@ def _fresh(lake: Lake, files: Iterable[HomeFile], capture: CaptureSettings, rule
             lake.write("captured_files", row, part_of(file.name), _mark(digest, stamp, content))
             continue
         yield _Reading(file, digest, own)
+
+
+def already_read(lake: Lake, files: Iterable[HomeFile]) -> set[str]:
+    """Return the names of the files whose content, as it is now, was read to its end, whatever the settings were."""
+    known = lake.own_inputs("captured_files")
+    marks = {file.name: (file, known.get(part_of(file.name), "").split("+")) for file in files}
+    return {
+        name
+        for name, (file, mark) in marks.items()
+        if len(mark) == 3 and mark[1] != UNREAD and (mark[1] == _stamp(file) or mark[2] == file.fingerprint())
+    }
 
 
 def _mark(digest: str, stamp: str, content: str) -> str:
@@ -297,7 +310,11 @@ def _workers(n: int) -> Iterator[_Submit]:
 def part_of(name: str) -> str:
     """Return the partition that holds a landing file's rows: a changed file replaces its own."""
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return (
+        safe
+        if safe == name and len(name) <= LONGEST_PART
+        else f"{safe[:LONGEST_PART]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    )
 
 
 def expire_originals(files: Iterable[HomeFile], lake: Lake, now: float, days: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from flywheel_pipeline.adapters.home.files import PICKED_FILE
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
+from flywheel_pipeline.names import clean_name
 
 MOST, LONGEST_NOTE = 500, 2_000
 """Traces that are sent at once, and characters of the note."""
@@ -44,7 +45,7 @@ def send_to_annotator(
     if len(note) > LONGEST_NOTE:
         raise HomeError(f"The note is longer than {LONGEST_NOTE:,} characters.")
     wanted, now = find_traces(bench, trace_ids), timestamp()
-    receiver, sender, text = to or settings.arbiter, by or settings.arbiter, note.strip()
+    receiver, sender, text = to or settings.arbiter, clean_name(by or "") or settings.arbiter, note.strip()
     digest = hashlib.sha256("\n".join([receiver, text, now, *wanted]).encode(errors="replace")).hexdigest()[:4]
     batch = f"picked-{now[:19].replace(':', '')}-{digest}"
     added: list[PickedTrace] = []

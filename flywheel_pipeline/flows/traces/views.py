@@ -10,6 +10,7 @@ from flywheel_pipeline.adapters.home.files import VIEWS_FILE
 from flywheel_pipeline.errors import CorruptFileError, EditError
 from flywheel_pipeline.flows.traces.filters import FilterError, read_filters
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.names import clean_name
 
 LONGEST_NAME, MOST = 80, 200
 HEAD = """\
@@ -38,7 +39,7 @@ def save_view(bench: Workbench, name: str, query: str) -> dict[str, str]:
         EditError: the name is missing or too long, there are too many views, or the filters are none.
         ConflictError: the file has changed meanwhile.
     """
-    shown = " ".join(name.split())
+    shown = clean_name(name)
     if not 1 <= len(shown) <= LONGEST_NAME:
         raise EditError(f"Name the view in 1 to {LONGEST_NAME} characters.")
     pairs = parse_qsl(query.lstrip("?"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
+from flywheel_pipeline.names import clean_name
 from flywheel_pipeline.records import Annotation, EvaluatorScore, Json, Reject
 from flywheel_pipeline.steps.annotate.dates import read_date
 from flywheel_pipeline.steps.annotate.entries import Entry
@@ -94,7 +95,8 @@ def _annotation(entry: Entry, reading: Reading) -> Annotation | None:
     if verdict == "fail" and not (code or comment):
         raise ValueError(_unexplained(entry))
     made = Annotation(
-        trace_id=trace_id, batch=reading.file, annotator=_text(cells, "annotator") or "expert", verdict=verdict,
+        trace_id=trace_id, batch=reading.file, verdict=verdict,
+        annotator=clean_name(_text(cells, "annotator") or "") or "expert",
         code=code, comment=comment, category=_text(cells, "category"),
         first_failure_step=_step(cells), severity=_text(cells, "severity"),
         rubric_version=_text(cells, "rubric_version"),
@@ -120,7 +122,7 @@ def _score(entry: Entry, kind: str, reading: Reading) -> EvaluatorScore | None:
         return None
     if not trace_id:
         raise ValueError("trace_id is empty")
-    name = _text(cells, "evaluator") or _text(cells, "annotator") or kind
+    name = clean_name(_text(cells, "evaluator") or _text(cells, "annotator") or "") or kind
     is_number = label is not None and number_of(label) is not None and number_of(label) == score
     return EvaluatorScore(
         trace_id=trace_id, evaluator=name, annotator_kind=kind, label=None if is_number else label,

@@ -16,6 +16,9 @@ from flywheel_pipeline.steps.annotate.delimited import Line
 MAX_UNPACKED, MAX_PARTS = 200_000_000, 2_000
 """Bytes that the parts of a workbook may decompress to by their own account, and how many parts there may be."""
 MAX_ROWS, MAX_COLUMNS, MAX_CHARACTERS = 100_000, 200, 200_000_000
+SHEET_ROWS = 1_048_576
+"""Rows that a sheet of Excel can hold, empty ones included."""
+_ROW = re.compile(rb"<(?:\w{1,8}:)?row[\s/>]")
 MAX_CELL = 32_767
 """Characters that a cell of Excel can hold."""
 
@@ -78,10 +81,24 @@ def _measure(data: bytes) -> None:
             if len(parts) > MAX_PARTS or sum(p.file_size for p in parts) > MAX_UNPACKED:
                 raise WorkbookError(f"decompressed it is larger than {MAX_UNPACKED // 10**6} MB: split it")
             named = [p for p in parts if p.filename.lower().endswith((".xml", ".rels"))]
-            if any(b"<!DOCTYPE" in book.read(p).replace(b"\x00", b"") for p in named):
-                raise WorkbookError("its XML declares a document type, which no spreadsheet writes: save it again")
+            for part in named:
+                _look_through(book, part)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise WorkbookError(f"not a whole .xlsx file ({error}): save it again, or wait until it is copied") from None
+
+
+def _look_through(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Refuse a part that would take minutes or gigabytes to parse, before it is parsed."""
+    tail, n_rows = b"", 0
+    with book.open(part) as file:
+        while chunk := file.read(1 << 20):
+            text = tail + chunk.replace(b"\x00", b"")
+            if b"<!DOCTYPE" in text:
+                raise WorkbookError("its XML declares a document type, which no spreadsheet writes: save it again")
+            n_rows += len(_ROW.findall(text)) - len(_ROW.findall(tail))
+            if n_rows > SHEET_ROWS:
+                raise WorkbookError(f"a sheet has more than {SHEET_ROWS:,} rows, which no spreadsheet holds: split it")
+            tail = text[-32:]
 
 
 def _marks(parts: zipfile.ZipFile, path: str) -> _Marks:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from flywheel_pipeline.errors import EditError
+from flywheel_pipeline.names import clean_name
 from flywheel_pipeline.records import SEVERITIES
 from flywheel_pipeline.steps.cluster.history import SETTING, Author, Reviewed
 from flywheel_pipeline.steps.cluster.modes import MAX_NAME, Member, Mode, mint_mode
@@ -36,7 +37,7 @@ def set_text(known: Reviewed, author: Author, mode_id: str, name: str, value: st
     Raises:
         EditError: the value cannot be used.
     """
-    mode, text = known.mode(mode_id), " ".join(value.split())
+    mode, text = known.mode(mode_id), clean_name(value)
     before = getattr(mode, name) or ""
     if name == "name":
         _check_name(known, text, mode_id)
@@ -146,7 +147,7 @@ def set_status(known: Reviewed, author: Author, mode_id: str, status: str) -> Re
 
 
 def _minted(known: Reviewed, author: Author, name: str, definition: str, texts: Mapping[str, str]) -> Mode:
-    name = " ".join(name.split())
+    name = clean_name(name)
     _check_name(known, name, None)
     made = mint_mode(name, definition, list(texts), "accepted" if author.is_human else "provisional")
     if made.mode_id in {m.mode_id for m in known.modes}:

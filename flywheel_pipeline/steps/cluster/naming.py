@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 
+from flywheel_pipeline.names import clean_name
 from flywheel_pipeline.steps.cluster.ask import NamedMode
 from flywheel_pipeline.steps.cluster.modes import MAX_NAME
 from flywheel_pipeline.steps.cluster.preprocess import first_point, same_words
@@ -39,7 +40,7 @@ class Naming:
 
 def as_name(text: str) -> str:
     """Return a comment as the name of a mode: its first point, at most `MAX_NAME` characters, cut between words."""
-    point = " ".join(first_point(text).split()).strip(" .,;:-") or "No words"
+    point = clean_name(first_point(text)).strip(" .,;:-") or "No words"
     name = shorten(point, MAX_NAME, placeholder=" …") if " " in point[:MAX_NAME] else point[:MAX_NAME]
     return name[:1].upper() + name[1:]
 
@@ -67,7 +68,7 @@ def use_names(replied: Sequence[NamedMode], groups: Sequence[Sequence[str]], kno
     for mode in replied:
         listed = list(dict.fromkeys(mode.cluster_ids))
         own = tuple(left.pop(c) for c in listed if c in left)
-        name = " ".join(mode.name.split())
+        name = clean_name(mode.name)
         if len(own) < len(listed):
             problems.append(f"{name!r:.90} lists a cluster that is in another mode or does not exist")
         fault = _fault(name, " ".join(mode.definition.split()), mode, taken)

@@ -10,6 +10,7 @@ from flywheel_pipeline.steps.evaluate.alignment import (
     judge_errors,
     majority_label,
     mark_stale,
+    may_decide,
     next_step,
     what_to_label,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "majority_label",
     "mark_dev",
     "mark_stale",
+    "may_decide",
     "mode_scores",
     "next_step",
     "outcomes_by_case",

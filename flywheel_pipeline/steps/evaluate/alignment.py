@@ -199,9 +199,14 @@ def _recall(outcomes: Sequence[tuple[LabelledAnswer, bool]], weighted: bool = Fa
     return Recall(weighted_rate([right for _, right in outcomes], weights).value * n, n)
 
 
+def may_decide(error: JudgeError) -> bool:
+    """Return whether errors like these are small enough, and measured well enough, to decide by."""
+    return error.may_decide(MIN_YOUDEN, MAX_P_GUESS)
+
+
 def _status(error: JudgeError) -> str:
     """Return trusted; unusable where even the upper bound of J is too low; else advisory."""
-    if error.may_decide(MIN_YOUDEN, MAX_P_GUESS):
+    if may_decide(error):
         return "trusted"
     return "unusable" if error.youden_high < MIN_YOUDEN else "advisory"
 
@@ -224,12 +229,12 @@ def labels_needed(error: JudgeError) -> tuple[int, int]:
 
     With no labels of a kind the judge is taken to be right. Where `MOST` more would not do, the counts are -1.
     """
-    if error.may_decide(MIN_YOUDEN, MAX_P_GUESS):
+    if may_decide(error):
         return 0, 0
     wanted = [_until(r, lambda x: x.p_guess <= MAX_P_GUESS) for r in (error.fails, error.passes)]
     for extra in range(MOST):
         grown = [_grown(r, n + extra) for r, n in zip((error.fails, error.passes), wanted, strict=True)]
-        if -1 not in wanted and JudgeError(grown[1], grown[0]).may_decide(MIN_YOUDEN, MAX_P_GUESS):
+        if -1 not in wanted and may_decide(JudgeError(grown[1], grown[0])):
             return wanted[0] + extra, wanted[1] + extra
     return -1, -1
 
@@ -264,6 +269,9 @@ def next_step(alignment: JudgeAlignment) -> str:
         return "may decide"
     if is_stale(alignment):
         return STALE
+    if _is_broken(alignment):
+        n = alignment.n_broken + alignment.n_pass + alignment.n_fail
+        return f"gave no verdict on {alignment.n_broken} of {n} labelled answers: `judge_verdicts.error` says why"
     if alignment.status == "unusable" or alignment.need_fails < 0:
         unsure = 2 * alignment.n_unsure > alignment.n_pass + alignment.n_fail
         what = "is mostly unsure" if unsure else "disagrees with the expert"
@@ -271,6 +279,11 @@ def next_step(alignment: JudgeAlignment) -> str:
     needs = (alignment.need_fails, "fail", "fails"), (alignment.need_passes, "pass", "passes")
     wanted = [f"{n} more {one if n == 1 else many}" for n, one, many in needs if n]
     return f"label {' and '.join(wanted)}"
+
+
+def _is_broken(alignment: JudgeAlignment) -> bool:
+    """Return whether most labelled answers got no verdict at all: more labels would not help."""
+    return alignment.n_broken > alignment.n_pass + alignment.n_fail
 
 
 def what_to_label(alignment: JudgeAlignment, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flywheel_pipeline.records import SEVERITIES, VERDICTS
-from flywheel_pipeline.web.fields import read_text
+from flywheel_pipeline.steps.capture.fields import read_text
 
 LONGEST = {"key": 1_000, "code": 200, "comment": 20_000, "category": 200, "severity": 20}
 """The texts of a label, and how many characters each may have."""

@@ -13,6 +13,8 @@ from flywheel_pipeline.web.capture.responses import RETRY_SECONDS, Refused, busy
 
 SECONDS = 30
 """How long a body may take to arrive."""
+PIECE = 1 << 18
+"""How many bytes of a body are decompressed at once."""
 
 
 class Budget:
@@ -48,6 +50,11 @@ class Lease:
         self.budget.used += n
         self.held += n
 
+    def give_back(self, n: int) -> None:
+        """Hold `n` bytes less."""
+        self.budget.used -= n
+        self.held -= n
+
 
 async def read_body(request: Request, limit: int, lease: Lease) -> bytes:
     """Return the body of a request, decompressed.
@@ -69,12 +76,13 @@ async def _read(request: Request, limit: int, lease: Lease) -> bytes:
     decompress = _decompressor(request.headers.get("content-encoding", ""))
     parts, size = [], 0
     async for chunk in request.stream():
-        part = decompress.feed(chunk, limit - size) if chunk else b""
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        lease.take(len(part))
-        parts.append(part)
+        for part in decompress.feed(chunk) if chunk else ():
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            lease.take(len(part))
+            parts.append(part)
+            await asyncio.sleep(0)  # other requests have their turn: a small chunk may hold a huge body
     decompress.end()
     return b"".join(parts)
 
@@ -86,9 +94,9 @@ def _too_large(limit: int) -> Refused:
 class _Plain:
     """An uncompressed body."""
 
-    def feed(self, data: bytes, room: int) -> bytes:
-        """Return the data."""
-        return data
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the data."""
+        yield data
 
     def end(self) -> None:
         """Take note that the body is complete."""
@@ -101,16 +109,19 @@ class _Zlib(_Plain):
         self._decompress = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the first bytes
         self._fed = False
 
-    def feed(self, data: bytes, room: int) -> bytes:
-        """Return `data` decompressed, cut one byte after `room`: a small body may hold a huge one."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield `data` decompressed, a piece at a time: a small body may hold a huge one."""
         self._fed = True
-        try:
-            out = self._decompress.decompress(data, room + 1)
-        except zlib.error as error:
-            raise Refused(400, f"the body cannot be decompressed: {error}") from None
+        piece = data
+        while data or len(piece) == PIECE:  # of a full piece the rest may be within, without any data left
+            try:
+                piece = self._decompress.decompress(data, PIECE)
+            except zlib.error as error:
+                raise Refused(400, f"the body cannot be decompressed: {error}") from None
+            yield piece
+            data = self._decompress.unconsumed_tail
         if self._decompress.unused_data:
             raise Refused(400, "there is data after the end of the compressed body")
-        return out
 
     def end(self) -> None:
         """Refuse a body that ends early."""

@@ -1,4 +1,4 @@
-"""The live endpoint: it takes OTLP/HTTP traces and users' feedback into the landing folder.
+"""The live endpoint: it takes OTLP traces over HTTP and gRPC, and users' feedback, into the landing folder.
 
 `POST /v1/traces` takes what OpenTelemetry exporters send (protobuf or JSON, gzip), `POST /v1/feedback` takes
 `{trace_id, score, comment}`. A 200 means that it is on the disk. `GET /healthz` answers as long as the endpoint runs.
@@ -6,151 +6,89 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flywheel_pipeline.web.capture.appender import Appender, NotWrittenError
-from flywheel_pipeline.web.capture.body import Budget, Lease, read_body
-from flywheel_pipeline.web.capture.feedback import BadFeedbackError, rows_of
-from flywheel_pipeline.web.capture.landing import LandingFile, recover
-from flywheel_pipeline.web.capture.otlp import (
-    Export,
-    MalformedError,
-    TooLongError,
-    dump_line,
-    parse_json,
-    read_export,
+from flywheel_pipeline.web.capture.body import read_body
+from flywheel_pipeline.web.capture.grpc_server import running_grpc
+from flywheel_pipeline.web.capture.intake import Intake, RequestLimits
+from flywheel_pipeline.web.capture.responses import (
+    JSON,
+    PROTOBUF,
+    Refused,
+    answer,
+    export_response,
+    media_type,
+    rejected_message,
 )
-from flywheel_pipeline.web.capture.responses import JSON, PROTOBUF, RETRY_SECONDS, Refused, answer, busy, media_type
 from flywheel_pipeline.web.capture.responses import refusal as as_response
-
-BODIES_IN_MEMORY = 4
-"""How many of the largest bodies all requests together may hold."""
-INLINE_BYTES = 100_000
-"""Larger bodies are decoded in a thread, one at a time."""
-
-
-@dataclass(frozen=True)
-class RequestLimits:
-    """Bytes of a body and of a line, bytes and seconds of a landing file."""
-
-    body: int
-    line: int
-    file: int
-    seconds: float
+from flywheel_pipeline.web.guard import comes_from_other_site, names_this_machine
 
 
 class Receiver:
-    """The endpoints and the files that they write."""
+    """The HTTP endpoints."""
 
-    def __init__(self, folder: Path, limits: RequestLimits, token: str | None) -> None:
-        self.folder, self.limits = folder, limits
-        self._authorization = None if token is None else f"Bearer {token}".encode()
-        self._budget = Budget(BODIES_IN_MEMORY * limits.body)
-        self._spans: Appender
-        self._feedback: Appender
-        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoder")
-
-    @asynccontextmanager
-    async def running(self, _: Starlette) -> AsyncIterator[None]:
-        """Finish the files that an earlier process left, and take requests until the end of the block."""
-        with suppress(OSError):  # requests will report it
-            await asyncio.to_thread(recover, self.folder)
-        self._spans, self._feedback = self._appender("otlp"), self._appender("feedback")
-        try:
-            yield
-        finally:
-            await asyncio.gather(self._spans.close(), self._feedback.close())
-            self._decoder.shutdown()
-
-    def _appender(self, prefix: str) -> Appender:
-        return Appender(LandingFile(self.folder, prefix, self.limits.file, self.limits.seconds))
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
 
     async def take_traces(self, request: Request) -> Response:
         """Answer `POST /v1/traces`."""
         self._admit(request, (PROTOBUF, JSON))
-        with self._budget.lease() as lease:
-            body = await read_body(request, self.limits.body, lease)
-            export = await self._decode(body, media_type(request) == PROTOBUF)
-            await _append(self._spans, export.lines, lease)
-        return _exported(request, export.n_rejected)
+        with self.intake.budget.lease() as lease:
+            body = await read_body(request, self.intake.limits.body, lease)
+            n_rejected = await self.intake.take_export(body, media_type(request) == PROTOBUF, lease)
+        if not n_rejected:
+            return answer(request, {})
+        as_json = {"partialSuccess": {"rejectedSpans": str(n_rejected), "errorMessage": rejected_message(n_rejected)}}
+        return answer(request, as_json, export_response(n_rejected))
 
     async def take_feedback(self, request: Request) -> Response:
         """Answer `POST /v1/feedback`."""
         self._admit(request, (JSON,))
-        with self._budget.lease() as lease:
-            body = await read_body(request, self.limits.body, lease)
-            try:
-                rows = rows_of(parse_json(body), datetime.now(timezone.utc))
-                lines = b"".join(map(dump_line, rows))
-            except BadFeedbackError as error:
-                raise Refused(400, str(error)) from None
-            except ValueError as error:
-                raise Refused(400, f"the body is not JSON: {error}") from None
-            await _append(self._feedback, lines, lease)
-        return answer(request, {"accepted": len(rows)})
+        with self.intake.budget.lease() as lease:
+            body = await read_body(request, self.intake.limits.body, lease)
+            n = await self.intake.take_feedback(body, lease)
+        return answer(request, {"accepted": n})
 
     async def health(self, request: Request) -> Response:
         """Answer `GET /healthz`."""
         return Response(b'{"status":"ok"}', media_type=JSON)
 
     def _admit(self, request: Request, media_types: tuple[str, ...]) -> None:
-        """Refuse a request without the token, or with an unknown content type, before its body is read."""
-        given = request.headers.get("authorization", "").encode()
-        if self._authorization is not None and not hmac.compare_digest(given, self._authorization):
-            raise Refused(401, "send the header `Authorization: Bearer <token>`", {"WWW-Authenticate": "Bearer"})
+        """Refuse a request that may not write, or has an unknown content type, before its body is read.
+
+        Without a token, a page of another site must not write, also under a host name of its own that resolves to this
+        machine (DNS rebinding).
+        """
+        if self.intake.is_open and not names_this_machine(request):
+            raise Refused(421, "without a token only this machine may write: send to 127.0.0.1, or set FLYWHEEL_TOKEN")
+        if self.intake.is_open and comes_from_other_site(request):
+            raise Refused(403, "requests from pages of other sites are refused: set FLYWHEEL_TOKEN and send it")
+        self.intake.check_token(request.headers.get("authorization", ""))
         if media_type(request) not in media_types:
             raise Refused(415, f"the Content-Type must be {' or '.join(media_types)}")
 
-    async def _decode(self, body: bytes, is_protobuf: bool) -> Export:
-        try:
-            if len(body) <= INLINE_BYTES:
-                return read_export(body, is_protobuf, self.limits.line)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._decoder, read_export, body, is_protobuf, self.limits.line)
-        except MalformedError as error:
-            raise Refused(400, str(error)) from None
-        except TooLongError as error:
-            raise Refused(413, str(error)) from None
 
+def build_app(
+    folder: Path,
+    limits: RequestLimits,
+    token: str | None,
+    pages: Sequence[BaseRoute] = (),
+    grpc_address: str | None = None,
+) -> Starlette:
+    """Return the application: the endpoint of a landing folder, and pages; `token` is required of clients.
 
-async def _append(appender: Appender, lines: bytes, lease: Lease) -> None:
-    if not lines:
-        return
-    lease.take(len(lines))
-    try:
-        await appender.append(lines)
-    except NotWrittenError as error:
-        raise busy(str(error), RETRY_SECONDS["disk"]) from None
-
-
-def _exported(request: Request, n_rejected: int) -> Response:
-    if not n_rejected:
-        return answer(request, {})
-    message = f"{n_rejected} span(s) have no valid trace id (16 bytes) or span id (8 bytes)"
-    response = ExportTraceServiceResponse()
-    response.partial_success.rejected_spans = n_rejected
-    response.partial_success.error_message = message
-    as_json = {"partialSuccess": {"rejectedSpans": str(n_rejected), "errorMessage": message}}
-    return answer(request, as_json, response.SerializeToString())
-
-
-def build_app(folder: Path, limits: RequestLimits, token: str | None, pages: Sequence[BaseRoute] = ()) -> Starlette:
-    """Return the application: the endpoint of a landing folder, and pages; `token` is required of clients."""
-    receiver = Receiver(folder, limits, token)
+    With `grpc_address` (`host:port`) it takes OTLP/gRPC there as long as it runs.
+    """
+    intake = Intake(folder, limits, token)
+    receiver = Receiver(intake)
     routes = [
         Route("/v1/traces", receiver.take_traces, methods=["POST"]),
         Route("/v1/feedback", receiver.take_feedback, methods=["POST"]),
@@ -162,7 +100,13 @@ def build_app(folder: Path, limits: RequestLimits, token: str | None, pages: Seq
         HTTPException: _not_found,
         ClientDisconnect: _gone,
     }
-    return Starlette(routes=routes, lifespan=receiver.running, exception_handlers=handlers)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with intake.running(), running_grpc(intake, grpc_address):
+            yield
+
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import orjson
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 RETRY_SECONDS = {"full": 1, "disk": 5}
-_GRPC = {400: 3, 401: 16, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 503: 14}
+GRPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 421: 7, 503: 14}
+"""The code of `google.rpc` for a status of HTTP; of these, clients send again what 503 (UNAVAILABLE) answered."""
 _UNKNOWN = 2
 
 
@@ -43,9 +45,23 @@ def answer(request: Request, as_json: object, as_protobuf: bytes = b"") -> Respo
     return Response(orjson.dumps(as_json), media_type=JSON)
 
 
+def rejected_message(n_rejected: int) -> str:
+    """Return why spans of a request that was taken were dropped."""
+    return f"{n_rejected} span(s) have no valid trace id (16 bytes) or span id (8 bytes)"
+
+
+def export_response(n_rejected: int) -> bytes:
+    """Return the `ExportTraceServiceResponse`, as protobuf, to a request of which `n_rejected` spans were dropped."""
+    response = ExportTraceServiceResponse()
+    if n_rejected:
+        response.partial_success.rejected_spans = n_rejected
+        response.partial_success.error_message = rejected_message(n_rejected)
+    return bytes(response.SerializeToString())
+
+
 def refusal(request: Request, status: int, reason: str, headers: Mapping[str, str] | None) -> Response:
     """Return an error; JSON, unless the request was protobuf."""
-    code = _GRPC.get(status, _UNKNOWN)
+    code = GRPC_CODES.get(status, _UNKNOWN)
     if media_type(request) == PROTOBUF:
         return Response(_status(code, reason), status, headers, PROTOBUF)
     return Response(orjson.dumps({"code": code, "message": reason}), status, headers, JSON)

@@ -9,8 +9,8 @@ from flywheel_pipeline.errors import EditError
 from flywheel_pipeline.flows.golden.add import Made, add_cases, check_cases, describe
 from flywheel_pipeline.flows.traces.pick import MOST, send_to_annotator
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.steps.capture.fields import read_text
 from flywheel_pipeline.steps.golden.pick import Wanted
-from flywheel_pipeline.web.fields import read_text
 
 LONGEST = 20_000
 MOST_DOCUMENTS = 100

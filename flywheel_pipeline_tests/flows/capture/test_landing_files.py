@@ -298,6 +298,15 @@ def test_a_forced_format_is_asked_of_every_record_also_of_one_that_another_would
     assert [r.line for r in landing.held()["rejects"]] == [2]
 
 
+def test_files_with_the_longest_names_that_there_are_are_read(landing: Landing) -> None:
+    names = ["x" * 249 + ".jsonl", "x" * 248 + "y.jsonl", "ü" * 124 + ".jsonl", "a." + "y" * 253]
+    for i, name in enumerate(names):
+        landing.put(name, *some_traces(1, f"2025-06-{i + 2:02}"))
+    assert landing.read() == sorted(names)
+    assert len(landing.ids()) == 4 and sorted(landing.files()) == sorted(names)
+    assert landing.read() == []
+
+
 def test_reading_leaves_the_collection_of_garbage_as_it_was(landing: Landing) -> None:
     landing.put("a.jsonl", *some_traces(1))
     assert gc.isenabled()

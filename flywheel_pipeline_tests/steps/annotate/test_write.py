@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flywheel_pipeline.names import clean_name
 from flywheel_pipeline.records import Annotation, Json
 from flywheel_pipeline.steps.annotate import LabelFile, read_labels, resolve_labels
 from flywheel_pipeline.steps.annotate.sources import HUMAN, kind_of_name
@@ -81,7 +82,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
     ]
 )
 said = texts.map(str.strip).filter(lambda t: not is_blank(t))
-people = said.filter(lambda name: kind_of_name(name) == HUMAN)
+people = said.map(clean_name).filter(lambda name: bool(name) and not is_blank(name) and kind_of_name(name) == HUMAN)
 names = said.filter(lambda t: len(t) <= 100)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1))
 drawn = st.builds(

@@ -214,3 +214,16 @@ def test_rows_columns_and_characters_are_bounded(monkeypatch: pytest.MonkeyPatch
 def test_a_text_too_long_for_a_cell_is_refused_when_written() -> None:
     with pytest.raises(WorkbookError, match="too long for a cell"):
         write_sheet(NAMES, [("t1", "fail", "x" * 40_000)], {})
+
+
+def test_a_sheet_of_more_rows_than_a_spreadsheet_holds_is_refused_before_it_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(xlsx, "SHEET_ROWS", 50)
+    for tag, n, is_refused in (("row", 50, False), ("row", 51, True), ("x:row", 51, True), ("rowBreaks", 90, False)):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as book:
+            book.writestr("xl/worksheets/sheet1.xml", f"<sheetData>{f'<{tag}/>' * n}</sheetData>")
+        with pytest.raises(WorkbookError) as error:
+            read_sheets(out.getvalue())
+        assert ("more than 50 rows" in str(error.value)) == is_refused

@@ -12,12 +12,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from flywheel_pipeline.flows.capture import capture_files, due_days, write_days
 from flywheel_pipeline.flows.capture.landing_files import part_of
 from flywheel_pipeline_tests.homes import a_home
-from flywheel_pipeline_tests.web.capture.sender import Sender, a_request
+from flywheel_pipeline_tests.web.capture.sender import EXPORT, GrpcSender, Sender, a_request
 from flywheel_pipeline_tests.web.serving import Serving, landed, serving, spans_of
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -25,10 +27,12 @@ PROTOBUF, JSON = "application/x-protobuf", "application/json"
 COVERS = (
     "web/__init__.py",
     "web/server.py",
-    "web/fields.py",
+    "steps/capture/fields.py",
+    "steps/capture/export_request.py",
     "web/capture/appender.py",
     "web/capture/body.py",
-    "web/capture/otlp.py",
+    "web/capture/grpc_server.py",
+    "web/capture/intake.py",
     "web/capture/receiver.py",
     "web/capture/responses.py",
 )
@@ -47,6 +51,17 @@ def post(server: Serving, path: str, body: bytes, kind: str = JSON, **headers: s
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+def call(server: Serving, body: bytes, *metadata: tuple[str, str], **options: object) -> tuple[grpc.StatusCode, bytes]:
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+        try:
+            reply: bytes = channel.unary_unary(EXPORT)(
+                body, metadata=metadata, timeout=30, wait_for_ready=True, **options
+            )
+        except grpc.RpcError as error:
+            return error.code(), b""
+    return grpc.StatusCode.OK, reply
 
 
 def test_what_the_opentelemetry_sdk_exports_becomes_a_trace(tmp_path: Path) -> None:
@@ -78,7 +93,9 @@ def test_what_the_opentelemetry_sdk_exports_becomes_a_trace(tmp_path: Path) -> N
 
 def test_every_acknowledged_span_is_there_after_a_kill(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        senders = [Sender(server.port, range(i * 300, (i + 1) * 300)) for i in range(4)]
+        numbers = [range(i * 300, (i + 1) * 300) for i in range(4)]
+        senders = [Sender(server.port, n) for n in numbers[::2]]
+        senders += [GrpcSender(server.grpc_port, n) for n in numbers[1::2]]
         threads = [threading.Thread(target=s.run) for s in senders]
         for thread in threads:
             thread.start()
@@ -127,8 +144,70 @@ def test_with_a_token_only_who_sends_it_may_write(tmp_path: Path) -> None:
         line = b'{"trace_id": "t", "score": "up"}'
         assert post(server, "/v1/feedback", line)[0] == 401
         assert post(server, "/v1/feedback", line, Authorization="Bearer wrong")[0] == 401
-        assert post(server, "/v1/feedback", line, Authorization="Bearer s3cret")[0] == 200
-    assert [row["score"] for row in landed(tmp_path, "feedback")] == ["up"]
+        assert post(server, "/v1/feedback", line, Authorization="s3cret")[0] == 401
+        assert post(server, "/v1/feedback", line, Authorization="bearer s3cret")[0] == 200
+        assert post(server, "/v1/feedback", line, Authorization="BEARER s3cret", Host="flywheel.example")[0] == 200
+        body = a_request(1).SerializeToString()
+        assert call(server, body) == (grpc.StatusCode.UNAUTHENTICATED, b"")
+        assert call(server, body, ("authorization", "Bearer wrong"))[0] == grpc.StatusCode.UNAUTHENTICATED
+        assert call(server, body, ("authorization", "bearer s3cret")) == (grpc.StatusCode.OK, b"")
+    assert [row["score"] for row in landed(tmp_path, "feedback")] == ["up", "up"]
+    assert len(spans_of(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Host", "evil.com:4318", 421),
+        ("Host", "evil.com", 421),
+        ("Origin", "http://evil.com", 403),
+        ("Origin", "null", 403),
+    ],
+)
+def test_without_a_token_no_page_of_another_site_may_write(
+    server: Serving, header: str, value: str, status: int
+) -> None:
+    line = b'{"trace_id": "t", "score": "up"}'
+    assert post(server, "/v1/feedback", line, **{header: value})[0] == status
+    assert post(server, "/v1/traces", b'{"resourceSpans": []}', **{header: value})[0] == status
+    assert call(server, b"", ("origin", "http://evil.com"))[0] == grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_over_grpc_spans_without_ids_are_reported_and_the_others_taken(tmp_path: Path) -> None:
+    request = a_request(1)
+    spans = request.resource_spans[0].scope_spans[0].spans
+    spans.add(trace_id=b"short", span_id=b"12345678")
+    with serving(tmp_path) as server:
+        code, reply = call(server, request.SerializeToString(), compression=grpc.Compression.Gzip)
+        assert code == grpc.StatusCode.OK
+        partial = ExportTraceServiceResponse.FromString(reply).partial_success
+        assert (partial.rejected_spans, partial.error_message[:9]) == (1, "1 span(s)")
+        assert call(server, b"\xff\xff")[0] == grpc.StatusCode.INVALID_ARGUMENT
+        assert call(server, b"\x0a\x00" * 9_000_000)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(spans_of(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("/v1/feedback", b"[" + b",".join([b'{"trace_id":"t","score":1}'] * 560_000) + b"]", JSON),
+        ("/v1/feedback", b"[" + b",".join([b'{"trace_id":"t","score":1}'] * 10_001) + b"]", JSON),
+        ("/v1/traces", b"\x0a\x00" * 7_500_000, PROTOBUF),
+    ],
+)
+def test_a_body_of_too_many_objects_is_refused_while_the_endpoint_answers(
+    server: Serving, path: str, body: bytes, kind: str
+) -> None:
+    answers: list[tuple[int, bytes]] = []
+    headers = {"Content-Encoding": "gzip"}
+    packed = gzip.compress(body)
+    sending = threading.Thread(target=lambda: answers.append(post(server, path, packed, kind, **headers)))
+    sending.start()
+    n_answered = 0
+    while sending.is_alive():
+        with urllib.request.urlopen(server.url + "/healthz", timeout=5) as health:
+            n_answered += health.status == 200
+    assert [status for status, _ in answers] == [413] and n_answered > 1
 
 
 def test_it_does_not_listen_to_the_world_without_a_token(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from flywheel_pipeline.steps.capture.formats.otel.protobuf import as_otlp_json
+from flywheel_pipeline.steps.capture.request_size import check_json, check_protobuf
 
 RESOURCES = ("resourceSpans", "resource_spans")
 SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans")
@@ -34,6 +35,14 @@ class TooLongError(ValueError):
 
 
 @dataclass(frozen=True)
+class DecodeLimits:
+    """The bytes of a line, and how many objects a request may hold."""
+
+    line: int
+    objects: int
+
+
+@dataclass(frozen=True)
 class Export:
     """The lines to keep, with their line ends, and the number of spans that were dropped for lack of valid ids."""
 
@@ -41,19 +50,24 @@ class Export:
     n_rejected: int
 
 
-def read_export(body: bytes, is_protobuf: bool, max_line: int) -> Export:
-    """Return what an `ExportTraceServiceRequest` holds; a request longer than `max_line` becomes one line per span.
+def read_export(body: bytes, is_protobuf: bool, limits: DecodeLimits) -> Export:
+    """Return what an `ExportTraceServiceRequest` holds; a request longer than a line becomes one line per span.
 
     Raises:
         MalformedError: the body is no such request.
         TooLongError: a span alone is too long.
+        TooManyError: it holds more objects than the limit.
     """
+    if is_protobuf:
+        check_protobuf(body, ExportTraceServiceRequest.DESCRIPTOR, limits.objects)
+    else:
+        check_json(body, 2 * limits.objects)  # the same spans in JSON: objects and lists, and commas between members
     document = _of_protobuf(body) if is_protobuf else _of_json(body)
     n_spans, n_rejected = _drop_unusable(document)
     if not n_spans:
         return Export(b"", n_rejected)
     line = _dump(document)
-    return Export(line if len(line) <= max_line else _split(document, max_line), n_rejected)
+    return Export(line if len(line) <= limits.line else _split(document, limits.line), n_rejected)
 
 
 def _of_json(body: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.flows.capture import capture_traces
-from flywheel_pipeline.web.capture.feedback import BadFeedbackError, rows_of
+from flywheel_pipeline.steps.capture.feedback_request import BadFeedbackError, rows_of
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.homes import a_home
 

@@ -10,17 +10,42 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flywheel_pipeline.steps.capture import given_by
-from flywheel_pipeline.web.fields import read_text
+from flywheel_pipeline.steps.capture.export_request import DecodeLimits, dump_line, parse_json
+from flywheel_pipeline.steps.capture.fields import read_text
+from flywheel_pipeline.steps.capture.formats.opinions import given_by
+from flywheel_pipeline.steps.capture.request_size import TooManyError, check_json
 
 KEYS = ("trace_id", "score", "comment", "name", "scale")
 MAX_ID, MAX_COMMENT, MAX_WORD, MAX_NAME = 200, 100_000, 200, 200
 MOST = 1e15
 """Numbers beyond it are no scores."""
+MAX_ROWS = 10_000
+"""How many opinions one request may hold."""
 
 
 class BadFeedbackError(ValueError):
     """The feedback is not valid; the message says which item and why."""
+
+
+def read_feedback(body: bytes, at: datetime, limits: DecodeLimits) -> tuple[bytes, int]:
+    """Return the lines of a request of feedback, and how many they are: all or none.
+
+    Raises:
+        BadFeedbackError: the body is not JSON, or one of its items is wrong.
+        TooManyError: it holds more items than one request may.
+    """
+    check_json(body, 2 * limits.objects)
+    try:
+        value = parse_json(body)
+    except ValueError as error:
+        raise BadFeedbackError(f"the body is not JSON: {error}") from None
+    if isinstance(value, list) and len(value) > MAX_ROWS:
+        raise TooManyError(f"the request holds {len(value):,} items: send at most {MAX_ROWS:,} at once")
+    rows = rows_of(value, at)
+    try:
+        return b"".join(map(dump_line, rows)), len(rows)
+    except ValueError as error:
+        raise BadFeedbackError(f"the body is not JSON: {error}") from None
 
 
 def rows_of(value: Any, at: datetime) -> list[dict[str, Any]]:

@@ -1,0 +1,51 @@
+"""What is known of production, in lines for a terminal: rates by verdicts and labels, and before beside after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flywheel_pipeline.flows.deploy.health import Health
+from flywheel_pipeline.flows.production import (
+    JudgedProduction,
+    by_labels_and_verdicts,
+    by_verdicts,
+    estimate_pass_rate,
+    read_production,
+)
+from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FailureMode
+from flywheel_pipeline.web.words import count
+
+
+def judged_lines(found: JudgedProduction) -> Iterator[str]:
+    """Yield what was judged, what it cost, and why there is no more."""
+    traces = len({v.trace_id for v in found.verdicts})
+    paid = sum(v.cost_usd or 0.0 for v in found.verdicts if not v.cached)
+    if traces:
+        missing = sum(v.label is None and v.error is not None for v in found.verdicts)
+        broken = f", {count(missing, 'verdict')} missing" if missing else ""
+        yield f"judged     {count(traces, 'trace')} of {count(len(found.days), 'day')}{broken}, {paid:.4f} USD"
+    if found.stopped:
+        yield f"{'stopped' if traces else 'not judged'}: {found.stopped}"
+
+
+def share_lines(bench: Workbench) -> Iterator[str]:
+    """Yield the pass rate of production, and the share of every failure mode that has an evaluator that decides."""
+    known = read_production(bench)
+    rate = estimate_pass_rate(bench, known)
+    yield f"production passes {rate}" if rate else "production: pass rate not known: label traces of a sample"
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    for mode in known.modes:
+        share = by_labels_and_verdicts(known, mode) or by_verdicts(known, known.judged, mode)
+        yield f"  {names.get(mode, mode)}: {f'{share.rate}, {share.basis}' if share else 'not known'}"
+
+
+def health_lines(found: Health) -> Iterator[str]:
+    """Yield what changed in production with the present prompt, mode by mode, and what to do about it."""
+    yield found.headline
+    for row in found.rows:
+        state = "" if row.state == "open" else f" [{row.state}]"
+        yield f"  {row.name}{state}"
+        yield f"    {row.reason}"
+    if found.advice:
+        yield found.advice
