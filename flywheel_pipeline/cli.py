@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from flywheel_pipeline.commands.alerts import alerts
 from flywheel_pipeline.commands.annotate import ANNOTATE
 from flywheel_pipeline.commands.cluster import taxonomy
 from flywheel_pipeline.commands.deploy import DEPLOY
@@ -132,7 +133,7 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
     sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
-for command in (start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
+for command in (alerts, start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
     main.add_command(command)
 
 if __name__ == "__main__":

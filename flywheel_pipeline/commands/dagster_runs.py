@@ -20,13 +20,15 @@ from flywheel_pipeline.commands.addresses import check_port, is_loopback
 from flywheel_pipeline.commands.progress import StepLines, terminal_lines
 from flywheel_pipeline.commands.summary import count_calls, summarize
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.causes import cause_of
 from flywheel_pipeline.defs.instance import (
+    end_dead_runs,
     end_dead_runs_twice,
     is_alive,
+    is_own_instance,
     log_kept_open,
     open_instance,
     prepare_instance,
-    runs_on_this_machine,
 )
 from flywheel_pipeline.defs.jobs import decide_on_labels
 from flywheel_pipeline.defs.partitions import first_partition, range_tags
@@ -63,6 +65,8 @@ def run_turn(bench: Workbench, say: Say, lines: StepLines | None = None) -> Turn
     say, lake, home = _once(say), bench.lake, bench.settings.home
     defs, first_day = build_definitions(bench.settings), first_partition(bench.settings)
     with open_instance(home) as instance:
+        if is_own_instance(instance, home):
+            end_dead_runs(instance, is_alive)  # one that was killed may still hold a place in a pool
         read = _run(defs, instance, say, lines, "read_trace_files", {})
         if first_partition(bench.settings) != first_day:  # what was read begins on another day
             defs = build_definitions(bench.settings)
@@ -139,22 +143,6 @@ def _show(lines: StepLines, entry: dg.EventLogEntry) -> None:
         lines.checked(event.asset_check_evaluation_data.passed)
     elif event.is_step_success or event.is_step_failure:
         lines.finished(event.step_key, event.is_step_success)
-
-
-def cause_of(event: dg.DagsterEvent) -> str:
-    """Return what stopped a step: our own error in full, else the step and the exception's text."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return f"{event.step_key} failed"
-    if error.cls_name == "DagsterAssetCheckFailedError":
-        return f"a blocking check ({event.step_key}): what follows would rest on wrong data, so it was not run"
-    if error.cls_name == "DagsterExecutionInterruptedError":
-        return f"an interruption ({event.step_key}): finished calls are kept, and the next run asks what is missing"
-    text = error.message.strip()
-    ours = {c.__name__ for c in FlywheelError.__subclasses__()}
-    return text.split(": ", 1)[-1] if error.cls_name in ours else f"{event.step_key}: {text}"
 
 
 def turn_home(home: Path | None, say: Say) -> bool:
@@ -254,8 +242,8 @@ def serve_dagster(home: Path | None, host: str, port: int, trust_network: bool =
         )
     check_port(host, port)
     folder = prepare_instance(root)
-    if runs_on_this_machine(root):
-        with open_instance(root) as instance:
+    with open_instance(root) as instance:
+        if is_own_instance(instance, root):
             end_dead_runs_twice(instance, is_alive, lambda: time.sleep(GRACE_SECONDS))
     environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
     where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from flywheel_pipeline.defs.alerts import build_alert_sensors
 from flywheel_pipeline.defs.assets import build_assets
 from flywheel_pipeline.defs.checks import build_checks
 from flywheel_pipeline.defs.jobs import build_jobs
@@ -20,6 +21,6 @@ def build_flywheel(scope: Scope) -> dg.Definitions:
         asset_checks=build_checks(scope),
         jobs=list(jobs.values()),
         schedules=build_schedules(scope, jobs),
-        sensors=build_sensors(scope, jobs),
+        sensors=[*build_sensors(scope, jobs), *build_alert_sensors(scope, [j.name for j in jobs.values()])],
         resources=build_resources(scope),
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_pipeline.defs.instance import HOME_TAG
 from flywheel_pipeline.defs.processes import processes
 from flywheel_pipeline.defs.scope import Scope
 
@@ -13,9 +14,6 @@ Job = Any
 
 WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
 """A run that was killed, not one that failed, is started again from its beginning (`run_retries` of dagster.yaml)."""
-
-HOME_TAG = "flywheel/home"
-"""Jobs that ask models or decide have this tag; `dagster.yaml` of a home lets one of them run at a time."""
 
 
 def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:

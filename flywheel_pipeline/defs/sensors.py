@@ -14,7 +14,7 @@ import dagster as dg
 from flywheel_pipeline.adapters.home import HomeFile
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
 from flywheel_pipeline.defs.factory import bound
-from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, runs_on_this_machine
+from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, is_own_instance
 from flywheel_pipeline.defs.jobs import Job
 from flywheel_pipeline.defs.memory import LOSSES, Memory
 from flywheel_pipeline.defs.partitions import first_partition, range_tags
@@ -183,7 +183,7 @@ def _listed(what: str, names: set[str]) -> str:
 
 def _in_progress(context: dg.SensorEvaluationContext, bench: Workbench, *jobs: str) -> bool:
     """Return whether a run of one of the jobs is in progress; one whose process was killed is not."""
-    if runs_on_this_machine(bench.settings.home):
+    if is_own_instance(context.instance, bench.settings.home):
         end_dead_runs(context.instance, is_alive)
     filters = (dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs)
     return any(context.instance.get_run_records(one, limit=1) for one in filters)

@@ -20,6 +20,8 @@ from flywheel_pipeline.settings.models import (
     PriceSettings,
 )
 from flywheel_pipeline.settings.steps import (
+    AlertKind,
+    AlertsSettings,
     AnnotateSettings,
     AutomationSettings,
     CaptureSettings,
@@ -40,6 +42,8 @@ from flywheel_pipeline.settings.steps import (
 
 __all__ = [
     "SETTINGS_FILE",
+    "AlertKind",
+    "AlertsSettings",
     "AnnotateSettings",
     "AppSettings",
     "AutomationSettings",

@@ -19,7 +19,7 @@ from dagster.components.core.component_tree import ComponentTree
 
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.component import FlywheelComponent
-from flywheel_pipeline.defs.jobs import HOME_TAG
+from flywheel_pipeline.defs.instance import HOME_TAG
 from flywheel_pipeline.defs.partitions import first_partition, range_tags
 from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.errors import SettingsError

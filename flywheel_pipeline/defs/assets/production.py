@@ -27,7 +27,7 @@ def production_verdicts(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeRes
 
 
 def _verdict_metadata(found: JudgedProduction, rate: ProductionRate | None) -> dict[str, dg.MetadataValue]:
-    paid = sum(v.cost_usd or 0.0 for v in found.verdicts if not v.cached)
+    paid = sum((v.cost_usd or 0.0 for v in found.verdicts if not v.cached), 0.0)
     plotted = {"production_pass_rate": dg.MetadataValue.float(round(rate.rate.value, 4))} if rate else {}
     return {
         "n_traces": dg.MetadataValue.int(len({v.trace_id for v in found.verdicts})),

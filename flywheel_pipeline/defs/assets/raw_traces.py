@@ -1,5 +1,7 @@
 """`raw_traces`: one Parquet file per event day."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP
@@ -16,6 +18,7 @@ from flywheel_pipeline.flows.capture import write_days
     group_name=GROUP,
     kinds={"duckdb", "parquet"},
     owners=["team:data-engineering"],
+    freshness_policy=dg.FreshnessPolicy.time_window(timedelta(days=7), timedelta(days=2)),
 )
 def raw_traces(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Production traces by event day, one row per trace; a trace seen twice keeps its fullest, newest row."""

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -30,6 +31,7 @@ trace_files = dg.AssetSpec(
     group_name=GROUP,
     kinds={"python", "parquet"},
     owners=["team:data-engineering"],
+    freshness_policy=dg.FreshnessPolicy.time_window(timedelta(hours=49), timedelta(hours=25)),
 )
 def capture_log(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Reads every new or changed landing file once and accounts for each of its rows: rows in = rows out +
