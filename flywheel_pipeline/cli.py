@@ -19,8 +19,10 @@ from flywheel_pipeline.commands.gate import gate
 from flywheel_pipeline.commands.golden import golden
 from flywheel_pipeline.commands.judge import judge
 from flywheel_pipeline.commands.options import ADDRESS, HOME, name_home, say
+from flywheel_pipeline.commands.plan import plan
 from flywheel_pipeline.commands.sample import sample
 from flywheel_pipeline.commands.start import start
+from flywheel_pipeline.commands.trial import try_command
 from flywheel_pipeline.errors import FlywheelError
 
 
@@ -102,13 +104,14 @@ def serve(home: Path | None, host: str, port: int, grpc_port: int, grpc: bool) -
 @main.command()
 @HOME
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--read-only", is_flag=True, help="Allow one SELECT on the tables; no other file, no network, no write.")
 @click.argument("query")
-def sql(home: Path | None, form: str, query: str) -> None:
+def sql(home: Path | None, form: str, read_only: bool, query: str) -> None:
     """Query the tables with DuckDB: flywheel sql "select * from failure_taxonomy"."""
     from flywheel_pipeline.commands.query import run_query
     from flywheel_pipeline.flows.workbench import Workbench
 
-    click.echo(run_query(Workbench.of(home), query, form))
+    click.echo(run_query(Workbench.of(home), query, form, read_only))
 
 
 @main.command()
@@ -133,7 +136,10 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
     sys.exit(0 if check_home(home, say, ask_models, repair) else 1)
 
 
-for command in (alerts, start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, *DEPLOY):
+for command in (
+    start, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, try_command, plan, *DEPLOY,
+    alerts,
+):  # fmt: skip
     main.add_command(command)
 
 if __name__ == "__main__":

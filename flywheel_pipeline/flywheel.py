@@ -26,7 +26,7 @@ from flywheel_pipeline.flows.deploy.health import compare_production
 from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.golden.grow import grow_home
 from flywheel_pipeline.flows.improve import find_candidate
-from flywheel_pipeline.flows.production import judge_production
+from flywheel_pipeline.flows.production_rates import judge_and_estimate
 from flywheel_pipeline.flows.sample import draw_batch
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
 from flywheel_pipeline.records import TABLES
@@ -35,7 +35,7 @@ from flywheel_pipeline.records import TABLES
 def _evaluate(bench: Workbench) -> None:
     """Evaluate the production prompt on the golden set, and production itself."""
     evaluate_estimated(bench)
-    judge_production(bench)
+    judge_and_estimate(bench)
     compare_production(bench)
 
 

@@ -40,18 +40,26 @@ def evaluation_lines(compared: Compared, known: KnownReport) -> list[str]:
     ])  # fmt: skip
 
 
-def comparison_lines(compared: Compared, known: KnownReport) -> list[str]:
-    """Return what changed between two versions."""
+def rate_lines(compared: Compared, more: Sequence[str] = ()) -> list[str]:
+    """Return how two versions do by every evaluator, and `more` lines on what limits that."""
     found = compared.found
     rates = [f"before     {found.rates[0]}", f"after      {found.rates[1]}"] if found.rates else []
-    counted = ", ".join(f"{n:,} {outcome}" for outcome, n in found.counts().items())
     return _printable([
         f"{compared.before} -> {compared.after}: {len(found.cases):,} cases",
         *(rates or [NOT_KNOWN]),
         *(f"note       {note}" for note in compared.notes),
-        *_removable(known),
+        *more,
         "",
         *_aligned([HEADER, *_rows(compared)]),
+    ])  # fmt: skip
+
+
+def comparison_lines(compared: Compared, known: KnownReport) -> list[str]:
+    """Return what changed between two versions."""
+    found = compared.found
+    counted = ", ".join(f"{n:,} {outcome}" for outcome, n in found.counts().items())
+    return _printable([
+        *rate_lines(compared, _removable(known)),
         "",
         f"cases      {counted}",
         *(f"  {case.outcome():14} {case.case_id}  {_who(case, compared)}  {first_line(case.question)}"

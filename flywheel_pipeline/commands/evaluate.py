@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flywheel_pipeline.commands.options import HOME, echo, say
+from flywheel_pipeline.commands.trial import models_command
 
 if TYPE_CHECKING:
     from flywheel_pipeline.flows.workbench import Workbench
@@ -130,11 +131,11 @@ def report(home: Path | None, output: Path, before: str, after: str | None) -> N
 def production(home: Path | None) -> None:
     """Judge a sample of new production traces, and show how often each failure mode occurs in production."""
     from flywheel_pipeline.commands.production import judged_lines, share_lines
-    from flywheel_pipeline.flows.production import judge_production
+    from flywheel_pipeline.flows.production_rates import judge_and_estimate
     from flywheel_pipeline.flows.workbench import Workbench
 
     bench = Workbench.of(home)
-    for line in [*judged_lines(judge_production(bench)), *share_lines(bench)]:
+    for line in [*judged_lines(judge_and_estimate(bench)), *share_lines(bench)]:
         say(line)
 
 
@@ -158,3 +159,6 @@ def estimate(home: Path | None) -> None:
     from flywheel_pipeline.flows.workbench import Workbench
 
     click.echo(str(estimate_evals(Workbench.of(home))))
+
+
+evals.add_command(models_command)

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flywheel_pipeline.flows.deploy.health import Health
-from flywheel_pipeline.flows.production import (
-    JudgedProduction,
-    by_labels_and_verdicts,
-    by_verdicts,
-    estimate_pass_rate,
-    read_production,
-)
+from flywheel_pipeline.flows.production import JudgedProduction
+from flywheel_pipeline.flows.production_rates import passing_lines, read_rates, share_of
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.web.words import count
@@ -31,13 +26,12 @@ def judged_lines(found: JudgedProduction) -> Iterator[str]:
 
 def share_lines(bench: Workbench) -> Iterator[str]:
     """Yield the pass rate of production, and the share of every failure mode that has an evaluator that decides."""
-    known = read_production(bench)
-    rate = estimate_pass_rate(bench, known)
-    yield f"production passes {rate}" if rate else "production: pass rate not known: label traces of a sample"
+    rows = read_rates(bench)
+    yield from passing_lines(rows) or ["production: pass rate not known: label traces that `flywheel sample` drew"]
     names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
-    for mode in known.modes:
-        share = by_labels_and_verdicts(known, mode) or by_verdicts(known, known.judged, mode)
-        yield f"  {names.get(mode, mode)}: {f'{share.rate}, {share.basis}' if share else 'not known'}"
+    for row in rows:
+        if row.mode_id in names:
+            yield f"  {names[row.mode_id]}: {share_of(row)}, {row.since} to {row.until}, {row.basis}"
 
 
 def health_lines(found: Health) -> Iterator[str]:

@@ -10,7 +10,7 @@ from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
-from flywheel_pipeline.flows.production import estimate_pass_rate
+from flywheel_pipeline.flows.production_rates import passing_lines, read_rates
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
@@ -130,15 +130,14 @@ def _evals(bench: Workbench) -> list[str]:
     mine = f"prompt_version = ? and case_id in (select case_id from {ACTIVE})"
     rows = majority(lake.read("eval_results", EvalResult, mine, [prompts[0].version]))
     rows = without_stale(rows, alignment)
-    rate, production = golden_rate(rows, alignment), estimate_pass_rate(bench)
+    rate = golden_rate(rows, alignment)
     judges = [a for a in alignment if a.mode_id]
     names = evaluator_names(judges, {m.mode_id: m.name for m in lake.read("failure_taxonomy", FailureMode)})
     wanted = [what_to_label(a, names[a.evaluator]) for a in judges if not decides(a)]
-    traffic = [f"           production passes {production}"] if production else []
     return [
         f"evals      production prompt {prompts[0].version} "
         + (f"passes {rate}" if rate else "cannot be rated: no judge may decide yet"),
-        *traffic,
+        *(f"           {line}" for line in passing_lines(read_rates(bench))),
         f"           {len(judges) - len(wanted)} of {len(judges)} judges and checks of failure modes may decide",
         *(f"           not run: {problem}" for problem in unplaced_evaluators(bench)),
         *(f"             {line}" for line in wanted[:WANTED]),

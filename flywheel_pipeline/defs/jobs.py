@@ -9,6 +9,9 @@ from flywheel_pipeline.defs.instance import HOME_TAG
 from flywheel_pipeline.defs.processes import processes
 from flywheel_pipeline.defs.scope import Scope
 
+AS_SET: dict[str, None] = dict.fromkeys(("size", "since", "until", "strata", "seed"))
+"""What the launchpad offers for a batch; a value that is left empty is as `sample` of `flywheel.yaml` has it."""
+
 Job = Any
 """A job that Dagster has not resolved yet."""
 
@@ -44,6 +47,7 @@ def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:
         "sample": job(
             "sample", ["sampled_traces"],
             "Draw a batch for the expert: the usual one, or with other days, size, strata or seed in the config.",
+            config={"ops": {scope.name("sampled_traces"): {"config": AS_SET}}},
         ),
         "label_batch": job(
             "label_batch", ["annotations", "failure_taxonomy", "failure_assignments", "golden_set"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from flywheel_pipeline.steps.evaluate import (
 from flywheel_pipeline.steps.evaluate.stored import VERDICTS_SQL, read_changes
 
 PRODUCTION, CANDIDATE, BASELINE = "production", "candidate", "baseline"
+WITH_MODEL = "@"
+"""Between a prompt version and the other model that answered under it, in the version of such answers."""
 HEAD = """\
 # Failures of golden cases that a person approved: they may stay, other cases may not start to fail.
 # `flywheel evals approve CASE --reason ...` adds an entry; remove one when its case passes.
@@ -88,6 +91,7 @@ def evaluated_versions(bench: Workbench) -> list[Evaluated]:
              for c in _candidates(bench)}  # fmt: skip
     roles |= {p.version: PRODUCTION for p in bench.lake.read("production_prompt", PromptVersion)}
     roles |= {v: f"{BASELINE} of {v.partition('~')[2]}" for v in counted.iloc[:, 0] if "~" in v}
+    roles |= {v: f"with {v.partition(WITH_MODEL)[2]}" for v in counted.iloc[:, 0] if WITH_MODEL in v and "~" not in v}
     found = [Evaluated(v, roles.get(v, ""), int(n)) for v, n in counted.itertuples(index=False, name=None)]
     order = {version: place for place, version in enumerate([PRODUCTION, *roles])}
     return sorted(found, key=lambda e: (e.role != PRODUCTION, order.get(e.version, len(order)), e.version))
@@ -101,6 +105,8 @@ def _candidates(bench: Workbench) -> list[PromptCandidate]:
 def find_version(versions: Sequence[Evaluated], name: str) -> Evaluated:
     """Return the version that is `production`, the `candidate` or its `baseline`, or begins with `name`.
 
+    Answers of another model under a prompt are found by the model's name, too.
+
     Raises:
         HomeError: none of the evaluated versions is, or several begin so.
     """
@@ -109,8 +115,9 @@ def find_version(versions: Sequence[Evaluated], name: str) -> Evaluated:
     elif name in (CANDIDATE, BASELINE):
         found = [v for v in versions if v.role.startswith(name)][:1]
     else:
-        exact = [v for v in versions if v.version == name]
-        found = exact or [v for v in versions if v.version.startswith(name)]
+        exact = [v for v in versions if name in (v.version, v.version.partition(WITH_MODEL)[2])]
+        begins = [v for v in versions if v.version.startswith(name)]
+        found = exact or [v for v in begins if not re.search("[~@]", v.version)] or begins
     if len(found) == 1:
         return found[0]
     known = ", ".join(map(str, versions)) or "none; `flywheel run` evaluates"

@@ -1,4 +1,4 @@
-"""Judge a sample of production traces night by night, and estimate rates of production from verdicts and labels."""
+"""Judge a sample of production traces night by night, and read what is judged and labelled."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from flywheel_pipeline.errors import BudgetError
-from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, production_rate, standing_judges
+from flywheel_pipeline.flows.evaluate import Evaluator, active_cases, standing_judges
 from flywheel_pipeline.flows.labelled import labelled_answers, labelled_traces, picked_traces
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import ProductionVerdict, SampledTrace
-from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.steps.cluster import label_weights, labelled_batch, weighted_verdicts
 from flywheel_pipeline.steps.evaluate import (
-    COMPOSITE,
     PRODUCTION_SQL,
     DrawnTrace,
     ExpertLabel,
@@ -24,13 +22,9 @@ from flywheel_pipeline.steps.evaluate import (
     Plan,
     Population,
     decides,
-    error_of,
     judge_traces,
     mark_dev,
-    may_decide,
     read_judged,
-    share_by_labels_and_verdicts,
-    share_by_verdicts,
 )
 from flywheel_pipeline.steps.evaluate.evaluators.learned import LearnedJudge
 from flywheel_pipeline.steps.golden import LabelledTrace, calls_of, labelled_case, near_pairs
@@ -182,58 +176,3 @@ def _unseen(bench: Workbench, answers: Sequence[LabelledAnswer], plan: Plan) -> 
     is_tuned = any(m.is_tuned for m in plan.modes)
     held = mark_dev(answers, active_cases(bench), near_pairs)
     return {a.trace_id for a in held if not (is_tuned and a.is_dev)} - learned
-
-
-@dataclass(frozen=True)
-class ProductionRate:
-    """A share of production traffic that passes, or that shows a failure mode, and what it rests on."""
-
-    rate: Rate
-    basis: str
-
-    def __str__(self) -> str:
-        return f"{self.rate} of its traffic, {self.basis}"
-
-
-def estimate_pass_rate(bench: Workbench, known: Production | None = None) -> ProductionRate | None:
-    """Return the pass rate of production in the days of the labelled batch; None where it cannot be known.
-
-    From labels and verdicts where all these days are judged, else from labels alone; without labels of our sample
-    from verdicts, corrected for the judges' errors on the labels there are.
-    """
-    known = known or read_production(bench)
-    both = by_labels_and_verdicts(known, COMPOSITE)
-    if both:
-        return ProductionRate(_passing(both.rate), both.basis)
-    by_labels = production_rate(bench)
-    if by_labels:
-        return ProductionRate(by_labels, "by labels")
-    found = by_verdicts(known, known.judged, COMPOSITE)
-    return ProductionRate(_passing(found.rate), found.basis) if found else None
-
-
-def _passing(share: Rate) -> Rate:
-    return Rate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
-
-
-def by_labels_and_verdicts(known: Production, name: str) -> ProductionRate | None:
-    """Return the share of traffic that shows a mode, or fails where `name` is `judges:all`; None if it is not known."""
-    population = known.within(*known.window) if known.window else None
-    share = share_by_labels_and_verdicts(population, name) if population else None
-    if population is None or share is None:
-        return None
-    n = sum(t.weight is not None and name in t.cells for t in population.judged)
-    return ProductionRate(share, f"by labels and the verdicts on {n:,} traces")
-
-
-def by_verdicts(known: Production, traces: Sequence[JudgedTrace], name: str) -> ProductionRate | None:
-    """Return the share of some judged traces that shows a mode, from verdicts alone.
-
-    None for all that decide together unless they agree with the expert as a judge must that decides: as long as some
-    modes have no judge, a share of all failures would rest on the modes that have one.
-    """
-    error = error_of(known.labels, known.everything.cells(name), name)
-    if name == COMPOSITE and not may_decide(error):
-        return None
-    share = share_by_verdicts(traces, error, name)
-    return ProductionRate(share, "by verdicts; assumes judge error rates unchanged") if share else None

@@ -26,10 +26,11 @@ from flywheel_pipeline.records.evaluate import (
     EvalResult,
     JudgeAlignment,
     JudgeVerdict,
+    ProductionRate,
     ProductionVerdict,
 )
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
-from flywheel_pipeline.records.improve import DECISIONS, PromptCandidate
+from flywheel_pipeline.records.improve import DECISIONS, LEVERS, ImprovementPlan, PromptCandidate
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
@@ -40,6 +41,7 @@ __all__ = [
     "EVALUATOR_KINDS",
     "KINDS",
     "LABELS",
+    "LEVERS",
     "MODE_KINDS",
     "MODE_STATUSES",
     "PICKED_KINDS",
@@ -66,12 +68,14 @@ __all__ = [
     "Feedback",
     "FlywheelTurn",
     "GoldenCase",
+    "ImprovementPlan",
     "Json",
     "JudgeAlignment",
     "JudgeVerdict",
     "LLMCall",
     "LabelLog",
     "ProductionHealth",
+    "ProductionRate",
     "ProductionVerdict",
     "PromptCandidate",
     "PromptVersion",
@@ -101,7 +105,9 @@ TABLES: Mapping[str, type] = {
     "judge_alignment": JudgeAlignment,
     "judge_verdicts": JudgeVerdict,
     "production_verdicts": ProductionVerdict,
+    "production_rates": ProductionRate,
     "prompt_candidate": PromptCandidate,
+    "improvement_plan": ImprovementPlan,
     "canary_health": CanaryHealth,
     "production_health": ProductionHealth,
     "flywheel_turns": FlywheelTurn,

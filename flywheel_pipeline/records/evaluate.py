@@ -19,7 +19,10 @@ class CaseAnswer:
 
     answer_id: Annotated[str, Column("Hash of the case and of everything in `inputs`", unique=True)]
     case_id: Annotated[str, Column("The golden case", references="golden_set.case_id")]
-    prompt_version: Annotated[str, Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER")]
+    prompt_version: Annotated[
+        str,
+        Column("The prompt that answered; `BASE~OTHER` is BASE once more, beside OTHER; `BASE@MODEL` by another model"),
+    ]
     app_version: Annotated[str, Column("Hash of the app's settings and code, the prompt excepted")]
     repeat: Annotated[int, Column("Repetition of the same question, from 0", low=0)]
     output: Annotated[str | None, Column("The answer; empty when there is none")]
@@ -165,3 +168,17 @@ class ProductionVerdict:
     annotator_kind: Annotated[str, Column("Who judged", allowed=("LLM", "CODE"))]
     cost_usd: Annotated[float | None, Column("Cost of the judgement when it was made; empty if not known", low=0)]
     cached: Annotated[bool, Column("Made in an earlier run: nothing was paid in this one")]
+
+
+@dataclass(frozen=True)
+class ProductionRate:
+    """The share of production traffic that shows a failure mode, or fails, in the days of a labelled batch or since."""
+
+    mode_id: Annotated[str, Column("The failure mode; `judges:all`: whether the expert would fail the answer")]
+    since: Annotated[str, Column("The first day, as 2026-01-31")]
+    until: Annotated[str, Column("The last day")]
+    share: Annotated[float, Column("Share of the traffic of these days", low=0, high=1)]
+    low: Annotated[float, Column("Lower end of the 95 % interval", low=0, high=1)]
+    high: Annotated[float, Column("Upper end of it", low=0, high=1)]
+    n: Annotated[int, Column("Labels behind it; where there are none, judged traces", low=0)]
+    basis: Annotated[str, Column("What it rests on, in words")]

@@ -9,6 +9,8 @@ from flywheel_pipeline.records.schema import Column, Json
 
 DECISIONS = ("ship", "hold", "reject")
 
+LEVERS = ("prompt", "retrieval", "tool or code", "fine-tuning", "cannot tell")
+
 NO_REASONS = Json("[]")
 
 
@@ -31,3 +33,16 @@ class PromptCandidate:
             "of the train split), why}"
         ),
     ] = NO_REASONS
+
+
+@dataclass(frozen=True)
+class ImprovementPlan:
+    """The lever that would fix a failure mode, on which evidence, or what would decide it."""
+
+    mode_id: Annotated[str, Column("The failure mode", unique=True, references="failure_taxonomy.mode_id")]
+    mode: Annotated[str, Column("Its name")]
+    lever: Annotated[str, Column("What to change to fix it", allowed=LEVERS)]
+    reason: Annotated[str, Column("Why, in words")]
+    to_do: Annotated[Json, Column("What to do next, or what would decide it, one line each")]
+    evidence: Annotated[Json, Column("The numbers: missing documents, failing tools, gated rounds, right answers")]
+    rank: Annotated[int, Column("The mode's place in the taxonomy: what to fix first", low=1)]

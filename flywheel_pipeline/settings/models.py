@@ -34,6 +34,16 @@ class HttpSettings(Section):
         return {k: re.sub(r"\$\{(\w+)\}", lambda m: environ[m[1]], v) for k, v in self.headers.items()}
 
 
+class RetrievalSettings(Section):
+    """Your own retrieval, to measure other settings of it: `module:function`, and the values of each option.
+
+    The function is called with the question, and with each option by its name; the first value is that of today.
+    """
+
+    function: str = Field(pattern=r"^[\w.]+:[\w.]+$")
+    grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field({})
+
+
 class AppSettings(Section):
     """The app under improvement: a prompt and the model `models.app`, unless one of the other ways is named.
 
@@ -47,6 +57,7 @@ class AppSettings(Section):
     function: str | None = Field(None, pattern=r"^[\w.]+:[\w.]+$")
     http: HttpSettings | None = None
     recorded: str | None = None
+    retrieval: RetrievalSettings | None = None
     tools: tuple[dict[str, Any], ...] = ()
     workers: int = Field(8, ge=1, le=512)
 

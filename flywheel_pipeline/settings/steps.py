@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.settings.models import Model
 from flywheel_pipeline.settings.section import Section
 
 TraceFormat = Literal[
@@ -146,12 +147,14 @@ class EvaluateSettings(Section):
     """How often the app is asked every case, and how often a judge every answer, at most.
 
     `judge_checks` is the number of labelled answers that every judge is asked about again, to measure its consistency.
+    `models` are other models for the app, to compare with `models.app`.
     `production_traces` is how many traces of every day are judged, of the newest `production_days` days; 0: none.
     """
 
     repeats: int = Field(1, ge=1, le=100)
     judge_repeats: int = Field(1, ge=1, le=25)
     judge_checks: int = Field(10, ge=0, le=1_000)
+    models: tuple[Model, ...] = Field((), max_length=20)
     production_traces: int = Field(50, ge=0, le=100_000)
     production_days: int = Field(14, ge=1, le=366)
 

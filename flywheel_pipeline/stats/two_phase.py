@@ -85,7 +85,7 @@ def _pools(labelled: Sequence[Labelled], judged: Mapping[str, float]) -> dict[st
     pool = {cell: cell for cell in sorted({*judged, *n})}
     while len(left := sorted(set(pool.values()), key=lambda c: (n[c], c))) > 1 and n[left[0]] < MIN_LABELS:
         small, into = left[:2]
-        n[into] += n.pop(small)
+        n[into] += n.pop(small, 0)
         pool = {cell: into if to == small else to for cell, to in pool.items()}
     return pool
 

@@ -9,6 +9,7 @@ from flywheel_pipeline.web.deploy import prompt_route
 from flywheel_pipeline.web.deploy.page import prompts_page
 from flywheel_pipeline.web.evaluate.comparison import comparison_page
 from flywheel_pipeline.web.evaluate.judges import judges_page
+from flywheel_pipeline.web.improve.try_page import try_page
 from flywheel_pipeline.web.pages import Page, mount_pages, prepare_pages
 from flywheel_pipeline.web.server import open_socket, serve_app
 from flywheel_pipeline.web.traces import traces_page
@@ -35,4 +36,5 @@ def pages_of(bench: Workbench) -> list[Page]:
         comparison_page(bench),
         judges_page(bench, service),
         prompts_page(bench),
+        try_page(bench),
     ]

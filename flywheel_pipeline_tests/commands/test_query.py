@@ -10,7 +10,9 @@ import yaml
 from click.testing import CliRunner
 
 from flywheel_pipeline.cli import main
-from flywheel_pipeline_tests.builders import a_trace
+from flywheel_pipeline.commands.query import run_query
+from flywheel_pipeline.errors import QueryError
+from flywheel_pipeline_tests.builders import a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
 
 ALL = "select trace_id, n_turns from raw_traces order by 1"
@@ -48,3 +50,38 @@ def test_a_query_that_cannot_be_run_is_an_error_that_names_the_tables(place: Pla
 def test_all_settings_are_printed_with_their_values(place: Place) -> None:
     done = CliRunner().invoke(main, ["settings", "--home", str(place.root)])
     assert yaml.safe_load(done.output)["automation"]["settle_seconds"] == 0
+
+
+def test_cells_of_csv_are_no_formulas(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    shown = run_query(place.bench, """select '=1+1' as "@a", -1 as b, 'x' as c""", "csv")
+    assert shown == "'@a,b,c\n'=1+1,-1,x"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from read_text('{file}')",
+        "select * from '{file}'",
+        "copy (select 1) to '{folder}/x.csv'",
+        "copy (select 1) to '{lake}/annotations/all.parquet' (format parquet)",
+        "select 1; drop view annotations",
+        "attach '{folder}/x.db'",
+        "set enable_external_access = true",
+        "explain analyze copy (select 1) to '{lake}/x.csv'",
+        "install httpfs",
+        "select * from read_parquet('http://127.0.0.1:9/x.parquet')",
+        "",
+    ],
+)
+def test_a_query_that_may_only_read_reads_the_tables_and_nothing_else(tmp_path: Path, query: str) -> None:
+    place = a_home(tmp_path / "home")
+    place.lake.write("annotations", [an_annotation()])
+    secret = place.root / "flywheel.yaml"
+    secret.write_text("{}")
+    shown = run_query(place.bench, "select verdict from annotations", "csv", read_only=True)
+    with pytest.raises(QueryError):
+        query = query.format(file=secret, folder=tmp_path, lake=place.lake.root)
+        run_query(place.bench, query, "table", read_only=True)
+    assert run_query(place.bench, "from annotations select verdict", "csv", read_only=True) == shown
+    assert not list(tmp_path.glob("x.*")) and not list(place.lake.root.glob("x.*"))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_pipeline.defs.assets.eval_results import trends
+from flywheel_pipeline.defs.charts import INLINE, bars
 from flywheel_pipeline.defs.metadata import (
-    INLINE,
-    bars,
     column_lineage,
     column_schema,
     table,
@@ -24,6 +24,8 @@ from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.evaluate import ModePassRate
 from flywheel_pipeline.steps.sample.saturation import judge_saturation
 
+COVERS = ("defs/charts.py",)
+
 
 @given(st.lists(st.tuples(st.text(max_size=60), st.floats(0, 1e6)), max_size=14))
 def test_plots_are_always_shown_inline(values: list[tuple[str, float]]) -> None:
@@ -31,10 +33,16 @@ def test_plots_are_always_shown_inline(values: list[tuple[str, float]]) -> None:
     assert len(bars(values, [(0.0, v) for _, v in values], cumulative=True).value or "") < INLINE
 
 
+def test_every_bar_has_its_number_and_the_picture_a_ground_of_its_own() -> None:
+    text = unquote(bars([("Rude", 3), ("Late", 0.25)]).value or "")
+    assert ">Rude 3<" in text and ">Late 25%<" in text
+    assert "style='background:#fff'" in text  # black labels on a dark page cannot be read
+
+
 def test_the_line_of_a_pareto_chart_ends_at_the_right_and_is_only_there_when_asked_for() -> None:
     values = [("a", 6.0), ("b", 3.0), ("c", 1.0)]
     text = bars(values, cumulative=True).value or ""
-    assert "d='M270 7 330 21 350 35'" in text
+    assert "d='M310 7 370 21 390 35'" in text
     assert "fill='none'" not in (bars(values).value or "")
 
 
@@ -51,7 +59,7 @@ def test_the_version_of_a_table_is_that_of_its_rows() -> None:
 
 def test_a_label_cannot_break_out_of_the_picture() -> None:
     text = bars([("<script>alert(1)</script>)](http://x)", 1.0)]).value or ""
-    inside = text.removeprefix("![plot](<").removesuffix(">)")
+    inside = text.removeprefix("![chart](<").removesuffix(">)")
     assert "<" not in inside and ">" not in inside and "\n" not in inside
 
 

@@ -16,6 +16,7 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig
 from flywheel_pipeline.defs.instance import open_instance
 from flywheel_pipeline.defs.sensors import look, request_days
 from flywheel_pipeline.flows.annotate import collect_labels
@@ -214,3 +215,10 @@ def test_automation_is_off_until_a_person_switches_it_on(place: Place) -> None:
     defs = build_definitions(place.bench.settings)
     assert {s.default_status for s in defs.sensors or []} == {dg.DefaultSensorStatus.RUNNING}
     assert {s.default_status for s in defs.schedules or []} == {dg.DefaultScheduleStatus.RUNNING}
+
+
+def test_the_launchpad_offers_the_fields_of_a_batch(place: Place) -> None:
+    offered = build_definitions(place.bench.settings).resolve_job_def("sample").run_config
+    assert offered is not None
+    fields = offered["ops"]["sampled_traces"]["config"]
+    assert fields.keys() == BatchConfig.model_fields.keys() and set(fields.values()) == {None}

@@ -23,7 +23,14 @@ from flywheel_pipeline.errors import BudgetError, EvaluationError
 from flywheel_pipeline.flows.deploy.health import compare_production, read_health, reopened_modes
 from flywheel_pipeline.flows.evaluators import accepted_checks
 from flywheel_pipeline.flows.judge_measuring import measure_judge
-from flywheel_pipeline.flows.production import LABELLED, estimate_pass_rate, judge_production, read_production
+from flywheel_pipeline.flows.production import LABELLED, judge_production, read_production
+from flywheel_pipeline.flows.production_rates import (
+    judge_and_estimate,
+    passing_lines,
+    read_rates,
+    record_rates,
+    share_of,
+)
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import ProductionHealth, ProductionVerdict, RawTrace
 from flywheel_pipeline.settings import load_settings
@@ -34,6 +41,7 @@ from flywheel_pipeline_tests.homes import Place, a_labelled_home
 
 COVERS = (
     "flows/production.py",
+    "flows/production_rates.py",
     "flows/deploy/health.py",
     "flows/judge_measuring.py",
     "commands/production.py",
@@ -121,16 +129,18 @@ def test_a_larger_sample_contains_the_smaller_one(place: Place) -> None:
 
 
 def test_the_pass_rate_rests_on_labels_and_verdicts_where_all_days_of_the_labels_are_judged(place: Place) -> None:
-    before = estimate_pass_rate(place.bench)
-    assert before is not None and before.basis == "by labels"
-    judge_production(place.bench)
-    both = estimate_pass_rate(place.bench)
-    assert both is not None and "by labels and the verdicts on 120 traces" in str(both)
-    truth = 1 - (12 + 17) / 120
-    assert both.rate.low <= truth <= both.rate.high
-    assert both.rate.high - both.rate.low < (before.rate.high - before.rate.low) / 2
-    lines = "\n".join(share_lines(place.bench))
-    assert "production passes" in lines and "Claims it is done" in lines
+    (before,) = record_rates(place.bench)
+    assert (before.mode_id, before.since, before.until, before.basis) == ("judges:all", DAY, DAY, "by labels")
+    judge_and_estimate(place.bench)
+    rows = {(r.mode_id, r.since): r for r in read_rates(place.bench)}
+    both, truth = rows["judges:all", DAY], (12 + 17) / 120
+    assert both.basis == "by labels and the verdicts on 120 traces" and both.low <= truth <= both.high
+    assert both.high - both.low < (before.high - before.low) / 2
+    later = rows["fm-1", LATER]
+    assert later.basis == "by verdicts; assumes judge error rates unchanged" and later.low <= 3 / 150 <= later.high
+    first, second = passing_lines(list(rows.values()))
+    assert first.startswith("production passes") and "of its traffic, by labels and the verdicts on" in first
+    assert f"(since {LATER})" in second and str(share_of(later)) in "\n".join(share_lines(place.bench))
 
 
 def test_an_evaluator_that_may_not_decide_is_not_asked(place: Place) -> None:
@@ -174,8 +184,8 @@ def test_a_limit_keeps_whole_days_and_the_rate_says_what_it_rests_on(place: Plac
     assert (found.days, found.stopped) == ([LATER], "the budget of this step is spent")
     assert {r.day for r in verdicts(place) if r.inclusion_probability} == {LATER}
     assert place.lake.inputs("production_verdicts").keys() == {LABELLED, LATER}
-    rate = estimate_pass_rate(place.bench)
-    assert rate is not None and rate.basis == "by labels"  # the labels' own days are not judged
+    basis = {r.mode_id: r.basis for r in record_rates(place.bench) if r.since == DAY}
+    assert basis == {"judges:all": "by labels"}  # the labels' own days are not judged
 
 
 def test_production_under_a_better_prompt_is_shown_better_and_stays_so_in_the_table(place: Place) -> None:

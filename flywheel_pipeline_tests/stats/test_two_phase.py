@@ -44,6 +44,11 @@ def test_the_few_labels_of_a_rare_verdict_are_pooled_with_others() -> None:
     assert rate.value > 0.95  # one label says little of 139 members: alone they would have a rate of a quarter
 
 
+def test_a_verdict_that_no_labelled_member_got_is_pooled_too() -> None:
+    rate = post_stratified_rate(cell("pass", 60, 60), {"pass": 800, "unsure": 140}, 1000)
+    assert rate.value > 0.95
+
+
 def test_a_few_verdicts_of_many_members_leave_the_shares_of_the_verdicts_open() -> None:
     labels = [*cell("pass", 50, 49), *cell("fail", 50, 1)]
     few, many = (post_stratified_rate(labels, {"pass": n, "fail": n}, 10_000) for n in (20, 4_000))

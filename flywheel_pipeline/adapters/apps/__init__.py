@@ -11,12 +11,14 @@ from flywheel_pipeline.adapters.apps.own_function import OwnEvaluatorFunction
 from flywheel_pipeline.adapters.apps.prompt import PromptApp, app_ask
 from flywheel_pipeline.adapters.apps.recorded import RecordedApp, read_answers
 from flywheel_pipeline.adapters.apps.remembered import RememberedApp
+from flywheel_pipeline.adapters.apps.retrieve import OwnRetrieval
 
 __all__ = [
     "Endpoint",
     "FunctionApp",
     "HttpApp",
     "OwnEvaluatorFunction",
+    "OwnRetrieval",
     "PromptApp",
     "RecordedApp",
     "RememberedApp",

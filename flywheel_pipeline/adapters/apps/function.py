@@ -12,8 +12,7 @@ from typing import Any
 
 from flywheel_pipeline.adapters.apps.calls import Calls
 from flywheel_pipeline.adapters.apps.common import answer_of, question_of, version_of
-from flywheel_pipeline.adapters.apps.own_function import load_module
-from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.adapters.apps.own_function import load_function
 from flywheel_pipeline.ports import Answer
 from flywheel_pipeline.records import GoldenCase
 
@@ -53,16 +52,7 @@ class FunctionApp:
 
     @cached_property
     def _function(self) -> Callable[[dict[str, Any]], Any]:
-        module, _, attribute = self.name.partition(":")
-        file = f"{module.replace('.', '/')}.py"
-        try:
-            found = getattr(load_module(file if (self.folder / file).exists() else module, self.folder), attribute)
-        except (Exception, SystemExit) as error:  # a module of a person's own may raise anything when it is imported
-            reason = f"{type(error).__name__}: {error}"
-            raise SettingsError(f"app.function `{self.name}` cannot be imported: {reason}") from error
-        if not callable(found):
-            raise SettingsError(f"app.function `{self.name}` is not callable")
-        return found  # type: ignore[no-any-return]
+        return load_function(self.name, self.folder, "app.function")
 
 
 def _ms(started: float) -> float:

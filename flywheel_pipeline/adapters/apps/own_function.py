@@ -74,6 +74,24 @@ class OwnEvaluatorFunction:
                 return None, f"{self.name}: {type(error).__name__}: {error}"[:500]
 
 
+def load_function(name: str, folder: Path, setting: str) -> Callable[..., Any]:
+    """Return the function `module:function`, looked for in `folder` first; `setting` is what names it, for messages.
+
+    Raises:
+        SettingsError: there is no such function, or its module cannot be imported.
+    """
+    module, _, attribute = name.partition(":")
+    file = f"{module.replace('.', '/')}.py"
+    try:
+        found = getattr(load_module(file if (folder / file).exists() else module, folder), attribute)
+    except (Exception, SystemExit) as error:  # a module of a person's own may raise anything when it is imported
+        reason = f"{type(error).__name__}: {error}"
+        raise SettingsError(f"{setting} `{name}` cannot be imported: {reason}") from error
+    if not callable(found):
+        raise SettingsError(f"{setting} `{name}` is not callable")
+    return found  # type: ignore[no-any-return]
+
+
 def load_module(place: str, folder: Path) -> ModuleType:
     """Import a module by its name, or a `.py` file of `folder` by its path; what it imports is looked for there, too.
 

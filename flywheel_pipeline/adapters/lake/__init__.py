@@ -168,6 +168,25 @@ class Lake:
             except duckdb.Error as error:
                 raise self._damage(error, _named(sql)) or QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
 
+    def select(self, sql: str) -> pd.DataFrame:
+        """Return the result of one SELECT that can read the tables and nothing else, and write nothing.
+
+        Raises:
+            QueryError: it is no single SELECT, DuckDB rejects it, or it reads another file.
+            CorruptFileError: a file of a table that it reads is damaged.
+        """
+        readable = ", ".join(_quote(folder.resolve()) for folder in (self.root, self.kept.root))
+        with self.connect() as con:
+            try:
+                if [s.type for s in con.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
+                    raise QueryError("Only a single SELECT can be run here.")
+                con.execute(f"set allowed_directories = [{readable}]")
+                con.execute("set enable_external_access = false")
+                con.execute("set lock_configuration = true")
+                return con.execute(sql).df()
+            except duckdb.Error as error:
+                raise self._damage(error, TABLES) or QueryError(f"{error}\nTables: {', '.join(TABLES)}") from None
+
     def rows(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Return the rows of `sql` over the views of the tables that it names, as Python values."""
         with self._views(_named(sql)) as con:

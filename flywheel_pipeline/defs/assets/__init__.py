@@ -10,6 +10,7 @@ from flywheel_pipeline.defs.assets.eval_results import eval_results
 from flywheel_pipeline.defs.assets.failure_taxonomy import failure_taxonomy
 from flywheel_pipeline.defs.assets.flywheel_turns import flywheel_turns
 from flywheel_pipeline.defs.assets.golden_set import golden_set
+from flywheel_pipeline.defs.assets.improvement_plan import improvement_plan
 from flywheel_pipeline.defs.assets.production import production_health, production_verdicts
 from flywheel_pipeline.defs.assets.production_prompt import production_prompt
 from flywheel_pipeline.defs.assets.prompt_candidate import prompt_candidate
@@ -30,6 +31,7 @@ ASSETS: list[Any] = [
     production_prompt,
     eval_results,
     prompt_candidate,
+    improvement_plan,
     flywheel_turns,
     canary_health,
     production_verdicts,

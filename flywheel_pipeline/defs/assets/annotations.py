@@ -7,8 +7,9 @@ import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import asset
-from flywheel_pipeline.defs.metadata import bars, preview, rejects_table, table
+from flywheel_pipeline.defs.metadata import preview, rejects_table, table
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import multi_asset
-from flywheel_pipeline.defs.metadata import bars, table
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
 from flywheel_pipeline.flows.evaluate import Evaluated
 from flywheel_pipeline.flows.evaluation_inputs import evaluation_inputs

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import multi_asset
-from flywheel_pipeline.defs.metadata import bars, preview, table, unseen_share, version_of
+from flywheel_pipeline.defs.metadata import preview, table, unseen_share, version_of
 from flywheel_pipeline.flows.cluster.build import Reviewing, build_modes
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, FailureMode

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import asset
-from flywheel_pipeline.defs.metadata import bars, preview, table
+from flywheel_pipeline.defs.metadata import preview, table
 from flywheel_pipeline.flows.evaluate import n_looks, reads_of_test
 from flywheel_pipeline.flows.golden.grow import Grown, grow_home
 from flywheel_pipeline.flows.golden.review import look_at_golden_set

@@ -5,8 +5,11 @@ import dagster as dg
 from flywheel_pipeline.defs.factory import asset
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.flows.deploy.health import Health, compare_production
-from flywheel_pipeline.flows.production import JudgedProduction, ProductionRate, estimate_pass_rate, judge_production
+from flywheel_pipeline.flows.production import JudgedProduction
+from flywheel_pipeline.flows.production_rates import judge_and_estimate, passing_lines, read_rates
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FailureMode, ProductionRate
+from flywheel_pipeline.steps.evaluate import COMPOSITE
 
 OWNERS = ["team:evals"]
 ALL_JUDGED = "no: all days are judged"
@@ -22,20 +25,26 @@ NOT_KNOWN = "not known: no label of a drawn trace, and no judges that decide"
 )
 def production_verdicts(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Judges a random sample of every day's traces by all that may decide; days within the limits, newest first."""
-    found = judge_production(bench)
-    return dg.MaterializeResult(metadata=_verdict_metadata(found, estimate_pass_rate(bench)))
+    found = judge_and_estimate(bench)
+    names = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
+    return dg.MaterializeResult(metadata=_verdict_metadata(found, read_rates(bench), names))
 
 
-def _verdict_metadata(found: JudgedProduction, rate: ProductionRate | None) -> dict[str, dg.MetadataValue]:
-    paid = sum((v.cost_usd or 0.0 for v in found.verdicts if not v.cached), 0.0)
-    plotted = {"production_pass_rate": dg.MetadataValue.float(round(rate.rate.value, 4))} if rate else {}
+def _verdict_metadata(
+    found: JudgedProduction, rates: list[ProductionRate], names: dict[str, str]
+) -> dict[str, dg.MetadataValue]:
+    paid = sum(v.cost_usd or 0.0 for v in found.verdicts if not v.cached)
+    latest = {r.mode_id: r.share for r in rates}
+    plotted = {f"share: {names[m]}": dg.MetadataValue.float(round(x, 4)) for m, x in latest.items() if m in names}
+    if COMPOSITE in latest:
+        plotted["production_pass_rate"] = dg.MetadataValue.float(round(1 - latest[COMPOSITE], 4))
     return {
         "n_traces": dg.MetadataValue.int(len({v.trace_id for v in found.verdicts})),
         "n_days": dg.MetadataValue.int(len(found.days)),
         "n_missing": dg.MetadataValue.int(sum(v.label is None and v.error is not None for v in found.verdicts)),
-        "paid_usd": dg.MetadataValue.float(round(paid, 6)),
+        "paid_usd": dg.MetadataValue.float(round(float(paid), 6)),
         "stopped": dg.MetadataValue.text(found.stopped or ALL_JUDGED),
-        "production_passes": dg.MetadataValue.text(str(rate or NOT_KNOWN)),
+        "production_passes": dg.MetadataValue.text("; ".join(passing_lines(rates)) or NOT_KNOWN),
         **plotted,
     }
 

@@ -6,8 +6,9 @@ import textwrap
 
 import dagster as dg
 
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import asset
-from flywheel_pipeline.defs.metadata import bars, table, text_block
+from flywheel_pipeline.defs.metadata import table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
 from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate

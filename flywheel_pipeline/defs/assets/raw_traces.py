@@ -5,8 +5,9 @@ from datetime import timedelta
 import dagster as dg
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import asset
-from flywheel_pipeline.defs.metadata import bars, table
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.partitions import daily_partitions
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.capture import write_days
@@ -39,7 +40,7 @@ def _metadata(lake: LakeResource, days: list[str]) -> dict[str, dg.MetadataValue
     )
     rows = per_day.values.tolist()
     return {
-        "traces_per_day": bars([(r[0][5:], r[1]) for r in rows[-14:]]),
+        "traces_per_day": bars([(r[0][5:], int(r[1])) for r in rows[-14:]]),
         "days": table(("day", "traces", "thumbs down", "no feedback", "median ms"), rows[-31:]),
         "preview": table(("trace_id", "input", "output"), _preview(lake, days)),
     }

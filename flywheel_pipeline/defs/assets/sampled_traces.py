@@ -6,8 +6,9 @@ import dagster as dg
 from pydantic import Field
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import asset
-from flywheel_pipeline.defs.metadata import bars, preview, table, unseen_share
+from flywheel_pipeline.defs.metadata import preview, table, unseen_share
 from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, saturation
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import SampledTrace

@@ -8,8 +8,9 @@ from typing import Any
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
+from flywheel_pipeline.defs.charts import bars
 from flywheel_pipeline.defs.factory import asset
-from flywheel_pipeline.defs.metadata import bars, rejects_table, table
+from flywheel_pipeline.defs.metadata import rejects_table, table
 from flywheel_pipeline.flows.capture import capture_files, remove_originals
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaptureLog, Reject

@@ -25,6 +25,11 @@ def corrected_answer(extra: Mapping[str, Any]) -> str | None:
     return next((t for t in _cells(extra, ANSWER_COLUMNS) if t), None)
 
 
+def named_documents(extra: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of the documents that the label file names, whether or not they were retrieved."""
+    return tuple(dict.fromkeys(i for t in _cells(extra, DOCUMENT_COLUMNS) for i in _listed(t)))
+
+
 def expected_documents(
     documents: Sequence[Any], reference: str | None, comment: str | None, extra: Mapping[str, Any]
 ) -> tuple[str, ...]:
@@ -34,10 +39,10 @@ def expected_documents(
     known-good answer cites by id or title; those of which it repeats `QUOTE` words in a row; the only one retrieved
     for it. `documents` are what the app had retrieved.
     """
-    named = [i for t in _cells(extra, DOCUMENT_COLUMNS) for i in _listed(t)]
+    named = named_documents(extra)
     known = {str(d.get("id")): d for d in documents if isinstance(d, Mapping) and d.get("id") not in (None, "")}
     if named or not known:
-        return tuple(dict.fromkeys(named))
+        return named
     answer = reference or ""
     ways = (
         [i for i in known if _mentions(comment or "", i)],

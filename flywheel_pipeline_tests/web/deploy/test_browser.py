@@ -74,7 +74,9 @@ def test_the_prompt_in_production_comes_first_and_the_others_show_what_differs(p
     assert "brief" in page.locator("ins").all_inner_texts()[-1] or "brief" in "".join(
         page.locator("ins").all_inner_texts()
     )
-    assert f"before={NOW.version}&after={BETTER.version}" in page.locator("#detail a").get_attribute("href")
+    assert f"before={NOW.version}&after={BETTER.version}" in page.locator("#detail a[href*=evals]").get_attribute(
+        "href"
+    )
     assert f"version={BETTER.version}" in page.url
 
 
