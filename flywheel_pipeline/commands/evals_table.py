@@ -32,6 +32,7 @@ def evaluation_lines(compared: Compared, known: KnownReport) -> list[str]:
     return _printable([
         f"{compared.after}: {len(found.cases):,} cases",
         *overall,
+        *(f"traffic    {line}" for line in compared.production),
         *(f"note       {note}" for note in compared.notes),
         *([approved] if approved else []),
         *_removable(known),

@@ -19,14 +19,14 @@ WHOLE_TEXT = 1_500
 """Characters of an alert that are sent, at most."""
 
 
-def build_alert_sensors(scope: Scope, jobs: Collection[str]) -> list[dg.SensorDefinition]:
-    """Return the sensor, if alerts are configured; it reports failed runs of `jobs` and of our assets."""
+def build_alert_sensors(scope: Scope, ours: Collection[str]) -> list[dg.SensorDefinition]:
+    """Return the sensor, if alerts are configured; `ours` are the names of our jobs and assets."""
     settings = scope.settings
     if not settings.alerts.urls_env:
         return []
 
     def alerts(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        return alert_people(context, bench, scope, jobs)
+        return alert_people(context, bench, ours)
 
     text = "Alerts people once of what `alerts` in flywheel.yaml lists, at the addresses in the environment."
     decorate = dg.sensor(
@@ -37,14 +37,14 @@ def build_alert_sensors(scope: Scope, jobs: Collection[str]) -> list[dg.SensorDe
 
 
 def alert_people(
-    context: dg.SensorEvaluationContext, bench: Workbench, scope: Scope, jobs: Collection[str], post: Send = send
+    context: dg.SensorEvaluationContext, bench: Workbench, ours: Collection[str], post: Send = send
 ) -> dg.SkipReason:
     """Send what is new since the last tick; what no address took is tried again at the next one."""
     settings, now = bench.settings.alerts, time.time()
     watch = Watch.of(context.cursor, now)
     try:
         lasting, voting = lasting_alerts(bench, watch.voting)
-        failed = failed_runs(context.instance, watch.since, scope, jobs)
+        failed = failed_runs(context.instance, watch.since, ours)
         lasting, failed = ([a for a in found if a.kind in settings.on] for found in (lasting, failed))
         watch, due = watch.look(lasting, failed, now)
         watch, n = watch.deliver(due, settings.urls(), post)
@@ -55,14 +55,17 @@ def alert_people(
     return dg.SkipReason(f"{n} alert{'s' * (n != 1)} sent{late}" if n or late else "nothing new to alert people of")
 
 
-def failed_runs(instance: dg.DagsterInstance, since: float, scope: Scope, jobs: Collection[str]) -> list[Alert]:
+def failed_runs(instance: dg.DagsterInstance, since: float, ours: Collection[str]) -> list[Alert]:
     """Return an alert for each of our runs that failed after `since` and is not tried again by itself."""
     after = datetime.fromtimestamp(since, timezone.utc)
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=after)
     records = instance.get_run_records(filters, order_by="update_timestamp", ascending=True)
-    runs = [r.dagster_run for r in records]
-    ours = [r for r in runs if r.job_name in jobs or any(scope.owns(k) for k in r.asset_selection or ())]
-    return [_failure(instance, r) for r in ours if r.tags.get("dagster/will_retry") != "true"]
+    runs = [r.dagster_run for r in records if r.dagster_run.tags.get("dagster/will_retry") != "true"]
+    return [_failure(instance, r) for r in runs if not _names_of(r).isdisjoint(ours)]
+
+
+def _names_of(run: dg.DagsterRun) -> set[str]:
+    return {run.job_name, *(key.to_user_string() for key in run.asset_selection or ())}
 
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:

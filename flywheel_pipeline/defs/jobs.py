@@ -22,7 +22,8 @@ WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
 def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:
     """Return {name without prefix: job}; the whole turn makes all of `assets`."""
     alone = {HOME_TAG: str(scope.settings.home)}
-    made = [a for a in assets if isinstance(a, dg.AssetsDefinition)]
+    pulled = scope.key("pulled_traces")
+    made = [a for a in assets if isinstance(a, dg.AssetsDefinition) and pulled not in a.keys]
 
     def job(name: str, makes: Sequence[str], text: str, **more: Any) -> Job:
         chosen = dg.AssetSelection.assets(*(scope.key(m) for m in makes)) if makes else dg.AssetSelection.assets(*made)
@@ -35,6 +36,11 @@ def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:
             "flywheel_turn", (),
             "One turn of the flywheel: capture, sample, annotations, taxonomy, golden set, evals, candidate.",
             tags=alone,
+        ),
+        "pull_traces": job(
+            "pull_traces", ["pulled_traces"],
+            "Fetch what is new from the sources of `capture.pull`; `new_trace_files` then has it read.",
+            tags=WHOLE,
         ),
         "read_trace_files": job(
             "read_trace_files", ["capture_log"],
@@ -64,7 +70,7 @@ def build_jobs(scope: Scope, assets: Sequence[Any]) -> dict[str, Job]:
         "nightly_evals": job(
             "nightly_evals",
             ["production_prompt", "answers", "eval_results", "judge_alignment", "production_verdicts",
-             "production_health"],
+             "production_health", "flywheel_turns"],
             "Evaluate the production prompt on the golden set as it is now, judge a sample of new traces, and compare "
             "production with what it was before the present prompt.",
             tags={**WHOLE, **alone},

@@ -1,9 +1,11 @@
 """What a person sees of a materialization: column docs, previews and tables."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -11,7 +13,8 @@ from flywheel_pipeline.defs.charts import cut
 from flywheel_pipeline.records import TABLES, Reject, columns
 from flywheel_pipeline.steps.sample.saturation import Saturation
 
-PREVIEW_ROWS = 10
+PREVIEW_ROWS, LINKS = 10, 20
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\r\n]")
 CELL = 120
 
 
@@ -52,6 +55,18 @@ def table(names: Sequence[str], rows: Sequence[Sequence[Any]], cell: int = CELL)
     schema = dg.TableSchema(columns=[dg.TableColumn(n) for n in names])
     records = [dg.TableRecord({n: _cell(v, cell) for n, v in zip(names, row, strict=True)}) for row in rows]
     return dg.MetadataValue.table(records, schema)
+
+
+def trace_links(page: str, trace_ids: Iterable[str]) -> dg.MarkdownMetadataValue:
+    """Return links to the first traces on the page of traces, each once; an id is text, whatever is in it."""
+    ids = list(dict.fromkeys(trace_ids))
+    links = [f"- [{_PUNCTUATION.sub(_escaped, cut(i, 80))}]({page}#{quote(i, safe='')})" for i in ids[:LINKS]]
+    more = [f"- and {len(ids) - LINKS} more"] if len(ids) > LINKS else []
+    return dg.MetadataValue.md("\n".join([*links, *more]) or "none")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0] if found[0] not in "\r\n" else " "
 
 
 def rejects_table(rejects: Sequence[Reject]) -> dg.TableMetadataValue:

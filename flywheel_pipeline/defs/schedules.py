@@ -19,6 +19,9 @@ def build_schedules(scope: Scope, jobs: Mapping[str, Job]) -> list[dg.ScheduleDe
     """Return all schedules; they are on from the start only if the settings say so."""
     automation = scope.settings.automation
 
+    def nightly_pull():
+        return dg.RunRequest()
+
     def nightly_capture():
         return dg.RunRequest()
 
@@ -36,6 +39,10 @@ def build_schedules(scope: Scope, jobs: Mapping[str, Job]) -> list[dg.ScheduleDe
             default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
         )(bound(function, scope))
         for function, job, cron, text in (
+            (
+                nightly_pull, "pull_traces", automation.pull_cron,
+                "Fetches what is new from the sources of `capture.pull`; does nothing where there is none.",
+            ),
             (
                 nightly_capture, "read_trace_files", automation.capture_cron,
                 "Reads what landed since; the sensor `captured_days` then writes the days that it touches.",

@@ -8,9 +8,6 @@ from flywheel_pipeline.defs.metadata import definition_metadata
 from flywheel_pipeline.records import TABLES
 from flywheel_pipeline.settings import Settings
 
-EXTERNAL = ("trace_files", "label_files")
-"""Our assets that are no tables."""
-
 READS_UPSTREAM = "capture_log"
 """The asset that reads what an upstream asset of the project has exported."""
 
@@ -33,10 +30,6 @@ class Scope:
     def key(self, name: str) -> dg.AssetKey:
         """Return the key of an asset of ours."""
         return dg.AssetKey([self.prefix, name] if self.prefix else [name])
-
-    def owns(self, key: dg.AssetKey) -> bool:
-        """Return whether an asset is ours."""
-        return key.path[:-1] == ([self.prefix] if self.prefix else []) and key.path[-1] in (*TABLES, *EXTERNAL)
 
     def name(self, name: str) -> str:
         """Return the name of a job, sensor, schedule, resource, op or asset group of ours."""

@@ -86,4 +86,6 @@ def describe_start(started: Started) -> list[str]:
     if log.n_feedback:
         lines.append(f"feedback   {log.n_feedback:,} opinions and scores")
     drawn = f"{started.n_drawn} traces to label" if started.n_drawn else "nothing new to label"
+    if 0 < started.n_drawn < min(FIRST_BATCH, log.n_traces):
+        drawn += " (of traces with the same question and answer one is drawn)"
     return [*lines, f"sampled    {drawn}{f', batch {started.batch}' if started.batch else ''}"]

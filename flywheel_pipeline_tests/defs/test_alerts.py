@@ -11,7 +11,6 @@ import pytest
 
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.alerts import alert_people
-from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.errors import BudgetError
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance
 
@@ -50,8 +49,7 @@ class Tick:
 
     def __call__(self) -> str:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor or None)
-        scope = Scope(self.place.bench.settings)
-        said = alert_people(context, self.place.bench, scope, ["nightly_evals"], self.post)
+        said = alert_people(context, self.place.bench, ["nightly_evals", "eval_results", "annotations"], self.post)
         self.cursor = context.cursor or ""
         return str(said.skip_message)
 

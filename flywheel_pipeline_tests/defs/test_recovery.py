@@ -6,7 +6,7 @@ Elsewhere: a daemon killed in a run (`test_running`), Ctrl-C in the middle of mo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import dagster as dg
 import pytest
@@ -56,6 +56,7 @@ def test_a_run_that_is_cancelled_between_steps_leaves_whole_tables_alone(
     events = execute_run_iterator(InMemoryJob(job), run, instance)
     next(e for e in events if e.is_step_success and e.step_key == "annotations")
     instance.report_run_canceling(run)
+    assert isinstance(events, Generator)
     events.throw(DagsterExecutionInterruptedError())  # what the step meets when a person presses "Terminate"
     list(events)
     ended = instance.get_run_by_id(run.run_id)

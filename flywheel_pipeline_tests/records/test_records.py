@@ -143,6 +143,7 @@ BUILT = [
     builders.a_trace(), builders.an_annotation(), builders.an_evaluator_score(),
     builders.a_sampled_trace(), builders.a_mode(), builders.a_case(),
     builders.an_eval_result(), builders.an_alignment(), builders.a_prompt(), builders.a_candidate(),
+    builders.a_prompt_trial(),
 ]  # fmt: skip
 
 

@@ -14,12 +14,14 @@ from flywheel_pipeline.defs.assets.improvement_plan import improvement_plan
 from flywheel_pipeline.defs.assets.production import production_health, production_verdicts
 from flywheel_pipeline.defs.assets.production_prompt import production_prompt
 from flywheel_pipeline.defs.assets.prompt_candidate import prompt_candidate
+from flywheel_pipeline.defs.assets.pulled_traces import pulled_traces
 from flywheel_pipeline.defs.assets.raw_traces import raw_traces
 from flywheel_pipeline.defs.assets.sampled_traces import sampled_traces
 from flywheel_pipeline.defs.assets.trace_files import capture_log, trace_files
 from flywheel_pipeline.defs.scope import Scope
 
 ASSETS: list[Any] = [
+    pulled_traces,
     trace_files,
     capture_log,
     raw_traces,

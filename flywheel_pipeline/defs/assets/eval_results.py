@@ -118,6 +118,7 @@ def _metadata(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataVa
         "pass_rate_per_mode": bars(
             [(names.get(r.evaluator, r.evaluator), r.rate.value) for r in rates],
             [(r.rate.low, r.rate.high) for r in rates],
+            percent=True,
         ),
         "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
@@ -161,7 +162,7 @@ def _alignment_metadata(alignment: list[JudgeAlignment], names: dict[str, str]) 
     ]  # fmt: skip
     judges = [a for a in alignment if a.mode_id]
     wanted = [[what_to_label(a, names[a.evaluator])] for a in judges if not decides(a)]
-    titles = ("judge", "status", "fails", "caught", "passes", "recognised", "unsure", "kappa", "always the majority")
+    titles = ("judge", "status", "fails", "caught", "passes", "recognised", "unsure", "kappa", "majority")
     return {
         "dagster/row_count": dg.MetadataValue.int(len(alignment)),
         "n_trusted": dg.MetadataValue.int(sum(a.status == "trusted" for a in judges)),

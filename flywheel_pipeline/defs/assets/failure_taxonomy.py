@@ -59,9 +59,9 @@ def _metadata(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[st
         "n_unassigned": dg.MetadataValue.int(done.built.n_unassigned),
         "new_modes": dg.MetadataValue.text(", ".join(done.built.added) or "none"),
         **unseen_share(judge_saturation([*(r.n_failures for r in rows), *[1] * done.built.n_unassigned], n_groups)),
-        "pareto": bars([(r.name, r.share) for r in shares], cumulative=True),
+        "pareto": bars([(r.name, r.share) for r in shares], cumulative=True, percent=True),
         "intervals": bars(
-            [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows]
+            [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows], percent=True
         ),
         "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), fix_first),
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),

@@ -57,7 +57,7 @@ def _metadata(bench: Workbench, grown: Grown) -> dict[str, dg.MetadataValue]:
         ),
         "left_out": table(("question", "why"), left_out[:50]),
         "test_reads": table(("at", "by", "prompt", "version", "test cases"), reads[-50:]),
-        "preview": preview(live, ("case_id", "kind", "split", "input", "criteria", "reference", "expected_doc_ids")),
+        "preview": preview(live, ("case_id", "kind", "split", "input", "criteria", "expected_doc_ids")),
     }
 
 

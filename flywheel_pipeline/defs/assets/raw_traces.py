@@ -40,7 +40,7 @@ def _metadata(lake: LakeResource, days: list[str]) -> dict[str, dg.MetadataValue
     )
     rows = per_day.values.tolist()
     return {
-        "traces_per_day": bars([(r[0][5:], int(r[1])) for r in rows[-14:]]),
+        "traces_per_day": bars([(r[0][5:], r[1]) for r in rows[-14:]]),
         "days": table(("day", "traces", "thumbs down", "no feedback", "median ms"), rows[-31:]),
         "preview": table(("trace_id", "input", "output"), _preview(lake, days)),
     }

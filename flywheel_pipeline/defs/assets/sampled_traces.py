@@ -73,5 +73,6 @@ def _metadata(bench: Workbench, frame: list[Frame], rows: list[SampledTrace], le
 def coverage_plot(frame: list[Frame], rows: list[SampledTrace]) -> dg.MarkdownMetadataValue:
     """Plot which share of each kind of trace the sample holds."""
     return bars(
-        [(f"{name} ({b} of {a})", b / a if a else 0.0) for name, (a, b) in counts_per_kind(frame, rows).items()]
+        [(f"{name} ({b} of {a})", b / a if a else 0.0) for name, (a, b) in counts_per_kind(frame, rows).items()],
+        percent=True,
     )

@@ -19,10 +19,11 @@ GROUP = "capture_and_label"
 
 trace_files = dg.AssetSpec(
     "trace_files",
+    deps=["pulled_traces"],
     group_name=GROUP,
     kinds={"file"},
     owners=["team:data-engineering"],
-    description="Export files of production traces in `traces/` of the home, put there by apps and people. "
+    description="Export files of production traces in `traces/` of the home, put there by apps, people and pulls. "
     "A sensor watches the folder; nothing here changes them.",
 )
 

@@ -18,7 +18,7 @@ from flywheel_pipeline.records import TABLES
 
 HIDDEN = {
     "rejects", "captured_files", "captured_traces", "feedback", "label_log", "evaluator_scores", "llm_calls",
-    "judge_verdicts", "production_rates",
+    "judge_verdicts", "production_rates", "prompt_trials",
 }  # fmt: skip
 """Tables that are no assets of their own."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from flywheel_pipeline.defs.factory import asset_check
-from flywheel_pipeline.defs.metadata import rejects_table, table
+from flywheel_pipeline.defs.metadata import rejects_table, table, trace_links
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, LabelLog, Reject
@@ -35,9 +35,14 @@ def _current(lake: LakeResource, where: str = "true") -> list[Annotation]:
     return lake.lake.read("annotations", Annotation, f"is_current and {where}")
 
 
-def _listed(rows: list[Annotation]) -> dict[str, Any]:
-    rows_shown = [[a.source_file, a.source_line, a.annotator, a.code or a.comment] for a in rows[:50]]
-    return {"n_found": len(rows), "found": table(("file", "line", "annotator", "comment"), rows_shown)}
+def _listed(rows: list[Annotation], bench: Workbench) -> dict[str, Any]:
+    shown = [[a.trace_id, a.source_file, a.source_line, a.annotator, a.code or a.comment] for a in rows[:50]]
+    found = table(("trace", "file", "line", "annotator", "comment"), shown)
+    return {
+        "n_found": len(rows),
+        "found": found,
+        "traces": trace_links(bench.page("traces"), [a.trace_id for a in rows]),
+    }
 
 
 @asset_check(asset="annotations")
@@ -93,7 +98,7 @@ def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     strange = [a for a in given if settings.annotators and a.annotator not in known]
     names = ", ".join(sorted({a.annotator for a in strange}))
     summary = f"not in annotate.annotators: {names}; add them, or correct the files" if strange else "all are known"
-    return dg.AssetCheckResult(passed=not strange, description=summary, metadata=_listed(strange))
+    return dg.AssetCheckResult(passed=not strange, description=summary, metadata=_listed(strange, bench))
 
 
 @asset_check(asset="annotations", blocking=True)
@@ -105,27 +110,28 @@ def no_unresolved_contradictions(lake: LakeResource, bench: dg.ResourceParam[Wor
     ]
     summary = f"{len(found)} traces; the first: {found[0]}" if found else "none"
     listed = table(("trace", "file", "line", "annotator", "verdict", "what to do"), rows[:100])
-    metadata: dict[str, Any] = {"n_traces": len(found), "verdicts": listed}
+    traces = trace_links(bench.page("traces"), [c.trace_id for c in found])
+    metadata: dict[str, Any] = {"n_traces": len(found), "verdicts": listed, "traces": traces}
     return dg.AssetCheckResult(passed=not found, description=summary, metadata=metadata)
 
 
 @asset_check(asset="annotations", blocking=True)
-def failures_explained(lake: LakeResource) -> dg.AssetCheckResult:
+def failures_explained(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every fail has a comment or a code."""
     fails = lake.lake.read("annotations", Annotation, "verdict = 'fail'")
     silent = [a for a in fails if a.code is None and a.comment is None]
     summary = f"{len(silent)} of {len(fails)} fails have neither comment nor code"
-    return dg.AssetCheckResult(passed=not silent, description=summary, metadata=_listed(silent))
+    return dg.AssetCheckResult(passed=not silent, description=summary, metadata=_listed(silent, bench))
 
 
 @asset_check(asset="annotations")
-def failures_described(lake: LakeResource) -> dg.AssetCheckResult:
+def failures_described(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every failure has a code, or a comment of at least three words: shorter ones cannot be grouped."""
     short = [
         a for a in _current(lake, "verdict = 'fail' and code is null") if len((a.comment or "").split()) < MIN_WORDS
     ]
     summary = f"{len(short)} failures are described in fewer than {MIN_WORDS} words"
-    return dg.AssetCheckResult(passed=not short, severity=WARN, description=summary, metadata=_listed(short))
+    return dg.AssetCheckResult(passed=not short, severity=WARN, description=summary, metadata=_listed(short, bench))
 
 
 @asset_check(asset="annotations")
@@ -141,13 +147,13 @@ def both_verdicts_present(lake: LakeResource) -> dg.AssetCheckResult:
 
 
 @asset_check(asset="annotations")
-def few_deferred(lake: LakeResource) -> dg.AssetCheckResult:
+def few_deferred(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No more than a fifth of the traces are deferred: else the rubric, or the trace as shown, is not sufficient."""
     rows = _current(lake)
     deferred = [a for a in rows if a.verdict == "defer"]
     summary = f"deferred: {proportion(len(deferred), len(rows))}" if rows else "no verdicts yet"
     passed = len(deferred) <= MAX_DEFERRED * len(rows)
-    return dg.AssetCheckResult(passed=passed, severity=WARN, description=summary, metadata=_listed(deferred))
+    return dg.AssetCheckResult(passed=passed, severity=WARN, description=summary, metadata=_listed(deferred, bench))
 
 
 LABEL_CHECKS = [

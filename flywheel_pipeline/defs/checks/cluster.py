@@ -3,9 +3,10 @@
 import dagster as dg
 
 from flywheel_pipeline.defs.factory import asset_check
-from flywheel_pipeline.defs.metadata import table, unseen_share
+from flywheel_pipeline.defs.metadata import table, trace_links, unseen_share
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.defs.scope import Scope
+from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.sample.saturation import ENOUGH, MIN_FAILURES, judge_saturation
@@ -26,7 +27,7 @@ def _coverage_text(n: int, of: int, waiting: int) -> str:
 
 
 @asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
-def most_failures_covered(lake: LakeResource) -> dg.AssetCheckResult:
+def most_failures_covered(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """At least nine of ten failures belong to a mode: the others are of kinds that the taxonomy does not know."""
     rows = lake.lake.frame(
         "select a.trace_id, coalesce(a.code, a.comment) as text, f.mode_id is not null as is_assigned"
@@ -43,6 +44,7 @@ def most_failures_covered(lake: LakeResource) -> dg.AssetCheckResult:
             "n_unassigned": of - n,
             "n_to_review": waiting,
             "unassigned": table(("trace_id", "failure"), left.head(20).values.tolist()),
+            "traces": trace_links(bench.page("traces"), left["trace_id"]),
         },
     )
 

@@ -28,7 +28,7 @@ from flywheel_pipeline.steps.capture import Rules, shared_id
 
 __all__ = [
     "already_read", "capture_files", "capture_traces", "due_days", "due_inputs", "first_captured_day", "group_days",
-    "remove_originals", "write_days",
+    "remove_originals", "rewrite_days", "write_days",
 ]  # fmt: skip
 
 SHARED_IDS = "shared-ids"
@@ -40,6 +40,12 @@ def capture_traces(bench: Workbench) -> dict[str, int]:
     capture_files(bench)
     remove_originals(bench)
     return write_days(bench.lake, due_days(bench.lake))
+
+
+def rewrite_days(bench: Workbench) -> None:
+    """Account for what is captured, and write the event days that are missing or out of date."""
+    _write_log(bench)
+    write_days(bench.lake, due_days(bench.lake))
 
 
 def capture_files(bench: Workbench) -> list[str]:

@@ -84,7 +84,8 @@ async function show(d) {
   $("correct-text").textContent = isFail ? "Correct to pass" : "Correct to fail";
   showDone();
   $("fence").textContent = d.split === "train" ? "" : `It ${d.split ? `is a ${d.split} case` : "is no golden case yet"}: no judge is shown it as an example${d.split ? "" : " unless it comes into the train split"}.`;
-  $("badges").replaceChildren(...[d.trace, ...item.badges].map((b) => make("li", { dir: "auto" }, b)));
+  const link = make("a", { href: "../../traces/#" + encodeURIComponent(d.trace) }, d.trace);
+  $("badges").replaceChildren(...[link, ...item.badges].map((b) => make("li", { dir: "auto" }, b)));
   showConversation({ ...item, marking: !isFail }, label.first_failure_step ?? null);
   $("first-failure").hidden = label.first_failure_step == null;
 }

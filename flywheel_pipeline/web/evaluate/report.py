@@ -33,6 +33,7 @@ def render_report(bench: Workbench, compared: Compared) -> str:
     return render(
         "evaluate/report.html", before=str(compared.before), after=str(compared.after), n_cases=len(found.cases),
         counts=found.counts(), quality=str(quality_of_change(found, compared.approved)), notes=compared.notes,
+        production=compared.production,
         rates=[str(r) for r in found.rates] if found.rates else None, rows=show_evaluators(compared), cases=cases,
         n_more=max(0, len(wanted) - SHOWN), style=Markup(style),
     )  # fmt: skip

@@ -92,6 +92,7 @@ def show_trace(bench: Workbench, service: LabellingService, annotator: str, trac
         "before": session["before"],
         "after": session["after"],
         "modes": list(known.modes.items()),
+        "judged": any(a.is_current and a.verdict in ("pass", "fail") for a in known.verdicts),
         "documents": _documents(service, trace_id),
     }
 

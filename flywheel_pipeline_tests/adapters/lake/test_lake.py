@@ -37,6 +37,7 @@ from flywheel_pipeline_tests.builders import (
     a_case,
     a_mode,
     a_prompt,
+    a_prompt_trial,
     a_sampled_trace,
     a_trace,
     an_alignment,
@@ -75,6 +76,7 @@ ROWS: dict[str, Any] = {
     "judge_alignment": an_alignment(fail_recall=None),
     "judge_verdicts": JudgeVerdict("judge:fm-1", "v1", "m", "fm-1", "t1", "fail", None, "", "HTTP 500", 0, "alignment"),
     "prompt_candidate": a_candidate(decision=None),
+    "prompt_trials": a_prompt_trial(parent_version=None, pass_rate=None),
     "canary_health": CanaryHealth("c1", "v2", "v1", 0.1, NOON, 40, 3, 360, 30, -0.01, -0.2, 0.2, "go on", "no harm"),
     "llm_calls": LLMCall(NOON, "app", "offline/app", 3, 4, 0.001, 12.5, False, None),
 }

@@ -32,7 +32,7 @@ from flywheel_pipeline_tests.homes import Place, a_home
 COVERS = ("defs/assets/annotations.py",)
 
 BASE = an_annotation(annotator="mira", is_current=True)
-ASKING = (annotators_known, no_unresolved_contradictions)
+ASKING = (annotators_known, no_unresolved_contradictions, failures_explained, failures_described, few_deferred)
 """Checks that look at the settings."""
 
 
@@ -91,6 +91,7 @@ def test_a_fail_without_a_reason_stops_the_run(place: Place) -> None:
     assert result(place, failures_explained, rows).passed
     found = result(place, failures_explained, [*rows, replace(BASE, code=None, comment=None)])
     assert not found.passed and found.metadata["n_found"].value == 1
+    assert found.metadata["traces"].value == r"- [t1](http://127.0.0.1:4318/traces/#t1)"
     assert "1 of 3 fails" in str(found.description)
 
 

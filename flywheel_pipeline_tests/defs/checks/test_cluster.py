@@ -45,7 +45,7 @@ def an_assignment(trace_id: str, mode_id: str) -> FailureAssignment:
 
 
 def result(place: Place, check: Recipe) -> dg.AssetCheckResult:
-    found = check(lake=place.resource)
+    found = check(lake=place.resource, **({"bench": place.bench} if check is most_failures_covered else {}))
     assert isinstance(found, dg.AssetCheckResult) and found.severity == dg.AssetCheckSeverity.WARN
     (spec,) = check.build(Scope(place.bench.settings)).check_specs
     assert not spec.blocking
