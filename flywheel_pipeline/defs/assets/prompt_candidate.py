@@ -7,7 +7,8 @@ import textwrap
 import dagster as dg
 
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
 from flywheel_pipeline.flows.flips import Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
@@ -25,12 +26,12 @@ class GateConfig(dg.Config):
     on_labels: bool = False
 
 
-@dg.asset(
+@asset(
     deps=["eval_results", "judge_alignment", "golden_set", "failure_taxonomy", "production_prompt"],
     group_name="improve",
     kinds={"litellm"},
     owners=["team:app"],
-    metadata=definition_metadata("prompt_candidate"),
+    pool=True,
 )
 def prompt_candidate(config: GateConfig, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
