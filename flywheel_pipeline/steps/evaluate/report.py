@@ -29,8 +29,8 @@ class ModePassRate:
 class GoldenRate:
     """The pass rate of the golden set: as judged, and corrected for the known errors of the judges together.
 
-    `corrected` is None where the judges together tell nothing apart, or disagree with the expert. `n_unknown` cases have
-    no known outcome.
+    `corrected` is None where the judges together tell nothing apart, or disagree with the expert. `n_unknown` cases
+    have no known outcome.
     """
 
     judged: Rate
