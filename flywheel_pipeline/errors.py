@@ -34,6 +34,10 @@ class GateError(FlywheelError):
     """A prompt cannot be promoted: the gate did not decide `ship`, or there is no such candidate."""
 
 
+class PublishError(FlywheelError):
+    """A prompt could not be published elsewhere; the text says where and why, and production here is as it was."""
+
+
 class QueryError(FlywheelError):
     """A SQL query given by a person does not run; the text is DuckDB's own."""
 
@@ -48,3 +52,11 @@ class ConflictError(FlywheelError):
 
 class EvaluationError(FlywheelError):
     """Nothing was measured that could decide; the text says what is missing."""
+
+
+class PullError(FlywheelError):
+    """Traces cannot be fetched from a tool; what was fetched is kept, and the next pull goes on from there."""
+
+
+class NotOfferedError(PullError):
+    """The server of a tool has no such endpoint, or nothing under an id."""

@@ -212,3 +212,25 @@ class Evaluate(Protocol):
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
         """Run the app under `prompt` on `cases` and judge its answers; the rows are kept in `eval_results`."""
         ...
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """A request to the API of an observability tool: `query` and `body` (JSON) as its documentation has them."""
+
+    path: str
+    query: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = None
+
+
+class Fetch(Protocol):
+    """The API of one observability tool."""
+
+    def __call__(self, request: ApiRequest) -> Any:
+        """Return the JSON of the answer; a request with a body is a POST.
+
+        Raises:
+            NotOfferedError: the server has no such endpoint, or nothing under that id.
+            PullError: there is no usable answer; the message says why, without any credentials.
+        """
+        ...

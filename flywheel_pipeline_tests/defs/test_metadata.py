@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import dagster as dg
 from hypothesis import given
@@ -15,6 +16,7 @@ from flywheel_pipeline.defs.metadata import (
     column_schema,
     table,
     text_block,
+    trace_links,
     unseen_share,
     version_of,
 )
@@ -59,6 +61,19 @@ def test_more_evaluators_than_a_picture_would_hold_are_drawn() -> None:
     assert len(lines_of(found)) == 18
 
 
+@given(st.lists(st.text(min_size=1, max_size=30), max_size=25))
+def test_links_to_traces_show_each_id_as_text_whatever_is_in_it(ids: list[str]) -> None:
+    from markdown_it import MarkdownIt
+
+    shown = trace_links("http://127.0.0.1:4318/traces/", ids).value or ""
+    tokens = [child for token in MarkdownIt().parse(shown) for child in token.children or ()]
+    targets = [str(t.attrs["href"]) for t in tokens if t.type == "link_open"]
+    different = list(dict.fromkeys(ids))
+    assert targets == [f"http://127.0.0.1:4318/traces/#{quote(i, safe='')}" for i in different[:20]]
+    assert {t.type for t in tokens} <= {"text", "link_open", "link_close", "text_special"}
+    assert ("and" in shown and f"{len(different) - 20} more" in shown) == (len(different) > 20)
+
+
 @dataclass(frozen=True)
 class Row:
     name: str
@@ -88,7 +103,7 @@ def test_long_and_many_lined_cells_are_cut_to_one_line() -> None:
 def test_every_table_documents_its_columns_and_where_they_come_from() -> None:
     for name in TABLES:
         assert all(c.description for c in column_schema(name).columns)
-    assert set(column_lineage("sampled_traces").deps_by_column) == {"trace_id"}
+    assert set(column_lineage("sampled_traces", dg.AssetKey).deps_by_column) == {"trace_id"}
 
 
 def test_the_share_of_unseen_modes_is_a_number_only_where_it_is_known() -> None:

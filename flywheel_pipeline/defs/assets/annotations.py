@@ -8,7 +8,8 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, rejects_table, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview, rejects_table, table, trace_links
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace
@@ -27,12 +28,11 @@ label_files = dg.AssetSpec(
 )
 
 
-@dg.asset(
+@asset(
     deps=[label_files, "raw_traces", "sampled_traces"],
     group_name=GROUP,
     kinds={"python", "parquet"},
     owners=["team:domain-experts"],
-    metadata=definition_metadata("annotations"),
 )
 def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Every verdict of a person; only the latest counts. Scores of models are in `evaluator_scores`."""
@@ -40,7 +40,7 @@ def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={
             **_rates(bench.lake, labels),
-            **_agreement(labels),
+            **_agreement(labels, bench.page("traces")),
             **_drift(labels),
             **_superseded(labels),
             **_exported(labels),
@@ -154,24 +154,26 @@ def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
     return {"failure_rates": table(names, rows[-50:])}
 
 
-def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
+def _agreement(labels: Labels, page: str) -> dict[str, dg.MetadataValue]:
     """Show how far annotators agree with each other and with themselves."""
     found = measure_agreement(labels.annotations)
     rows = [
         [a.who, a.measure, f"{a.value:.2f} ({a.low:.2f} to {a.high:.2f}, n={a.n})", a.agreed, a.reading] for a in found
     ]
     names = ("who", "measure", "value", "share agreed", "what to make of it")
-    return {"agreement": table(names, rows), **_disagreements(labels)} if found else {}
+    return {"agreement": table(names, rows), **_disagreements(labels, page)} if found else {}
 
 
-def _disagreements(labels: Labels) -> dict[str, dg.MetadataValue]:
+def _disagreements(labels: Labels, page: str) -> dict[str, dg.MetadataValue]:
     """Show the traces that annotators judge differently, with each verdict and the one that counts."""
     rows = [
         [a.trace_id, a.annotator, a.verdict, "counts" if a.is_current else "", a.comment or a.code]
         for verdicts in find_disagreements(labels.annotations)
         for a in verdicts
     ]
-    return {"disagreements": table(("trace", "annotator", "verdict", "", "note"), rows[-50:])} if rows else {}
+    listed = table(("trace", "annotator", "verdict", "", "note"), rows[-50:])
+    links = trace_links(page, [str(row[0]) for row in reversed(rows)])
+    return {"disagreements": listed, "disagreements_by_trace": links} if rows else {}
 
 
 def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:

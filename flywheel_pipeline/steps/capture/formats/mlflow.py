@@ -29,6 +29,7 @@ from flywheel_pipeline.steps.capture.formats.lenient import (
     scalars,
 )
 from flywheel_pipeline.steps.capture.formats.opinions import Opinion, feedback_of
+from flywheel_pipeline.steps.capture.formats.otlp import attributes_of
 from flywheel_pipeline.steps.capture.messages import loads, to_messages
 from flywheel_pipeline.steps.capture.spans import Span, Unreadable
 
@@ -169,7 +170,9 @@ def _span(span: Mapping[str, Any], trace_id: str) -> Item:
     own = _id(first(span, "span_id", "spanId") or context.get("span_id"))
     if not own:
         return Unreadable("a span without an id", str(span.get("name")))
-    attributes = {k: loads(v) for k, v in get_object(span, "attributes").items()}
+    listed = span.get("attributes")  # the REST API writes them as OTLP does, `[{key, value: {string_value}}]`
+    held = attributes_of(listed) if isinstance(listed, list) else get_object(span, "attributes")
+    attributes = {k: loads(v) for k, v in held.items()}
     kind = KINDS.get(str(attributes.get("mlflow.spanType") or span.get("span_type") or "").upper(), "other")
     inputs = attributes.get("mlflow.spanInputs", span.get("inputs"))
     outputs = attributes.get("mlflow.spanOutputs", span.get("outputs"))
