@@ -24,7 +24,7 @@ from flywheel_pipeline.flows.deploy.label_trends import label_trends
 from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.stats import Rate
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 CHANGES = {"up": "more", "down": "fewer", "inconclusive": "cannot tell"}
 

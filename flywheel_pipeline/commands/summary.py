@@ -24,7 +24,7 @@ from flywheel_pipeline.steps.evaluate import (
     without_stale,
 )
 from flywheel_pipeline.steps.improve.traffic import describe_gain
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""

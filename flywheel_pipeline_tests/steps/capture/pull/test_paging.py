@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.errors import PullError
@@ -27,6 +27,7 @@ def a_page(rows: list[Row], edge: Edge, size: int, newest_first: bool) -> list[R
     return found[(edge.page - 1) * size : edge.page * size]
 
 
+@settings(max_examples=60)
 @given(TIMES, TIMES, st.integers(1, 6), st.booleans(), st.integers(0, 3))
 def test_no_row_is_missed_while_others_arrive_and_a_pull_may_stop_after_every_page(
     there: list[int], arriving: list[int], size: int, newest_first: bool, stop_every: int

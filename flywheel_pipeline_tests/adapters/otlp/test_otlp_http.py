@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from flywheel_pipeline.adapters.otlp import Sent, send_requests, target_of
 from flywheel_pipeline.errors import FlywheelError, SettingsError
 
-COVERS = ("adapters/otlp/__init__.py", "adapters/otlp/send.py")
+COVERS = ("adapters/otlp/__init__.py", "adapters/otlp/otlp_http.py")
 SPAN = {"traceId": "0" * 31 + "a", "spanId": "0" * 15 + "b", "name": "chat", "startTimeUnixNano": "1"}
 REQUEST = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [SPAN]}]}]}
 KEY = "very-secret-value"
