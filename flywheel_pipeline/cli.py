@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from flywheel_pipeline.commands.alerts import alerts
 from flywheel_pipeline.commands.annotate import ANNOTATE
 from flywheel_pipeline.commands.cluster import taxonomy
 from flywheel_pipeline.commands.deploy import DEPLOY
@@ -47,7 +48,7 @@ def main() -> None:
 @click.argument("home", type=click.Path(path_type=Path), default=Path("data"))
 def init(home: Path) -> None:
     """Create a flywheel home: its folders and a `flywheel.yaml` to edit."""
-    from flywheel_pipeline.commands.home import init_home
+    from flywheel_pipeline.flows.home import init_home
 
     init_home(home)
     then = f"flywheel run --home {shlex.quote(str(home))}"
@@ -127,6 +128,19 @@ def settings(home: Path | None) -> None:
 
 @main.command()
 @HOME
+@click.option("--trace", "traces", multiple=True, metavar="ID", help="A trace; may be given several times.")
+@click.option("--session", metavar="ID", help="All traces of a session.")
+@click.option("--user", metavar="ID", help="All traces that name this user.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(home: Path | None, traces: tuple[str, ...], session: str | None, user: str | None, yes: bool) -> None:
+    """Erase a person's data: files, tables, samples, labels, failure modes, golden cases, caches; say what remains."""
+    from flywheel_pipeline.commands.erase import erase_person
+
+    erase_person(home, traces, (session, user), yes, say)
+
+
+@main.command()
+@HOME
 @click.option("--repair", is_flag=True, help="Set damaged tables aside; the next run computes them again.")
 @click.option("--models/--no-models", "ask_models", default=True, help="Ask each model one question (default).")
 def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
@@ -137,21 +151,9 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
 
 
 for command in (
-    start,
-    pull,
-    sample,
-    *ANNOTATE,
-    taxonomy,
-    golden,
-    evals,
-    report,
-    evaluator,
-    judge,
-    gate,
-    try_command,
-    plan,
-    *DEPLOY,
-):
+    start, pull, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, try_command, plan, *DEPLOY,
+    alerts,
+):  # fmt: skip
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ class GateError(FlywheelError):
     """A prompt cannot be promoted: the gate did not decide `ship`, or there is no such candidate."""
 
 
+class PublishError(FlywheelError):
+    """A prompt could not be published elsewhere; the text says where and why, and production here is as it was."""
+
+
 class QueryError(FlywheelError):
     """A SQL query given by a person does not run; the text is DuckDB's own."""
 

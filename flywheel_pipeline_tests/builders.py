@@ -14,13 +14,17 @@ from flywheel_pipeline.records import (
     EvaluatorScore,
     FailureMode,
     Feedback,
+    FlywheelTurn,
     GoldenCase,
     Json,
     JudgeAlignment,
+    ProductionHealth,
     PromptCandidate,
+    PromptTrial,
     PromptVersion,
     RawTrace,
     SampledTrace,
+    columns,
 )
 
 NOON = datetime(2025, 6, 2, 12, 0, 0)
@@ -154,6 +158,26 @@ def a_candidate(**changes: Any) -> PromptCandidate:
     return PromptCandidate(**{**values, **changes})
 
 
+def a_health(**changes: Any) -> ProductionHealth:
+    values: dict[str, Any] = {
+        "mode_id": "fm-1", "name": "Made up a feature", "before_version": "p1", "after_version": "p2",
+        "targeted": None, "n_before": 100, "n_after": 100, "share_before": 0.05, "share_after": 0.2,
+        "difference": 0.15, "low": 0.05, "high": 0.25, "level": 0.95, "after_low": 0.1, "after_high": 0.3,
+        "n_labels_after": 0, "verdict": "worse", "state": "open", "reason": "worse: 5.0% of traffic before",
+    }  # fmt: skip
+    return ProductionHealth(**{**values, **changes})
+
+
+def a_turn(**changes: Any) -> FlywheelTurn:
+    values: dict[str, Any] = {spec.name: None for spec in columns(FlywheelTurn)} | {
+        "turn": 1, "base_version": "p1", "candidate_id": "c1", "decided_at": NOON, "decision": "ship",
+        "reason": "better", "labels_added": 90, "n_new_modes": 1, "new_modes": Json('["Late"]'), "test_gain": 0.2,
+        "predicted_reason": "no judge of it may decide", "realised_basis": "", "realised_reason": "not promoted yet",
+        "n_calls": 3,
+    }  # fmt: skip
+    return FlywheelTurn(**{**values, **changes})
+
+
 def a_feedback(**changes: Any) -> Feedback:
     """An annotator's pass on a trace."""
     values: dict[str, Any] = {
@@ -161,3 +185,12 @@ def a_feedback(**changes: Any) -> Feedback:
         "source_line": 1, "name": "verdict", "given_by": "annotator", "value": None, "label": "pass", "author": "mira",
     }  # fmt: skip
     return Feedback(**{**values, **changes})
+
+
+def a_prompt_trial(**changes: Any) -> PromptTrial:
+    values: dict[str, Any] = {
+        "version": "p2", "parent_version": "p1", "base_version": "p1", "number": 1, "improver": "reflective",
+        "status": "evaluated", "reason": "", "text": "Be brief.", "changes": Json("[]"), "reasons": Json("[]"),
+        "n_dev": 20, "n_known": 20, "pass_rate": 0.5, "n_fixed": 2, "n_broken": 1, "n_answers": 20,
+    }  # fmt: skip
+    return PromptTrial(**{**values, **changes})

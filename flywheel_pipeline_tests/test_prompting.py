@@ -117,7 +117,7 @@ def test_a_question_keeps_instructions_and_data_apart() -> None:
 
 PROMPTS = [
     ("flywheel_pipeline.steps.evaluate.evaluators", "judge"),
-    ("flywheel_pipeline.steps.improve", "improve_prompt"),
+    ("flywheel_pipeline.steps.improve", "edit_prompt"),
     ("flywheel_pipeline.steps.cluster", "assign_failure"),
     ("flywheel_pipeline.steps.cluster", "name_modes"),
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from flywheel_pipeline.commands.dagster_runs import Say, decide_home, turn_home
 from flywheel_pipeline.commands.home import demo_home
+from flywheel_pipeline.commands.production import health_lines
 from flywheel_pipeline.commands.summary import decision_lines
 from flywheel_pipeline.commands.turns_table import turn_lines
 from flywheel_pipeline.demo.record import FIRST_VERSION
@@ -17,9 +19,14 @@ from flywheel_pipeline.demo.second_week import (
     promote_and_withdraw_consent,
     serve_week,
 )
+from flywheel_pipeline.flows.deploy.health import compare_production
+from flywheel_pipeline.flows.deploy.label_trends import label_trends
 from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.stats import Rate
+from flywheel_pipeline.words import count
+
+CHANGES = {"up": "more", "down": "fewer", "inconclusive": "cannot tell"}
 
 
 def run_demo(home: Path | None, turns: int, say: Say) -> bool:
@@ -41,8 +48,7 @@ def run_demo(home: Path | None, turns: int, say: Say) -> bool:
     _live_a_week(place, say)
     if not turn_home(place, say):
         return False
-    say("")
-    for line in turn_lines(record_turns(Workbench.of(place))):
+    for line in _report(Workbench.of(place)):
         say(line)
     return True
 
@@ -82,3 +88,22 @@ def _live_a_week(place: Path, say: Say) -> None:
     labels = label_week(bench)
     failed = sum(row["verdict"] == "fail" for row in labels)
     say(f"expert     {EXPERT} labels a batch of them: {len(labels) - failed} pass, {failed} fail\n")
+
+
+def _report(bench: Workbench) -> Iterator[str]:
+    """Yield production before and after the promotion, mode by mode, and the turns."""
+    trends, history = label_trends(bench), bench.registry.history()
+    yield f"\nProduction by the expert's labels, before ({history[0]}) and after ({history[-1]})"
+    width = max((len(name) for name, _ in trends), default=0)
+    for name, trend in trends:
+        change = CHANGES[trend.direction]
+        yield f"  {name:{width}}  {_share(trend.before):>18} -> {_share(trend.now):18} {change}"
+    yield f"  (the intervals hold for all {len(trends)} modes together)\n"
+    yield "Production by judges and checks that may decide"
+    yield from (f"  {line}" for line in health_lines(compare_production(bench)))
+    yield ""
+    yield from turn_lines(record_turns(bench))
+
+
+def _share(rate: Rate) -> str:
+    return f"{rate.value:.0%} ({rate.low:.0%} to {rate.high:.0%})"

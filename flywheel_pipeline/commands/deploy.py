@@ -53,6 +53,7 @@ def promote(home: Path | None, by: str, message: str, candidate: str | None) -> 
     bench, mover = _home(home, by, message)
     version = promote_candidate(bench, candidate, mover)
     say(f"{version} is the production prompt now. `flywheel rollback` restores the previous one.")
+    _say_published(bench)
 
 
 @click.command()
@@ -61,7 +62,17 @@ def rollback(home: Path | None, by: str, message: str) -> None:
     """Put the previous production prompt back into production."""
     from flywheel_pipeline.flows.deploy.promote import roll_back
 
-    say(f"{roll_back(*_home(home, by, message))} is the production prompt again. `flywheel run` evaluates it.")
+    bench, mover = _home(home, by, message)
+    say(f"{roll_back(bench, mover)} is the production prompt again. `flywheel run` evaluates it.")
+    _say_published(bench)
+
+
+def _say_published(bench: Workbench) -> None:
+    """Print where the production prompt was published, and what failed."""
+    from flywheel_pipeline.flows.deploy.publish import last_publications
+
+    for publication in last_publications(bench):
+        say(str(publication))
 
 
 @click.command()
@@ -106,6 +117,21 @@ def _moves(bench: Workbench, label: str | None) -> Iterator[str]:
 
 @prompts.command()
 @HOME
+@click.option("--overwrite", is_flag=True, help="Also where somebody has changed the prompt since.")
+def publish(home: Path | None, overwrite: bool) -> None:
+    """Publish the production prompt where `deploy.publish` of flywheel.yaml says, for example after a failure."""
+    from flywheel_pipeline.flows.deploy.publish import publish_production
+
+    bench, _ = _home(home)
+    done = publish_production(bench, overwrite=overwrite)
+    for line in map(str, done) if done else ["Nothing is configured: name a place in `deploy.publish`."]:
+        say(line)
+    if any(publication.problem for publication in done):
+        raise click.exceptions.Exit(1)
+
+
+@prompts.command()
+@HOME
 def health(home: Path | None) -> None:
     """Compare production under the present prompt with production before, by failure mode.
 
@@ -130,6 +156,18 @@ def diff(home: Path | None, before: str, after: str) -> None:
 
     bench, _ = _home(home)
     echo(diff_prompts(bench, before, after) or "The two are the same.")
+
+
+@prompts.command()
+@HOME
+def lineage(home: Path | None) -> None:
+    """Print the prompts that the last search considered, as a tree, and why each improver stopped."""
+    from flywheel_pipeline.flows.prompt_search import read_lineage
+
+    bench, _ = _home(home)
+    found = read_lineage(bench)
+    for line in [*found.lines, *found.stopped] if found else ["There was no search yet: `flywheel run` begins one."]:
+        click.echo("".join(c if c.isprintable() else " " for c in line))
 
 
 @prompts.command()

@@ -84,15 +84,33 @@ def compare_command(
 
 @evals.command()
 @HOME
-@click.option("--otlp", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
-@click.option("--of", default="production", show_default=True, help="The version whose evaluation is written.")
-def export(home: Path | None, otlp: Path, of: str) -> None:
-    """Write answers and verdicts as OpenTelemetry GenAI spans, for your own tracing: one OTLP request per line."""
-    from flywheel_pipeline.flows.export_evals import export_evals
+@click.option("--otlp", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option("--send", is_flag=True, help="Send them to the endpoint that OTEL_EXPORTER_OTLP_ENDPOINT names.")
+@click.option("--of", default="production", show_default=True, help="The version whose evaluation is written or sent.")
+def export(home: Path | None, otlp: Path | None, send: bool, of: str) -> None:
+    """Write or send answers and verdicts as OpenTelemetry GenAI spans, for your own tracing.
+
+    A file has one OTLP request per line. To send, set OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT,
+    _HEADERS, _PROTOCOL (http/protobuf or http/json) and _TIMEOUT.
+    """
     from flywheel_pipeline.flows.workbench import Workbench
 
-    version, n = export_evals(Workbench.of(home), of, otlp)
-    click.echo(f"Wrote {n:,} spans of {version} to {otlp}.")
+    if not (otlp or send):
+        raise click.UsageError("Name a file with --otlp, or --send them.")
+    _export(Workbench.of(home), otlp, send, of)
+
+
+def _export(bench: Workbench, otlp: Path | None, send: bool, of: str) -> None:
+    from flywheel_pipeline.flows.export_evals import export_evals, send_evals
+
+    if otlp:
+        version, n = export_evals(bench, of, otlp)
+        click.echo(f"Wrote {n:,} spans of {version} to {otlp}.")
+    if send:
+        version, n, target, sent = send_evals(bench, of)
+        click.echo(f"Sent {n:,} spans of {version} to {target.shown}.")
+        if sent.n_rejected or sent.reason:
+            click.echo(f"It rejected {sent.n_rejected:,} of them: {sent.reason or 'no reason given'}")
 
 
 @evals.command()

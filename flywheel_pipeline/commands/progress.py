@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 Found = Mapping[str, Any]
 """What a step recorded of an asset, by name."""

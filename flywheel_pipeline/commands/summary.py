@@ -11,6 +11,7 @@ from flywheel_pipeline.flows.evaluators import unplaced_evaluators
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.production_rates import passing_lines, read_rates
+from flywheel_pipeline.flows.prompt_search import read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
@@ -23,7 +24,7 @@ from flywheel_pipeline.steps.evaluate import (
     without_stale,
 )
 from flywheel_pipeline.steps.improve.traffic import describe_gain
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 ACTIVE = "(from golden_set where status = 'active')"
 """The golden cases that are evaluated."""
@@ -152,7 +153,8 @@ def decision_lines(bench: Workbench) -> list[str]:
     if not rows:
         known = _one(lake, "select count(*) from failure_taxonomy")
         why = "no failure mode fails on the train or dev split" if known else "no failure modes yet"
-        return [f"candidate  none: {why}"]
+        search = read_lineage(bench)
+        return [f"candidate  none: {'; '.join(search.stopped) if search and search.stopped else why}"]
     lines = []
     for c in rows:
         evidence = json.loads(c.evidence)

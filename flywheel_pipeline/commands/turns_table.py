@@ -30,7 +30,7 @@ def _cells(row: FlywheelTurn) -> list[str]:
     fixed = "-" if row.hours_to_fix is None else f"{row.hours_to_fix / 24:.1f} days"
     paid = "not known" if row.cost_usd is None else f"{row.cost_usd:.4f} USD"
     new = str(row.n_new_modes)
-    return [str(row.turn), row.candidate_id or "-", outcome, f"{row.n_labels:+}", new, *gains, fixed, paid]
+    return [str(row.turn), row.candidate_id or "-", outcome, f"{row.labels_added:+}", new, *gains, fixed, paid]
 
 
 def show_gain(value: float | None, low: float | None, high: float | None) -> str:
@@ -43,6 +43,7 @@ def show_gain(value: float | None, low: float | None, high: float | None) -> str
 def _why(row: FlywheelTurn) -> list[str]:
     found = [f"{row.decision}: {row.reason}"]
     found += [f"predicted: not known, {row.predicted_reason}"] if row.predicted_reason else []
+    found += [f"realised: {row.realised_basis}"] if row.realised_basis else []
     found += [f"realised: not known, {row.realised_reason}"] if row.promoted_at and row.realised_reason else []
     new = json.loads(row.new_modes)
     found += [f"new modes: {', '.join(new[:10])}"] if new else []

@@ -1,43 +1,44 @@
-"""Bar charts small enough for Dagster to show inline, and readable on a light and on a dark page."""
+"""Bar charts as text: Dagster shows them inline, in the colours of its page, light or dark, and they can be copied."""
 
 from collections.abc import Sequence
-from html import escape
 from itertools import accumulate
-from urllib.parse import quote
 
 import dagster as dg
 
-BAR, RANGE, LINE = "#8ad", "#b40", "#075"
-PAPER = "#fff"
-"""The chart has a ground of its own: a picture does not know whether the page around it is dark."""
+from flywheel_pipeline.words import show_number
+
 INLINE = 1000
 """The UI shows Markdown inline only under so many characters."""
-ROW, LABEL_WIDTH, BAR_WIDTH, MAX_LABEL = 14, 190, 200, 34
-PLAIN = " ='/:;,.-()!?&+"
-"""Characters of an SVG that need no escape within the angle brackets of a Markdown image."""
+WIDTH, MAX_LABEL = 20, 30
+FULL, PARTS = "█", " ▏▎▍▌▋▊▉"
+ESTIMATE, AT_MOST = "▓", "░"
 
 
 def bars(
-    values: Sequence[tuple[str, float]], ranges: Sequence[tuple[float, float]] = (), cumulative: bool = False
+    values: Sequence[tuple[str, float]],
+    ranges: Sequence[tuple[float, float]] = (),
+    cumulative: bool = False,
+    percent: bool = False,
 ) -> dg.MarkdownMetadataValue:
-    """Return horizontal bars of (label, value) as a small SVG with each value beside its bar: a count, or a share.
+    """Return horizontal bars of (label, value), each with its number: a count, or with `percent` a share of 1.
 
-    `ranges` draws an interval over every bar. `cumulative` adds the line of a Pareto chart: the share of all that the
-    bars so far make up, 100 % at the right. Labels are cut to the longest that fit; the table beside a chart holds
-    them whole.
+    `ranges` adds an interval to every bar, which is dark up to the lower bound, lighter up to the value and lightest up
+    to the upper bound. `cumulative` adds what a Pareto chart shows: the share of all that the bars so far make up.
+    Labels are cut to the longest that fit; the table beside a chart holds them whole.
     """
     top = max([v for _, v in values] + [high for _, high in ranges] + [1e-9])
-    scale = BAR_WIDTH / top
-    path = "".join(f"M{LABEL_WIDTH} {i * ROW + 7}h{v * scale:.0f}" for i, (_, v) in enumerate(values))
-    line = "".join(
-        f"M{LABEL_WIDTH + low * scale:.0f} {i * ROW + 7}h{max(1, (high - low) * scale):.0f}"
-        for i, (low, high) in enumerate(ranges)
+    shapes = (
+        [_interval(v / top, low / top, high / top) for (_, v), (low, high) in zip(values, ranges, strict=True)]
+        if ranges
+        else [_bar(v / top) for _, v in values]
     )
-    pareto = _cumulative([v for _, v in values]) if cumulative else ""
-    texts = (
-        _image(_svg([f"{cut(label, n)} {_number(v)}" for label, v in values], path, line, pareto))
-        for n in range(MAX_LABEL, 0, -1)
+    beside = [_right([_number(v, percent) for _, v in values])]
+    beside += (
+        [_right([f"{_number(low, percent)} to {_number(high, percent)}" for low, high in ranges])] if ranges else []
     )
+    beside += [_right([f"{s:.0%} so far" for s in _shares([v for _, v in values])])] if cumulative else []
+    ends = [" ".join(parts).rstrip() for parts in zip(*beside, shapes, strict=True)]
+    texts = (_block([label for label, _ in values], ends, n) for n in range(MAX_LABEL, 0, -1))
     return dg.MetadataValue.md(next((t for t in texts if len(t) < INLINE), f"{len(values)} bars; see the table"))
 
 
@@ -46,25 +47,37 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.0%}"
+def _block(labels: Sequence[str], ends: Sequence[str], longest: int) -> str:
+    shown = [cut(_plain(label), longest) for label in labels]
+    width = max(map(len, shown), default=0)
+    lines = (f"{label:<{width}} {end}" for label, end in zip(shown, ends, strict=True))
+    return "\n".join(["```", *lines, "```"])
 
 
-def _cumulative(values: Sequence[float]) -> str:
-    total, sums = sum(values) or 1.0, accumulate(values)
-    points = " ".join(f"{LABEL_WIDTH + BAR_WIDTH * s / total:.0f} {i * ROW + 7}" for i, s in enumerate(sums))
-    return f"<path stroke='{LINE}' fill='none' d='M{points}'/>" if values else ""
+def _plain(label: str) -> str:
+    """Return a label on one line that cannot close the block that it stands in."""
+    return " ".join("".join(c if c.isprintable() else " " for c in label).split()).replace("`", "'")
 
 
-def _svg(labels: Sequence[str], path: str, line: str, more: str = "") -> str:
-    names = "".join(f"<text y='{i * ROW + 10}'>{escape(label)}</text>" for i, label in enumerate(labels))
-    return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{LABEL_WIDTH + BAR_WIDTH + 8}' height='{len(labels) * ROW}' "
-        f"style='background:{PAPER}' font-size='10' font-family='sans-serif'><path stroke='{BAR}' stroke-width='10' "
-        f"d='{path}'/><path stroke='{RANGE}' stroke-width='2' d='{line}'/>{more}"
-        f"<g transform='translate({LABEL_WIDTH - 5})' text-anchor='end'>{names}</g></svg>"
-    )
+def _bar(share: float) -> str:
+    eighths = round(share * WIDTH * 8)
+    return FULL * (eighths // 8) + PARTS[eighths % 8].strip()
 
 
-def _image(svg: str) -> str:
-    return f"![chart](<data:image/svg+xml;utf8,{quote(svg, safe=PLAIN)}>)"
+def _interval(value: float, low: float, high: float) -> str:
+    sure, estimate, most = (round(share * WIDTH) for share in (min(low, value), value, max(high, value)))
+    return FULL * sure + ESTIMATE * (estimate - sure) + AT_MOST * (most - estimate)
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    total = sum(values) or 1.0
+    return [s / total for s in accumulate(values)]
+
+
+def _number(value: float, percent: bool) -> str:
+    return f"{value:.0%}" if percent else show_number(value)
+
+
+def _right(texts: Sequence[str]) -> list[str]:
+    width = max(map(len, texts), default=0)
+    return [f"{text:>{width}}" for text in texts]

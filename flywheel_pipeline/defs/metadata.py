@@ -1,9 +1,11 @@
 """What a person sees of a materialization: column docs, previews and tables."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -11,7 +13,8 @@ from flywheel_pipeline.defs.charts import cut
 from flywheel_pipeline.records import TABLES, Reject, columns
 from flywheel_pipeline.steps.sample.saturation import Saturation
 
-PREVIEW_ROWS = 10
+PREVIEW_ROWS, LINKS = 10, 20
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\r\n]")
 CELL = 120
 
 
@@ -28,16 +31,16 @@ def column_schema(table: str) -> dg.TableSchema:
     )  # fmt: skip
 
 
-def column_lineage(table: str) -> dg.TableColumnLineage:
-    """Return where the columns of a table come from: the references that its record declares."""
+def column_lineage(table: str, key: Callable[[str], dg.AssetKey]) -> dg.TableColumnLineage:
+    """Return where the columns of a table come from: the references that its record declares, to assets by `key`."""
     found = {s.name: s.column.references for s in columns(TABLES[table]) if s.column.references}
     parts = {name: ref.split(".") for name, ref in found.items() if ref}
-    return dg.TableColumnLineage({n: [dg.TableColumnDep(dg.AssetKey(t), c)] for n, (t, c) in parts.items()})
+    return dg.TableColumnLineage({n: [dg.TableColumnDep(key(t), c)] for n, (t, c) in parts.items()})
 
 
-def definition_metadata(table: str) -> dict[str, Any]:
+def definition_metadata(table: str, key: Callable[[str], dg.AssetKey]) -> dict[str, Any]:
     """Return the metadata that is known before any run: the columns and where they come from."""
-    return {"dagster/column_schema": column_schema(table), "dagster/column_lineage": column_lineage(table)}
+    return {"dagster/column_schema": column_schema(table), "dagster/column_lineage": column_lineage(table, key)}
 
 
 def preview(rows: Sequence[Any], names: Sequence[str], n: int = PREVIEW_ROWS) -> dg.TableMetadataValue:
@@ -52,6 +55,18 @@ def table(names: Sequence[str], rows: Sequence[Sequence[Any]], cell: int = CELL)
     schema = dg.TableSchema(columns=[dg.TableColumn(n) for n in names])
     records = [dg.TableRecord({n: _cell(v, cell) for n, v in zip(names, row, strict=True)}) for row in rows]
     return dg.MetadataValue.table(records, schema)
+
+
+def trace_links(page: str, trace_ids: Iterable[str]) -> dg.MarkdownMetadataValue:
+    """Return links to the first traces on the page of traces, each once; an id is text, whatever is in it."""
+    ids = list(dict.fromkeys(trace_ids))
+    links = [f"- [{_PUNCTUATION.sub(_escaped, cut(i, 80))}]({page}#{quote(i, safe='')})" for i in ids[:LINKS]]
+    more = [f"- and {len(ids) - LINKS} more"] if len(ids) > LINKS else []
+    return dg.MetadataValue.md("\n".join([*links, *more]) or "none")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0] if found[0] not in "\r\n" else " "
 
 
 def rejects_table(rejects: Sequence[Reject]) -> dg.TableMetadataValue:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
 from flywheel_pipeline.errors import EditError, HomeError
 from flywheel_pipeline.flows.evaluate import standing_judges
+from flywheel_pipeline.flows.production_rates import passing_lines, read_rates
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.evaluate import (
@@ -39,7 +40,7 @@ HEAD = """\
 """The comment that a new file begins with."""
 TABLES = (
     "golden_set", "answers", "eval_results", "judge_alignment", "failure_taxonomy", "prompt_candidate",
-    "production_prompt",
+    "production_prompt", "production_rates",
 )  # fmt: skip
 """What a comparison is made from."""
 
@@ -75,6 +76,8 @@ class Compared:
     versions: tuple[Evaluated, ...] = ()
     unjudged: str = ""
     """How many failure modes have no evaluator that may decide; empty if all have one, or none has."""
+    production: tuple[str, ...] = ()
+    """What share of production's traffic passes, and what that rests on."""
 
     def name_of(self, evaluator: str) -> str:
         """Return what people call an evaluator: its failure mode, or its own name."""
@@ -147,6 +150,7 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     return replace(
         result,
         unjudged=unjudged,
+        production=tuple(passing_lines(read_rates(bench))),
         notes=(
             *([unjudged] if unjudged else []),
             *_left_out(result),

@@ -108,13 +108,14 @@ class Evaluator:
     """The `Evaluate` port of a home: runs the app, judges, and keeps the rows by prompt version.
 
     `reader` is who asks, for the log of reads of the test split. With `fresh`, a word, everything is asked anew, once
-    for that word, whatever the caches hold.
+    for that word, whatever the caches hold. Without `keep`, the tables stay as they are.
     """
 
     bench: Workbench
     llm: ModelClient
     reader: str = "eval_results"
     fresh: str = ""
+    keep: bool = True
 
     def judges(self) -> list[ModeToJudge]:
         """Return one judge per failure mode of the reviewed taxonomy, but for modes whose judge a person rejected.
@@ -143,8 +144,9 @@ class Evaluator:
         version = version_of(active_cases(self.bench))
         self._log_read(prompt.version, version, sum(c.split == "test" for c in cases))
         found = run_evals(prompt, cases, self.plan(version), *self._engine())
-        self._keep("answers", CaseAnswer, prompt.version, found.answers)
-        self._keep("eval_results", EvalResult, prompt.version, found.results)
+        if self.keep:
+            self._keep("answers", CaseAnswer, prompt.version, found.answers)
+            self._keep("eval_results", EvalResult, prompt.version, found.results)
         found.check()
         return majority(found.results)
 

@@ -16,8 +16,6 @@ from flywheel_pipeline.steps.improve.flips import BATCH, FlipLabel, Pair, labels
 
 VERDICTS = ("pass", "fail", "defer")
 """The expert's verdict on one answer; a deferred case counts as not labelled."""
-LABELLING_PAGE = "http://127.0.0.1:4318/label/"
-"""Where `flywheel label` and `flywheel serve` have it unless they are given another address."""
 FIELDS = ("base", "candidate", "case_id", "before", "after", "answers")
 
 
@@ -124,19 +122,20 @@ def read_flip_labels(bench: Workbench) -> list[dict[str, Any]]:
 class Waiting:
     """How far the expert is with the flipped cases of a candidate.
 
-    `n_asked` cases are on the labelling page; `n_labelled` of them have a label on file that the gate has not seen.
+    `n_asked` cases are on the labelling `page`; `n_labelled` of them have a label on file that the gate has not seen.
     """
 
     candidate: str
     n_asked: int
     n_labelled: int
+    page: str
 
     def __str__(self) -> str:
         left = self.n_asked - self.n_labelled
         if not left:
             return "labels of all flipped cases wait for the gate: `flywheel gate decide`"
         are = "flip is" if left == 1 else "flips are"
-        return f"{left} {are} waiting on the labelling page (`flywheel label`, {LABELLING_PAGE})"
+        return f"{left} {are} waiting on the labelling page (`flywheel label`, {self.page})"
 
 
 def flips_waiting(bench: Workbench) -> Waiting | None:
@@ -148,4 +147,4 @@ def flips_waiting(bench: Workbench) -> Waiting | None:
     asked = {f.case.case_id for f in flips}
     new = labels_on({c: label for c, label in given.items() if c in asked}, candidate.candidate_id,
                     *answers_of(bench, candidate, sorted(asked)))  # fmt: skip
-    return Waiting(candidate.candidate_id, len(flips), len(new))
+    return Waiting(candidate.candidate_id, len(flips), len(new), bench.page("label"))

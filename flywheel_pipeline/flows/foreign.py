@@ -21,12 +21,15 @@ select distinct text from (
 """What strangers and experts said of the labelled traces: all that an improver can have seen, and more."""
 
 
-def unread_parts(bench: Workbench, text: str, base: str) -> list[Foreign]:
-    """Return what a person has to read in a prompt made from `base`; nothing if they have said that they did."""
+def unread_parts(bench: Workbench, text: str, base: str, quick: bool = False) -> list[Foreign]:
+    """Return what a person has to read in a prompt made from `base`; nothing if they have said that they did.
+
+    With `quick`, words of traces, comments and labels are not looked for.
+    """
     version = PromptVersion.of("", text, None, "").version
     if any(r.get("version") == version for r in bench.home.append_only(READ_PROMPTS_FILE).read().rows):
         return []
-    heard = [str(t) for t in bench.lake.frame(HEARD_SQL)["text"]]
+    heard = [] if quick else [str(t) for t in bench.lake.frame(HEARD_SQL)["text"]]
     return foreign_parts(text, base, heard, Redactor().values)
 
 

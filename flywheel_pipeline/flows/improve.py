@@ -23,6 +23,7 @@ from flywheel_pipeline.flows.evaluate import (
 )
 from flywheel_pipeline.flows.flips import baseline_of, flip_labels, waiting_candidate
 from flywheel_pipeline.flows.foreign import unread_parts
+from flywheel_pipeline.flows.prompt_search import search_prompt
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import (
     CaseAnswer,
@@ -54,10 +55,7 @@ from flywheel_pipeline.steps.improve import (
     Bench,
     Gate,
     Judgement,
-    ModeEvidence,
     decide_again,
-    improve_prompt,
-    propose_prompts,
 )
 from flywheel_pipeline.steps.improve.traffic import Traffic
 
@@ -84,14 +82,8 @@ def find_candidate(bench: Workbench) -> tuple[PromptVersion, list[PromptCandidat
 
 
 def _improve(bench: Workbench, base: PromptVersion) -> list[PromptCandidate]:
-    compared = _bench(bench, base, bench.llm(), read_verdicts(bench, base.version))
-    cases, settings = compared.cases, bench.settings.improve
-    evidence = _evidence(bench, cases, compared.baseline, compared.judgement)
-    if not evidence:
-        return []
-    good = [c for c in cases if c.kind == "happy_path" and c.split == "train"][: settings.few_shot_examples]
-    proposals = propose_prompts(base.text, evidence, good, bench.llm(), bench.settings.app.name)
-    return improve_prompt(compared, proposals)
+    llm = bench.llm()
+    return search_prompt(bench, _bench(bench, base, llm, read_verdicts(bench, base.version)), llm)
 
 
 def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Sequence[EvalResult]) -> Bench:
@@ -103,6 +95,8 @@ def _bench(bench: Workbench, base: PromptVersion, llm: ModelClient, baseline: Se
         partial(evaluate_baseline_afresh, bench, base, llm) if is_fresh(bench) else None,
         _traffic(bench),
         lambda text: unread_parts(bench, text, base.text),
+        lambda text: unread_parts(bench, text, base.text, quick=True),
+        Evaluator(bench, llm, READER, keep=False),
     )  # fmt: skip
 
 
@@ -209,26 +203,3 @@ def _wanted(alignment: JudgeAlignment) -> tuple[int, int]:
     """Return the fails and passes to label before a judge may decide; -1 where labels would not help."""
     unusable = alignment.status == "unusable"
     return (-1, -1) if unusable else (alignment.need_fails, alignment.need_passes)
-
-
-def _evidence(
-    bench: Workbench, cases: Sequence[GoldenCase], baseline: Sequence[EvalResult], read: Judgement
-) -> list[ModeEvidence]:
-    """Return the modes that still fail, most frequent first, with what the improver may see of them.
-
-    That is the train split; that a mode fails may show on dev too, never on test.
-    """
-    seen = {c.case_id for c in cases if c.split != "test"}
-    failing = {read.guarded(r.evaluator) for r in baseline if r.label == "fail" and r.case_id in seen}
-    modes = [m for m in bench.lake.read("failure_taxonomy", FailureMode) if m.mode_id in failing]
-    ranked = sorted(modes, key=lambda m: m.rank)[: bench.settings.improve.max_modes]
-    own = {
-        m.mode_id: [c for c in cases if c.mode_id == m.mode_id and c.split == "train" and c.kind == "failure"]
-        for m in ranked
-    }
-    return [
-        ModeEvidence(
-            m.name, m.definition, m.n_failures, tuple(c.criteria or "" for c in own[m.mode_id]), tuple(own[m.mode_id])
-        )
-        for m in ranked
-    ]

@@ -16,7 +16,7 @@ from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Prompt
 from flywheel_pipeline.steps.evaluate.known import approvals
 from flywheel_pipeline.steps.evaluate.usage import Usage, usage_of
 from flywheel_pipeline.steps.improve import READER, Bench, GateReport, decide
-from flywheel_pipeline.steps.improve.search import gather_evidence
+from flywheel_pipeline.steps.improve.evidence import gather_evidence
 
 MODELS_READER = "models"
 """Who evaluates another model on dev, in the log of reads."""

@@ -83,7 +83,7 @@ def _draw(bench: Workbench) -> list[DrawnTrace]:
     """Return the traces to judge, the newest days first."""
     settings = bench.settings.evaluate
     days = [str(day) for day in bench.lake.frame(ELIGIBLE_SQL)["day"]]
-    until = date.fromisoformat(max(days)) if days else bench.settings.capture.start_date
+    until = date.fromisoformat(max(days)) if days else bench.settings.capture.first_day
     values = {
         "since": (until - timedelta(days=settings.production_days - 1)).isoformat(), "until": until.isoformat(),
         "size": settings.production_traces, "seed": bench.settings.sample.seed,
@@ -92,11 +92,11 @@ def _draw(bench: Workbench) -> list[DrawnTrace]:
     with bench.lake.connect() as con:
         rows = con.execute(PRODUCTION_SQL, values).fetchall()
     found = []
-    for trace_id, day, probability, n_day, version, session, messages, retrieved, output in rows:
+    for trace_id, day, probability, day_size, version, session, messages, retrieved, output in rows:
         trace = LabelledTrace(trace_id, session, messages, retrieved, output, False, None, None, None)
         if case := labelled_case(trace):
             answer = LabelledAnswer(case, calls=calls_of(trace))
-            found.append(DrawnTrace(answer, day, version, probability, n_day))
+            found.append(DrawnTrace(answer, day, version, probability, day_size))
     return found
 
 

@@ -107,10 +107,8 @@ def read_rates(bench: Workbench) -> list[ProductionRate]:
 def passing_lines(rows: Sequence[ProductionRate]) -> list[str]:
     """Return what share of production passes, and what that rests on: in the days of the labels, and since."""
     found = [r for r in rows if r.mode_id == COMPOSITE]
-    return [
-        f"production passes {_complement(share_of(r))} of its traffic, {r.basis}{f' (since {r.since})' if place else ''}"
-        for place, r in enumerate(found)
-    ]
+    lines = [f"production passes {_complement(share_of(r))} of its traffic, {r.basis}" for r in found]
+    return [*lines[:1], *(f"{line} (since {r.since})" for line, r in list(zip(lines, found, strict=True))[1:])]
 
 
 def share_of(row: ProductionRate) -> Rate:

@@ -101,6 +101,10 @@ class Workbench:
         """Return the litellm model string of a role."""
         return str(getattr(self.settings.models, role).model)
 
+    def page(self, name: str) -> str:
+        """Return the address of a page of `flywheel serve`."""
+        return f"{self.settings.serve.url.rstrip('/')}/{name}/"
+
     def llm(self) -> ModelClient:
         """Return the models, cached in the home; their calls are added to `llm_calls`."""
         keep = lambda batch, calls: self.lake.write("llm_calls", calls, batch)  # noqa: E731

@@ -30,7 +30,14 @@ from flywheel_pipeline.records.evaluate import (
     ProductionVerdict,
 )
 from flywheel_pipeline.records.golden import CRITERIA_KINDS, KINDS, PICKED_KINDS, SPLITS, STAGES, STATUSES, GoldenCase
-from flywheel_pipeline.records.improve import DECISIONS, LEVERS, ImprovementPlan, PromptCandidate
+from flywheel_pipeline.records.improve import (
+    DECISIONS,
+    LEVERS,
+    TRIAL_STATUSES,
+    ImprovementPlan,
+    PromptCandidate,
+    PromptTrial,
+)
 from flywheel_pipeline.records.llm import ROLES, LLMCall
 from flywheel_pipeline.records.sample import SampledTrace
 from flywheel_pipeline.records.schema import Column, ColumnSpec, Json, columns
@@ -52,6 +59,7 @@ __all__ = [
     "STATUSES",
     "TABLES",
     "TRENDS",
+    "TRIAL_STATUSES",
     "VERDICTS",
     "Annotation",
     "CanaryHealth",
@@ -78,6 +86,7 @@ __all__ = [
     "ProductionRate",
     "ProductionVerdict",
     "PromptCandidate",
+    "PromptTrial",
     "PromptVersion",
     "RawTrace",
     "Reject",
@@ -107,6 +116,7 @@ TABLES: Mapping[str, type] = {
     "production_verdicts": ProductionVerdict,
     "production_rates": ProductionRate,
     "prompt_candidate": PromptCandidate,
+    "prompt_trials": PromptTrial,
     "improvement_plan": ImprovementPlan,
     "canary_health": CanaryHealth,
     "production_health": ProductionHealth,

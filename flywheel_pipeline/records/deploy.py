@@ -103,7 +103,9 @@ class FlywheelTurn:
     decided_at: Annotated[datetime, Column("When the gate decided on it last (UTC)")]
     decision: Annotated[str, Column("The gate's last decision", allowed=(*DECISIONS, "none"))]
     reason: Annotated[str, Column("Why, in words")]
-    n_labels: Annotated[int, Column("Traces and flipped cases with a verdict, more than at the turn before; net")]
+    labels_added: Annotated[
+        int, Column("Traces and flipped cases with a verdict, more than at the turn before; below 0 if withdrawn")
+    ]
     n_new_modes: Annotated[int, Column("Failure modes that no earlier turn knew", low=0)]
     new_modes: Annotated[Json, Column("Their names")]
     test_gain: Annotated[float | None, Column("Gain on test cases, as the gate saw it", low=-1, high=1)]
@@ -116,6 +118,7 @@ class FlywheelTurn:
     realised_gain: Annotated[float | None, Column("Change of production's pass rate after it", low=-1, high=1)]
     realised_low: Annotated[float | None, Column("Lower end of its interval", low=-1, high=1)]
     realised_high: Annotated[float | None, Column("Upper end of its interval", low=-1, high=1)]
+    realised_basis: Annotated[str, Column("What the realised gain rests on; empty where it is not known")]
     realised_reason: Annotated[str, Column("Why no realised gain is known; else empty")]
     promoted_at: Annotated[datetime | None, Column("When the candidate went into production (UTC)")]
     rolled_back_at: Annotated[datetime | None, Column("When production went back to an earlier prompt (UTC)")]

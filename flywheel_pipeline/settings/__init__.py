@@ -7,6 +7,9 @@
 | `FLYWHEEL_<ROLE>_MODEL` | the model of one role: `APP`, `JUDGE`, `TAXONOMY`, `IMPROVER`, `GENERATOR` |
 | `FLYWHEEL_AUTOMATION` | `running`: schedules and sensors start switched on |
 | `FLYWHEEL_EXECUTOR` | `in_process` or `multiprocess` |
+| `LANGFUSE_PUBLIC_KEY`, `LANGFUSE_SECRET_KEY` | what `deploy.publish` sends to Langfuse; never in the file |
+| `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` | the same for MLflow |
+| `AGENTA_API_KEY` | the same for Agenta |
 | `FLYWHEEL_TOKEN` | what clients of `flywheel serve` must send: `Authorization: Bearer <token>`; never in the file |
 """
 
@@ -21,17 +24,25 @@ from flywheel_pipeline.settings.models import (
 )
 from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.steps import (
+    AgentaSettings,
+    AlertKind,
+    AlertsSettings,
     AnnotateSettings,
     AutomationSettings,
     CaptureSettings,
     ClusterSettings,
+    CredentialSettings,
     DeploySettings,
     EvaluateSettings,
     GateSettings,
+    GitSettings,
     GoldenSettings,
     ImproveSettings,
     LabelColumn,
     LabelsSettings,
+    LangfuseSettings,
+    MlflowSettings,
+    PublishTo,
     RedactionKind,
     SampleSettings,
     ServeSettings,
@@ -41,23 +52,31 @@ from flywheel_pipeline.settings.steps import (
 
 __all__ = [
     "SETTINGS_FILE",
+    "AgentaSettings",
+    "AlertKind",
+    "AlertsSettings",
     "AnnotateSettings",
     "AppSettings",
     "AutomationSettings",
     "CaptureSettings",
     "ClusterSettings",
+    "CredentialSettings",
     "DeploySettings",
     "EvaluateSettings",
     "GateSettings",
+    "GitSettings",
     "GoldenSettings",
     "HttpSettings",
     "ImproveSettings",
     "LLMSettings",
     "LabelColumn",
     "LabelsSettings",
+    "LangfuseSettings",
+    "MlflowSettings",
     "ModelSettings",
     "ModelsSettings",
     "PriceSettings",
+    "PublishTo",
     "PullSettings",
     "RedactionKind",
     "SampleSettings",

@@ -15,10 +15,12 @@ from flywheel_pipeline.records import ROLES
 from flywheel_pipeline.settings.models import AppSettings, LLMSettings, ModelsSettings
 from flywheel_pipeline.settings.section import Section
 from flywheel_pipeline.settings.steps import (
+    AlertsSettings,
     AnnotateSettings,
     AutomationSettings,
     CaptureSettings,
     ClusterSettings,
+    CredentialSettings,
     DeploySettings,
     EvaluateSettings,
     GateSettings,
@@ -50,6 +52,7 @@ class Settings(Section):
     gate: GateSettings = GateSettings()
     deploy: DeploySettings = DeploySettings()
     automation: AutomationSettings = AutomationSettings()
+    alerts: AlertsSettings = AlertsSettings()
     serve: ServeSettings = ServeSettings()
 
 
@@ -79,6 +82,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: unknown key `home`; the home is the folder of this file")
     if isinstance(serve := (values or {}).get("serve"), dict) and "token" in serve:
         raise SettingsError(f"{path}: a token does not belong in a file: remove serve.token and set FLYWHEEL_TOKEN")
+    if isinstance(alerts := (values or {}).get("alerts"), dict) and "://" in str(alerts.get("urls_env")):
+        raise SettingsError(f"{path}: an alert URL does not belong in a file: alerts.urls_env names the variable")
+    if isinstance(deploy := (values or {}).get("deploy"), dict) and "credentials" in deploy:
+        names = ", ".join(name.upper() for name in CredentialSettings.model_fields)
+        raise SettingsError(f"{path}: credentials do not belong in a file: remove deploy.credentials and set {names}")
     return values or {}
 
 
@@ -92,6 +100,9 @@ def _with_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dic
             merged["automation"] = {**(merged.get("automation") or {}), key: environ[variable]}
     if (token := environ.get("FLYWHEEL_TOKEN", "").strip()) and isinstance(merged.get("serve") or {}, dict):
         merged["serve"] = {**(merged.get("serve") or {}), "token": token}
+    known = {name: v for name in CredentialSettings.model_fields if (v := environ.get(name.upper(), "").strip())}
+    if known and isinstance(merged.get("deploy") or {}, dict):
+        merged["deploy"] = {**(merged.get("deploy") or {}), "credentials": known}
     return merged
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import os
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.settings.models import Model
 from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.section import Section
@@ -47,10 +51,11 @@ class CaptureSettings(Section):
     """What counts as a trace, how it is read, and what of it is not kept.
 
     `scales` are those of users' scores by name, where files do not show them: `rating: [1, 5]`, or `grade: [6, 1]`,
-    where low is good.
+    where low is good. `start_date` is the first day that a trace may have, and Dagster's first partition; without it,
+    traces from before 2023 are rejected, and the partitions begin with the earliest captured day.
     """
 
-    start_date: date = date(2023, 1, 1)
+    start_date: date | None = None
     max_line_mb: float = Field(16, gt=0, le=1000)
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
@@ -60,6 +65,11 @@ class CaptureSettings(Section):
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
+
+    @property
+    def first_day(self) -> date:
+        """The first day that a trace may have."""
+        return self.start_date or date(2023, 1, 1)
 
     @field_validator("pull")
     @classmethod
@@ -163,10 +173,20 @@ class EvaluateSettings(Section):
 class ImproveSettings(Section):
     """How prompts are proposed, and what they are compared with.
 
-    `fresh_baseline: true` evaluates the production prompt on the test split once more beside every candidate, where the
-    app or the judges are real models.
+    `improvers` take turns, each from the best prompt so far. `max_answers` bounds the answers that a search asks the
+    app for, cached ones included; 0 is twenty times the number of dev cases. `rounds` and `patience` (rounds in a row
+    without a better prompt) end the reflective editor; GEPA ends after three times `patience` iterations without one,
+    and reads a `minibatch` of train cases in each. `seed` makes its choices. `few_shot_examples` and `max_modes` bound
+    what is appended and shown. `fresh_baseline: true` evaluates the production prompt on the test split once more
+    beside every candidate, where the app or the judges are real models.
     """
 
+    improvers: tuple[Literal["reflective", "gepa", "few_shot"], ...] = Field(("reflective", "few_shot"), min_length=1)
+    max_answers: int = Field(0, ge=0)
+    rounds: int = Field(4, ge=1, le=100)
+    patience: int = Field(2, ge=1, le=100)
+    minibatch: int = Field(3, ge=1, le=50)
+    seed: int = 1
     few_shot_examples: int = Field(3, ge=0, le=10)
     max_modes: int = Field(8, ge=1)
     fresh_baseline: bool = True
@@ -190,14 +210,77 @@ class GateSettings(Section):
     judges_alone: bool = False
 
 
+PromptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=200)]
+
+
+class LangfuseSettings(Section):
+    """A text prompt of a Langfuse project; the keys are `LANGFUSE_PUBLIC_KEY` and `LANGFUSE_SECRET_KEY`."""
+
+    to: Literal["langfuse"]
+    url: str = Field("https://cloud.langfuse.com", pattern=r"^https?://[^@\s]+$")
+    name: PromptName | None = None
+    label: str = Field("production", pattern=r"^[a-z0-9_.-]+$")
+
+
+class MlflowSettings(Section):
+    """A prompt of an MLflow server; `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `…_PASSWORD`."""
+
+    to: Literal["mlflow"]
+    url: str = Field(pattern=r"^https?://[^@\s]+$")
+    name: PromptName | None = None
+    alias: str = Field("production", pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class AgentaSettings(Section):
+    """The system message of a variant of an Agenta application, in an environment; the key is `AGENTA_API_KEY`."""
+
+    to: Literal["agenta"]
+    url: str = Field("https://cloud.agenta.ai", pattern=r"^https?://[^@\s]+$")
+    name: PromptName | None = None
+    app: str = Field(min_length=1)
+    variant: str = Field("default", min_length=1)
+    environment: str = Field("production", min_length=1)
+    key: str = Field("prompt", min_length=1)
+
+
+class GitSettings(Section):
+    """A file on a branch of a local git repository; `{name}` in the path is the prompt's name."""
+
+    to: Literal["git"]
+    repository: Path
+    branch: str = Field(min_length=1)
+    name: PromptName | None = None
+    path: str = Field("prompts/{name}.md", min_length=1)
+
+
+PublishTo = Annotated[
+    LangfuseSettings | MlflowSettings | AgentaSettings | GitSettings,
+    Field(discriminator="to"),
+]
+
+
+class CredentialSettings(Section):
+    """What publishing authenticates with: from the environment only, and never printed."""
+
+    langfuse_public_key: SecretStr = SecretStr("")
+    langfuse_secret_key: SecretStr = SecretStr("")
+    mlflow_tracking_token: SecretStr = SecretStr("")
+    mlflow_tracking_username: SecretStr = SecretStr("")
+    mlflow_tracking_password: SecretStr = SecretStr("")
+    agenta_api_key: SecretStr = SecretStr("")
+
+
 class DeploySettings(Section):
     """Who promotes: a person, or, with `automatic: true`, also a run whose gate says `ship`.
 
-    `margin` is the rise of a failure mode's share of traffic that must be excluded for `no worse`.
+    `publish` are the places that get every promoted prompt. `margin` is the rise of a failure mode's share of traffic
+    that must be excluded for `no worse`.
     """
 
     automatic: bool = False
     margin: float = Field(0.03, gt=0, lt=1)
+    publish: tuple[PublishTo, ...] = ()
+    credentials: CredentialSettings = CredentialSettings()
 
 
 class AutomationSettings(Section):
@@ -213,9 +296,45 @@ class AutomationSettings(Section):
     executor: Literal["in_process", "multiprocess"] = "in_process"
 
 
-class ServeSettings(Section):
-    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed."""
+AlertKind = Literal["run_failed", "check_failed", "mode_regressed", "judge_lost", "budget_reached", "labels_waiting"]
+"""A run failed; a check stopped one; a failure mode got worse in production; a judge may decide no more; a limit on
+spending stopped a run; labels wait for the expert."""
 
+
+class AlertsSettings(Section):
+    """What people are alerted of; nothing until `urls_env` names a variable of the environment.
+
+    The variable holds apprise URLs, separated by spaces: they are secrets, which do not belong in a file.
+    `labels_waiting` is for traces and flipped cases that have waited for more than `labels_after_days`.
+    """
+
+    urls_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    on: tuple[AlertKind, ...] = get_args(AlertKind)
+    labels_after_days: float = Field(3, gt=0)
+
+    def urls(self, environ: Mapping[str, str] = os.environ) -> list[str]:
+        """Return the addresses.
+
+        Raises:
+            SettingsError: no variable is named, or it is not set.
+        """
+        if self.urls_env is None:
+            raise SettingsError(
+                "Alerts are off: name a variable of the environment, which holds apprise URLs separated by spaces, in "
+                "flywheel.yaml: `alerts: {urls_env: ALERT_URLS}`"
+            )
+        if not (found := environ.get(self.urls_env, "").split()):
+            raise SettingsError(f"alerts.urls_env: the variable {self.urls_env} is not set, or is empty")
+        return found
+
+
+class ServeSettings(Section):
+    """The live endpoint; the token comes from `FLYWHEEL_TOKEN` and is never printed.
+
+    `url` is where people reach the pages of `flywheel serve`: links in the Dagster UI and in messages begin with it.
+    """
+
+    url: str = Field("http://127.0.0.1:4318", pattern=r"^https?://[\w.:\[\]-]+(/[\w./~-]*)?$", max_length=500)
     max_body_mb: float = Field(16, gt=0, le=1000)
     rotate_mb: float = Field(64, gt=0)
     rotate_seconds: float = Field(300, gt=0)

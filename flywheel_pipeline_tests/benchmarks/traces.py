@@ -115,6 +115,9 @@ def main() -> None:
                     report(f"{what} {query[:36]}", timed(lambda a=address: browser.ask(a), TIMES))  # type: ignore[misc]
             after = json.loads(browser.ask("/traces/api/list"))["next"]
             report("list, second page", timed(lambda: browser.ask(f"/traces/api/list?after={quote(after)}"), TIMES))
+            like = "/traces/api/list?like=" + json.loads(after)[1]
+            report("like a trace, first time", timed(lambda: browser.ask(like)))
+            report("like a trace, again", timed(lambda: browser.ask(like), TIMES))
             report("a trace", timed(lambda: browser.ask("/traces/api/trace?id=" + json.loads(after)[1]), TIMES))
             report("a trace of 5 MB, first time", timed(lambda: browser.ask("/traces/api/trace?id=huge")))
             report("a trace of 5 MB again", timed(lambda: browser.ask("/traces/api/trace?id=huge"), TIMES))

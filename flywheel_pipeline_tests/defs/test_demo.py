@@ -21,15 +21,17 @@ from flywheel_pipeline.flows.evaluators import read_entries_of, unplaced_evaluat
 from flywheel_pipeline.records import (
     EvalResult,
     GoldenCase,
+    Json,
     JudgeAlignment,
     PromptCandidate,
     PromptVersion,
     SampledTrace,
 )
 from flywheel_pipeline.steps.evaluate import case_outcomes, case_scores, deciding, mode_scores
-from flywheel_pipeline.steps.improve import Bench, Judgement, ProposedPrompt, improve_prompt
+from flywheel_pipeline.steps.improve import Bench, Judgement, ProposedPrompt, Search, decide_again
 from flywheel_pipeline_tests.homes import Place
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
+from flywheel_pipeline_tests.steps.improve.proposing import Given
 
 COVERS = (
     "commands/summary.py",
@@ -152,9 +154,13 @@ def test_the_gate_refuses_a_candidate_that_regresses(demo: Place) -> None:
         lambda rows: case_scores(rows, judges), mode_scores, tuple(sorted(j for j in judges if ":" in j))
     )
     bench = Bench(base, cases, evaluate.evaluate(base, cases), evaluate, judgement, a_gate())
-    decided = improve_prompt(bench, [ProposedPrompt(FIRST_PROMPT, ("say nothing of documents",))])
-    assert [c.decision for c in decided] == ["reject"]
-    assert "broken" in decided[0].reason
+    worse = ProposedPrompt(FIRST_PROMPT, ("say nothing of documents",))
+    (held,) = Search.over(bench, [Given([worse])]).run()
+    assert (held.decision, "no better on dev" in held.reason) == ("hold", True)
+    judged = replace(held, evidence=Json("{}"))
+    after = evaluate.evaluate(PromptVersion.of("fern", FIRST_PROMPT, None, ""), cases)
+    refused = decide_again(bench, judged, after)
+    assert (refused.decision, "broken" in refused.reason) == ("reject", True)
 
 
 @pytest.fixture

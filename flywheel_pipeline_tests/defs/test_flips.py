@@ -11,7 +11,7 @@ import pytest
 from flywheel_pipeline.commands.dagster_runs import QUIET
 from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline.defs.sensors import request_decision
-from flywheel_pipeline.flows.flips import LABELLING_PAGE, flips_to_label
+from flywheel_pipeline.flows.flips import flips_to_label
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline_tests.flows.comparing import a_home_with_flips, candidate, label_all
 from flywheel_pipeline_tests.homes import Place, an_instance
@@ -64,8 +64,8 @@ def test_the_check_and_the_asset_say_how_many_flips_wait_and_where(place: Place,
     label_all(place, flips_to_label(place.bench)[:19])
     result = run(place, instance)
     (made,) = result.asset_materializations_for_node("prompt_candidate")
-    assert made.metadata["labelling_page"] == dg.MetadataValue.url(LABELLING_PAGE)
+    assert made.metadata["labelling_page"] == dg.MetadataValue.url("http://127.0.0.1:4318/label/")
     assert str(made.metadata["labelling"].value).startswith("1 flip is waiting on the labelling page")
     check = next(c for c in result.get_asset_check_evaluations() if c.check_name == "gate")
     assert not check.passed and "1 flip is waiting on the labelling page" in str(check.description)
-    assert check.metadata["labelling_page"] == dg.MetadataValue.url(LABELLING_PAGE)
+    assert check.metadata["labelling_page"] == dg.MetadataValue.url("http://127.0.0.1:4318/label/")

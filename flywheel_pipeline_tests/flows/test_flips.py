@@ -15,6 +15,8 @@ from flywheel_pipeline_tests.builders import a_prompt
 from flywheel_pipeline_tests.flows.comparing import BASE, BETTER, a_home_with_flips, answer_anew, label_all
 from flywheel_pipeline_tests.homes import Place
 
+LABEL = "http://127.0.0.1:4318/label/"
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -49,11 +51,11 @@ def test_nothing_is_asked_of_a_candidate_against_an_earlier_production_prompt(pl
 
 def test_how_far_the_expert_is(place: Place) -> None:
     flips = flips_to_label(place.bench)
-    assert flips_waiting(place.bench) == Waiting(BETTER.version, 20, 0)
+    assert flips_waiting(place.bench) == Waiting(BETTER.version, 20, 0, LABEL)
     label_all(place, flips[:7])
-    assert flips_waiting(place.bench) == Waiting(BETTER.version, 20, 7)
+    assert flips_waiting(place.bench) == Waiting(BETTER.version, 20, 7, LABEL)
     answer_anew(place, BETTER.version, {flips[0].case.case_id})
-    assert flips_waiting(place.bench) == Waiting(BETTER.version, 20, 6)
+    assert flips_waiting(place.bench) == Waiting(BETTER.version, 20, 6, LABEL)
 
 
 def test_labels_are_by_candidate_and_the_last_counts_and_a_deferred_one_takes_it_back(place: Place) -> None:

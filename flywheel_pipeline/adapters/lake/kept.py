@@ -55,22 +55,40 @@ class Kept:
         for _, path in self._of(self.root, part, first=True):
             path.unlink(missing_ok=True)
 
+    def erase(self, part: str, trace_ids: Sequence[str]) -> int:
+        """Take traces out of the rows of a landing file that are kept; return how many rows of the file they were."""
+        con, gone = duckdb.connect(":memory:"), 0
+        try:
+            for table, path in self._of(self.root, part):
+                if table == FILES:
+                    less = f"select * replace (n_rows_in - {gone} as n_rows_in) from read_parquet(?)"
+                    self._rewrite(con, path, path, less, [])
+                else:
+                    gone += self._erase(con, table, path, list(trace_ids))
+        finally:
+            con.close()
+        return gone
+
+    def _erase(self, con: duckdb.DuckDBPyConnection, table: str, path: Path, trace_ids: list[str]) -> int:
+        n_rows = "1" if table == "rejects" else "n_rows"
+        about = "trace_id in (select unnest(?))"
+        if table == "rejects":
+            about = "exists (select 1 from unnest(?) i(id) where contains(excerpt, id))"
+        sql = f"select count(*), coalesce(sum({n_rows}), 0) from read_parquet(?) where {about}"
+        ((held, n),) = con.execute(sql, [str(path), trace_ids]).fetchall()
+        if held:
+            self._rewrite(con, path, path, f"select * from read_parquet(?) where not ({about})", [trace_ids])
+        return int(n)
+
     def set_apart(self, part: str, suffix: str) -> None:
         """Give the rows of a landing file the name with `suffix`: another file has come under the old name."""
         con = duckdb.connect(":memory:")
         try:
             for table, path in self._of(self.root, part):
                 renamed = self.root / table / f"{part}{suffix}{path.stem[len(part) :]}.parquet"
-                inputs = con.execute(
-                    "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'inputs'", [str(path)]
-                ).fetchall()
-                value = inputs[0][0] if inputs else ""
-                with replacing(renamed) as temporary:
-                    con.execute(
-                        f"copy (select * replace ({SOURCE[table]} || ? as {SOURCE[table]}) from read_parquet(?))"
-                        f" to '{_escaped(temporary)}' (format parquet, kv_metadata {{inputs: '{value}'}})",
-                        [suffix, str(path)],
-                    )
+                named = f"{SOURCE[table]} || {_quoted(suffix)}"
+                sql = f"select * replace ({named} as {SOURCE[table]}) from read_parquet(?)"
+                self._rewrite(con, path, renamed, sql, [])
         finally:
             con.close()
         self.drop(part)
@@ -78,6 +96,17 @@ class Kept:
     def has(self, part: str) -> bool:
         """Return whether the rows of a landing file are kept here."""
         return part in parts(self.root / FILES)
+
+    def _rewrite(
+        self, con: duckdb.DuckDBPyConnection, path: Path, target: Path, sql: str, params: Sequence[object]
+    ) -> None:
+        """Write the result of `sql`, whose first parameter is the file `path`, to `target`, with its digest."""
+        inputs = con.execute(
+            "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'inputs'", [str(path)]
+        ).fetchall()
+        options = f"(format parquet, kv_metadata {{inputs: {_quoted(inputs[0][0] if inputs else '')}}})"
+        with replacing(target) as temporary:
+            con.execute(f"copy ({sql}) to {_quoted(str(temporary))} {options}", [str(path), *params])
 
     def _of(self, root: Path, part: str, first: bool = False) -> list[tuple[str, Path]]:
         """Return a landing file's files: those of `captured_files` at the end, or at the beginning as `first`."""
@@ -101,5 +130,5 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
 
 
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -8,14 +8,15 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, rejects_table, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview, rejects_table, table, trace_links
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace
 from flywheel_pipeline.stats import proportion, weighted_rate
 from flywheel_pipeline.steps.annotate import FOLDER, Labels, find_disagreements, measure_agreement, measure_drift
 
-SHOWN = ("trace_id", "verdict", "code", "comment", "annotator", "source_file", "source_line")
+SHOWN = ("trace_id", "verdict", "code", "comment", "source_file", "source_line")
 
 label_files = dg.AssetSpec(
     "label_files",
@@ -27,12 +28,11 @@ label_files = dg.AssetSpec(
 )
 
 
-@dg.asset(
+@asset(
     deps=[label_files, "raw_traces", "sampled_traces"],
     group_name=GROUP,
     kinds={"python", "parquet"},
     owners=["team:domain-experts"],
-    metadata=definition_metadata("annotations"),
 )
 def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Every verdict of a person; only the latest counts. Scores of models are in `evaluator_scores`."""
@@ -40,7 +40,7 @@ def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={
             **_rates(bench.lake, labels),
-            **_agreement(labels),
+            **_agreement(labels, bench.page("traces")),
             **_drift(labels),
             **_superseded(labels),
             **_exported(labels),
@@ -59,7 +59,7 @@ def _metadata(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue
         "n_rejects": dg.MetadataValue.int(len(labels.rejects)),
         "verdicts": bars([(v, n) for v, n in sorted(verdicts.items())]),
         "batches": table(
-            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined", "fingerprint"),
+            ("file", "rows", "verdicts", "evaluator scores", "rejected", "unlabelled", "joined"),
             [
                 [
                     x.source_file,
@@ -69,7 +69,6 @@ def _metadata(log: list[LabelLog], labels: Labels) -> dict[str, dg.MetadataValue
                     x.n_rejects,
                     x.n_unlabelled,
                     x.n_joined,
-                    x.fingerprint[:16],
                 ]
                 for x in log[-100:]
             ],
@@ -122,12 +121,12 @@ def _exported(labels: Labels) -> dict[str, dg.MetadataValue]:
     ]
     names = (
         "file",
-        "scores of annotators",
+        "scores",
         "verdicts",
         "that count",
         "joined",
         "rejected",
-        "named scores",
+        "named",
         "read",
         "notes",
     )
@@ -151,28 +150,30 @@ def _rates(lake: Lake, labels: Labels) -> dict[str, dg.MetadataValue]:
         weighted = weighted_rate(outcomes, [r.weight for r in judged])
         rates = [str(weighted), str(proportion(sum(outcomes), len(outcomes)))] if judged else ["not known", "not known"]
         rows.append([batch, f"{len(judged)} of {len(sampled)}", *rates])
-    names = ("batch", "judged", "failure rate of production", "unweighted (biased)")
+    names = ("batch", "judged", "failure rate", "unweighted (biased)")
     return {"failure_rates": table(names, rows[-50:])}
 
 
-def _agreement(labels: Labels) -> dict[str, dg.MetadataValue]:
+def _agreement(labels: Labels, page: str) -> dict[str, dg.MetadataValue]:
     """Show how far annotators agree with each other and with themselves."""
     found = measure_agreement(labels.annotations)
     rows = [
         [a.who, a.measure, f"{a.value:.2f} ({a.low:.2f} to {a.high:.2f}, n={a.n})", a.agreed, a.reading] for a in found
     ]
     names = ("who", "measure", "value", "share agreed", "what to make of it")
-    return {"agreement": table(names, rows), **_disagreements(labels)} if found else {}
+    return {"agreement": table(names, rows), **_disagreements(labels, page)} if found else {}
 
 
-def _disagreements(labels: Labels) -> dict[str, dg.MetadataValue]:
+def _disagreements(labels: Labels, page: str) -> dict[str, dg.MetadataValue]:
     """Show the traces that annotators judge differently, with each verdict and the one that counts."""
     rows = [
         [a.trace_id, a.annotator, a.verdict, "counts" if a.is_current else "", a.comment or a.code]
         for verdicts in find_disagreements(labels.annotations)
         for a in verdicts
     ]
-    return {"disagreements": table(("trace", "annotator", "verdict", "", "note"), rows[-50:])} if rows else {}
+    listed = table(("trace", "annotator", "verdict", "", "note"), rows[-50:])
+    links = trace_links(page, [str(row[0]) for row in reversed(rows)])
+    return {"disagreements": listed, "disagreements_by_trace": links} if rows else {}
 
 
 def _drift(labels: Labels) -> dict[str, dg.MetadataValue]:

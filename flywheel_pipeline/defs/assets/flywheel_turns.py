@@ -2,26 +2,26 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import definition_metadata, preview
-from flywheel_pipeline.flows.deploy.turns import record_turns
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview
+from flywheel_pipeline.flows.deploy.turns import close_turn
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FlywheelTurn
 
-SHOWN = ("turn", "candidate_id", "decision", "n_labels", "n_new_modes", "test_gain", "predicted_gain", "realised_gain",
-         "hours_to_fix", "cost_usd")  # fmt: skip
+SHOWN = ("turn", "candidate_id", "decision", "labels_added", "n_new_modes", "test_gain", "predicted_gain",
+         "realised_gain", "hours_to_fix", "cost_usd")  # fmt: skip
 NEWEST = 20
 
 
-@dg.asset(
-    deps=["prompt_candidate"],
+@asset(
+    deps=["prompt_candidate", "production_health"],
     group_name="deploy_and_repeat",
     kinds={"python", "parquet"},
     owners=["team:app"],
-    metadata=definition_metadata("flywheel_turns"),
 )
 def flywheel_turns(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Builds the table of turns from the gate's decisions, the moves of `production`, and what production shows."""
-    return dg.MaterializeResult(metadata=_metadata(record_turns(bench)))
+    return dg.MaterializeResult(metadata=_metadata(close_turn(bench)))
 
 
 def _metadata(rows: list[FlywheelTurn]) -> dict[str, dg.MetadataValue]:
@@ -34,7 +34,7 @@ def _metadata(rows: list[FlywheelTurn]) -> dict[str, dg.MetadataValue]:
     if not rows:
         return found
     last = rows[-1]
-    numbers = {"labels": last.n_labels, "new_modes": last.n_new_modes, "test_gain": last.test_gain,
+    numbers = {"labels_added": last.labels_added, "new_modes": last.n_new_modes, "test_gain": last.test_gain,
                "predicted_gain": last.predicted_gain, "realised_gain": last.realised_gain,
                "hours_to_fix": last.hours_to_fix, "cost_usd": last.cost_usd}  # fmt: skip
     known = {name: dg.MetadataValue.float(float(value)) for name, value in numbers.items() if value is not None}

@@ -7,15 +7,17 @@ import textwrap
 import dagster as dg
 
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
-from flywheel_pipeline.flows.flips import LABELLING_PAGE, Waiting, flips_waiting
+from flywheel_pipeline.flows.flips import Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
+from flywheel_pipeline.flows.prompt_search import Lineage, read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.improve.traffic import describe_gain
 
-DIFF_WIDTH = 84
+DIFF_WIDTH = 68
 
 
 class GateConfig(dg.Config):
@@ -24,25 +26,33 @@ class GateConfig(dg.Config):
     on_labels: bool = False
 
 
-@dg.asset(
+@asset(
     deps=["eval_results", "judge_alignment", "golden_set", "failure_taxonomy", "production_prompt"],
     group_name="improve",
     kinds={"litellm"},
     owners=["team:app"],
-    metadata=definition_metadata("prompt_candidate"),
+    pool=True,
 )
 def prompt_candidate(config: GateConfig, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
     base, candidates = (decide_on_labels if config.on_labels else find_candidate)(bench)
-    looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench))}
+    looks = {"n_test_looks": dg.MetadataValue.int(n_looks(bench)), **_search(read_lineage(bench))}
     return dg.MaterializeResult(metadata={**_metadata(base, candidates), **looks, **_asked(flips_waiting(bench))})
+
+
+def _search(lineage: Lineage | None) -> dict[str, dg.MetadataValue]:
+    """Return the tree of the last search, and why it stopped."""
+    if lineage is None:
+        return {}
+    stopped = table(("why it stopped",), [[line] for line in lineage.stopped], cell=300)
+    return {"lineage": text_block("\n".join(lineage.lines)), "search_stopped": stopped}
 
 
 def _asked(waiting: Waiting | None) -> dict[str, dg.MetadataValue]:
     """Return what the expert is asked for, and where."""
     if waiting is None:
         return {}
-    return {"labelling": dg.MetadataValue.text(str(waiting)), "labelling_page": dg.MetadataValue.url(LABELLING_PAGE)}
+    return {"labelling": dg.MetadataValue.text(str(waiting)), "labelling_page": dg.MetadataValue.url(waiting.page)}
 
 
 def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[str, dg.MetadataValue]:
@@ -71,10 +81,8 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         "baseline": dg.MetadataValue.text(evidence.get("baseline", base.version)),
         **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
-        "cases_fixed_and_broken": bars([(n, v["fixed"]) for n, v in rows], [(0, v["broken"]) for _, v in rows]),
-        "on_test": table(
-            ("evaluator", "n", "fixed", "broken", "difference, corrected", "95 % interval", "guards against"), on_test
-        ),
+        "cases_fixed_and_broken": bars([(f"{k}: {n}", v[k]) for n, v in rows for k in ("fixed", "broken")]),
+        "on_test": table(("evaluator", "n", "fixed", "broken", "corrected", "95% interval", "guard"), on_test),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(
             ("candidate", "decision", "reason"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import rejects_table, table
+from flywheel_pipeline.defs.factory import asset_check
+from flywheel_pipeline.defs.metadata import rejects_table, table, trace_links
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, LabelLog, Reject
@@ -34,12 +35,17 @@ def _current(lake: LakeResource, where: str = "true") -> list[Annotation]:
     return lake.lake.read("annotations", Annotation, f"is_current and {where}")
 
 
-def _listed(rows: list[Annotation]) -> dict[str, Any]:
-    rows_shown = [[a.source_file, a.source_line, a.annotator, a.code or a.comment] for a in rows[:50]]
-    return {"n_found": len(rows), "found": table(("file", "line", "annotator", "comment"), rows_shown)}
+def _listed(rows: list[Annotation], bench: Workbench) -> dict[str, Any]:
+    shown = [[a.trace_id, a.source_file, a.source_line, a.annotator, a.code or a.comment] for a in rows[:50]]
+    found = table(("trace", "file", "line", "annotator", "comment"), shown)
+    return {
+        "n_found": len(rows),
+        "found": found,
+        "traces": trace_links(bench.page("traces"), [a.trace_id for a in rows]),
+    }
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
     """No row of a label file was rejected; the table lists file, line and reason of each that was."""
     rejects = lake.lake.read("rejects", Reject, "source = 'labels'")
@@ -49,7 +55,7 @@ def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not rejects, severity=WARN, metadata=metadata, description=summary)
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every row of a label file is a verdict, an evaluator's score, a reject, unlabelled, or joined to another row.
 
@@ -70,7 +76,7 @@ def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench
     )
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def label_files_clear(lake: LakeResource) -> dg.AssetCheckResult:
     """Nothing about a label file as a whole is doubtful: its columns, its sheets, its dates."""
     notes = [(x.source_file, note) for x in lake.lake.read("label_log", LabelLog) for note in json.loads(x.notes)]
@@ -83,7 +89,7 @@ def label_files_clear(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every verdict is by the arbiter or one of `annotate.annotators`; without such a list anyone may judge."""
     settings = bench.settings.annotate
@@ -92,10 +98,10 @@ def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     strange = [a for a in given if settings.annotators and a.annotator not in known]
     names = ", ".join(sorted({a.annotator for a in strange}))
     summary = f"not in annotate.annotators: {names}; add them, or correct the files" if strange else "all are known"
-    return dg.AssetCheckResult(passed=not strange, description=summary, metadata=_listed(strange))
+    return dg.AssetCheckResult(passed=not strange, description=summary, metadata=_listed(strange, bench))
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def no_unresolved_contradictions(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No two verdicts on a trace contradict each other; of those that do, none counts until someone resolves it."""
     found = find_contradictions(lake.lake.read("annotations", Annotation), bench.settings.annotate.arbiter)
@@ -104,30 +110,31 @@ def no_unresolved_contradictions(lake: LakeResource, bench: dg.ResourceParam[Wor
     ]
     summary = f"{len(found)} traces; the first: {found[0]}" if found else "none"
     listed = table(("trace", "file", "line", "annotator", "verdict", "what to do"), rows[:100])
-    metadata: dict[str, Any] = {"n_traces": len(found), "verdicts": listed}
+    traces = trace_links(bench.page("traces"), [c.trace_id for c in found])
+    metadata: dict[str, Any] = {"n_traces": len(found), "verdicts": listed, "traces": traces}
     return dg.AssetCheckResult(passed=not found, description=summary, metadata=metadata)
 
 
-@dg.asset_check(asset="annotations", blocking=True)
-def failures_explained(lake: LakeResource) -> dg.AssetCheckResult:
+@asset_check(asset="annotations", blocking=True)
+def failures_explained(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every fail has a comment or a code."""
     fails = lake.lake.read("annotations", Annotation, "verdict = 'fail'")
     silent = [a for a in fails if a.code is None and a.comment is None]
     summary = f"{len(silent)} of {len(fails)} fails have neither comment nor code"
-    return dg.AssetCheckResult(passed=not silent, description=summary, metadata=_listed(silent))
+    return dg.AssetCheckResult(passed=not silent, description=summary, metadata=_listed(silent, bench))
 
 
-@dg.asset_check(asset="annotations")
-def failures_described(lake: LakeResource) -> dg.AssetCheckResult:
+@asset_check(asset="annotations")
+def failures_described(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every failure has a code, or a comment of at least three words: shorter ones cannot be grouped."""
     short = [
         a for a in _current(lake, "verdict = 'fail' and code is null") if len((a.comment or "").split()) < MIN_WORDS
     ]
     summary = f"{len(short)} failures are described in fewer than {MIN_WORDS} words"
-    return dg.AssetCheckResult(passed=not short, severity=WARN, description=summary, metadata=_listed(short))
+    return dg.AssetCheckResult(passed=not short, severity=WARN, description=summary, metadata=_listed(short, bench))
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def both_verdicts_present(lake: LakeResource) -> dg.AssetCheckResult:
     """Passes and failures are each at least 10 % of the verdicts (from 20 verdicts on): aligning a judge needs both."""
     counts = Counter(a.verdict for a in _current(lake, "verdict != 'defer'"))
@@ -139,14 +146,14 @@ def both_verdicts_present(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=WARN, description=summary, metadata=metadata)
 
 
-@dg.asset_check(asset="annotations")
-def few_deferred(lake: LakeResource) -> dg.AssetCheckResult:
+@asset_check(asset="annotations")
+def few_deferred(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No more than a fifth of the traces are deferred: else the rubric, or the trace as shown, is not sufficient."""
     rows = _current(lake)
     deferred = [a for a in rows if a.verdict == "defer"]
     summary = f"deferred: {proportion(len(deferred), len(rows))}" if rows else "no verdicts yet"
     passed = len(deferred) <= MAX_DEFERRED * len(rows)
-    return dg.AssetCheckResult(passed=passed, severity=WARN, description=summary, metadata=_listed(deferred))
+    return dg.AssetCheckResult(passed=passed, severity=WARN, description=summary, metadata=_listed(deferred, bench))
 
 
 LABEL_CHECKS = [

@@ -1,15 +1,18 @@
-"""Checks on what is deployed: the canary does no harm, and no failure mode got worse or came back."""
+"""Checks on what is deployed: the canary harms nobody, no mode got worse or came back, the prompt is published."""
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset_check
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.deploy.health import read_health
+from flywheel_pipeline.flows.deploy.publish import unpublished
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CanaryHealth
 from flywheel_pipeline.steps.deploy import advice
 
 
-@dg.asset_check(asset="canary_health")
+@asset_check(asset="canary_health")
 def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     """The last look at the canary showed no harm; one that did has ended the canary."""
     rows = lake.lake.read("canary_health", CanaryHealth)
@@ -21,7 +24,20 @@ def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="production_health")
+@asset_check(asset="production_prompt")
+def production_prompt_is_published(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
+    """The promoted prompt is wherever `deploy.publish` says; `flywheel prompts publish` tries again."""
+    missing = unpublished(bench)
+    places = len(bench.settings.deploy.publish)
+    return dg.AssetCheckResult(
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(str(m) for m in missing) or f"{places} places are configured, none lacks it",
+        metadata={"missing": table(("place", "problem"), [[m.where, m.problem] for m in missing], cell=300)},
+    )
+
+
+@asset_check(asset="production_health")
 def production_holds(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No failure mode is shown to be worse under the present prompt, or back although it was fixed."""
     rows = read_health(bench)
@@ -30,4 +46,4 @@ def production_holds(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not what, severity=dg.AssetCheckSeverity.ERROR, description=what or said)
 
 
-DEPLOY_CHECKS = [canary_does_no_harm, production_holds]
+DEPLOY_CHECKS = [canary_does_no_harm, production_holds, production_prompt_is_published]

@@ -44,11 +44,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Measured:
-    """The modes as a run would rank them now, {trace: failure} of all that count, and how complete the modes are."""
+    """The modes as a run would rank them now, {trace: failure} of all that count, and how complete the modes are.
+
+    `picked` are the traces of those failures that people picked, which are in no rate of traffic.
+    """
 
     ranks: list[FailureMode]
     failures: dict[str, Failure]
     saturation: Saturation
+    picked: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,13 @@ class Review:
     def _measure(self, known: Reviewed, labels: list[Annotation], samples: list[SampledTrace]) -> Measured:
         failures = {a.trace_id: Failure.of(a) for a in labels if a.verdict == "fail"}
         places = known.place_of()
-        drawn = [a.trace_id for a in labels if a.verdict == "fail" and not a.is_picked]
-        kinds = Counter(places.get(t, t) for t in drawn)  # a failure in no mode may be the first of its own
+        picked = frozenset(a.trace_id for a in labels if a.verdict == "fail" and a.is_picked)
+        kinds = Counter(
+            places.get(t, t) for t in failures if t not in picked
+        )  # a failure in no mode may be the first of its own
         ranks = rank_labelled(known.modes, labels, samples)
         n_groups = sum(m.is_group for m in known.modes)
-        return Measured(ranks, failures, judge_saturation(list(kinds.values()), n_groups))
+        return Measured(ranks, failures, judge_saturation(list(kinds.values()), n_groups), picked)
 
     def edit(self, by: str | None, sent: Mapping[str, Any], seen: str | None = None) -> None:
         """Make an edit (see `edit_taxonomy`); it is on the disk when this returns.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flywheel_pipeline.adapters.registry import PRODUCTION, Move
 from flywheel_pipeline.errors import GateError, HomeError
+from flywheel_pipeline.flows.deploy.publish import publish_production
 from flywheel_pipeline.flows.deploy.turns import record_turns
 from flywheel_pipeline.flows.golden.leaks import find_candidate_leaks
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
@@ -68,6 +69,8 @@ def set_prompt(bench: Workbench, text: str, mover: Mover, label: str = PRODUCTIO
 def promote_candidate(bench: Workbench, wanted: str | None, mover: Mover) -> str:
     """Put the candidate `wanted`, or the only one that may ship, into production; return its version.
 
+    It is published where `deploy.publish` says; a failure of that is noted (`flows.deploy.publish`) and raises nothing.
+
     Raises:
         GateError: the gate does not let it ship; see `steps.deploy.check_promotion`.
         ConflictError: a label was moved in the meantime.
@@ -79,8 +82,14 @@ def promote_candidate(bench: Workbench, wanted: str | None, mover: Mover) -> str
     bench.registry.promote(
         chosen.candidate_id, at=mover.at, by=mover.by, message=mover.message or chosen.reason, seen=labels.seen
     )
-    record_turns(bench)
+    _report(bench)
     return chosen.candidate_id
+
+
+def _report(bench: Workbench) -> None:
+    """Publish the prompt that was put into production, and note the move in the table of turns."""
+    publish_production(bench)
+    record_turns(bench)
 
 
 def promote_automatically(bench: Workbench) -> str | None:
@@ -97,9 +106,10 @@ def promote_automatically(bench: Workbench) -> str | None:
 
 
 def roll_back(bench: Workbench, mover: Mover, label: str = PRODUCTION) -> str:
-    """Make the previous version of a label the present one again; return it."""
+    """Make the previous version of a label the present one again; return it. Production is published as well."""
     version = bench.registry.roll_back(label, at=mover.at, by=mover.by, message=mover.message).version
-    record_turns(bench)
+    if label == PRODUCTION:
+        _report(bench)
     return version
 
 

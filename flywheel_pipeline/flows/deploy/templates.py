@@ -27,6 +27,7 @@ from flywheel_pipeline.steps.deploy.templates import (
     measure_coverage,
     mine_templates,
     plain_text,
+    read_prompt,
 )
 
 MOST_TRACES = 20_000
@@ -55,12 +56,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class MinedHome:
-    """The templates that are on file after mining, and what was found."""
+    """The templates that are on file after mining, and what was found among prompts that no accepted one reproduces.
+
+    `n_prompts` are traces with a system prompt, `n_without` those without one.
+    """
 
     entries: tuple[Entry, ...]
     mined: Mined
+    n_prompts: int
     n_without: int
-    """Traces without a system prompt."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,17 @@ def mine_home(bench: Workbench) -> MinedHome:
     prompts, n_without = _prompts(bench)
     if not prompts:
         raise HomeError("No trace has a system prompt: there is nothing to find a template in.")
-    mined = mine_templates(prompts)
     seen = bench.home.reviewed(TEMPLATES_FILE).read()
-    decided = [(t, status) for t, status in load_templates(seen.value, TEMPLATES_FILE) if status != PROPOSED]
-    known = {t.literals for t, _ in decided}
-    new = [(t, PROPOSED) for t, _ in mined.templates if t.literals not in known]
-    entries = _entries([*decided, *new], prompts)
+    on_file = load_templates(seen.value, TEMPLATES_FILE)
+    accepted, rejected = ([t for t, status in on_file if status == s] for s in (ACCEPTED, REJECTED))
+    left = {p: n for p, n in prompts.items() if read_prompt(accepted, p) is None}
+    mined = mine_templates(left)
+    refused = {t.literals for t in rejected}
+    new = [t for t, _ in mined.templates if t.literals not in refused]
+    entries = (*_entries(accepted, ACCEPTED, prompts), *_entries(new, PROPOSED, left),
+               *_entries(rejected, REJECTED, left))  # fmt: skip
     _write(bench, entries, seen)
-    return MinedHome(entries, mined, n_without)
+    return MinedHome(entries, mined, prompts.total(), n_without)
 
 
 def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTemplate:
@@ -109,7 +116,8 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
     """
     prompts, _ = _prompts(bench)
     seen = bench.home.reviewed(TEMPLATES_FILE).read()
-    entries = list(_entries(load_templates(seen.value, TEMPLATES_FILE), prompts))
+    on_file = load_templates(seen.value, TEMPLATES_FILE)
+    entries = [e for t, status in on_file for e in _entries([t], status, prompts)]
     place = _place(entries, name)
     chosen = entries[place]
     if not chosen.coverage.n:
@@ -138,10 +146,10 @@ def _prompts(bench: Workbench) -> tuple[Counter[str], int]:
     return seen, n_without
 
 
-def _entries(decided: Sequence[tuple[Template, str]], prompts: Mapping[str, int]) -> tuple[Entry, ...]:
-    covered = dict(measure_coverage([t for t, _ in decided], {plain_text(p): n for p, n in prompts.items()}))
-    entries = [Entry(t, status, covered[t]) for t, status in decided]
-    return tuple(sorted(entries, key=lambda e: (e.status == REJECTED, -e.coverage.n, e.template.text)))
+def _entries(templates: Sequence[Template], status: str, prompts: Mapping[str, int]) -> list[Entry]:
+    """Return templates with the prompts that they reproduce, that of most prompts first."""
+    covered = measure_coverage(templates, {plain_text(p): n for p, n in prompts.items()})
+    return sorted((Entry(t, status, c) for t, c in covered), key=lambda e: (-e.coverage.n, e.template.text))
 
 
 def _place(entries: Sequence[Entry], name: str) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TURNS_FILE
 from flywheel_pipeline.adapters.registry import PRODUCTION
 from flywheel_pipeline.errors import CorruptFileError
+from flywheel_pipeline.flows.evaluate import production_rate
 from flywheel_pipeline.flows.flips import read_flip_labels
+from flywheel_pipeline.flows.labelled import labelled_traces
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
-from flywheel_pipeline.records import FailureMode, FlywheelTurn, PromptCandidate
+from flywheel_pipeline.records import FailureMode, FlywheelTurn, ProductionHealth, PromptCandidate, SampledTrace
+from flywheel_pipeline.steps.cluster import labelled_batch
 from flywheel_pipeline.steps.deploy.turns import Gain, TurnNote, build_turns, decided_of, describe_decision, read_time
+from flywheel_pipeline.steps.evaluate import COMPOSITE
 
 VERDICTS_SQL = "select count(*) from annotations where is_current and verdict in ('pass', 'fail')"
 FAILURES_SQL = """
@@ -20,6 +24,11 @@ select strftime(to_timestamp(median(epoch(started_at))) at time zone 'UTC', '%Y-
 from annotations join raw_traces using (trace_id)
 where is_current and verdict = 'fail' and ($since is null or started_at >= $since)
 """
+OTHERS_SQL = """
+select count(*) from raw_traces where trace_id in (select unnest($own::varchar[]))
+and (prompt_version <> $base or ($since is not null and started_at < $since))
+"""
+"""Labelled traces that were answered under another prompt, or before this one went into production."""
 CALLS_SQL = """
 select count(*), case when count(*) = count(cost_usd) then coalesce(sum(cost_usd), 0) end
 from llm_calls where not cached and ($since is null or called_at > $since)
@@ -31,13 +40,32 @@ def note_turn(bench: Workbench, base: str, candidates: Sequence[PromptCandidate]
     notes = read_notes(bench)
     spent = _spent_since(bench, notes[-1].at if notes else None)
     note = TurnNote(
-        at=f"{utc_now().isoformat(timespec='microseconds')}Z", base=base,
+        at=_now(), base=base,
         **describe_decision(decided_of(candidates)), **_known(bench, base), **spent,
+        production=_pass_rate(bench, base),
     )  # fmt: skip
     last = next((n for n in reversed(notes) if n.turn == note.turn), None)
     if note.says_more_than(last):
         bench.home.append_only(TURNS_FILE).extend(lambda _: [asdict(note)])
     record_turns(bench)
+
+
+def close_turn(bench: Workbench) -> list[FlywheelTurn]:
+    """Note what was paid after the last decision, write the table `flywheel_turns`, and return its rows.
+
+    Raises:
+        CorruptFileError: a line of the notes cannot be read.
+    """
+    notes = read_notes(bench)
+    spent = _spent_since(bench, notes[-1].at) if notes else {"n_calls": 0}
+    if spent["n_calls"]:
+        later = replace(notes[-1], at=_now(), **spent)
+        bench.home.append_only(TURNS_FILE).extend(lambda _: [asdict(later)])
+    return record_turns(bench)
+
+
+def _now() -> str:
+    return f"{utc_now().isoformat(timespec='microseconds')}Z"
 
 
 def _known(bench: Workbench, base: str) -> dict[str, Any]:
@@ -49,6 +77,19 @@ def _known(bench: Workbench, base: str) -> dict[str, Any]:
     n_flips = sum("defer" not in (r["before"], r["after"]) for r in flips.values())
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode, "status <> 'retired'")}
     return {"n_labels": n_verdicts + n_flips, "modes": modes, "failures_at": failures_at}
+
+
+def _pass_rate(bench: Workbench, base: str) -> dict[str, Any] | None:
+    """Return production's pass rate by labels; None unless the labelled batch is of traffic under `base` alone."""
+    rate = production_rate(bench)
+    samples = bench.lake.read("sampled_traces", SampledTrace)
+    labelled = {t.trace_id for t in labelled_traces(bench)}
+    batch = labelled_batch(labelled, samples)
+    own = [s.trace_id for s in samples if s.batch == batch and s.trace_id in labelled]
+    values = {"own": own, "base": base, "since": _in_production_since(bench, base)}
+    with bench.lake.connect() as con:
+        others = con.execute(OTHERS_SQL, values).fetchall()[0][0]
+    return None if rate is None or others else asdict(rate)
 
 
 def _in_production_since(bench: Workbench, base: str) -> Any:
@@ -82,8 +123,15 @@ def record_turns(bench: Workbench) -> list[FlywheelTurn]:
 
 
 def _realised(bench: Workbench) -> Mapping[tuple[str, str], Gain]:
-    """Return what production showed, by (version before, version after)."""
-    return {}
+    """Return what judges show of production, by (version before, version after), from `production_health`."""
+    rows = bench.lake.read("production_health", ProductionHealth, "mode_id = ?", [COMPOSITE])
+    return {
+        (r.before_version, r.after_version): Gain(
+            -r.difference, -r.high, -r.low,
+            f"by judges, of the failure modes that they judge, n={r.n_before} before and n={r.n_after} after",
+        )
+        for r in rows
+    }  # fmt: skip
 
 
 def read_notes(bench: Workbench) -> list[TurnNote]:

@@ -10,12 +10,18 @@ from typing import Any
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, EvalResult, EvaluatorScore, FailureMode, Feedback, GoldenCase
 
-MOST, SHOWN = 200, 160
-"""Rows of a kind, and characters of a question in the list of a session."""
+MOST, SHOWN, AROUND = 200, 160, 50
+"""Rows of a kind; characters of a question in the list of a session, and traces of it before and after the open one."""
 
 IN_SESSION = """
-select trace_id, started_at, left(input, $shown) as input from raw_traces
-where session_id = $session order by started_at, trace_id limit $most
+with session as (
+    select trace_id, started_at, left(input, $shown) as input,
+        row_number() over (order by started_at, trace_id) as place, count(*) over () as n
+    from raw_traces where session_id = $session)
+select trace_id, started_at, input, place, n from session
+where place between (select min(place) from session where trace_id = $trace) - $around
+    and (select min(place) from session where trace_id = $trace) + $around
+order by place
 """
 SAMPLED = "select batch, reason, inclusion_probability, to_label from sampled_traces where trace_id = ? order by batch"
 ASSIGNED = """
@@ -55,11 +61,13 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class InSession:
-    """One trace of the same session."""
+    """One trace of the same session, which is the one at `place`, from 1, of `n`."""
 
     trace_id: str
     started_at: datetime
     input: str
+    place: int = 1
+    n: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Known:
     cases: list[GoldenCase]
     evaluated: list[Evaluated]
     session: list[InSession]
+    """The open trace and up to `AROUND` before and after it."""
     sampled: list[Sent]
     modes: dict[str, str]
     """{mode_id: name} of all modes that a failure may be put into."""
@@ -89,7 +98,8 @@ def know_trace(bench: Workbench, trace_id: str, session_id: str | None, prompt_v
     ids = [c.case_id for c in cases]
     results = lake.read("eval_results", EvalResult, "case_id in (select unnest(?))", [ids]) if ids else []
     production = bench.registry.production()
-    session = lake.rows(IN_SESSION, {"session": session_id, "shown": SHOWN, "most": MOST})
+    around = {"session": session_id, "trace": trace_id, "shown": SHOWN, "around": AROUND}
+    session = lake.rows(IN_SESSION, around)
     sampled, assigned = lake.rows(SAMPLED, own), lake.rows(ASSIGNED, own)
     modes = sorted(lake.read("failure_taxonomy", FailureMode), key=lambda m: m.rank)
     return Known(
@@ -116,6 +126,8 @@ def _evaluated(results: Sequence[EvalResult]) -> list[Evaluated]:
 def describe_session(rows: Sequence[InSession], trace_id: str) -> dict[str, Any]:
     """Return the place of a trace in its session: {n, at, before, after}, ids of its neighbours or None."""
     ids = [r.trace_id for r in rows]
-    at = ids.index(trace_id) if trace_id in ids else 0
+    if trace_id not in ids:
+        return {"n": 0, "at": 0, "before": None, "after": None}
+    at = ids.index(trace_id)
     before, after = (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
-    return {"n": len(ids), "at": at + 1, "before": before, "after": after}
+    return {"n": rows[at].n, "at": rows[at].place, "before": before, "after": after}

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from flywheel_pipeline.records import FlywheelTurn, Json, PromptCandidate
+from flywheel_pipeline.stats import Rate, rate_difference
 
 NONE = "none"
 """The decision of a turn without a candidate."""
@@ -21,7 +22,8 @@ class TurnNote:
     """A decision of the gate and what was known by then; one line of `prompts/turns.jsonl`.
 
     `n_labels` and `modes` ({id: name}) count everything so far; calls and their price are those since the last line.
-    `failures_at` is the median start of the traces among the labelled failures since `base` went into production.
+    `failures_at` is the median start of the traces among the labelled failures since `base` went into production, and
+    `production` its pass rate under `base` by labels of our sample ({value, low, high, n}; None where there are none).
     """
 
     at: str
@@ -36,26 +38,31 @@ class TurnNote:
     failures_at: str | None = None
     n_calls: int = 0
     cost_usd: float | None = 0.0
+    production: Mapping[str, Any] | None = None
 
     @property
     def turn(self) -> Key:
         """What makes it a turn of its own."""
         return self.base, self.candidate
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was decided and known, without when and without what was paid."""
+        return {k: v for k, v in asdict(self).items() if k not in ("at", "n_calls", "cost_usd")}
+
     def says_more_than(self, last: TurnNote | None) -> bool:
         """Return whether it is worth a line of its own after the last one."""
-        if last is None or self.n_calls:
-            return True
-        return asdict(self) != {**asdict(last), "at": self.at, "n_calls": 0, "cost_usd": self.cost_usd}
+        return last is None or self.n_calls > 0 or self.facts != last.facts
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A change of production's pass rate with its 95 % interval, or the `reason` for which it is not known."""
+    """A change of production's pass rate with its 95 % interval and what it rests on, or why it is not known."""
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    basis: str = ""
     reason: str = ""
 
 
@@ -69,8 +76,8 @@ class _Sums:
     notes: list[TurnNote] = field(default_factory=list)
 
     def add(self, note: TurnNote) -> None:
-        """Add a line."""
-        self.last = note
+        """Add a line; one that only says what was paid since is no new decision."""
+        self.last = note if note.facts != self.last.facts else self.last
         self.n_calls += note.n_calls
         known = None not in (self.cost_usd, note.cost_usd)
         self.cost_usd = (self.cost_usd or 0.0) + (note.cost_usd or 0.0) if known else None
@@ -100,12 +107,17 @@ def build_turns(
 ) -> list[FlywheelTurn]:
     """Return the turns, the oldest first.
 
-    `moves` are (version, time) of the production label, oldest first; `realised` is what production showed, by
-    (version before, version after).
+    `moves` are (version, time) of the production label, oldest first. What a turn realised is the difference of the
+    pass rates that were noted under both prompts; where one is missing, what `realised` says of (version before,
+    version after), from judges.
     """
     turns: dict[Key, _Sums] = {}
+    rates: dict[str, Rate] = {}
     for note in notes:
         turns.setdefault(note.turn, _Sums(note)).add(note)
+        if note.production:
+            rates[note.base] = Rate(**note.production)
+    realised = {**realised, **_by_labels(turns.values(), rates)}
     rows: list[FlywheelTurn] = []
     n_labels, known = 0, set[str]()
     for number, sums in enumerate(turns.values(), 1):
@@ -114,6 +126,17 @@ def build_turns(
         rows.append(_row(number, sums, new, note.n_labels - n_labels, _promotion(note, moves), realised))
         n_labels, known = note.n_labels, known | set(note.modes)
     return rows
+
+
+def _by_labels(turns: Iterable[_Sums], rates: Mapping[str, Rate]) -> dict[tuple[str, str], Gain]:
+    """Return the differences of pass rates by labels, by (version before, version after)."""
+    found: dict[tuple[str, str], Gain] = {}
+    for base, candidate in (sums.last.turn for sums in turns):
+        if candidate is not None and candidate in rates and base in rates:
+            before, after = rates[base], rates[candidate]
+            basis = f"by labels of random samples, n={before.n} before and n={after.n} after"
+            found[base, candidate] = Gain(*rate_difference(after, before), basis)
+    return found
 
 
 @dataclass(frozen=True)
@@ -155,12 +178,13 @@ def _row(
     assert decided_at is not None
     return FlywheelTurn(
         turn=number, base_version=note.base, candidate_id=note.candidate, decided_at=decided_at,
-        decision=note.decision, reason=note.reason, n_labels=n_labels, n_new_modes=len(new),
+        decision=note.decision, reason=note.reason, labels_added=n_labels, n_new_modes=len(new),
         new_modes=Json(json.dumps(sorted(new.values()), ensure_ascii=False)),
         test_gain=note.test.get("difference"), test_low=note.test.get("low"), test_high=note.test.get("high"),
         predicted_gain=note.traffic.get("difference"), predicted_low=note.traffic.get("low"),
         predicted_high=note.traffic.get("high"), predicted_reason=str(note.traffic.get("problem", "")),
-        realised_gain=found.value, realised_low=found.low, realised_high=found.high, realised_reason=found.reason,
+        realised_gain=found.value, realised_low=found.low, realised_high=found.high, realised_basis=found.basis,
+        realised_reason=found.reason,
         promoted_at=promotion.at, rolled_back_at=promotion.undone_at,
         hours_to_fix=_hours(read_time(note.failures_at), promotion.at), cost_usd=sums.cost_usd, n_calls=sums.n_calls,
     )  # fmt: skip

@@ -36,7 +36,7 @@ class DrawnTrace:
     day: str
     prompt_version: str | None
     probability: float | None
-    n_day: int | None
+    day_size: int | None
 
 
 def judge_traces(traces: Sequence[DrawnTrace], plan: Plan, engine: Engine) -> list[ProductionVerdict]:
@@ -90,7 +90,7 @@ def _verdict(trace: DrawnTrace, row: EvalResult, mode_id: str | None) -> Product
         trace_id=trace.answer.trace_id, evaluator=row.evaluator, evaluator_version=row.evaluator_version,
         mode_id=mode_id, prompt_version=trace.prompt_version, session_id=trace.answer.case.session_id, day=trace.day,
         label=row.label, explanation=row.explanation, error=row.error,
-        inclusion_probability=trace.probability, n_day=trace.n_day, annotator_kind=row.annotator_kind,
+        inclusion_probability=trace.probability, day_size=trace.day_size, annotator_kind=row.annotator_kind,
         cost_usd=row.cost_usd, cached=row.cached,
     )  # fmt: skip
 

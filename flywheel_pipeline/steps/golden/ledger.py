@@ -7,6 +7,7 @@ A line without `entry` is a case as it was added. The others say what happened l
 ``graduated``   the case always passes and only guards from now on: `case_id`, `reason`
 ``critical``    a prompt must pass the case, or (`critical` is false) must no more: `case_id`, `critical`, `at`
 ``variables``   the values of the prompt's variables in the case, found later: `case_id`, `variables`
+``erased``      a case, or a line about it, whose texts were erased: `case_id`, `hash` of the line, `at`
 ``version``     all lines up to here are the version `version`, which has `n_cases` active cases
 =============== ================================================================================================
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -75,6 +76,8 @@ def load_cases(rows: Sequence[Row], version: str | None = None) -> list[GoldenCa
         what = f"Several versions begin with {version!r}" if found else f"There is no version {version!r}"
         raise HomeError(f"{what} of the golden set; there are: {known}")
     (one,) = found.values()
+    if not one.intact and any(row.get("entry") == "erased" for row in rows):
+        raise HomeError(f"Version {one.version} of the golden set held cases that were erased since: it is gone.")
     if not one.intact:
         raise CorruptFileError(
             f"golden_set.jsonl: the first {one.n_lines} lines are not what they were as version {one.version}. "
@@ -137,6 +140,21 @@ def retirement(rows: Sequence[Row], case_id: str, reason: str, at: str) -> list[
     return addition(rows, [entry])
 
 
+def erasure(rows: Sequence[Row], case_ids: Collection[str], at: str) -> list[dict[str, Any]]:
+    """Return the whole file without the cases and all that was said of them; of each line its hash is kept.
+
+    Versions that held one of the cases can no longer be reproduced, which `load_cases` says.
+    """
+    kept: list[dict[str, Any]] = []
+    for row in rows:
+        if row.get("case_id") in case_ids and row.get("entry") != "erased":
+            digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode("utf-8", "replace")).hexdigest()
+            kept.append({"entry": "erased", "case_id": row["case_id"], "hash": digest, "at": at})
+        else:
+            kept.append(dict(row))
+    return [*kept, _version_entry(kept)]
+
+
 def criticality(rows: Sequence[Row], case_ids: Sequence[str], critical: bool, at: str) -> list[dict[str, Any]]:
     """Return the lines that make cases critical, or no more; cases that are so already get none.
 
@@ -163,14 +181,17 @@ def _named(cases: Sequence[GoldenCase], name: str) -> GoldenCase:
 
 
 def variable_entries(cases: Sequence[GoldenCase], values: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return an entry for every active case without values whose trace, or whose parent's trace, has some.
+    """Return an entry for every active case that lacks the values of its trace, or of its parent's trace.
 
-    `values` are {trace_id: {variable: value}}. A case that has values keeps them.
+    `values` are {trace_id: {variable: value}}. A case keeps its values where the trace shows none.
     """
     by_case = {c.case_id: values.get(c.source_trace_id or "") for c in cases}
     found = {c.case_id: by_case[c.case_id] or by_case.get(c.parent_case_id or "") for c in active(cases)}
-    wanted = [c.case_id for c in active(cases) if not json.loads(c.variables or "{}")]
-    return [{"entry": "variables", "case_id": c, "variables": dict(known)} for c in wanted if (known := found[c])]
+    return [
+        {"entry": "variables", "case_id": c.case_id, "variables": dict(known)}
+        for c in active(cases)
+        if (known := found[c.case_id]) and known != json.loads(c.variables or "{}")
+    ]
 
 
 def graduations(
@@ -250,7 +271,7 @@ def _states(rows: Sequence[Row]) -> Iterator[dict[str, GoldenCase]]:
             if case_id not in state:
                 raise CorruptFileError(f"golden_set.jsonl, line {number}: there is no case {case_id!r}. Restore it.")
             state[case_id] = replace(state[case_id], **_CHANGES[row["entry"]](row))
-        elif row["entry"] != "version":
+        elif row["entry"] not in ("version", "erased"):
             raise CorruptFileError(f"golden_set.jsonl, line {number}: unknown entry {row['entry']!r}. Restore it.")
         yield state
 

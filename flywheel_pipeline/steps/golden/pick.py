@@ -86,10 +86,12 @@ def _cut(trace: LabelledTrace, turn: int) -> Draft:
     """Return the case of the user message at `turn`.
 
     Raises:
-        EditError: there is no user message.
+        EditError: there is no such message, or it is not a user's.
     """
     messages = json.loads(trace.messages)
-    message = messages[turn] if 0 <= turn < len(messages) else {}
+    if not 0 <= turn < len(messages):
+        raise EditError(f"there is no message {turn + 1}: the conversation has {len(messages)}")
+    message = messages[turn]
     if message.get("role") != "user" or not text_of(message.get("content")).strip():
         raise EditError(f"message {turn + 1} is no message of the user: a case ends with one")
     following = _until_next_question(messages[turn + 1 :])

@@ -1,41 +1,65 @@
-"""Propose prompts: first clearer instructions, then the same with examples of good answers."""
+"""What an improver is shown, and what it proposes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from pydantic import BaseModel, Field
-
-from flywheel_pipeline.errors import ModelError
-from flywheel_pipeline.ports import LLM, Ask
-from flywheel_pipeline.prompting import ask_about, load_prompt, plain_messages
 from flywheel_pipeline.records import GoldenCase
 
-ROLE = "improver"
-SHOWN = 3
-"""Example conversations a mode that the improver is shown."""
+ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 
 @dataclass(frozen=True)
 class ModeEvidence:
-    """What the improver may know of a failure mode: `cases` are of the train split only."""
+    """What an improver may know of a failure mode: `cases` are of the train split only.
+
+    `comments` are the expert's. `answers` and `critiques` are {case_id: the answer under the prompt that is to be
+    improved} and {case_id: what evaluators found wrong with it}, for cases that fail under it.
+    """
 
     name: str
     definition: str
     n_failures: int
     comments: tuple[str, ...]
     cases: tuple[GoldenCase, ...]
+    mode_id: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    critiques: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LineReason:
+    """Why a line was changed: the failure mode, the train cases that show it, and the improver's own words.
+
+    `action` is `added`, `changed` or `removed`; `line` is the line as it stands in the new prompt, or stood in the old
+    one where it was removed.
+    """
+
+    line: str
+    action: str
+    mode_id: str
+    mode: str
+    cases: tuple[str, ...]
+    why: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """Return it as plain values, for the tables."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class ProposedPrompt:
-    """A proposed prompt and what was changed; `examples` is the part of the text that holds few-shot examples."""
+    """A proposed prompt and what was changed; `examples` is the part of the text that holds few-shot examples.
+
+    `reasons` are those of all lines in which it differs from production.
+    """
 
     text: str
     changes: tuple[str, ...]
     examples: str = ""
+    reasons: tuple[LineReason, ...] = ()
 
     @property
     def instructions(self) -> str:
@@ -43,58 +67,12 @@ class ProposedPrompt:
         return self.text.removesuffix(self.examples) if self.examples else self.text
 
 
-class ImprovedPrompt(BaseModel):
-    """The improver's reply."""
-
-    prompt: str = Field(min_length=1)
-    changes: list[str] = []
-
-
-def propose_prompts(
-    prompt: str, evidence: Sequence[ModeEvidence], good: Sequence[GoldenCase], llm: LLM, app: str
-) -> list[ProposedPrompt]:
-    """Return the proposals, simplest first; none when the improver has nothing to change.
-
-    `good` are happy paths of the train split; their questions and answers become few-shot examples.
+def refuse_held_out(cases: Sequence[GoldenCase]) -> None:
+    """Refuse cases that an improver must not see.
 
     Raises:
-        ModelError: the improver gave no usable reply.
         ValueError: a case is not of the train split.
     """
-    unseen = [c.case_id for c in (*good, *(c for m in evidence for c in m.cases)) if c.split != "train"]
+    unseen = [c.case_id for c in cases if c.split != "train"]
     if unseen:
         raise ValueError(f"the improver may only see cases of the train split, not {', '.join(unseen[:5])}")
-    reply = llm.ask([improve_ask(prompt, evidence, app)])[0]
-    if not isinstance(reply.parsed, ImprovedPrompt):
-        raise ModelError(f"the improver gave no usable prompt: {reply.error}")
-    if reply.parsed.prompt.strip() == prompt.strip():
-        return []
-    clearer = ProposedPrompt(reply.parsed.prompt.strip(), tuple(reply.parsed.changes))
-    if not good:
-        return [clearer]
-    examples = few_shot(good)
-    changes = (*clearer.changes, f"{len(good)} examples of good answers")
-    return [clearer, ProposedPrompt(f"{clearer.text}\n\n{examples}", changes, examples)]
-
-
-def improve_ask(prompt: str, evidence: Sequence[ModeEvidence], app: str) -> Ask:
-    """Ask for a better prompt."""
-    modes = [
-        {
-            "name": m.name, "definition": m.definition, "n_failures": m.n_failures, "comments": list(m.comments),
-            "examples": [_example(c) for c in m.cases[:SHOWN]],
-        }
-        for m in evidence
-    ]  # fmt: skip
-    instructions = load_prompt(__package__, "improve_prompt").format(app=app)
-    return ask_about(ROLE, instructions, {"prompt": prompt, "failure_modes": modes}, ImprovedPrompt, whole=("prompt",))
-
-
-def _example(case: GoldenCase) -> dict[str, object]:
-    return {"conversation": plain_messages(json.loads(case.messages)), "failed_answer": case.observed_output}
-
-
-def few_shot(good: Sequence[GoldenCase]) -> str:
-    """Return the few-shot section of a prompt, fenced as JSON so that no example can pose as an instruction."""
-    rows = [json.dumps({"user": c.input, "answer": c.reference}, ensure_ascii=False) for c in good]
-    return "Examples of good answers (they show the manner, not the facts):\n" + "\n".join(rows)

@@ -181,7 +181,7 @@ const KEYS = {
 };
 listen(KEYS);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(async () => save()); }
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) { event.preventDefault(); attempt(async () => save()); }
 });
 for (const [id, key] of [["pass", "p"], ["fail", "f"], ["defer", "d"], ["undo", "u"], ["next", "j"], ["previous", "k"], ["submit", "S"], ["found", "v"]])
   $(id).addEventListener("click", () => attempt(async () => KEYS[key]()));

@@ -82,7 +82,7 @@ function failure(f, n, selected) {
       make("input", { type: "checkbox", value: f.trace_id, tabindex: n ? "-1" : "0", ...(selected.has(f.trace_id) ? { checked: true } : {}) }),
       make("span", { dir: "auto" }, f.text)),
     comment(f.comment),
-    make("span", { class: "by" }, f.gone ? "not a failure any more" : by, " ", make("a", { class: "look", href: "../traces/#" + encodeURIComponent(f.trace_id), tabindex: "-1" }, "trace")));
+    make("span", { class: "by" }, f.gone ? "not a failure any more" : by, f.picked ? make("span", { class: "mark", title: "A person picked this trace: it is in no rate of traffic" }, "picked") : null, " ", make("a", { class: "look", href: "../traces/#" + encodeURIComponent(f.trace_id), tabindex: "-1" }, "trace")));
 }
 
 const SHORT = 160;

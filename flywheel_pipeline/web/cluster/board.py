@@ -10,7 +10,7 @@ from flywheel_pipeline.flows.cluster.review import Measured, Review
 from flywheel_pipeline.flows.evaluators import evaluators_by_mode
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, ProposedChange, Reviewed
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 SHOWN, LATEST, EXAMPLES = 50, 30, 3
 """Failures of a mode that are shown at once, entries of the history, and representative comments of a mode."""
@@ -42,7 +42,7 @@ def show_board(review: Review, whole: str) -> dict[str, Any]:
         "version": look.version,
         "people": list(dict.fromkeys([review.settings.annotate.arbiter, *review.settings.annotate.annotators])),
         "modes": [{**m, "evaluators": evaluators.get(m["mode_id"], [])} for m in _modes(look.known, measured, whole)],
-        "unassigned": [_failure(f.trace_id, f.text, failures, "", 0.0) for f in shown],
+        "unassigned": [_failure(f.trace_id, f.text, measured, "", 0.0) for f in shown],
         "n_unassigned": len(unassigned),
         "proposals": [_proposal(p) for p in look.proposals if p.status == "open"],
         "history": [_change(c, look.known) for c in look.known.history[: -LATEST - 1 : -1]],
@@ -62,10 +62,10 @@ def _evaluators(review: Review) -> tuple[dict[str, list[str]], str]:
 
 def _modes(known: Reviewed, measured: Measured, whole: str) -> list[dict[str, Any]]:
     modes = {m.mode_id: m for m in known.modes}
-    return [_mode(modes[r.mode_id], r, measured.failures, r.mode_id == whole) for r in measured.ranks]
+    return [_mode(modes[r.mode_id], r, measured, r.mode_id == whole) for r in measured.ranks]
 
 
-def _mode(mode: Mode, row: FailureMode, failures: Mapping[str, Failure], is_whole: bool) -> dict[str, Any]:
+def _mode(mode: Mode, row: FailureMode, measured: Measured, is_whole: bool) -> dict[str, Any]:
     members = mode.members if is_whole else mode.members[:SHOWN]
     return {
         "mode_id": mode.mode_id,
@@ -79,8 +79,8 @@ def _mode(mode: Mode, row: FailureMode, failures: Mapping[str, Failure], is_whol
         "rank": row.rank,
         "reason": row.reason,
         "n": len(mode.members),
-        "examples": _examples(mode, failures),
-        "failures": [_failure(x.trace_id, x.text, failures, x.assigned_by, x.confidence) for x in members],
+        "examples": _examples(mode, measured.failures),
+        "failures": [_failure(x.trace_id, x.text, measured, x.assigned_by, x.confidence) for x in members],
     }
 
 
@@ -90,12 +90,12 @@ def _examples(mode: Mode, failures: Mapping[str, Failure]) -> list[str]:
     return [c[:LONGEST_TEXT] for c in dict.fromkeys(comments)][:EXAMPLES]
 
 
-def _failure(trace: str, text: str, failures: Mapping[str, Failure], by: str, confidence: float) -> dict[str, Any]:
-    known = failures.get(trace)
+def _failure(trace: str, text: str, measured: Measured, by: str, confidence: float) -> dict[str, Any]:
+    known = measured.failures.get(trace)
     comment = known.comment if known and known.comment != text else ""
     return {
         "trace_id": trace, "text": text[:LONGEST_TEXT], "comment": comment[:LONGEST_COMMENT], "by": by,
-        "confidence": confidence, "gone": known is None,
+        "confidence": confidence, "gone": known is None, "picked": trace in measured.picked,
     }  # fmt: skip
 
 

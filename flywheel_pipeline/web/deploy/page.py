@@ -1,8 +1,9 @@
-"""The page of prompts: versions, what changed between them, their evidence, and who moved which label when."""
+"""The page of prompts: versions, what changed between them, their evidence, who moved which label when, and turns."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, rol
 from flywheel_pipeline.flows.deploy.why import explain_version
 from flywheel_pipeline.flows.foreign import note_read, parts_of
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import FlywheelTurn
 from flywheel_pipeline.steps.evaluate import word_diff
 from flywheel_pipeline.web.pages import Page, read_object, respond, respond_not_saved
 from flywheel_pipeline.web.templates import render
@@ -36,6 +38,7 @@ class _Endpoints:
         found = look_at_prompts(self.bench)
         return {
             "html": render("deploy/overview.html", found=found, moves=list(reversed(found.moves))[:200]),
+            "turns": render("deploy/turns.html", turns=found.turns[::-1], span=_span(found.turns)),
             "versions": [(v.prompt.version, _name(v.prompt.version, v.labels)) for v in found.versions],
             "production": _production(found),
             "previous": found.previous,
@@ -89,6 +92,17 @@ class _Endpoints:
         if sent is None or not isinstance(sent.get("seen"), str):
             return JSONResponse({"error": "send a JSON object with the state that was looked at"}, 400)
         return JSONResponse(await asyncio.to_thread(self.act, sent))
+
+
+def _span(turns: Sequence[FlywheelTurn]) -> float:
+    """Return how far the axis of gains reaches on both sides of zero: as far as any interval, a tenth at least."""
+    ends = [
+        abs(end)
+        for t in turns
+        for end in (t.test_low, t.test_high, t.predicted_low, t.predicted_high, t.realised_low, t.realised_high)
+        if end is not None
+    ]
+    return max([*ends, 0.1])
 
 
 def _name(version: str, labels: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ function remember(values) {
 async function take(reply) {
   state = reply;
   $("overview").innerHTML = reply.html;
+  $("turns").innerHTML = reply.turns;
   for (const button of $("overview").querySelectorAll("button[data-version]")) {
     button.addEventListener("click", () => attempt(() => choose(button.dataset.version)));
   }

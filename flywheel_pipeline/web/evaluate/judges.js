@@ -11,7 +11,7 @@ const asked = () => "annotator=" + encodeURIComponent(who());
 const idOf = (d) => `${d.judge} ${d.trace}`;
 const same = (d) => current !== null && idOf(d) === idOf(current);
 
-const percent = (x) => `${Math.round(100 * x)} %`;
+const percent = (x) => `${Math.round(100 * x)}%`;
 const recall = (r) => r === null ? ["none labelled"]
   : [`${percent(r.share)} `, make("span", { class: "range" }, `(${percent(r.low)} to ${percent(r.high)}, ${r.n_right} of ${r.n})`)];
 
@@ -84,7 +84,8 @@ async function show(d) {
   $("correct-text").textContent = isFail ? "Correct to pass" : "Correct to fail";
   showDone();
   $("fence").textContent = d.split === "train" ? "" : `It ${d.split ? `is a ${d.split} case` : "is no golden case yet"}: no judge is shown it as an example${d.split ? "" : " unless it comes into the train split"}.`;
-  $("badges").replaceChildren(...[d.trace, ...item.badges].map((b) => make("li", { dir: "auto" }, b)));
+  const link = make("a", { href: "../../traces/#" + encodeURIComponent(d.trace) }, d.trace);
+  $("badges").replaceChildren(...[link, ...item.badges].map((b) => make("li", { dir: "auto" }, b)));
   showConversation({ ...item, marking: !isFail }, label.first_failure_step ?? null);
   $("first-failure").hidden = label.first_failure_step == null;
 }

@@ -13,7 +13,7 @@ from flywheel_pipeline.steps.evaluate import quality_of_change
 from flywheel_pipeline.steps.evaluate.case_change import PASSES
 from flywheel_pipeline.web.evaluate.views import show_case, show_evaluators
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.words import first_line
 
 SHOWN = 200
 """Cases that are shown whole; those that pass in both versions are only counted."""
@@ -33,6 +33,7 @@ def render_report(bench: Workbench, compared: Compared) -> str:
     return render(
         "evaluate/report.html", before=str(compared.before), after=str(compared.after), n_cases=len(found.cases),
         counts=found.counts(), quality=str(quality_of_change(found, compared.approved)), notes=compared.notes,
+        production=compared.production,
         rates=[str(r) for r in found.rates] if found.rates else None, rows=show_evaluators(compared), cases=cases,
         n_more=max(0, len(wanted) - SHOWN), style=Markup(style),
     )  # fmt: skip

@@ -94,6 +94,7 @@ class ComparisonService:
             "modes": sorted({(m, compared.names.get(f"judge:{m}", m)) for c in found.cases if (m := c.mode_id)}),
             "html": render(
                 "evaluate/summary.html", rows=show_evaluators(compared), notes=compared.notes,
+                production=compared.production,
                 rates=[str(r) for r in found.rates] if found.rates else None,
             ),
         }  # fmt: skip

@@ -11,15 +11,26 @@ export function makeCases(chosen, item, after) {
   $("case-one").hidden = !item;
   for (const id of Object.values(TEXTS)) $(id).value = "";
   $("case-documents").value = "";
+  const isJudged = !item || item.judged;
+  $("case-kind").options[0].text = ids.length > 1 ? "as their verdicts say" : isJudged ? "as its verdict says" : "choose one: the trace has no verdict yet";
+  if (!isJudged) fillFromLabel(item.label);
   if (item) {
     const asked = item.outline.filter(([, role]) => role === "user");
-    $("case-turn").replaceChildren(new Option("as its verdict says", ""), ...asked.map(([n, , line]) => new Option(`${n + 1}: ${line}`, n)));
-    $("case-mode").replaceChildren(new Option("as assigned", ""), ...item.modes.map(([id, name]) => new Option(name, id)));
+    $("case-turn").replaceChildren(new Option(isJudged ? "as its verdict says" : "the last one", ""), ...asked.map(([n, , line]) => new Option(`${n + 1}: ${line}`, n)));
+    $("case-mode").replaceChildren(new Option(isJudged ? "as assigned" : "none yet", ""), ...item.modes.map(([id, name]) => new Option(name, id)));
     $("case-known").replaceChildren(...item.documents.map((id) => make("option", { value: id })));
   }
   $("case-dialog").showModal();
   check(Boolean(item));
 }
+
+/** A label that no run has read yet says what the case is, too. */
+function fillFromLabel(label) {
+  if (!["pass", "fail"].includes(label?.verdict)) return;
+  set("case-kind", label.verdict === "fail" ? "failure" : "happy_path");
+  if (label.verdict === "fail") set("case-criteria", label.comment || label.code || "");
+}
+function set(id, value) { $(id).value = value; touched.add(id); }
 
 /** What was set in the dialog; the rest follows from the verdicts on the traces. */
 function wanted() {

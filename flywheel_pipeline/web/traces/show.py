@@ -14,7 +14,7 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.web.annotate.service import LabellingService
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import count, first_line
+from flywheel_pipeline.words import count, first_line
 
 WIDTH, HEIGHT, MOST_DAYS = 720, 60, 366
 """Pixels of the histogram, and days that it shows at most."""
@@ -92,6 +92,7 @@ def show_trace(bench: Workbench, service: LabellingService, annotator: str, trac
         "before": session["before"],
         "after": session["after"],
         "modes": list(known.modes.items()),
+        "judged": any(a.is_current and a.verdict in ("pass", "fail") for a in known.verdicts),
         "documents": _documents(service, trace_id),
     }
 

@@ -60,6 +60,10 @@ def test_cases_get_the_values_of_their_traces_once_a_person_has_accepted_the_tem
     assert set(values(after.cases)) - set(known) <= {"t35"}
     assert all(json.loads(c.variables or "{}") for c in after.cases if c.kind == "synthetic")
     assert grow(place.bench).cases == after.cases, "entries are written once"
+    file = place.root / TEMPLATES_FILE
+    file.write_text(file.read_text("utf-8").replace("{{date}}", "{{today}}"), "utf-8")
+    renamed = values(grow(place.bench).cases)["t00"]
+    assert renamed == {"customer": "Ada", "today": "2025-06-01"}, "a case follows a variable that is renamed"
 
 
 def test_the_production_prompt_makes_way_only_for_its_own_template(place: Place) -> None:

@@ -63,7 +63,18 @@ def test_a_trace_without_anything_is_known_by_nothing(tmp_path: Path) -> None:
 
 
 def test_a_session_says_which_traces_come_before_and_after() -> None:
-    rows = [InSession(f"t{n}", NOON, "q") for n in range(3)]
+    rows = [InSession(f"t{n}", NOON, "q", n + 1, 3) for n in range(3)]
     assert describe_session(rows, "t0") == {"n": 3, "at": 1, "before": None, "after": "t1"}
     assert describe_session(rows, "t2") == {"n": 3, "at": 3, "before": "t1", "after": None}
-    assert describe_session([], "t2") == {"n": 0, "at": 1, "before": None, "after": None}
+    assert describe_session([], "t2") == {"n": 0, "at": 0, "before": None, "after": None}
+
+
+def test_a_long_session_is_counted_whole_and_shown_around_the_open_trace(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    traces = [a_trace(trace_id=f"t{n:03}", session_id="s1", started_at=NOON + timedelta(minutes=n)) for n in range(500)]
+    place.lake.write("raw_traces", traces)
+    known = know_trace(place.bench, "t400", "s1", None)
+    assert [s.trace_id for s in known.session] == [f"t{n:03}" for n in range(350, 451)]
+    assert describe_session(known.session, "t400") == {"n": 500, "at": 401, "before": "t399", "after": "t401"}
+    first = know_trace(place.bench, "t000", "s1", None).session
+    assert describe_session(first, "t000") == {"n": 500, "at": 1, "before": None, "after": "t001"}

@@ -60,8 +60,8 @@ def test_every_trace_has_a_row_per_evaluator_with_the_probability_of_its_draw() 
         ("b", "judge:fm-1"): "pass", ("b", "check:short"): "pass",
     }  # fmt: skip
     one, other = rows["a", "judge:fm-1"], rows["b", "judge:fm-1"]
-    assert (one.inclusion_probability, one.n_day, one.mode_id, one.day) == (0.5, 4, "fm-1", "2026-01-31")
-    assert (other.inclusion_probability, other.n_day, other.session_id) == (None, None, "s-b")
+    assert (one.inclusion_probability, one.day_size, one.mode_id, one.day) == (0.5, 4, "fm-1", "2026-01-31")
+    assert (other.inclusion_probability, other.day_size, other.session_id) == (None, None, "s-b")
 
 
 def test_an_answer_that_is_missing_has_no_verdict_and_a_judge_that_breaks_leaves_its_error() -> None:

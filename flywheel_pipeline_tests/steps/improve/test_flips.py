@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_pipeline.records import CaseAnswer, Json, PromptVersion
+from flywheel_pipeline.steps.improve.bench import Bench
 from flywheel_pipeline.steps.improve.flips import (
     BATCH,
     LIMIT,
@@ -21,7 +22,7 @@ from flywheel_pipeline.steps.improve.flips import (
     pair_of,
     shows_candidate_first,
 )
-from flywheel_pipeline.steps.improve.search import Bench, decide_again
+from flywheel_pipeline.steps.improve.search import decide_again
 from flywheel_pipeline_tests.builders import an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 from flywheel_pipeline_tests.steps.improve.gates import a_gate

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, PromptCandidate
+from flywheel_pipeline.steps.improve.bench import Bench, Judgement
+from flywheel_pipeline.steps.improve.evidence import noise_floor
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
-from flywheel_pipeline.steps.improve.search import Bench, Judgement, improve_prompt, noise_floor
+from flywheel_pipeline.steps.improve.search import Search
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 from flywheel_pipeline_tests.steps.improve.gates import a_gate
+from flywheel_pipeline_tests.steps.improve.proposing import Given
+
+COVERS = ("steps/improve/search.py", "steps/improve/bench.py", "steps/improve/evidence.py")
 
 JUDGE = "judge:fm-1"
 BASE = a_prompt("Base prompt.")
@@ -69,7 +74,7 @@ def search(
     baseline = FakeEvaluate(by, JUDGE).evaluate(BASE, cases)
     bench = replace(Bench(BASE, cases, baseline, evaluate, JUDGEMENT, ALONE), **changes)
     proposals = [ProposedPrompt(t, (f"about {t[:9]}",), t.partition(EXAMPLES)[2]) for t in texts]
-    return improve_prompt(bench, proposals), evaluate
+    return Search.over(bench, [Given(proposals)]).run(), evaluate
 
 
 def test_the_best_on_dev_ships_and_the_others_are_runners_up() -> None:
@@ -119,9 +124,18 @@ def test_without_a_trusted_judge_the_first_proposal_is_held_unevaluated() -> Non
     assert evaluate.evaluated == []
 
 
-def test_a_regressing_candidate_is_rejected() -> None:
-    (best,), _ = search("A bad prompt.")
-    assert best.decision == "reject"
+@pytest.mark.parametrize(("text", "passes"), [("A bad prompt.", 0), ("Another prompt.", 10)])
+def test_the_test_split_is_not_read_for_a_proposal_that_does_no_better_on_dev(text: str, passes: int) -> None:
+    (best,), evaluate = search(text)
+    assert best.decision == "hold"
+    assert f"no better on dev than production ({passes} of 20 cases pass, 10 under production)" in best.reason
+    assert evaluate.evaluated == [(text, DEV_IDS)]
+
+
+def test_of_proposals_that_do_no_better_one_is_held_and_the_others_are_runners_up() -> None:
+    found, _ = search("A bad prompt.", "Another prompt.", "A worse, bad one.")
+    assert (found[0].text, found[0].decision) == ("Another prompt.", "hold")
+    assert [c.decision for c in found[1:]] == [None, None]
 
 
 def test_a_candidate_that_regresses_by_one_trusted_judge_is_rejected_though_the_total_improves() -> None:
@@ -201,7 +215,7 @@ def test_cases_that_always_pass_show_nothing_of_a_candidate_that_keeps_them() ->
         return "pass" if case.stage == "regression" else label(text, case)
 
     (best,), _ = search("A good prompt.", by=keeps, cases=[*TRAIN, *DEV, *TEST, *REACHED],
-                        baseline=FakeEvaluate(keeps, JUDGE).evaluate(BASE, [*TEST, *REACHED]))  # fmt: skip
+                        baseline=FakeEvaluate(keeps, JUDGE).evaluate(BASE, [*DEV, *TEST, *REACHED]))  # fmt: skip
     evidence = json.loads(best.evidence)
     assert best.decision == "ship"
     assert evidence["overall"]["n"] == len(TEST)
@@ -216,7 +230,7 @@ def test_a_candidate_that_breaks_what_always_passed_is_rejected_though_the_total
         return label(text, case)
 
     (best,), _ = search("A good prompt.", by=breaks, cases=[*TRAIN, *DEV, *TEST, *REACHED],
-                        baseline=FakeEvaluate(breaks, JUDGE).evaluate(BASE, [*TEST, *REACHED]))  # fmt: skip
+                        baseline=FakeEvaluate(breaks, JUDGE).evaluate(BASE, [*DEV, *TEST, *REACHED]))  # fmt: skip
     assert best.decision == "reject"
     assert "regression cases, 0 fixed and 20 broken of 40" in best.reason
 
@@ -230,7 +244,7 @@ def test_happy_paths_are_a_guard_of_their_own() -> None:
         )
 
     (best,), _ = search("A good prompt.", by=loses, cases=[*DEV, *TEST, *happy],
-                        baseline=FakeEvaluate(loses, JUDGE).evaluate(BASE, [*TEST, *happy]))  # fmt: skip
+                        baseline=FakeEvaluate(loses, JUDGE).evaluate(BASE, [*DEV, *TEST, *happy]))  # fmt: skip
     assert (best.decision, "happy paths: a loss of 10% is not excluded" in best.reason) == ("hold", True)
 
 

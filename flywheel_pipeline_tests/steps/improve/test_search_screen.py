@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flywheel_pipeline.steps.improve.foreign import Foreign
 from flywheel_pipeline_tests.builders import a_case, a_prompt
-from flywheel_pipeline_tests.steps.improve.test_search import DEV, EXAMPLES, TEST, TRAIN, search
+from flywheel_pipeline_tests.steps.improve.test_search import ALONE, DEV, EXAMPLES, TEST, TRAIN, search
 
 LEAKED = "test question 7 of a customer who owns three hubs and a lamp"
 HELD = a_case(case_id="test-99", input=LEAKED, split="test")
@@ -45,8 +45,8 @@ def test_foreign_parts_are_held_until_a_person_has_read_them_and_never_turn_a_ho
     assert json.loads(held.evidence)["unread"] == [str(url)]
     (read,), _ = search("A good prompt.", unread=lambda _: [])
     assert read.decision == "ship"
-    (bad,), _ = search("A bad prompt.", unread=lambda _: [url])
-    assert bad.decision != "ship" and "has to read it first" not in bad.reason
+    (fair,), _ = search("A fair prompt.", unread=lambda _: [url], gate=replace(ALONE, min_probability_better=0.9999))
+    assert fair.decision == "hold" and "has to read it first" not in fair.reason
 
 
 def test_words_that_production_holds_already_are_no_leak() -> None:

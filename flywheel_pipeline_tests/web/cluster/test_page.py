@@ -67,7 +67,7 @@ def test_the_board_shows_modes_with_their_failures_those_in_none_and_what_is_pro
         ("rude", 1, 60, 50), ("late", 2, 1, 1),
     ]  # fmt: skip
     assert reported["modes"][1]["failures"][0] == {
-        "trace_id": "l1", "text": "l", "comment": "It was l.", "by": "LLM", "confidence": 0.9, "gone": False,
+        "trace_id": "l1", "text": "l", "comment": "It was l.", "by": "LLM", "confidence": 0.9, "gone": False, "picked": False,
     }  # fmt: skip
     assert (reported["n_unassigned"], reported["unassigned"][0]["text"], reported["people"]) == (
         1,

@@ -7,13 +7,18 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flywheel_pipeline.adapters.registry import Canary, Move
-from flywheel_pipeline_tests.builders import a_candidate, a_prompt
+from flywheel_pipeline.flows.deploy.publish import Publication
+from flywheel_pipeline.flows.deploy.turns import record_turns
+from flywheel_pipeline.records import Json
+from flywheel_pipeline.steps.deploy.turns import TurnNote
+from flywheel_pipeline_tests.builders import a_candidate, a_health, a_prompt, a_prompt_trial
 from flywheel_pipeline_tests.homes import Place, a_home
 from flywheel_pipeline_tests.web.browsing import (
     EVIL,
@@ -46,6 +51,21 @@ def place(tmp_path: Path) -> Place:
             a_candidate(candidate_id=HELD.version, base_version=NOW.version, decision="hold", reason="cannot tell"),
         ],
     )
+    found = a_health(before_version=FIRST.version, after_version=NOW.version, name=EVIL, state="re-opened")
+    place.lake.write("production_health", [found])
+    tree = {"base_version": NOW.version, "changes": Json(json.dumps([EVIL]))}
+    place.lake.write("prompt_trials", [
+        a_prompt_trial(version=NOW.version, parent_version=None, status="base", number=0, reason=f"stopped {EVIL}", **tree),
+        a_prompt_trial(version=BETTER.version, parent_version=NOW.version, status="held", reason=EVIL, **tree),
+    ])  # fmt: skip
+    turn = TurnNote(
+        "2026-01-03T00:00:00Z", NOW.version, BETTER.version, "ship", f"13 fixed {EVIL}", 90, {"fm-1": EVIL},
+        {"difference": 0.1, "low": 0.02, "high": 0.2}, {"problem": f"no judge {EVIL}"},
+    )  # fmt: skip
+    place.append("prompts/turns.jsonl", [asdict(turn)])
+    failed = Publication("2026-01-02T00:00:01Z", "langfuse http://127.0.0.1", "fern", NOW.version, None, f"401 {EVIL}")
+    place.append("prompts/published.jsonl", [asdict(failed)])
+    record_turns(place.bench)
     return place
 
 
@@ -78,6 +98,9 @@ def test_the_prompt_in_production_comes_first_and_the_others_show_what_differs(p
         "href"
     )
     assert f"version={BETTER.version}" in page.url
+    playwright.expect(page.locator("#turns")).to_contain_text("+10 points +2 to +20")
+    playwright.expect(page.locator("#turns")).to_contain_text("Predicted: not known, no judge")
+    playwright.expect(page.locator("#overview")).to_contain_text("not published, 401")
 
 
 def test_a_candidate_is_promoted_and_rolled_back_by_keyboard_with_name_and_reason(page: Any, place: Place) -> None:
@@ -152,9 +175,11 @@ def test_a_move_names_the_state_it_was_decided_on_and_the_gate_holds_for_the_pag
 def test_a_hostile_prompt_name_or_reason_is_only_text(page: Any, place: Place) -> None:
     page.locator("#version").select_option(BETTER.version)
     playwright.expect(page.locator("#detail pre")).to_contain_text("<script>")
-    playwright.expect(page.locator(".moves")).to_contain_text("<script>")
+    for part in ("ol.moves", "ul.moves", "#turns"):
+        playwright.expect(page.locator(part)).to_contain_text("<script>")
     assert page.evaluate("window.hacked") is None
-    assert page.locator("#overview script, #detail script, #detail img").count() == 0
+    assert page.locator("#overview script, #overview img, #detail script, #detail img").count() == 0
+    playwright.expect(page.locator("#overview")).to_contain_text("worse re-opened")
 
 
 def test_a_canary_is_shown(place: Place, browser: Any) -> None:

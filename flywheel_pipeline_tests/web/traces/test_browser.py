@@ -89,8 +89,9 @@ def test_a_trace_is_found_judged_and_made_a_test_case_by_keyboard_alone(page: An
     see(page, "#title", "t42")
     playwright.expect(page.locator("#fail")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("t")
-    playwright.expect(page.locator("#case-found")).to_contain_text("no case")
-    page.select_option("#case-kind", "failure")
+    see(page, "#case-kind option:first-child", "choose one: the trace has no verdict yet")
+    playwright.expect(page.locator("#case-kind")).to_have_value("failure")  # as the label that was just given
+    playwright.expect(page.locator("#case-criteria")).to_have_value("It makes up a rebate.")
     page.fill("#case-criteria", "There is no rebate.")
     playwright.expect(page.locator("#case-found")).to_contain_text("g-")
     page.focus("#case-add")

@@ -1,4 +1,4 @@
-"""`offline/improver`: adds one instruction to a prompt for every failure mode it is handed.
+"""`offline/improver`: adds one instruction to a prompt for every failure mode that it is shown.
 
 The instruction comes from the mode's own words: `ADVICE` holds one for each kind of failure that the
 stand-in's judge can recognise by them; a mode of no known kind is quoted as something to avoid.
@@ -29,15 +29,17 @@ ADVICE: Mapping[judge.Rule, str] = {
 
 
 def reply(messages: list[dict[str, Any]]) -> str:
-    """Return the new prompt and the list of changes as JSON."""
+    """Return the edits as JSON: one line is added for every failure mode whose advice the prompt lacks."""
     data = read_fence(text_of(messages[-1].get("content"))) or {}
-    prompt, changes = data.get("prompt", ""), []
+    prompt = "\n".join(str(line["text"]) for line in data.get("prompt", []))
+    edits: dict[str, dict[str, Any]] = {}
     for mode in data.get("failure_modes", []):
         advice = _advice(mode)
-        if advice not in prompt and advice not in changes:
-            changes.append(advice)
-    added = "\n".join(f"- {c}" for c in changes)
-    return json.dumps({"prompt": f"{prompt.rstrip()}\n\n{added}" if changes else prompt, "changes": changes})
+        if advice not in prompt and advice not in edits:
+            cases = [case["case"] for case in mode.get("cases", [])]
+            edits[advice] = {"mode": mode["mode"], "cases": cases, "action": "add", "line": None, "text": advice,
+                             "why": f"It is the instruction against: {mode['name']}."}  # fmt: skip
+    return json.dumps({"edits": list(edits.values())})
 
 
 def _advice(mode: Mapping[str, Any]) -> str:

@@ -93,6 +93,10 @@ class Redactor:
         """Return a text without them."""
         return _Pass(self, self.kinds).text(text)
 
+    def redact_id(self, text: str) -> str:
+        """Return an id, such as that of a session, as it is stored: with salted hashes for them."""
+        return _Pass(self, self.kinds).id(text)
+
     def values(self, text: str) -> set[tuple[str, str]]:
         """Return the (kind, value) of all that a text without them would lack."""
         pass_ = _Pass(self, self.kinds)
