@@ -113,11 +113,14 @@ class JudgedTrace:
 def read_judged(rows: Iterable[ProductionVerdict], evaluators: Mapping[str, str | None]) -> list[JudgedTrace]:
     """Return the judged traces, by id; `evaluators` is {all that decide now: mode_id}.
 
-    Where one of a mode has no row on a trace, there is no verdict for the mode, nor for all together.
+    Where one of a mode has no row on a trace, there is no verdict for the mode, nor for all together. A trace that was
+    drawn, and is judged again because it is labelled, after its day has left the window, stays a drawn one.
     """
     by_trace: dict[str, dict[str, ProductionVerdict]] = defaultdict(dict)
     for row in rows:
-        by_trace[row.trace_id][row.evaluator] = row
+        known = by_trace[row.trace_id].get(row.evaluator)
+        if known is None or known.inclusion_probability is None:
+            by_trace[row.trace_id][row.evaluator] = row
     wanted: dict[str, list[str]] = {COMPOSITE: list(evaluators)}
     for evaluator, mode_id in evaluators.items():
         wanted.setdefault(mode_id or COMPOSITE, []).append(evaluator)
