@@ -164,7 +164,7 @@ class ProductionVerdict:
         float | None,
         Column("The probability that the sample of its day contains it; empty: judged as labelled", low=0, high=1),
     ]
-    n_day: Annotated[int | None, Column("Traces of its day that could have been drawn; empty likewise", low=1)]
+    n_day: Annotated[int, Column("Traces of its day that could have been drawn; 0: judged as labelled", low=0)]
     annotator_kind: Annotated[str, Column("Who judged", allowed=("LLM", "CODE"))]
     cost_usd: Annotated[float | None, Column("Cost of the judgement when it was made; empty if not known", low=0)]
     cached: Annotated[bool, Column("Made in an earlier run: nothing was paid in this one")]

@@ -36,7 +36,7 @@ class DrawnTrace:
     day: str
     prompt_version: str | None
     probability: float | None
-    n_day: int | None
+    n_day: int
 
 
 def judge_traces(traces: Sequence[DrawnTrace], plan: Plan, engine: Engine) -> list[ProductionVerdict]:

@@ -44,7 +44,7 @@ def a_drawn_trace(name: str, output: str | None, probability: float | None = 0.5
         case_id=f"g-{name}", kind="happy_path", mode_id=None, criteria=None, reference=output, observed_output=output,
         source_trace_id=name, session_id=f"s-{name}",
     )  # fmt: skip
-    return DrawnTrace(LabelledAnswer(case), "2026-01-31", "p1", probability, 4 if probability else None)
+    return DrawnTrace(LabelledAnswer(case), "2026-01-31", "p1", probability, 4 if probability else 0)
 
 
 def strict(data: Any) -> BaseModel | str:
@@ -61,7 +61,7 @@ def test_every_trace_has_a_row_per_evaluator_with_the_probability_of_its_draw() 
     }  # fmt: skip
     one, other = rows["a", "judge:fm-1"], rows["b", "judge:fm-1"]
     assert (one.inclusion_probability, one.n_day, one.mode_id, one.day) == (0.5, 4, "fm-1", "2026-01-31")
-    assert (other.inclusion_probability, other.n_day, other.session_id) == (None, None, "s-b")
+    assert (other.inclusion_probability, other.n_day, other.session_id) == (None, 0, "s-b")
 
 
 def test_an_answer_that_is_missing_has_no_verdict_and_a_judge_that_breaks_leaves_its_error() -> None:
