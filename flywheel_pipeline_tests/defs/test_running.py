@@ -116,7 +116,7 @@ def test_the_graph_is_served(dev: Dev) -> None:
     nodes = {tuple(n["assetKey"]["path"]): n["groupName"] for n in ask(dev.port, NODES)["assetNodes"]}
     assert nodes["raw_traces",] == "capture_and_label"
     assert nodes["prompt_candidate",] == "improve"
-    assert len(nodes) == 15
+    assert len(nodes) == 20
 
 
 def test_traces_and_labels_are_picked_up_by_the_sensors_once_also_when_the_daemon_is_killed_in_a_run(
