@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from flywheel_pipeline.commands.alerts import alerts
 from flywheel_pipeline.commands.annotate import ANNOTATE
 from flywheel_pipeline.commands.cluster import taxonomy
 from flywheel_pipeline.commands.deploy import DEPLOY
@@ -47,7 +48,7 @@ def main() -> None:
 @click.argument("home", type=click.Path(path_type=Path), default=Path("data"))
 def init(home: Path) -> None:
     """Create a flywheel home: its folders and a `flywheel.yaml` to edit."""
-    from flywheel_pipeline.commands.home import init_home
+    from flywheel_pipeline.flows.home import init_home
 
     init_home(home)
     then = f"flywheel run --home {shlex.quote(str(home))}"
@@ -150,21 +151,9 @@ def doctor(home: Path | None, repair: bool, ask_models: bool) -> None:
 
 
 for command in (
-    start,
-    pull,
-    sample,
-    *ANNOTATE,
-    taxonomy,
-    golden,
-    evals,
-    report,
-    evaluator,
-    judge,
-    gate,
-    try_command,
-    plan,
-    *DEPLOY,
-):
+    start, pull, sample, *ANNOTATE, taxonomy, golden, evals, report, evaluator, judge, gate, try_command, plan, *DEPLOY,
+    alerts,
+):  # fmt: skip
     main.add_command(command)
 
 if __name__ == "__main__":

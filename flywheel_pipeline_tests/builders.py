@@ -14,6 +14,7 @@ from flywheel_pipeline.records import (
     EvaluatorScore,
     FailureMode,
     Feedback,
+    FlywheelTurn,
     GoldenCase,
     Json,
     JudgeAlignment,
@@ -23,6 +24,7 @@ from flywheel_pipeline.records import (
     PromptVersion,
     RawTrace,
     SampledTrace,
+    columns,
 )
 
 NOON = datetime(2025, 6, 2, 12, 0, 0)
@@ -164,6 +166,16 @@ def a_health(**changes: Any) -> ProductionHealth:
         "n_labels_after": 0, "verdict": "worse", "state": "open", "reason": "worse: 5.0% of traffic before",
     }  # fmt: skip
     return ProductionHealth(**{**values, **changes})
+
+
+def a_turn(**changes: Any) -> FlywheelTurn:
+    values: dict[str, Any] = {spec.name: None for spec in columns(FlywheelTurn)} | {
+        "turn": 1, "base_version": "p1", "candidate_id": "c1", "decided_at": NOON, "decision": "ship",
+        "reason": "better", "labels_added": 90, "n_new_modes": 1, "new_modes": Json('["Late"]'), "test_gain": 0.2,
+        "predicted_reason": "no judge of it may decide", "realised_basis": "", "realised_reason": "not promoted yet",
+        "n_calls": 3,
+    }  # fmt: skip
+    return FlywheelTurn(**{**values, **changes})
 
 
 def a_feedback(**changes: Any) -> Feedback:

@@ -13,8 +13,8 @@ import yaml
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.commands.dagster_runs import TurnResult, run_turn
-from flywheel_pipeline.commands.home import init_home
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.flows.home import init_home
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, Json
 from flywheel_pipeline.settings import load_settings

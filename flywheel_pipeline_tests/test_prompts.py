@@ -17,8 +17,10 @@ import pytest
 
 from flywheel_pipeline import prompts
 from flywheel_pipeline.adapters.registry import Canary, Move, Registry
+from flywheel_pipeline.flows.capture import capture_traces
 from flywheel_pipeline.prompts import PromptError, PromptNotFoundError, fill, in_canary
 from flywheel_pipeline_tests.builders import a_prompt
+from flywheel_pipeline_tests.homes import a_home
 
 OLD, NEW = a_prompt("Be kind to {{customer}}."), a_prompt("Be brief, {{customer}}.", model="openai/x")
 
@@ -267,3 +269,30 @@ def test_what_an_application_does_with_the_parameters_stays_its_own(registry: Re
     assert isinstance(found.parameters, dict)
     found.parameters["temperature"] = 2
     assert "temperature" not in prompts.get(source=home).parameters
+
+
+def test_a_trace_comes_back_with_the_version_that_was_put_onto_any_of_its_spans(tmp_path: Path, home: Path) -> None:
+    found = prompts.get(source=home)
+    model = {
+        "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Hi?",
+        "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": "Hello.",
+    }  # fmt: skip
+    spans = [
+        a_span("a", "1", {**model, **found.attributes()}),
+        a_span("b", "2", found.attributes()), a_span("b", "3", model, parent="2"),
+        a_span("c", "4", {}), a_span("c", "5", found.attributes(), parent="4"), a_span("c", "6", model, parent="5"),
+    ]  # fmt: skip
+    place = a_home(tmp_path / "other")
+    place.put_traces("spans.json", {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {}, "spans": spans}]}]})
+    capture_traces(place.bench)
+    rows = place.lake.frame("select prompt_name, prompt_version, input, output from raw_traces").values.tolist()
+    assert rows == [[OLD.name, OLD.version, "Hi?", "Hello."]] * 3
+
+
+def a_span(trace: str, span: str, attributes: dict[str, str], parent: str = "") -> dict[str, Any]:
+    """A span as OTLP's JSON has it."""
+    return {
+        "traceId": trace * 32, "spanId": span * 16, **({"parentSpanId": parent * 16} if parent else {}), "name": "s",
+        "startTimeUnixNano": "1750000000000000000", "endTimeUnixNano": "1750000001000000000",
+        "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()],
+    }  # fmt: skip

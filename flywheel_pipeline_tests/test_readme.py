@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flywheel_pipeline.defs.assets import build_assets
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.records import TABLES
 from flywheel_pipeline.settings import load_settings
 from flywheel_pipeline_tests.conftest import REPO
@@ -21,9 +22,13 @@ CHAPTERS = sorted((REPO / "flywheel_pipeline" / "steps").glob("*/README.md"))
 PAGES = [
     REPO / "README.md",
     REPO / ".github" / "CONTRIBUTING.md",
+    REPO / ".github" / "SECURITY.md",
     *CHAPTERS,
     REPO / "flywheel_pipeline" / "web" / "README.md",
     REPO / "flywheel_pipeline" / "defs" / "README.md",
+    REPO / "flywheel_pipeline" / "web" / "annotate" / "README.md",
+    REPO / "flywheel_pipeline" / "adapters" / "apps" / "README.md",
+    REPO / "flywheel_pipeline" / "steps" / "capture" / "formats" / "README.md",
 ]
 
 
@@ -121,7 +126,7 @@ def test_every_table_is_in_the_readme() -> None:
     assert steps
     named = {name for name in re.findall(r"`(\w+)`", steps.group(1)) if name in TABLES}
     assert named == set(TABLES) - {"captured_files", "captured_traces"}
-    assets = (a for a in build_assets(load_settings(REPO / "data", {})) if hasattr(a, "keys"))
+    assets = (a for a in build_assets(Scope(load_settings(REPO / "data", {}))) if hasattr(a, "keys"))
     assert {k.to_user_string() for a in assets for k in a.keys} <= named
 
 

@@ -36,7 +36,7 @@ def test_without_a_file_everything_has_a_default_and_no_model_needs_a_key(home: 
     assert {r: getattr(settings.models, r).model for r in ROLES} == {r: f"offline/{r}" for r in ROLES}
     assert settings.automation.default_status == "stopped"
     assert settings.automation.executor == "in_process"
-    assert settings.capture.start_date == date(2023, 1, 1)
+    assert settings.capture.start_date is None and settings.capture.first_day == date(2023, 1, 1)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}"])

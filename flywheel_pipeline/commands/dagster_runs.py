@@ -20,20 +20,23 @@ from flywheel_pipeline.commands.addresses import check_port, is_loopback
 from flywheel_pipeline.commands.progress import StepLines, terminal_lines
 from flywheel_pipeline.commands.summary import count_calls, summarize
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.causes import cause_of
 from flywheel_pipeline.defs.instance import (
+    end_dead_runs,
     end_dead_runs_twice,
     is_alive,
+    is_own_instance,
     log_kept_open,
     open_instance,
     prepare_instance,
-    runs_on_this_machine,
 )
-from flywheel_pipeline.defs.jobs import DECIDE_ON_LABELS
-from flywheel_pipeline.defs.partitions import range_tags
+from flywheel_pipeline.defs.jobs import decide_on_labels
+from flywheel_pipeline.defs.partitions import first_partition, range_tags
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.errors import FlywheelError, HomeError, SettingsError
 from flywheel_pipeline.flows.capture import due_days, due_inputs, group_days
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
@@ -60,10 +63,14 @@ def run_turn(bench: Workbench, say: Say, lines: StepLines | None = None) -> Turn
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     say, lake, home = _once(say), bench.lake, bench.settings.home
-    defs = build_definitions(bench.settings)
+    defs, first_day = build_definitions(bench.settings), first_partition(bench.settings)
     with open_instance(home) as instance:
+        if is_own_instance(instance, home):
+            end_dead_runs(instance, is_alive)  # one that was killed may still hold a place in a pool
+        read = _run(defs, instance, say, lines, "read_trace_files", {})
+        if first_partition(bench.settings) != first_day:  # what was read begins on another day
+            defs = build_definitions(bench.settings)
         run = partial(_run, defs, instance, say, lines)
-        read = run("read_trace_files", {})
         groups = group_days(due_days(lake)) or group_days(sorted(due_inputs(lake))[-1:])
         if not groups:
             raise HomeError(_no_traces(bench))
@@ -138,22 +145,6 @@ def _show(lines: StepLines, entry: dg.EventLogEntry) -> None:
         lines.finished(event.step_key, event.is_step_success)
 
 
-def cause_of(event: dg.DagsterEvent) -> str:
-    """Return what stopped a step: our own error in full, else the step and the exception's text."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return f"{event.step_key} failed"
-    if error.cls_name == "DagsterAssetCheckFailedError":
-        return f"a blocking check ({event.step_key}): what follows would rest on wrong data, so it was not run"
-    if error.cls_name == "DagsterExecutionInterruptedError":
-        return f"an interruption ({event.step_key}): finished calls are kept, and the next run asks what is missing"
-    text = error.message.strip()
-    ours = {c.__name__ for c in FlywheelError.__subclasses__()}
-    return text.split(": ", 1)[-1] if error.cls_name in ours else f"{event.step_key}: {text}"
-
-
 def turn_home(home: Path | None, say: Say) -> bool:
     """Run one turn in a home and report what it found; return whether nothing stopped it.
 
@@ -207,7 +198,10 @@ def decide_home(home: Path | None) -> Workbench:
     """
     bench = Workbench.of(home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    job, config = build_definitions(bench.settings).resolve_job_def("gate_on_labels"), {**QUIET, **DECIDE_ON_LABELS}
+    job, config = (
+        build_definitions(bench.settings).resolve_job_def("gate_on_labels"),
+        {**QUIET, **decide_on_labels(Scope(bench.settings))},
+    )
     with open_instance(bench.settings.home) as instance:
         result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
     failures = [cause_of(e) for e in result.all_events if e.is_step_failure]
@@ -248,8 +242,8 @@ def serve_dagster(home: Path | None, host: str, port: int, trust_network: bool =
         )
     check_port(host, port)
     folder = prepare_instance(root)
-    if runs_on_this_machine(root):
-        with open_instance(root) as instance:
+    with open_instance(root) as instance:
+        if is_own_instance(instance, root):
             end_dead_runs_twice(instance, is_alive, lambda: time.sleep(GRACE_SECONDS))
     environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
     where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]

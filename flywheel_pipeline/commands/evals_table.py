@@ -9,7 +9,7 @@ from flywheel_pipeline.flows.compare import Compared
 from flywheel_pipeline.steps.evaluate import CaseChange, Coverage, EvaluatorChange, KnownReport, Quality
 from flywheel_pipeline.steps.evaluate.case_change import FIXED, PASSES
 from flywheel_pipeline.steps.evaluate.compare import COUNTS
-from flywheel_pipeline.web.words import first_line, show_number
+from flywheel_pipeline.words import first_line, show_number
 
 SHOWN = 10
 """Cases that are listed."""

@@ -8,7 +8,7 @@ from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode, PromptCandidate
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 UNLABELLED = """
 select count(distinct trace_id) from sampled_traces where to_label

@@ -9,7 +9,7 @@ from flywheel_pipeline.flows.production import JudgedProduction
 from flywheel_pipeline.flows.production_rates import passing_lines, read_rates, share_of
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 
 def judged_lines(found: JudgedProduction) -> Iterator[str]:

@@ -31,9 +31,9 @@ def prepare_home(home: Path | None, file: Path, report: Callable[[str], None]) -
     Raises:
         HomeError: the home is the demo's, or the file cannot be read.
     """
-    from flywheel_pipeline.commands.home import init_home
     from flywheel_pipeline.demo.record import APP
     from flywheel_pipeline.errors import HomeError
+    from flywheel_pipeline.flows.home import init_home
     from flywheel_pipeline.flows.start import describe_start, start_from
     from flywheel_pipeline.flows.workbench import Workbench
     from flywheel_pipeline.settings import load_settings

@@ -57,7 +57,7 @@ def _coverage(known: Reviewed, n: int, of: int) -> str:
 def _pareto(rows: list[FailureMode]) -> list[str]:
     ordered = sorted((r for r in rows if r.status != "retired"), key=lambda r: -r.share)
     total, top = sum(r.share for r in ordered) or 1.0, max((r.share for r in ordered), default=0) or 1.0
-    cells = [["mode", "id", "failures", "share", "95 % interval", "together", "severity", "trend", "status", ""]]
+    cells = [["mode", "id", "failures", "share", "95% interval", "together", "severity", "trend", "status", ""]]
     for r, together in zip(ordered, accumulate(r.share for r in ordered), strict=True):
         interval = f"{r.share_low:.1%} to {r.share_high:.1%}"
         cells.append(

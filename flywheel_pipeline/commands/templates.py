@@ -42,12 +42,11 @@ def accept(home: Path | None, by: str, template: str) -> None:
 
 def mined_lines(found: MinedHome) -> Iterator[str]:
     """Yield what was found: each template with its coverage and values, then what fits none."""
-    mined = found.mined
-    yield f"{mined.n_prompts:,} traces have a system prompt; {found.n_without:,} of the newest have none."
+    yield f"{found.n_prompts:,} traces have a system prompt; {found.n_without:,} of the newest have none."
     for number, entry in enumerate(found.entries, 1):
         yield ""
-        yield f"{number}. {entry.version} ({entry.status}): {_coverage(entry, mined.n_prompts)}"
-        yield from (f"   | {line}" for line in _printable(entry.template.text))
+        yield f"{number}. {entry.version} ({entry.status}): {_coverage(entry, found.n_prompts)}"
+        yield from (f"   | {line}" for line in entry.template.text.splitlines())
         for name, values in entry.coverage.examples.items():
             yield f"   {name}: {', '.join(repr(_cut(v)) for v in values)}"
     yield ""
@@ -66,7 +65,7 @@ def _coverage(entry: Entry, n_prompts: int) -> str:
 def _left_over(found: MinedHome) -> Iterator[str]:
     mined = found.mined
     yield f"{mined.n_unfit:,} fit no template{':' if mined.unfit else '.'}"
-    yield from (f"   {_cut(' '.join(_printable(p)))!r}" for p in mined.unfit)
+    yield from (f"   {_cut(' '.join(p.split()))!r}" for p in mined.unfit)
     if mined.n_too_long:
         yield f"{mined.n_too_long:,} are too long to be looked at."
     if mined.n_unfilled:
@@ -82,11 +81,12 @@ def accepted_lines(found: AcceptedTemplate) -> Iterator[str]:
         yield f"It is the production prompt now{f', in place of {found.before}' if found.before else ''}."
     else:
         yield f"The production prompt stays {found.before}, which is not of this template."
+    if found.n_without:
+        yield (
+            f"{found.n_without:,} of {found.n_cases:,} golden cases are of no trace that shows these values: under "
+            "this prompt they are errors, until they have `variables` or are retired."
+        )
     yield "The next `flywheel run` gives golden cases the values of their traces."
-
-
-def _printable(text: str) -> list[str]:
-    return ["".join(c if c.isprintable() else " " for c in line) for line in text.splitlines()]
 
 
 def _cut(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,8 +73,8 @@ def tried_lines(tried: Tried) -> Iterator[str]:
     yield f"failure mode: {tried.mode}"
     yield from rate_lines(tried.compared)
     yield ""
-    yield f"takes before  {tried.before}"
-    yield f"takes after   {tried.after}"
+    yield f"usage before  {tried.before}"
+    yield f"usage after   {tried.after}"
     for change in tried.compared.found.cases:
         yield from _case(tried, tried.details[change.case_id], change)
 
@@ -82,7 +82,7 @@ def tried_lines(tried: Tried) -> Iterator[str]:
 def _case(tried: Tried, details: CaseDetails, change: CaseChange) -> Iterator[str]:
     yield ""
     yield f"== {details.case.case_id} ({details.case.split})"
-    yield from _printable(textwrap.wrap(details.case.input, 2 * COLUMN + 3)[:3])
+    yield from textwrap.wrap(details.case.input, 2 * COLUMN + 3)[:3]
     yield f"{'before':{COLUMN}} | after"
     yield from _beside(details.before.output, details.after.output)
     both = [r for side in (details.before, details.after) for r in side.verdicts if r.label or r.error]
@@ -106,11 +106,7 @@ def _beside(left: str, right: str) -> Iterator[str]:
 def _wrapped(text: str) -> list[str]:
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, COLUMN) or [""]]
     more = len(lines) - LINES
-    return _printable(lines if more <= 0 else [*lines[:LINES], f"… {more} more lines"])
-
-
-def _printable(lines: Sequence[str]) -> list[str]:
-    return ["".join(c if c.isprintable() else " " for c in line) for line in lines]
+    return lines if more <= 0 else [*lines[:LINES], f"… {more} more lines"]
 
 
 @click.command("models")
@@ -138,8 +134,8 @@ def model_lines(report: ModelReport) -> Iterator[str]:
     yield f"== {report.model}, on the {report.split} split"
     yield from comparison_lines(report.compared, KnownReport((), (), (), {}))
     yield ""
-    yield f"takes before  {report.before}"
-    yield f"takes after   {report.after}"
+    yield f"usage before  {report.before}"
+    yield f"usage after   {report.after}"
     from flywheel_pipeline.steps.improve.gate import SAFE
 
     if report.gate is None:

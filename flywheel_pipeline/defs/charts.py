@@ -5,7 +5,7 @@ from itertools import accumulate
 
 import dagster as dg
 
-from flywheel_pipeline.web.words import show_number
+from flywheel_pipeline.words import show_number
 
 INLINE = 1000
 """The UI shows Markdown inline only under so many characters."""

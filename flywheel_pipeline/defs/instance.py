@@ -27,6 +27,9 @@ WORKSPACE = {
 }
 
 
+HOME_TAG = "flywheel/home"
+"""The tag of jobs that ask models or decide: of one home, one of them runs at a time."""
+
 OURS = "# Written by flywheel at every start. Remove this line to keep your own changes.\n"
 
 
@@ -50,9 +53,20 @@ def instance_config(base: str) -> dict[str, Any]:
         "compute_logs": logs,
         "concurrency": {
             "pools": {"default_limit": 1, "granularity": "op"},
-            "runs": {"max_concurrent_runs": 4},
+            "runs": {
+                "max_concurrent_runs": 4,
+                "tag_concurrency_limits": [
+                    {"key": HOME_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
+                ],
+            },
         },
-        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180, "max_runtime_seconds": 86_400},
+        "freshness": {"enabled": True},
+        "run_monitoring": {
+            "enabled": True,
+            "start_timeout_seconds": 180,
+            "max_runtime_seconds": 86_400,
+            "free_slots_after_run_end_seconds": 300,
+        },
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
         "python_logs": {"managed_python_loggers": ["flywheel_pipeline"], "python_log_level": "INFO"},
         "retention": {"sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}}},
@@ -100,12 +114,12 @@ def log_kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         yield
 
 
-def runs_on_this_machine(home: Path) -> bool:
-    """Return whether the processes of the home's runs can be seen from here.
+def is_own_instance(instance: dg.DagsterInstance, home: Path) -> bool:
+    """Return whether the instance is the home's own, and its runs are ours and on this machine.
 
-    They can where the instance is the home's own; an instance that a person has configured may span machines.
+    An instance that a person has configured may span machines, and holds runs of other projects.
     """
-    return os.environ.get("DAGSTER_HOME") in (None, "", str(home / "dagster"))
+    return Path(instance.storage_directory()).absolute().parent == home / "dagster"
 
 
 def end_dead_runs_twice(
@@ -134,7 +148,17 @@ def end_dead_runs(instance: dg.DagsterInstance, is_alive: Callable[[int], bool])
             why = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
             instance.report_run_failed(run, "The process of this run is gone.", why)
             ended.append(run.run_id)
+    _free_pools(instance)
     return ended
+
+
+def _free_pools(instance: dg.DagsterInstance) -> None:
+    """Free the places in pools that runs hold which have ended without giving them back."""
+    log = instance.event_log_storage
+    for run_id in log.get_concurrency_run_ids() if log.supports_global_concurrency_limits else ():
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            log.free_concurrency_slots_for_run(run_id)
 
 
 def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from typing import Any
 from urllib.parse import quote
@@ -31,16 +31,16 @@ def column_schema(table: str) -> dg.TableSchema:
     )  # fmt: skip
 
 
-def column_lineage(table: str) -> dg.TableColumnLineage:
-    """Return where the columns of a table come from: the references that its record declares."""
+def column_lineage(table: str, key: Callable[[str], dg.AssetKey]) -> dg.TableColumnLineage:
+    """Return where the columns of a table come from: the references that its record declares, to assets by `key`."""
     found = {s.name: s.column.references for s in columns(TABLES[table]) if s.column.references}
     parts = {name: ref.split(".") for name, ref in found.items() if ref}
-    return dg.TableColumnLineage({n: [dg.TableColumnDep(dg.AssetKey(t), c)] for n, (t, c) in parts.items()})
+    return dg.TableColumnLineage({n: [dg.TableColumnDep(key(t), c)] for n, (t, c) in parts.items()})
 
 
-def definition_metadata(table: str) -> dict[str, Any]:
+def definition_metadata(table: str, key: Callable[[str], dg.AssetKey]) -> dict[str, Any]:
     """Return the metadata that is known before any run: the columns and where they come from."""
-    return {"dagster/column_schema": column_schema(table), "dagster/column_lineage": column_lineage(table)}
+    return {"dagster/column_schema": column_schema(table), "dagster/column_lineage": column_lineage(table, key)}
 
 
 def preview(rows: Sequence[Any], names: Sequence[str], n: int = PREVIEW_ROWS) -> dg.TableMetadataValue:

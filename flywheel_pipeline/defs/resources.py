@@ -13,6 +13,7 @@ from dagster_duckdb import DuckDBResource
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.instance import log_kept_open
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.settings import Settings
 
@@ -38,9 +39,11 @@ class LakeResource(DuckDBResource):
             yield connection
 
 
-def build_resources(settings: Settings) -> dict[str, Any]:
-    """Return the resources of all assets, checks, schedules and sensors."""
-    return {"lake": LakeResource(root=str(settings.home / "lake")), "bench": _bench_of(settings)}
+def build_resources(scope: Scope) -> dict[str, Any]:
+    """Return the resources of all assets, checks, schedules and sensors of a flywheel."""
+    settings = scope.settings
+    lake = LakeResource(root=str(settings.home / "lake"))
+    return {scope.name("lake"): lake, scope.name("bench"): _bench_of(settings)}
 
 
 def _bench_of(settings: Settings) -> dg.ResourceDefinition:

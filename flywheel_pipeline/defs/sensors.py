@@ -6,22 +6,23 @@ run key is made from the content, so that one set of changes starts exactly one 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import dagster as dg
 
 from flywheel_pipeline.adapters.home import HomeFile
 from flywheel_pipeline.adapters.home.files import FLIP_LABELS_FILE
-from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, runs_on_this_machine
-from flywheel_pipeline.defs.jobs import capture, gate_on_labels, label_batch, read_trace_files, turn
+from flywheel_pipeline.defs.factory import bound
+from flywheel_pipeline.defs.instance import end_dead_runs, is_alive, is_own_instance
+from flywheel_pipeline.defs.jobs import Job
 from flywheel_pipeline.defs.memory import LOSSES, Memory
-from flywheel_pipeline.defs.partitions import range_tags
+from flywheel_pipeline.defs.partitions import first_partition, range_tags
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.flows.annotate import labels_already_read
 from flywheel_pipeline.flows.capture import already_read, due_days, due_inputs, group_days
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.settings import Settings
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -31,54 +32,50 @@ UNFINISHED = [
 ]
 
 
-def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+def build_sensors(scope: Scope, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
     """Return the sensors; on from the start only if the settings say so."""
-    running = settings.automation.default_status == "running"
-    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
-    every = settings.automation.sensor_seconds
-
-    @dg.sensor(
-        job=read_trace_files,
-        minimum_interval_seconds=every,
-        default_status=status,
-        description="Starts `read_trace_files` when the landing folder holds a new or changed file.",
+    automation, first_day = scope.settings.automation, first_partition(scope.settings).isoformat()
+    status = (
+        dg.DefaultSensorStatus.RUNNING if automation.default_status == "running" else dg.DefaultSensorStatus.STOPPED
     )
+
     def new_trace_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        return look(context, bench, "traces", "trace_files", "read_trace_files")
+        return look(context, bench, "traces", scope.key("trace_files"), scope.name("read_trace_files"))
 
-    @dg.sensor(
-        jobs=[capture, turn],
-        minimum_interval_seconds=every,
-        default_status=status,
-        description="Starts `capture` for exactly the event days that newly read files touch.",
-    )
     def captured_days(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        return request_days(context, bench)
+        return request_days(context, bench, first_day, scope.name)
 
-    @dg.sensor(
-        job=label_batch,
-        minimum_interval_seconds=every,
-        default_status=status,
-        description="Starts `label_batch` when a label file is new or corrected.",
-    )
     def new_label_files(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        return look(context, bench, "labels", "label_files", "label_batch")
+        return look(context, bench, "labels", scope.key("label_files"), scope.name("label_batch"))
 
-    @dg.sensor(
-        job=gate_on_labels,
-        minimum_interval_seconds=every,
-        default_status=status,
-        description="Starts `gate_on_labels` when the expert has submitted labels of flipped cases that the gate "
-        "asked for.",
-    )
     def new_flip_labels(context: dg.SensorEvaluationContext, bench: dg.ResourceParam[Workbench]):
-        return request_decision(context, bench)
+        return request_decision(context, bench, scope.name)
 
-    return [new_trace_files, captured_days, new_label_files, new_flip_labels]
+    return [
+        dg.sensor(
+            name=scope.name(function.__name__), jobs=[jobs[j] for j in starts], default_status=status, description=text,
+            minimum_interval_seconds=automation.sensor_seconds,
+        )(bound(function, scope))
+        for function, starts, text in (
+            (
+                new_trace_files, ["read_trace_files"],
+                "Starts `read_trace_files` when the landing folder holds a new or changed file.",
+            ),
+            (
+                captured_days, ["capture", "flywheel_turn"],
+                "Starts `capture` for exactly the event days that newly read files touch.",
+            ),
+            (new_label_files, ["label_batch"], "Starts `label_batch` when a label file is new or corrected."),
+            (
+                new_flip_labels, ["gate_on_labels"],
+                "Starts `gate_on_labels` when the expert has submitted labels that the gate asked for.",
+            ),
+        )
+    ]  # fmt: skip
 
 
 def look(
-    context: dg.SensorEvaluationContext, bench: Workbench, folder: str, asset: str, job: str
+    context: dg.SensorEvaluationContext, bench: Workbench, folder: str, asset: dg.AssetKey | str, job: str
 ) -> dg.SensorResult | dg.SkipReason:
     """Compare the settled files of a folder with the cursor and the tables; one run for all that is new or changed.
 
@@ -110,7 +107,7 @@ LOGS = {"traces": ("captured_files", already_read), "labels": ("label_log", labe
 """The table that accounts for the files of a folder, and what finds those that it holds as they are now."""
 
 
-def _request(fresh: Mapping[str, HomeFile], memory: Memory, asset: str) -> dg.SensorResult:
+def _request(fresh: Mapping[str, HomeFile], memory: Memory, asset: dg.AssetKey | str) -> dg.SensorResult:
     names = ", ".join(sorted(fresh))
     prints = {n: f"{f.fingerprint()}:{f.modified_ns}" for n, f in fresh.items()}
     prints |= {LOSSES: str(memory.losses)} if memory.losses else {}
@@ -120,39 +117,57 @@ def _request(fresh: Mapping[str, HomeFile], memory: Memory, asset: str) -> dg.Se
     return dg.SensorResult(run_requests=[request], cursor=memory.cursor, asset_events=[event])
 
 
-def request_days(context: dg.SensorEvaluationContext, bench: Workbench) -> dg.SensorResult | dg.SkipReason:
+def request_days(
+    context: dg.SensorEvaluationContext, bench: Workbench, first_day: str = "", name: Callable[[str], str] = str
+) -> dg.SensorResult | dg.SkipReason:
     """Request the days whose files changed since they were written, as few runs as their gaps allow.
 
-    Where all days were written and are gone, the tables were deleted: the last run is a whole turn, as in
-    `flywheel run`, since what was made from the days is gone, too.
+    Days before the first partition `first_day` of the loaded definitions wait until these are loaded again. Where all
+    days were written and are gone, the tables were deleted: the last run is a whole turn, as in `flywheel run`, since
+    what was made from the days is gone, too.
     """
-    days, before = due_days(bench.lake), Memory.of(context.cursor)
+    due, before = due_days(bench.lake), Memory.of(context.cursor)
+    days = [day for day in due if day >= first_day]
     memory = before.look(bool(bench.lake.inputs("raw_traces")))
+    if early := len(due) - len(days):
+        why = _before_the_first(early, due[0], first_day)
+        if not days:
+            return dg.SkipReason(why)
+        context.log.warning(why)
     if not days:
         if memory.filled or not before.filled:  # a loss is noted once its days are due
             context.update_cursor(memory.cursor)
         return dg.SkipReason("every day is up to date with the files that were read")
-    if _in_progress(context, bench, "capture", "flywheel_turn"):
+    if _in_progress(context, bench, name("capture"), name("flywheel_turn")):
         return dg.SkipReason(f"{len(days)} days wait for the run in progress")
     inputs = due_inputs(bench.lake)
     requests = []
     for group in group_days(days):
         text = json.dumps([*([d, inputs.get(d, "")] for d in group), *([memory.losses] if memory.losses else [])])
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        requests.append(dg.RunRequest(run_key=key, tags=range_tags(group), job_name="capture"))
+        requests.append(dg.RunRequest(run_key=key, tags=range_tags(group), job_name=name("capture")))
     if memory.losses > before.losses:
-        requests[-1] = requests[-1].with_replaced_attrs(job_name="flywheel_turn")
+        requests[-1] = requests[-1].with_replaced_attrs(job_name=name("flywheel_turn"))
     return dg.SensorResult(run_requests=requests, cursor=memory.cursor)
 
 
-def request_decision(context: dg.SensorEvaluationContext, bench: Workbench) -> dg.SensorResult | dg.SkipReason:
+def _before_the_first(n: int, day: str, first_day: str) -> str:
+    return (
+        f"{n} days, the first {day}, are before the first partition {first_day}: reload the code location "
+        "(Deployment > Code locations > Reload), which then begins with them"
+    )
+
+
+def request_decision(
+    context: dg.SensorEvaluationContext, bench: Workbench, name: Callable[[str], str] = str
+) -> dg.SensorResult | dg.SkipReason:
     """Request a decision where there are labels that the gate asked for and has not seen."""
     waiting, stamp = flips_waiting(bench), bench.home.stamp(FLIP_LABELS_FILE)
     if waiting is None:
         return dg.SkipReason("the gate asks for no labels of flipped cases")
     if not waiting.n_labelled or stamp == context.cursor:
         return dg.SkipReason(str(waiting))
-    if _in_progress(context, bench, "gate_on_labels", "flywheel_turn"):
+    if _in_progress(context, bench, name("gate_on_labels"), name("flywheel_turn")):
         return dg.SkipReason(f"{waiting.n_labelled} labels of flipped cases wait for the run in progress")
     key = hashlib.sha256(f"{waiting.candidate}:{stamp}".encode()).hexdigest()[:32]
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=stamp)
@@ -168,7 +183,7 @@ def _listed(what: str, names: set[str]) -> str:
 
 def _in_progress(context: dg.SensorEvaluationContext, bench: Workbench, *jobs: str) -> bool:
     """Return whether a run of one of the jobs is in progress; one whose process was killed is not."""
-    if runs_on_this_machine(bench.settings.home):
+    if is_own_instance(context.instance, bench.settings.home):
         end_dead_runs(context.instance, is_alive)
     filters = (dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs)
     return any(context.instance.get_run_records(one, limit=1) for one in filters)

@@ -87,7 +87,7 @@ def _draw(bench: Workbench) -> list[DrawnTrace]:
     """Return the traces to judge, the newest days first."""
     settings = bench.settings.evaluate
     days = [str(day) for day in bench.lake.frame(ELIGIBLE_SQL)["day"]]
-    until = date.fromisoformat(max(days)) if days else bench.settings.capture.start_date
+    until = date.fromisoformat(max(days)) if days else bench.settings.capture.first_day
     values = {
         "since": (until - timedelta(days=settings.production_days - 1)).isoformat(), "until": until.isoformat(),
         "size": settings.production_traces, "seed": bench.settings.sample.seed,

@@ -124,7 +124,7 @@ def _n_in_window(bench: Workbench, design: Design) -> int:
 def _design(bench: Workbench, asked: BatchRequest) -> Design:
     settings = bench.settings.sample
     newest = bench.lake.frame("select max(started_at)::date::varchar as day from raw_traces")["day"][0]
-    last = date.fromisoformat(newest) if isinstance(newest, str) else bench.settings.capture.start_date
+    last = date.fromisoformat(newest) if isinstance(newest, str) else bench.settings.capture.first_day
     until = _day(asked.until) if asked.until else last
     since = _day(asked.since) if asked.since else until - timedelta(days=settings.window_days - 1)
     if since > until and not asked.until:

@@ -41,7 +41,7 @@ def start_from(bench: Workbench, file: Path) -> Started:
     rejects = bench.lake.read("rejects", Reject, "source = 'traces' and file = ?", [name])
     if not log.n_traces:
         why = "; ".join(dict.fromkeys(f"line {r.line}: {r.reason}" for r in rejects[:3])) or "it holds no rows"
-        raise HomeError(f"{file}: no trace could be read. {why}")
+        raise HomeError(f"{file.name}: no trace could be read. {why}")
     return Started(log, rejects, *draw_first(bench))
 
 
@@ -65,7 +65,7 @@ def _copy(bench: Workbench, file: Path) -> str:
         raise HomeError(f"There is no file {file}.")
     target = bench.settings.home / "traces" / file.name
     if target.exists() and target.read_bytes() != file.read_bytes():
-        raise HomeError(f"{target} is another file with this name: rename {file}.")
+        raise HomeError(f"{target} is another file with this name: rename {file.name}.")
     if not target.exists():
         with replacing(target) as temporary:
             shutil.copyfile(file, temporary)

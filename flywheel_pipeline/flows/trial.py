@@ -6,6 +6,7 @@ by a trial or a run, come from the cache.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -103,9 +104,9 @@ def try_prompt(bench: Workbench, trial: TryRequest) -> Tried:
 
 def modes_to_try(bench: Workbench) -> list[tuple[str, str, int]]:
     """Return (id, name, cases that may be read) of each failure mode that has some, most cases first."""
-    names = mode_names(bench)
+    names, cases = mode_names(bench), Counter(c.mode_id for c in _open_cases(bench))
     counted = [
-        (m.mode_id, names.get(m.mode_id, m.title), len(_own(bench, m))) for m in modes_of(bench) if not m.merged_into
+        (m.mode_id, names.get(m.mode_id, m.title), cases[m.mode_id]) for m in modes_of(bench) if not m.merged_into
     ]
     return sorted((c for c in counted if c[2]), key=lambda c: (-c[2], c[1]))
 
@@ -136,7 +137,7 @@ def _draft(bench: Workbench, base: PromptVersion, trial: TryRequest) -> PromptVe
 
 
 def _cases(bench: Workbench, mode: Mode, n: int) -> list[GoldenCase]:
-    own = _own(bench, mode)
+    own = [c for c in _open_cases(bench) if c.mode_id == mode.mode_id]
     if not own:
         raise HomeError(
             f'"{mode.title}" has no case of the train or dev split, and test cases are never tried: label more '
@@ -145,10 +146,9 @@ def _cases(bench: Workbench, mode: Mode, n: int) -> list[GoldenCase]:
     return own[:n]
 
 
-def _own(bench: Workbench, mode: Mode) -> list[GoldenCase]:
-    found = [
-        c for c in active_cases(bench) if c.mode_id == mode.mode_id and c.split in SPLITS and c.kind != "adversarial"
-    ]
+def _open_cases(bench: Workbench) -> list[GoldenCase]:
+    """Return the cases that a trial may read, those of dev first."""
+    found = [c for c in active_cases(bench) if c.split in SPLITS and c.kind != "adversarial"]
     return sorted(found, key=lambda c: (SPLITS.index(c.split), c.case_id))
 
 

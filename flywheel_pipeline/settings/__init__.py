@@ -25,6 +25,8 @@ from flywheel_pipeline.settings.models import (
 from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.steps import (
     AgentaSettings,
+    AlertKind,
+    AlertsSettings,
     AnnotateSettings,
     AutomationSettings,
     CaptureSettings,
@@ -51,6 +53,8 @@ from flywheel_pipeline.settings.steps import (
 __all__ = [
     "SETTINGS_FILE",
     "AgentaSettings",
+    "AlertKind",
+    "AlertsSettings",
     "AnnotateSettings",
     "AppSettings",
     "AutomationSettings",

@@ -15,6 +15,7 @@ from flywheel_pipeline.records import ROLES
 from flywheel_pipeline.settings.models import AppSettings, LLMSettings, ModelsSettings
 from flywheel_pipeline.settings.section import Section
 from flywheel_pipeline.settings.steps import (
+    AlertsSettings,
     AnnotateSettings,
     AutomationSettings,
     CaptureSettings,
@@ -51,6 +52,7 @@ class Settings(Section):
     gate: GateSettings = GateSettings()
     deploy: DeploySettings = DeploySettings()
     automation: AutomationSettings = AutomationSettings()
+    alerts: AlertsSettings = AlertsSettings()
     serve: ServeSettings = ServeSettings()
 
 
@@ -80,6 +82,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: unknown key `home`; the home is the folder of this file")
     if isinstance(serve := (values or {}).get("serve"), dict) and "token" in serve:
         raise SettingsError(f"{path}: a token does not belong in a file: remove serve.token and set FLYWHEEL_TOKEN")
+    if isinstance(alerts := (values or {}).get("alerts"), dict) and "://" in str(alerts.get("urls_env")):
+        raise SettingsError(f"{path}: an alert URL does not belong in a file: alerts.urls_env names the variable")
     if isinstance(deploy := (values or {}).get("deploy"), dict) and "credentials" in deploy:
         names = ", ".join(name.upper() for name in CredentialSettings.model_fields)
         raise SettingsError(f"{path}: credentials do not belong in a file: remove deploy.credentials and set {names}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.settings.models import Model
 from flywheel_pipeline.settings.pull import PullSettings
 from flywheel_pipeline.settings.section import Section
@@ -48,10 +51,11 @@ class CaptureSettings(Section):
     """What counts as a trace, how it is read, and what of it is not kept.
 
     `scales` are those of users' scores by name, where files do not show them: `rating: [1, 5]`, or `grade: [6, 1]`,
-    where low is good.
+    where low is good. `start_date` is the first day that a trace may have, and Dagster's first partition; without it,
+    traces from before 2023 are rejected, and the partitions begin with the earliest captured day.
     """
 
-    start_date: date = date(2023, 1, 1)
+    start_date: date | None = None
     max_line_mb: float = Field(16, gt=0, le=1000)
     max_document_mb: float = Field(200, gt=0, le=2000)
     max_reject_share: float = Field(0.01, ge=0, le=1)
@@ -61,6 +65,11 @@ class CaptureSettings(Section):
     redact: tuple[RedactionKind, ...] = ("email", "phone", "card", "iban", "ip", "secret")
     redact_salt: SecretStr = SecretStr("")
     retention_days: int | None = Field(None, ge=1)
+
+    @property
+    def first_day(self) -> date:
+        """The first day that a trace may have."""
+        return self.start_date or date(2023, 1, 1)
 
     @field_validator("pull")
     @classmethod
@@ -164,12 +173,12 @@ class EvaluateSettings(Section):
 class ImproveSettings(Section):
     """How prompts are proposed, and what they are compared with.
 
-    `improvers` take turns, each from the best prompt so far. `max_answers` bounds the answers that a search asks the
-    app for, cached ones included; 0 is twenty times the number of dev cases. `rounds` and `patience` (rounds in a row
-    without a better prompt) end the reflective editor; GEPA ends after three times `patience` iterations without one,
-    and reads a `minibatch` of train cases in each. `seed` makes its choices. `few_shot_examples` and `max_modes` bound
-    what is appended and shown. `fresh_baseline: true` evaluates the production prompt on the test split once more
-    beside every candidate, where the app or the judges are real models.
+    `improvers` take turns, each from the best prompt so far, and few-shot examples come last. `max_answers` bounds the
+    answers that a search asks the app for, cached ones included; 0 is twenty times the number of dev cases. `rounds`
+    and `patience` (rounds in a row without a better prompt) end the reflective editor; GEPA ends after three times
+    `patience` iterations without one, and reads a `minibatch` of train cases in each. `seed` makes its choices.
+    `few_shot_examples` and `max_modes` bound what is appended and shown. `fresh_baseline: true` evaluates the
+    production prompt on the test split once more beside every candidate, where the app or the judges are real models.
     """
 
     improvers: tuple[Literal["reflective", "gepa", "few_shot"], ...] = Field(("reflective", "few_shot"), min_length=1)
@@ -285,6 +294,38 @@ class AutomationSettings(Section):
     evals_cron: str = "0 2 * * *"
     canary_cron: str = "15 * * * *"
     executor: Literal["in_process", "multiprocess"] = "in_process"
+
+
+AlertKind = Literal["run_failed", "check_failed", "mode_regressed", "judge_lost", "budget_reached", "labels_waiting"]
+"""A run failed; a check stopped one; a failure mode got worse in production; a judge may decide no more; a limit on
+spending stopped a run; labels wait for the expert."""
+
+
+class AlertsSettings(Section):
+    """What people are alerted of; nothing until `urls_env` names a variable of the environment.
+
+    The variable holds apprise URLs, separated by spaces: they are secrets, which do not belong in a file.
+    `labels_waiting` is for traces and flipped cases that have waited for more than `labels_after_days`.
+    """
+
+    urls_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    on: tuple[AlertKind, ...] = get_args(AlertKind)
+    labels_after_days: float = Field(3, gt=0)
+
+    def urls(self, environ: Mapping[str, str] = os.environ) -> list[str]:
+        """Return the addresses.
+
+        Raises:
+            SettingsError: no variable is named, or it is not set.
+        """
+        if self.urls_env is None:
+            raise SettingsError(
+                "Alerts are off: name a variable of the environment, which holds apprise URLs separated by spaces, in "
+                "flywheel.yaml: `alerts: {urls_env: ALERT_URLS}`"
+            )
+        if not (found := environ.get(self.urls_env, "").split()):
+            raise SettingsError(f"alerts.urls_env: the variable {self.urls_env} is not set, or is empty")
+        return found
 
 
 class ServeSettings(Section):

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 
 @cache

@@ -203,7 +203,7 @@ def make_home(home: Path, lines: Callable[[Rows], Iterator[bytes]], n: int, part
 
     Langfuse's interface exports one JSON array: the first file of its traces is one.
     """
-    from flywheel_pipeline.commands.home import init_home
+    from flywheel_pipeline.flows.home import init_home
 
     init_home(home)
     for k, rows in enumerate(Rows(n).split(parts)):

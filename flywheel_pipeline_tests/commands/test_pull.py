@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.defs.assets.pulled_traces import pulled_traces
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline_tests.flows.capture.test_pull import KEYS, a_place, rows
 from flywheel_pipeline_tests.flows.capture.tool_servers import LangfuseServer, running
 
@@ -33,7 +34,9 @@ def test_traces_are_counted_then_pulled_by_the_command_and_by_the_asset(
         assert (done.exit_code, done.output) == (0, "prod: 2 rows of 1 traces, 1 file changed\n")
         server.add("t2", datetime.now(timezone.utc) - timedelta(hours=1))
         result = dg.materialize(
-            [pulled_traces], resources={"bench": place.bench}, instance=dg.DagsterInstance.ephemeral()
+            [pulled_traces.build(Scope(place.bench.settings))],
+            resources={"bench": place.bench},
+            instance=dg.DagsterInstance.ephemeral(),
         )
         (event,) = result.get_asset_materialization_events()
         assert event.materialization.metadata["n_traces"].value == 2 and len(rows(place)) == 4

@@ -17,11 +17,11 @@ from flywheel_pipeline.defs.instance import (
     end_dead_runs,
     end_dead_runs_twice,
     is_alive,
+    is_own_instance,
     open_instance,
     prepare_instance,
-    runs_on_this_machine,
 )
-from flywheel_pipeline_tests.homes import Place, a_home
+from flywheel_pipeline_tests.homes import Place, a_home, an_instance
 
 
 @pytest.fixture
@@ -82,15 +82,10 @@ def test_a_run_that_a_check_stopped_is_not_tried_again(instance: dg.DagsterInsta
     assert not instance.run_retries_retry_on_asset_or_op_failure
 
 
-def test_processes_are_seen_only_where_the_instance_is_the_homes_own(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    assert runs_on_this_machine(place.root)
-    monkeypatch.setenv("DAGSTER_HOME", str(place.root / "dagster"))
-    assert runs_on_this_machine(place.root)
-    monkeypatch.setenv("DAGSTER_HOME", "/opt/dagster/home")
-    assert not runs_on_this_machine(place.root)
+def test_only_runs_of_the_homes_own_instance_are_ended(place: Place, instance: dg.DagsterInstance) -> None:
+    assert is_own_instance(instance, place.root)
+    with an_instance() as theirs:
+        assert not is_own_instance(theirs, place.root)
 
 
 def test_a_persons_dagster_yaml_is_kept_and_ours_is_brought_up_to_date(place: Place) -> None:

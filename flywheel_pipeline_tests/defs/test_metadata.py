@@ -103,7 +103,7 @@ def test_long_and_many_lined_cells_are_cut_to_one_line() -> None:
 def test_every_table_documents_its_columns_and_where_they_come_from() -> None:
     for name in TABLES:
         assert all(c.description for c in column_schema(name).columns)
-    assert set(column_lineage("sampled_traces").deps_by_column) == {"trace_id"}
+    assert set(column_lineage("sampled_traces", dg.AssetKey).deps_by_column) == {"trace_id"}
 
 
 def test_the_share_of_unseen_modes_is_a_number_only_where_it_is_known() -> None:

@@ -77,15 +77,16 @@ def test_a_changed_setting_reads_the_files_again(place: Place) -> None:
     assert place.one("select count(*) from rejects where reason like '%capture.start_date%'") == 3
 
 
-def test_a_backfill_of_a_week_is_one_run(place: Place) -> None:
+def test_a_backfill_of_a_month_is_one_run_and_days_without_traces_have_no_file(place: Place) -> None:
     defs = build_definitions(place.bench.settings)
     with an_instance() as instance:
         defs.resolve_job_def("read_trace_files").execute_in_process(instance=instance)
         done = defs.resolve_job_def("capture").execute_in_process(
-            instance=instance, tags=range_tags(["2025-06-01", "2025-06-07"])
+            instance=instance, tags=range_tags(["2025-06-01", "2025-06-30"])
         )
         events = done.asset_materializations_for_node("raw_traces")
-    assert [e.partition for e in events] == [f"2025-06-0{d}" for d in range(1, 8)]
+    assert [e.partition for e in events] == [f"2025-06-{d:02}" for d in range(1, 31)]
+    assert sorted(place.lake.inputs("raw_traces")) == ["2025-06-02", "2025-06-03", "2025-06-05"]
     assert place.one("select count(*) from raw_traces") == 7
 
 

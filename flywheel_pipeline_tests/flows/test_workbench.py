@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from flywheel_pipeline.defs.resources import build_resources
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.errors import BudgetError, HomeError
 from flywheel_pipeline.flows.workbench import Workbench, timestamp, utc_now
 from flywheel_pipeline.ports import Ask
@@ -71,5 +72,5 @@ def test_in_dagster_a_turn_begins_with_its_run(tmp_path: Path) -> None:
     before = utc_now()
     place = a_home(tmp_path / "home")
     with an_instance() as instance:
-        dg.materialize([looks], resources=build_resources(place.bench.settings), instance=instance)
+        dg.materialize([looks], resources=build_resources(Scope(place.bench.settings)), instance=instance)
     assert seen[0] is not None and abs((seen[0] - before).total_seconds()) < 120

@@ -8,7 +8,8 @@ import dagster as dg
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, rejects_table, table, trace_links
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview, rejects_table, table, trace_links
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import LabelLog, SampledTrace
@@ -27,12 +28,11 @@ label_files = dg.AssetSpec(
 )
 
 
-@dg.asset(
+@asset(
     deps=[label_files, "raw_traces", "sampled_traces"],
     group_name=GROUP,
     kinds={"python", "parquet"},
     owners=["team:domain-experts"],
-    metadata=definition_metadata("annotations"),
 )
 def annotations(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Every verdict of a person; only the latest counts. Scores of models are in `evaluator_scores`."""

@@ -2,17 +2,16 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import definition_metadata
+from flywheel_pipeline.defs.factory import asset
 from flywheel_pipeline.flows.deploy.canary import Look, look_at_canary
 from flywheel_pipeline.flows.workbench import Workbench
 
 
-@dg.asset(
+@asset(
     deps=["raw_traces"],
     group_name="deploy_and_repeat",
     kinds={"python", "parquet"},
     owners=["team:app"],
-    metadata=definition_metadata("canary_health"),
 )
 def canary_health(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Looks at the running canary and ends it where harm is shown; without one nothing is done."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, table
+from flywheel_pipeline.defs.factory import multi_asset
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.flows.cells import cost_of_verdicts, evaluate_estimated
 from flywheel_pipeline.flows.evaluate import Evaluated
+from flywheel_pipeline.flows.evaluation_inputs import evaluation_inputs
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaseAnswer, FailureMode, JudgeAlignment
 from flywheel_pipeline.steps.evaluate import (
@@ -30,40 +32,44 @@ from flywheel_pipeline.steps.evaluate.report import MIN_COVERAGE
 
 OWNERS = ["team:evals"]
 SHOWN = 25
+INPUTS = "inputs"
+"""A digest of all that the evaluation depended on; the nightly one is skipped while it stays the same."""
 NOT_KNOWN = "not known: no judge agrees with the expert yet"
 
 
-@dg.multi_asset(
+@multi_asset(
     specs=[
         dg.AssetSpec(
             "answers", deps=["golden_set", "production_prompt"], group_name="evaluate",
-            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("answers"),
+            owners=OWNERS, kinds={"litellm"},
             description="What the app answered to the golden cases, one row per case, prompt version and repeat, or "
             "why there is no answer. An answer is made once and judged by many.",
         ),
         dg.AssetSpec(
             "eval_results", deps=["golden_set", "failure_taxonomy", "production_prompt"], group_name="evaluate",
-            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("eval_results"),
+            owners=OWNERS, kinds={"litellm"},
             description="The production prompt on the golden set: one row per case and evaluator, with the reason. "
             "Rows of candidates are added by `prompt_candidate`.",
         ),
         dg.AssetSpec(
             "judge_alignment", deps=["golden_set", "failure_taxonomy"], group_name="evaluate",
-            owners=OWNERS, kinds={"litellm"}, metadata=definition_metadata("judge_alignment"),
+            owners=OWNERS, kinds={"litellm"},
             description="How far every judge and check of a failure mode agrees with the expert on labelled answers. "
             "Only a trusted one decides.",
         ),
     ],
     name="run_evaluators",
+    pool=True,
 )  # fmt: skip
 def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Runs the app on the golden cases, judges its answers, and judges the judges."""
-    done = evaluate_estimated(bench)
+    inputs, done = evaluation_inputs(bench), evaluate_estimated(bench)
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     names = evaluator_names(done.alignment, modes)
     yield dg.MaterializeResult("answers", metadata=_answer_metadata(done.answers))
     cost = {"cost_usd": dg.MetadataValue.float(round(cost_of_verdicts(bench, done.prompt.version), 6))}
     shown = {**_metadata(done, names), **cost, **_disagreement_metadata(done, names, modes)}
+    shown[INPUTS] = dg.MetadataValue.text(inputs)
     yield dg.MaterializeResult("eval_results", metadata=shown)
     yield dg.MaterializeResult("judge_alignment", metadata=_alignment_metadata(done.alignment, names))
 
@@ -114,7 +120,7 @@ def _metadata(done: Evaluated, names: dict[str, str]) -> dict[str, dg.MetadataVa
             [(r.rate.low, r.rate.high) for r in rates],
             percent=True,
         ),
-        "evaluators": table(("evaluator", "pass rate", "95 % interval", "n", "undecided", "decides"), rows),
+        "evaluators": table(("evaluator", "pass rate", "95% interval", "n", "undecided", "decides"), rows),
         "failures": table(("case", "evaluator", "explanation", "output"), failed[:SHOWN]),
     }
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, table, unseen_share, version_of
+from flywheel_pipeline.defs.factory import multi_asset
+from flywheel_pipeline.defs.metadata import preview, table, unseen_share, version_of
 from flywheel_pipeline.flows.cluster.build import Reviewing, build_modes
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureAssignment, FailureMode
@@ -16,21 +17,22 @@ GROUP = "analyze_and_cluster"
 OWNERS = ["team:domain-experts"]
 
 
-@dg.multi_asset(
+@multi_asset(
     specs=[
         dg.AssetSpec(
             "failure_taxonomy", deps=["annotations", "raw_traces", "sampled_traces"], group_name=GROUP, owners=OWNERS,
-            kinds={"litellm", "scikitlearn"}, metadata=definition_metadata("failure_taxonomy"),
+            kinds={"litellm", "scikitlearn"},
             description="The failure modes by share of production x severity: what to fix first. The reviewed file is "
             "`taxonomy/failure_modes.yaml`; a run adds to it, and proposes the rest in `taxonomy/proposals.yaml`.",
         ),
         dg.AssetSpec(
             "failure_assignments", deps=["annotations"], group_name=GROUP, owners=OWNERS,
-            kinds={"litellm"}, metadata=definition_metadata("failure_assignments"),
+            kinds={"litellm"},
             description="Every failure that the expert described, and the mode it belongs to, if it fits one.",
         ),
     ],
     name="build_failure_taxonomy",
+    pool=True,
 )  # fmt: skip
 def failure_taxonomy(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeResult]:
     """Groups, names and assigns the expert's comments on failures, on top of what people reviewed."""
@@ -61,7 +63,7 @@ def _metadata(rows: list[FailureMode], done: Reviewing, analyst: str) -> dict[st
         "intervals": bars(
             [(f"{r.rank}. {r.name}", r.share) for r in rows], [(r.share_low, r.share_high) for r in rows], percent=True
         ),
-        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95 % interval", "status"), fix_first),
+        "fix_first": table(("rank", "mode", "failures", f"share of {of}", "95% interval", "status"), fix_first),
         "why": table(("rank", "mode", "severity", "trend", "why it has its rank"), why, 200),
         "definitions": table(
             ("mode", "kind", "definition", "belongs", "does not belong", "representative comments"),

@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import definition_metadata, preview
-from flywheel_pipeline.flows.deploy.turns import record_turns
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview
+from flywheel_pipeline.flows.deploy.turns import close_turn
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FlywheelTurn
 
@@ -12,16 +13,15 @@ SHOWN = ("turn", "candidate_id", "decision", "labels_added", "n_new_modes", "tes
 NEWEST = 20
 
 
-@dg.asset(
+@asset(
     deps=["prompt_candidate", "production_health"],
     group_name="deploy_and_repeat",
     kinds={"python", "parquet"},
     owners=["team:app"],
-    metadata=definition_metadata("flywheel_turns"),
 )
 def flywheel_turns(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Builds the table of turns from the gate's decisions, the moves of `production`, and what production shows."""
-    return dg.MaterializeResult(metadata=_metadata(record_turns(bench)))
+    return dg.MaterializeResult(metadata=_metadata(close_turn(bench)))
 
 
 def _metadata(rows: list[FlywheelTurn]) -> dict[str, dg.MetadataValue]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview, table
 from flywheel_pipeline.flows.evaluate import n_looks, reads_of_test
 from flywheel_pipeline.flows.golden.grow import Grown, grow_home
 from flywheel_pipeline.flows.golden.review import look_at_golden_set
@@ -15,15 +16,19 @@ from flywheel_pipeline.records import KINDS, SPLITS
 from flywheel_pipeline.steps.golden import active, growth_table, version_of
 
 
-@dg.asset(
+@asset(
     deps=["raw_traces", "annotations", "failure_taxonomy", "failure_assignments"],
     group_name="build_test_sets",
     kinds={"python", "scikitlearn", "litellm"},
     owners=["team:evals"],
-    metadata=definition_metadata("golden_set"),
+    pool=True,
 )
 def golden_set(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """Representative failures of every mode, happy paths, synthetic and adversarial cases; append-only in `golden/`."""
+    """Representative failures of every mode, happy paths, synthetic and adversarial cases; append-only in `golden/`.
+
+    The flywheel feeds back here: `eval_results` of earlier runs let cases graduate to regression tests, by the verdicts
+    of judges that `judge_alignment` trusts. The graph has no arrow for it, since it would be a circle.
+    """
     return dg.MaterializeResult(metadata=_metadata(bench, grow_home(bench)))
 
 

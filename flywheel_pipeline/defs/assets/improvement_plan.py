@@ -5,18 +5,18 @@ from collections import Counter
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import definition_metadata, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.flows.plan import make_plan
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import ImprovementPlan
 
 
-@dg.asset(
+@asset(
     deps=["prompt_candidate", "failure_taxonomy", "annotations", "judge_alignment"],
     group_name="improve",
     kinds={"python"},
     owners=["team:app"],
-    metadata=definition_metadata("improvement_plan"),
 )
 def improvement_plan(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Names what would fix each failure mode: prompt, retrieval, tool or code, fine-tuning; or what would decide it."""

@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from flywheel_pipeline.defs.metadata import definition_metadata, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.flows.deploy.health import Health, compare_production
 from flywheel_pipeline.flows.production import JudgedProduction
 from flywheel_pipeline.flows.production_rates import judge_and_estimate, passing_lines, read_rates
@@ -11,15 +12,16 @@ from flywheel_pipeline.records import FailureMode, ProductionRate
 from flywheel_pipeline.steps.evaluate import COMPOSITE
 
 OWNERS = ["team:evals"]
+ALL_JUDGED = "no: all days are judged"
 NOT_KNOWN = "not known: no label of a drawn trace, and no judges that decide"
 
 
-@dg.asset(
+@asset(
     deps=["raw_traces", "annotations", "judge_alignment"],
     group_name="deploy_and_repeat",
     kinds={"litellm", "parquet"},
     owners=OWNERS,
-    metadata=definition_metadata("production_verdicts"),
+    pool=True,
 )
 def production_verdicts(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Judges a random sample of every day's traces by all that may decide; days within the limits, newest first."""
@@ -41,18 +43,17 @@ def _verdict_metadata(
         "n_days": dg.MetadataValue.int(len(found.days)),
         "n_missing": dg.MetadataValue.int(sum(v.label is None and v.error is not None for v in found.verdicts)),
         "paid_usd": dg.MetadataValue.float(round(float(paid), 6)),
-        "stopped": dg.MetadataValue.text(found.stopped or "no: all days are judged"),
+        "stopped": dg.MetadataValue.text(found.stopped or ALL_JUDGED),
         "production_passes": dg.MetadataValue.text("; ".join(passing_lines(rates)) or NOT_KNOWN),
         **plotted,
     }
 
 
-@dg.asset(
+@asset(
     deps=["production_verdicts", "production_prompt", "failure_taxonomy", "eval_results"],
     group_name="deploy_and_repeat",
     kinds={"python", "parquet"},
     owners=OWNERS,
-    metadata=definition_metadata("production_health"),
 )
 def production_health(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Compares production under the present prompt with production under the one before, by failure mode."""

@@ -3,17 +3,17 @@
 import dagster as dg
 
 from flywheel_pipeline.adapters.registry import PRODUCTION
-from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table, text_block
 from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.workbench import Workbench
 
 
-@dg.asset(
+@asset(
     deps=["raw_traces"],
     group_name="deploy_and_repeat",
     kinds={"file"},
     owners=["team:app"],
-    metadata=definition_metadata("production_prompt"),
 )
 def production_prompt(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """The production prompt as `prompts/` of the home names it; the first one is taken from the traces."""

@@ -7,7 +7,8 @@ import textwrap
 import dagster as dg
 
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, table, text_block
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table, text_block
 from flywheel_pipeline.flows.evaluate import n_looks
 from flywheel_pipeline.flows.flips import Waiting, flips_waiting
 from flywheel_pipeline.flows.improve import decide_on_labels, find_candidate
@@ -25,12 +26,12 @@ class GateConfig(dg.Config):
     on_labels: bool = False
 
 
-@dg.asset(
+@asset(
     deps=["eval_results", "judge_alignment", "golden_set", "failure_taxonomy", "production_prompt"],
     group_name="improve",
     kinds={"litellm"},
     owners=["team:app"],
-    metadata=definition_metadata("prompt_candidate"),
+    pool=True,
 )
 def prompt_candidate(config: GateConfig, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Proposes prompts from the failures, chooses on dev, and lets the gate decide once on test."""
@@ -81,7 +82,7 @@ def _metadata(base: PromptVersion, candidates: list[PromptCandidate]) -> dict[st
         **_power(evidence),
         "changes": table(("change",), [[c] for c in json.loads(best.changes)], cell=300),
         "cases_fixed_and_broken": bars([(f"{k}: {n}", v[k]) for n, v in rows for k in ("fixed", "broken")]),
-        "on_test": table(("evaluator", "n", "fixed", "broken", "corrected", "95 % interval", "guard"), on_test),
+        "on_test": table(("evaluator", "n", "fixed", "broken", "corrected", "95% interval", "guard"), on_test),
         "prompt_diff": text_block(prompt_diff(base.text, best.text), "diff"),
         "candidates": table(
             ("candidate", "decision", "reason"),

@@ -2,13 +2,14 @@
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.errors import PullError
 from flywheel_pipeline.flows.capture.pull import Pulled, pull_sources
 from flywheel_pipeline.flows.workbench import Workbench
 
 
-@dg.asset(
+@asset(
     group_name="capture_and_label",
     kinds={"python", "file"},
     owners=["team:data-engineering"],

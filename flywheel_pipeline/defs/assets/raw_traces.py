@@ -1,49 +1,33 @@
 """`raw_traces`: one Parquet file per event day."""
 
-import warnings
+from datetime import timedelta
 
 import dagster as dg
 
-from flywheel_pipeline.defs.assets.trace_files import GROUP, capture_log
+from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.partitions import daily_partitions
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.capture import write_days
-from flywheel_pipeline.settings import Settings
 
 
-def build_raw_traces(settings: Settings) -> dg.AssetsDefinition:
-    """Return the asset; its partitions begin at `capture.start_date`."""
-
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", dg.BetaWarning
-        )  # backfill_policy is beta in 1.13; a backfill in one run needs it
-        decorate = _decorator(settings)
-
-    @decorate
-    def raw_traces(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-        """Production traces by event day, one row per trace; a trace seen twice keeps its fullest, newest row."""
-        days = context.partition_keys
-        counts = write_days(lake.lake, days)
-        for day, n in counts.items():
-            context.add_asset_metadata({"dagster/partition_row_count": n}, partition_key=day)
-        return dg.MaterializeResult(metadata={"n_traces": sum(counts.values()), **_metadata(lake, days)})
-
-    return raw_traces
-
-
-def _decorator(settings: Settings):
-    return dg.asset(
-        partitions_def=daily_partitions(settings.capture.start_date),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[capture_log],
-        group_name=GROUP,
-        kinds={"duckdb", "parquet"},
-        owners=["team:data-engineering"],
-        metadata=definition_metadata("raw_traces"),
-    )
+@asset(
+    partitions=daily_partitions,
+    deps=["capture_log"],
+    group_name=GROUP,
+    kinds={"duckdb", "parquet"},
+    owners=["team:data-engineering"],
+    freshness_policy=dg.FreshnessPolicy.time_window(timedelta(days=7), timedelta(days=2)),
+)
+def raw_traces(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Production traces by event day, one row per trace; a trace seen twice keeps its fullest, newest row."""
+    days = context.partition_keys
+    counts = write_days(lake.lake, days)
+    for day, n in counts.items():
+        context.add_asset_metadata({"dagster/partition_row_count": n}, partition_key=day)
+    return dg.MaterializeResult(metadata={"n_traces": sum(counts.values()), **_metadata(lake, days)})
 
 
 def _metadata(lake: LakeResource, days: list[str]) -> dict[str, dg.MetadataValue]:

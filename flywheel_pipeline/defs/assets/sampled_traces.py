@@ -7,7 +7,8 @@ from pydantic import Field
 
 from flywheel_pipeline.defs.assets.trace_files import GROUP
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, preview, table, unseen_share
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import preview, table, unseen_share
 from flywheel_pipeline.flows.sample import BatchRequest, draw_batch, saturation
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import SampledTrace
@@ -29,15 +30,18 @@ class BatchConfig(dg.Config):
     seed: int | None = Field(default=None, description="Another seed draws another batch of the same window")
 
 
-@dg.asset(
+@asset(
     deps=["raw_traces"],
     group_name=GROUP,
     kinds={"duckdb", "scikitlearn"},
     owners=["team:evals"],
-    metadata=definition_metadata("sampled_traces"),
 )
 def sampled_traces(config: BatchConfig, bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
-    """The traces to label: diverse and failure-seeking, each with its reason and its inclusion probability."""
+    """The traces to label: diverse and failure-seeking, each with its reason and its inclusion probability.
+
+    The flywheel feeds back here: traces like golden cases that the production prompt failed in the last `eval_results`
+    are drawn more often. The graph has no arrow for it, since it would be a circle.
+    """
     frame, rows = draw_batch(bench, BatchRequest(**config.model_dump()))
     n_rows = len(bench.lake.read("sampled_traces", SampledTrace))
     return dg.MaterializeResult(

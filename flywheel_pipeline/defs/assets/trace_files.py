@@ -2,13 +2,15 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from flywheel_pipeline.adapters.lake import Lake
 from flywheel_pipeline.defs.charts import bars
-from flywheel_pipeline.defs.metadata import definition_metadata, rejects_table, table
+from flywheel_pipeline.defs.factory import asset
+from flywheel_pipeline.defs.metadata import rejects_table, table
 from flywheel_pipeline.flows.capture import capture_files, remove_originals
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import CaptureLog, Reject
@@ -26,12 +28,12 @@ trace_files = dg.AssetSpec(
 )
 
 
-@dg.asset(
+@asset(
     deps=[trace_files],
     group_name=GROUP,
     kinds={"python", "parquet"},
     owners=["team:data-engineering"],
-    metadata=definition_metadata("capture_log"),
+    freshness_policy=dg.FreshnessPolicy.time_window(timedelta(hours=49), timedelta(hours=25)),
 )
 def capture_log(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult:
     """Reads every new or changed landing file once and accounts for each of its rows: rows in = rows out +

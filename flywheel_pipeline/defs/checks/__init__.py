@@ -13,6 +13,7 @@ from flywheel_pipeline.defs.checks.evaluate import EVALUATE_CHECKS
 from flywheel_pipeline.defs.checks.expectations import build_expectation_check
 from flywheel_pipeline.defs.checks.golden import GOLDEN_CHECKS
 from flywheel_pipeline.defs.checks.improve import IMPROVE_CHECKS
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.records import TABLES
 
 HIDDEN = {
@@ -22,8 +23,8 @@ HIDDEN = {
 """Tables that are no assets of their own."""
 
 
-def build_checks() -> list[dg.AssetChecksDefinition]:
-    """Return all checks."""
+def build_checks(scope: Scope) -> list[dg.AssetChecksDefinition]:
+    """Return all checks of a flywheel."""
     generated = [build_expectation_check(name) for name in TABLES if name not in HIDDEN]
     own = [CAPTURE_CHECKS, LABEL_CHECKS, TAXONOMY_CHECKS, GOLDEN_CHECKS, EVALUATE_CHECKS, IMPROVE_CHECKS, DEPLOY_CHECKS]
-    return [*generated, *(check for checks in own for check in checks)]
+    return [check.build(scope) for checks in (generated, *own) for check in checks]

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import rejects_table, table, trace_links
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.workbench import Workbench
@@ -44,7 +45,7 @@ def _listed(rows: list[Annotation], bench: Workbench) -> dict[str, Any]:
     }
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
     """No row of a label file was rejected; the table lists file, line and reason of each that was."""
     rejects = lake.lake.read("rejects", Reject, "source = 'labels'")
@@ -54,7 +55,7 @@ def no_rejected_labels(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not rejects, severity=WARN, metadata=metadata, description=summary)
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every row of a label file is a verdict, an evaluator's score, a reject, unlabelled, or joined to another row.
 
@@ -75,7 +76,7 @@ def rows_match_label_files(lake: LakeResource, bench: dg.ResourceParam[Workbench
     )
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def label_files_clear(lake: LakeResource) -> dg.AssetCheckResult:
     """Nothing about a label file as a whole is doubtful: its columns, its sheets, its dates."""
     notes = [(x.source_file, note) for x in lake.lake.read("label_log", LabelLog) for note in json.loads(x.notes)]
@@ -88,7 +89,7 @@ def label_files_clear(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every verdict is by the arbiter or one of `annotate.annotators`; without such a list anyone may judge."""
     settings = bench.settings.annotate
@@ -100,7 +101,7 @@ def annotators_known(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> 
     return dg.AssetCheckResult(passed=not strange, description=summary, metadata=_listed(strange, bench))
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def no_unresolved_contradictions(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No two verdicts on a trace contradict each other; of those that do, none counts until someone resolves it."""
     found = find_contradictions(lake.lake.read("annotations", Annotation), bench.settings.annotate.arbiter)
@@ -114,7 +115,7 @@ def no_unresolved_contradictions(lake: LakeResource, bench: dg.ResourceParam[Wor
     return dg.AssetCheckResult(passed=not found, description=summary, metadata=metadata)
 
 
-@dg.asset_check(asset="annotations", blocking=True)
+@asset_check(asset="annotations", blocking=True)
 def failures_explained(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every fail has a comment or a code."""
     fails = lake.lake.read("annotations", Annotation, "verdict = 'fail'")
@@ -123,7 +124,7 @@ def failures_explained(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -
     return dg.AssetCheckResult(passed=not silent, description=summary, metadata=_listed(silent, bench))
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def failures_described(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every failure has a code, or a comment of at least three words: shorter ones cannot be grouped."""
     short = [
@@ -133,7 +134,7 @@ def failures_described(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -
     return dg.AssetCheckResult(passed=not short, severity=WARN, description=summary, metadata=_listed(short, bench))
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def both_verdicts_present(lake: LakeResource) -> dg.AssetCheckResult:
     """Passes and failures are each at least 10 % of the verdicts (from 20 verdicts on): aligning a judge needs both."""
     counts = Counter(a.verdict for a in _current(lake, "verdict != 'defer'"))
@@ -145,7 +146,7 @@ def both_verdicts_present(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=WARN, description=summary, metadata=metadata)
 
 
-@dg.asset_check(asset="annotations")
+@asset_check(asset="annotations")
 def few_deferred(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No more than a fifth of the traces are deferred: else the rubric, or the trace as shown, is not sufficient."""
     rows = _current(lake)

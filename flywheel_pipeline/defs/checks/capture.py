@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import rejects_table, table
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.workbench import Workbench
@@ -10,7 +11,7 @@ from flywheel_pipeline.records import Reject
 WARN = dg.AssetCheckSeverity.WARN
 
 
-@dg.asset_check(asset="capture_log", blocking=True)
+@asset_check(asset="capture_log", blocking=True)
 def rows_accounted(lake: LakeResource) -> dg.AssetCheckResult:
     """Of every landing file: rows in = rows out + duplicates + rejects."""
     off = lake.lake.frame(
@@ -26,7 +27,7 @@ def rows_accounted(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="capture_log")
+@asset_check(asset="capture_log")
 def few_rejected_traces(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No more rows of a landing file were rejected than `capture.max_reject_share` allows."""
     limit = bench.settings.capture.max_reject_share

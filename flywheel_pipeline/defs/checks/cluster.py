@@ -2,8 +2,10 @@
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import table, trace_links, unseen_share
 from flywheel_pipeline.defs.resources import LakeResource
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.stats import proportion
@@ -24,7 +26,7 @@ def _coverage_text(n: int, of: int, waiting: int) -> str:
     return f"belong to a mode: {proportion(n, of)}" if of else "no failures yet"
 
 
-@dg.asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
+@asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
 def most_failures_covered(lake: LakeResource, bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """At least nine of ten failures belong to a mode: the others are of kinds that the taxonomy does not know."""
     rows = lake.lake.frame(
@@ -47,7 +49,7 @@ def most_failures_covered(lake: LakeResource, bench: dg.ResourceParam[Workbench]
     )
 
 
-@dg.asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
+@asset_check(asset="failure_taxonomy", additional_deps=["failure_assignments"])
 def no_new_failure_modes_expected(lake: LakeResource) -> dg.AssetCheckResult:
     """At 95 %, at most 5 % of failures belong to modes not seen yet, and there are at least 30 failures."""
     counts = lake.lake.frame(
@@ -64,7 +66,7 @@ def no_new_failure_modes_expected(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="failure_taxonomy")
+@asset_check(asset="failure_taxonomy")
 def every_mode_in_use(lake: LakeResource) -> dg.AssetCheckResult:
     """Every mode that is not retired has a failure; one without may be merged or retired."""
     idle = [m for m in lake.lake.read("failure_taxonomy", FailureMode, "n_failures = 0") if m.status != "retired"]
@@ -75,10 +77,10 @@ def every_mode_in_use(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="failure_taxonomy")
-def assignments_stable(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+@asset_check(asset="failure_taxonomy")
+def assignments_stable(context: dg.AssetCheckExecutionContext, scope: Scope) -> dg.AssetCheckResult:
     """Two passes over the failures that the last run assigned put at least eight of ten into the same mode."""
-    event = context.instance.get_latest_materialization_event(dg.AssetKey("failure_taxonomy"))
+    event = context.instance.get_latest_materialization_event(scope.key("failure_taxonomy"))
     found = event.asset_materialization.metadata if event and event.asset_materialization else {}
     n, share = (found[k].value if k in found else None for k in ("n_assigned_twice", "share_agreed"))
     if not isinstance(n, int) or not isinstance(share, float):
@@ -91,10 +93,10 @@ def assignments_stable(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckR
     return dg.AssetCheckResult(passed=passed, severity=WARN, description=f"agree: {agreed}{doubt}")
 
 
-@dg.asset_check(asset="failure_taxonomy")
-def groups_named(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+@asset_check(asset="failure_taxonomy")
+def groups_named(context: dg.AssetCheckExecutionContext, scope: Scope) -> dg.AssetCheckResult:
     """The taxonomy model named every group that the last run asked about; the others are groups to review."""
-    event = context.instance.get_latest_materialization_event(dg.AssetKey("failure_taxonomy"))
+    event = context.instance.get_latest_materialization_event(scope.key("failure_taxonomy"))
     found = event.asset_materialization.metadata if event and event.asset_materialization else {}
     shown = found.get("naming_problems")
     problems = (

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.deploy.health import read_health
@@ -11,7 +12,7 @@ from flywheel_pipeline.records import CanaryHealth
 from flywheel_pipeline.steps.deploy import advice
 
 
-@dg.asset_check(asset="canary_health")
+@asset_check(asset="canary_health")
 def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     """The last look at the canary showed no harm; one that did has ended the canary."""
     rows = lake.lake.read("canary_health", CanaryHealth)
@@ -23,7 +24,7 @@ def canary_does_no_harm(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="production_prompt")
+@asset_check(asset="production_prompt")
 def production_prompt_is_published(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """The promoted prompt is wherever `deploy.publish` says; `flywheel prompts publish` tries again."""
     missing = unpublished(bench)
@@ -36,7 +37,7 @@ def production_prompt_is_published(bench: dg.ResourceParam[Workbench]) -> dg.Ass
     )
 
 
-@dg.asset_check(asset="production_health")
+@asset_check(asset="production_health")
 def production_holds(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No failure mode is shown to be worse under the present prompt, or back although it was fixed."""
     rows = read_health(bench)

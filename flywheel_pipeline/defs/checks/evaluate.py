@@ -5,6 +5,7 @@ from collections import Counter
 import dagster as dg
 import pandas as pd
 
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.evaluate import standing_judges
@@ -16,7 +17,7 @@ from flywheel_pipeline.steps.evaluate import decides, evaluator_names, what_to_l
 WARN = dg.AssetCheckSeverity.WARN
 
 
-@dg.asset_check(asset="judge_alignment")
+@asset_check(asset="judge_alignment")
 def judges_agree_with_expert(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every judge or check of a failure mode agrees with the expert well enough to decide; others decide nothing."""
     rows = [a for a in standing_judges(bench) if a.mode_id]
@@ -35,7 +36,7 @@ def judges_agree_with_expert(bench: dg.ResourceParam[Workbench]) -> dg.AssetChec
     )
 
 
-@dg.asset_check(asset="eval_results")
+@asset_check(asset="eval_results")
 def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
     """No evaluator broke; one that did leaves a row with the error and without a score."""
     broken = lake.lake.frame(
@@ -60,7 +61,7 @@ def _what_broke(broken: pd.DataFrame) -> str:
     )
 
 
-@dg.asset_check(asset="eval_results")
+@asset_check(asset="eval_results")
 def every_evaluator_has_its_mode(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """Every accepted evaluator of evaluators.yaml names a failure mode that there is; one that does not is not run."""
     problems = unplaced_evaluators(bench)
@@ -72,7 +73,7 @@ def every_evaluator_has_its_mode(bench: dg.ResourceParam[Workbench]) -> dg.Asset
     )
 
 
-@dg.asset_check(asset="production_verdicts")
+@asset_check(asset="production_verdicts")
 def every_sampled_trace_judged(lake: LakeResource) -> dg.AssetCheckResult:
     """No evaluator broke on a production trace; one that did leaves a row with the error and without a verdict."""
     broken = lake.lake.frame(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from flywheel_pipeline.adapters.quality import Expectation, Outcome, expectations, run_where_changed
+from flywheel_pipeline.defs.factory import Recipe, asset_check
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 
@@ -12,11 +13,11 @@ NOT_BLOCKING = {"prompt_candidate"}
 """Tables that nothing in a run is made from, so that a failing check need not stop it."""
 
 
-def build_expectation_check(name: str) -> dg.AssetChecksDefinition:
-    """Return the great-expectations check of one table: one check, since each costs a run as much as a small table."""
+def build_expectation_check(name: str) -> Recipe:
+    """Return the recipe of a table's great-expectations check: one check, since each costs a run as a small table."""
     wanted = expectations(name)
 
-    @dg.asset_check(asset=name, blocking=name not in NOT_BLOCKING)
+    @asset_check(asset=name, blocking=name not in NOT_BLOCKING)
     def rows_as_declared(lake: LakeResource) -> dg.AssetCheckResult:
         """Values are as their column declares: present, unique, allowed, in range, and referring to rows that exist.
 

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.defs.resources import LakeResource
 from flywheel_pipeline.flows.evaluate import active_cases
@@ -18,7 +19,7 @@ from flywheel_pipeline.steps.golden import list_versions
 WARN = dg.AssetCheckSeverity.WARN
 
 
-@dg.asset_check(asset="golden_set", blocking=True)
+@asset_check(asset="golden_set", blocking=True)
 def one_split_per_family(lake: LakeResource) -> dg.AssetCheckResult:
     """Near-duplicates are never split over train, dev and test: that would leak."""
     splits = Counter(family for family, _ in {(c.family, c.split) for c in lake.lake.read("golden_set", GoldenCase)})
@@ -28,7 +29,7 @@ def one_split_per_family(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="golden_set", blocking=True)
+@asset_check(asset="golden_set", blocking=True)
 def no_test_text_is_seen(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No text of a test case is in the production prompt, a judge's examples or the train split."""
     return leaks_found(find_leaks(bench))
@@ -47,7 +48,7 @@ def leaks_found(found: Sequence[Leak]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not found, description=f"{len(found)} leaks{first}", metadata=metadata)
 
 
-@dg.asset_check(asset="golden_set")
+@asset_check(asset="golden_set")
 def enough_happy_paths(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """There are at least as many happy paths as failures: what works must not break while failures are fixed."""
     n = Counter(c.kind for c in active_cases(bench))
@@ -59,7 +60,7 @@ def enough_happy_paths(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResul
     )
 
 
-@dg.asset_check(asset="golden_set")
+@asset_check(asset="golden_set")
 def golden_file_only_grew(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """The lines of `golden_set.jsonl` are what they were when their version was written down."""
     changed = [v for v in list_versions(bench.home.append_only(GOLDEN_FILE).read().rows) if not v.intact]

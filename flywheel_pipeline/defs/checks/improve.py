@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from flywheel_pipeline.defs.checks.golden import leaks_found
+from flywheel_pipeline.defs.factory import asset_check
 from flywheel_pipeline.defs.metadata import table
 from flywheel_pipeline.flows.flips import flips_waiting
 from flywheel_pipeline.flows.golden.leaks import find_candidate_leaks
@@ -14,13 +15,13 @@ from flywheel_pipeline.records import PromptCandidate
 WARN = dg.AssetCheckSeverity.WARN
 
 
-@dg.asset_check(asset="prompt_candidate")
+@asset_check(asset="prompt_candidate")
 def candidate_holds_no_test_text(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """No text of a test case is in a candidate that the gate did not reject."""
     return leaks_found(find_candidate_leaks(bench))
 
 
-@dg.asset_check(asset="prompt_candidate")
+@asset_check(asset="prompt_candidate")
 def gate(bench: dg.ResourceParam[Workbench]) -> dg.AssetCheckResult:
     """The gate lets the candidate ship; `flywheel promote` refuses one that it does not."""
     decided = [c for c in bench.lake.read("prompt_candidate", PromptCandidate) if c.decision]

@@ -7,7 +7,15 @@ import json
 import time
 
 from flywheel_pipeline.adapters.lake import Lake
-from flywheel_pipeline.flows.capture.event_days import SQL, due_days, due_inputs, group_days, judge_feedback, write_days
+from flywheel_pipeline.flows.capture.event_days import (
+    SQL,
+    due_days,
+    due_inputs,
+    first_captured_day,
+    group_days,
+    judge_feedback,
+    write_days,
+)
 from flywheel_pipeline.flows.capture.landing_files import (
     already_read,
     expire_originals,
@@ -19,16 +27,9 @@ from flywheel_pipeline.records import Reject
 from flywheel_pipeline.steps.capture import Rules, shared_id
 
 __all__ = [
-    "already_read",
-    "capture_files",
-    "capture_traces",
-    "due_days",
-    "due_inputs",
-    "group_days",
-    "remove_originals",
-    "rewrite_days",
-    "write_days",
-]
+    "already_read", "capture_files", "capture_traces", "due_days", "due_inputs", "first_captured_day", "group_days",
+    "remove_originals", "rewrite_days", "write_days",
+]  # fmt: skip
 
 SHARED_IDS = "shared-ids"
 """The part of `rejects` that is written after all files are read."""
@@ -70,7 +71,7 @@ def rules_of(bench: Workbench) -> Rules:
     """Return the rules by which the settings have traces read."""
     capture = bench.settings.capture
     salt = capture.redact_salt.get_secret_value()
-    app, first_day = bench.settings.app.name, capture.start_date
+    app, first_day = bench.settings.app.name, capture.first_day
     return Rules(app, first_day, utc_now(), redact=capture.redact, scales=capture.scales, salt=salt)
 
 

@@ -74,6 +74,12 @@ def due_inputs(lake: Lake) -> dict[str, str]:
     return {day: hashlib.sha256(text.encode()).hexdigest()[:16] for day, text in found.itertuples(index=False)}
 
 
+def first_captured_day(lake: Lake) -> date | None:
+    """Return the earliest event day of the files that were read and of the days that were written, if there is one."""
+    days = [*due_inputs(lake), *lake.inputs("raw_traces")]
+    return date.fromisoformat(min(days)) if days else None
+
+
 def due_days(lake: Lake) -> list[str]:
     """Return the days whose files have changed since the day was written, oldest first."""
     wanted, written = due_inputs(lake), lake.inputs("raw_traces")

@@ -27,11 +27,17 @@ from flywheel_pipeline.steps.deploy.templates import (
     measure_coverage,
     mine_templates,
     plain_text,
+    read_prompt,
+    variables_in,
 )
 
 MOST_TRACES = 20_000
 """The newest traces, whose system prompts are looked at."""
 SEEN_SQL = f"select messages from raw_traces order by started_at desc, trace_id limit {MOST_TRACES}"
+CASES_SQL = """
+select g.variables, r.messages from golden_set g left join raw_traces r on r.trace_id = g.source_trace_id
+where g.status = 'active'
+"""
 HEAD = """\
 # Templates of the system prompts in the traces, the one of most traces first. `flywheel prompts mine` proposes them;
 # rename variables in `text`, or change where they are, then `flywheel prompts accept NUMBER`. A template with
@@ -55,21 +61,29 @@ class Entry:
 
 @dataclass(frozen=True)
 class MinedHome:
-    """The templates that are on file after mining, and what was found."""
+    """The templates that are on file after mining, and what was found among prompts that no accepted one reproduces.
+
+    `n_prompts` are traces with a system prompt, `n_without` those without one.
+    """
 
     entries: tuple[Entry, ...]
     mined: Mined
+    n_prompts: int
     n_without: int
-    """Traces without a system prompt."""
 
 
 @dataclass(frozen=True)
 class AcceptedTemplate:
-    """A template that a person accepted: `before` is the production prompt that it replaces, or stands beside."""
+    """A template that a person accepted: `before` is the production prompt that it replaces, or stands beside.
+
+    Of `n_cases` golden cases, `n_without` are of no trace that shows the values of its variables.
+    """
 
     entry: Entry
     before: str | None
     is_production: bool
+    n_cases: int
+    n_without: int
 
 
 def version_of(name: str, template: Template, base: str | None = None, note: str = "") -> PromptVersion:
@@ -87,14 +101,17 @@ def mine_home(bench: Workbench) -> MinedHome:
     prompts, n_without = _prompts(bench)
     if not prompts:
         raise HomeError("No trace has a system prompt: there is nothing to find a template in.")
-    mined = mine_templates(prompts)
     seen = bench.home.reviewed(TEMPLATES_FILE).read()
-    decided = [(t, status) for t, status in load_templates(seen.value, TEMPLATES_FILE) if status != PROPOSED]
-    known = {t.literals for t, _ in decided}
-    new = [(t, PROPOSED) for t, _ in mined.templates if t.literals not in known]
-    entries = _entries([*decided, *new], prompts)
+    on_file = load_templates(seen.value, TEMPLATES_FILE)
+    accepted, rejected = ([t for t, status in on_file if status == s] for s in (ACCEPTED, REJECTED))
+    left = {p: n for p, n in prompts.items() if read_prompt(accepted, p) is None}
+    mined = mine_templates(left)
+    refused = {t.literals for t in rejected}
+    new = [t for t, _ in mined.templates if t.literals not in refused]
+    entries = (*_entries(accepted, ACCEPTED, prompts), *_entries(new, PROPOSED, left),
+               *_entries(rejected, REJECTED, left))  # fmt: skip
     _write(bench, entries, seen)
-    return MinedHome(entries, mined, n_without)
+    return MinedHome(entries, mined, prompts.total(), n_without)
 
 
 def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTemplate:
@@ -109,7 +126,8 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
     """
     prompts, _ = _prompts(bench)
     seen = bench.home.reviewed(TEMPLATES_FILE).read()
-    entries = list(_entries(load_templates(seen.value, TEMPLATES_FILE), prompts))
+    on_file = load_templates(seen.value, TEMPLATES_FILE)
+    entries = [e for t, status in on_file for e in _entries([t], status, prompts)]
     place = _place(entries, name)
     chosen = entries[place]
     if not chosen.coverage.n:
@@ -127,7 +145,19 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
     _write(bench, entries, seen)
     if replaces and (present is None or present.version != chosen.version):
         bench.registry.move(Move(PRODUCTION, chosen.version, timestamp(), by, note), labels.seen)
-    return AcceptedTemplate(entries[place], present.version if present else None, replaces)
+    n_cases, n_without = _cases_without_values(bench, chosen.template)
+    return AcceptedTemplate(entries[place], present.version if present else None, replaces, n_cases, n_without)
+
+
+def _cases_without_values(bench: Workbench, template: Template) -> tuple[int, int]:
+    """Return how many golden cases are evaluated, and how many of them lack values of a template's variables."""
+    with bench.lake.connect() as con:
+        rows = con.execute(CASES_SQL).fetchall()
+    known = [
+        set(template.names) <= {*json.loads(values or "{}"), *variables_in([template], messages or "[]")}
+        for values, messages in rows
+    ]
+    return len(known), known.count(False)
 
 
 def _prompts(bench: Workbench) -> tuple[Counter[str], int]:
@@ -138,10 +168,10 @@ def _prompts(bench: Workbench) -> tuple[Counter[str], int]:
     return seen, n_without
 
 
-def _entries(decided: Sequence[tuple[Template, str]], prompts: Mapping[str, int]) -> tuple[Entry, ...]:
-    covered = dict(measure_coverage([t for t, _ in decided], {plain_text(p): n for p, n in prompts.items()}))
-    entries = [Entry(t, status, covered[t]) for t, status in decided]
-    return tuple(sorted(entries, key=lambda e: (e.status == REJECTED, -e.coverage.n, e.template.text)))
+def _entries(templates: Sequence[Template], status: str, prompts: Mapping[str, int]) -> list[Entry]:
+    """Return templates with the prompts that they reproduce, that of most prompts first."""
+    covered = measure_coverage(templates, {plain_text(p): n for p, n in prompts.items()})
+    return sorted((Entry(t, status, c) for t, c in covered), key=lambda e: (-e.coverage.n, e.template.text))
 
 
 def _place(entries: Sequence[Entry], name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from flywheel_pipeline.adapters.home.files import TURNS_FILE
@@ -40,7 +40,7 @@ def note_turn(bench: Workbench, base: str, candidates: Sequence[PromptCandidate]
     notes = read_notes(bench)
     spent = _spent_since(bench, notes[-1].at if notes else None)
     note = TurnNote(
-        at=f"{utc_now().isoformat(timespec='microseconds')}Z", base=base,
+        at=_now(), base=base,
         **describe_decision(decided_of(candidates)), **_known(bench, base), **spent,
         production=_pass_rate(bench, base),
     )  # fmt: skip
@@ -48,6 +48,24 @@ def note_turn(bench: Workbench, base: str, candidates: Sequence[PromptCandidate]
     if note.says_more_than(last):
         bench.home.append_only(TURNS_FILE).extend(lambda _: [asdict(note)])
     record_turns(bench)
+
+
+def close_turn(bench: Workbench) -> list[FlywheelTurn]:
+    """Note what was paid after the last decision, write the table `flywheel_turns`, and return its rows.
+
+    Raises:
+        CorruptFileError: a line of the notes cannot be read.
+    """
+    notes = read_notes(bench)
+    spent = _spent_since(bench, notes[-1].at) if notes else {"n_calls": 0}
+    if spent["n_calls"]:
+        later = replace(notes[-1], at=_now(), **spent)
+        bench.home.append_only(TURNS_FILE).extend(lambda _: [asdict(later)])
+    return record_turns(bench)
+
+
+def _now() -> str:
+    return f"{utc_now().isoformat(timespec='microseconds')}Z"
 
 
 def _known(bench: Workbench, base: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel_pipeline.adapters.home.files import GOLDEN_FILE, REASONS_FILE
+from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import Annotation, FailureMode, GoldenCase, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.golden import load_cases
@@ -77,14 +78,22 @@ def explain_version(bench: Workbench, name: str) -> Explained:
 
     Raises:
         GateError: there is no such version.
-        CorruptFileError: the version, the one before it, or a file of the home cannot be read.
+        CorruptFileError: the version or a file of the home cannot be read.
     """
     version = bench.registry.get(bench.registry.find(name))
-    if not version.base_version:
+    base = _base(bench, version)
+    if base is None:
         return Explained(version, None, ())
-    base = bench.registry.get(version.base_version)
     lines = explain_lines(base.text, version.text, _recorded(bench, version))
     return Explained(version, base, _with_evidence(bench, lines))
+
+
+def _base(bench: Workbench, version: PromptVersion) -> PromptVersion | None:
+    """Return what a version was made from; None for a first one, or where that is not in the registry any more."""
+    try:
+        return bench.registry.get(version.base_version) if version.base_version else None
+    except CorruptFileError:
+        return None
 
 
 def _recorded(bench: Workbench, version: PromptVersion) -> list[Mapping[str, Any]]:
@@ -119,6 +128,10 @@ def _evidence(case_id: str, case: GoldenCase | None, labels: Mapping[str, Annota
 
 def explained_lines(found: Explained) -> list[str]:
     """Return it in lines for a terminal."""
+    if found.base is None and found.version.base_version:
+        return [
+            f"{found.version.version} was made from {found.version.base_version}, which is not in prompts/ any more"
+        ]
     if found.base is None:
         return [f"{found.version.version} was made from no other version: {found.version.note}"]
     author = found.version.author or "a person"

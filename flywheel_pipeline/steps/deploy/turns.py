@@ -45,11 +45,14 @@ class TurnNote:
         """What makes it a turn of its own."""
         return self.base, self.candidate
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was decided and known, without when and without what was paid."""
+        return {k: v for k, v in asdict(self).items() if k not in ("at", "n_calls", "cost_usd")}
+
     def says_more_than(self, last: TurnNote | None) -> bool:
         """Return whether it is worth a line of its own after the last one."""
-        if last is None or self.n_calls:
-            return True
-        return asdict(self) != {**asdict(last), "at": self.at, "n_calls": 0, "cost_usd": self.cost_usd}
+        return last is None or self.n_calls > 0 or self.facts != last.facts
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ class _Sums:
     notes: list[TurnNote] = field(default_factory=list)
 
     def add(self, note: TurnNote) -> None:
-        """Add a line."""
-        self.last = note
+        """Add a line; one that only says what was paid since is no new decision."""
+        self.last = note if note.facts != self.last.facts else self.last
         self.n_calls += note.n_calls
         known = None not in (self.cost_usd, note.cost_usd)
         self.cost_usd = (self.cost_usd or 0.0) + (note.cost_usd or 0.0) if known else None

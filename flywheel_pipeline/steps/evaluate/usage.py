@@ -36,7 +36,7 @@ class Usage:
         price = "price not known" if self.usd_per_1000 is None else f"{self.usd_per_1000:.4f} USD per 1,000 answers"
         errors = f", {self.n_errors} ended in errors" if self.n_errors else ""
         return (
-            f"{price}; {self.latency_ms:,.0f} ms (95 % under {self.latency_ms_95:,.0f}); "
+            f"{price}; {self.latency_ms:,.0f} ms (95% under {self.latency_ms_95:,.0f}); "
             f"{self.characters:,.0f} characters; n={self.n}{errors}"
         )
 

@@ -181,14 +181,17 @@ def _named(cases: Sequence[GoldenCase], name: str) -> GoldenCase:
 
 
 def variable_entries(cases: Sequence[GoldenCase], values: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return an entry for every active case without values whose trace, or whose parent's trace, has some.
+    """Return an entry for every active case that lacks the values of its trace, or of its parent's trace.
 
-    `values` are {trace_id: {variable: value}}. A case that has values keeps them.
+    `values` are {trace_id: {variable: value}}. A case keeps its values where the trace shows none.
     """
     by_case = {c.case_id: values.get(c.source_trace_id or "") for c in cases}
     found = {c.case_id: by_case[c.case_id] or by_case.get(c.parent_case_id or "") for c in active(cases)}
-    wanted = [c.case_id for c in active(cases) if not json.loads(c.variables or "{}")]
-    return [{"entry": "variables", "case_id": c, "variables": dict(known)} for c in wanted if (known := found[c])]
+    return [
+        {"entry": "variables", "case_id": c.case_id, "variables": dict(known)}
+        for c in active(cases)
+        if (known := found[c.case_id]) and known != json.loads(c.variables or "{}")
+    ]
 
 
 def graduations(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-ADDED, CHANGED, REMOVED = "added", "changed", "removed"
+from flywheel_pipeline.steps.improve.propose import ADDED, CHANGED, REMOVED
+
 ALIKE = 0.5
 """Similarity (`difflib.SequenceMatcher.ratio`) from which a removed and an added line are one line that changed."""
 

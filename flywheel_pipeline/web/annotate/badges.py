@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from flywheel_pipeline.records import RawTrace
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 MAX_TAGS, MAX_BADGE = 8, 220
 

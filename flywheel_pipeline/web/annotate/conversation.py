@@ -21,7 +21,7 @@ from flywheel_pipeline.web.annotate.media import (
     describe_url,
     without_data,
 )
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.words import first_line
 
 LONGEST_JSON = 2_000_000
 """Characters of a text that is parsed as JSON, to indent it."""

@@ -11,7 +11,7 @@ from flywheel_pipeline.steps.annotate import trace_of
 from flywheel_pipeline.steps.cluster import Failure
 from flywheel_pipeline.web.annotate.service import LabellingService
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.words import first_line
 
 SHOWN = 3
 """Failures of a group that are shown."""

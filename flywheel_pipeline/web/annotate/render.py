@@ -11,7 +11,7 @@ from markupsafe import Markup
 from flywheel_pipeline.web.annotate.conversation import ROLES, Conversation, Message, Text, role_of
 from flywheel_pipeline.web.annotate.markdown import render_markdown
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import direction_of
+from flywheel_pipeline.words import direction_of
 
 OPEN, FOLDED, LONGEST_PIECE = 20_000, 2_000, 200_000
 """Characters that are sent at first of a text that stands open, of one that is folded, and of a text on demand."""

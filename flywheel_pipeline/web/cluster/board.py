@@ -10,7 +10,7 @@ from flywheel_pipeline.flows.cluster.review import Measured, Review
 from flywheel_pipeline.flows.evaluators import evaluators_by_mode
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.steps.cluster import Change, Failure, Mode, ProposedChange, Reviewed
-from flywheel_pipeline.web.words import count
+from flywheel_pipeline.words import count
 
 SHOWN, LATEST, EXAMPLES = 50, 30, 3
 """Failures of a mode that are shown at once, entries of the history, and representative comments of a mode."""

@@ -11,7 +11,7 @@ const asked = () => "annotator=" + encodeURIComponent(who());
 const idOf = (d) => `${d.judge} ${d.trace}`;
 const same = (d) => current !== null && idOf(d) === idOf(current);
 
-const percent = (x) => `${Math.round(100 * x)} %`;
+const percent = (x) => `${Math.round(100 * x)}%`;
 const recall = (r) => r === null ? ["none labelled"]
   : [`${percent(r.share)} `, make("span", { class: "range" }, `(${percent(r.low)} to ${percent(r.high)}, ${r.n_right} of ${r.n})`)];
 

@@ -13,7 +13,7 @@ from flywheel_pipeline.steps.evaluate import quality_of_change
 from flywheel_pipeline.steps.evaluate.case_change import PASSES
 from flywheel_pipeline.web.evaluate.views import show_case, show_evaluators
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import first_line
+from flywheel_pipeline.words import first_line
 
 SHOWN = 200
 """Cases that are shown whole; those that pass in both versions are only counted."""

@@ -12,7 +12,7 @@ from flywheel_pipeline.prompting import plain_messages
 from flywheel_pipeline.records import EvalResult
 from flywheel_pipeline.steps.evaluate import CaseChange, Coverage, EvaluatorChange, word_diff
 from flywheel_pipeline.steps.evaluate.compare import COUNTS
-from flywheel_pipeline.web.words import first_line, show_number
+from flywheel_pipeline.words import first_line, show_number
 
 LONGEST = 20_000
 """Characters of one text that are shown."""

@@ -14,7 +14,7 @@ from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.web.annotate.service import LabellingService
 from flywheel_pipeline.web.templates import render
-from flywheel_pipeline.web.words import count, first_line
+from flywheel_pipeline.words import count, first_line
 
 WIDTH, HEIGHT, MOST_DAYS = 720, 60, 366
 """Pixels of the histogram, and days that it shows at most."""

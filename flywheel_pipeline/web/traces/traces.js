@@ -40,7 +40,7 @@ async function loadList() {
   $("note").hidden = !page.note;
   $("note").textContent = page.note;
   $("empty").hidden = page.n > 0 || Boolean(page.note) && filters.query().size === 1;
-  $("empty").textContent = filters.query().size ? "No trace fulfils all of these filters." : "No traces yet: put an export into traces/ of the home and run `flywheel run`.";
+  $("empty").textContent = filters.query().size ? "No trace fulfils all of these filters." : "No traces yet: choose an export on the page Labelling, or run `flywheel start FILE`.";
   showSelection();
 }
 

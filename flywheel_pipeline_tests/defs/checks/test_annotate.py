@@ -23,6 +23,8 @@ from flywheel_pipeline.defs.checks.annotate import (
     no_unresolved_contradictions,
     rows_match_label_files,
 )
+from flywheel_pipeline.defs.factory import Recipe
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.records import Annotation, EvaluatorScore, LabelLog, Reject
 from flywheel_pipeline_tests.builders import a_trace, an_annotation, an_evaluator_score
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -44,12 +46,12 @@ def verdicts(n_pass: int, n_fail: int, n_defer: int = 0) -> list[Annotation]:
     return [replace(BASE, trace_id=f"t{i}", verdict=v, source_line=i + 1) for i, v in enumerate(said)]
 
 
-def result(place: Place, check: dg.AssetChecksDefinition, rows: list[Annotation]) -> dg.AssetCheckResult:
+def result(place: Place, check: Recipe, rows: list[Annotation]) -> dg.AssetCheckResult:
     place.lake.write("annotations", rows)
     return checked(place, check)
 
 
-def checked(place: Place, check: dg.AssetChecksDefinition) -> dg.AssetCheckResult:
+def checked(place: Place, check: Recipe) -> dg.AssetCheckResult:
     found = check(lake=place.resource, bench=place.bench) if check in ASKING else check(lake=place.resource)
     assert isinstance(found, dg.AssetCheckResult)
     return found
@@ -62,7 +64,7 @@ def test_a_stranger_stops_the_run_only_where_people_are_named(place: Place) -> N
     found = result(place, annotators_known, rows)
     assert not found.passed and "mallory" in str(found.description)
     assert result(place, annotators_known, verdicts(1, 1)).passed
-    (spec,) = annotators_known.check_specs
+    (spec,) = annotators_known.build(Scope(place.bench.settings)).check_specs
     assert spec.blocking
 
 
@@ -75,7 +77,7 @@ def test_a_contradiction_stops_the_run_and_says_where_it_is_and_who_decides(plac
     assert "fail by ann (b.csv, line 2) vs pass by ben" in reported and "mira (the arbiter) must decide" in reported
     assert found.metadata["n_traces"].value == 1
     assert result(place, no_unresolved_contradictions, [*said, replace(BASE, verdict="pass")]).passed
-    (spec,) = no_unresolved_contradictions.check_specs
+    (spec,) = no_unresolved_contradictions.build(Scope(place.bench.settings)).check_specs
     assert spec.blocking
 
 

@@ -17,7 +17,10 @@ from flywheel_pipeline.defs.checks.cluster import (
     most_failures_covered,
     no_new_failure_modes_expected,
 )
+from flywheel_pipeline.defs.factory import Recipe
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.records import FailureAssignment
+from flywheel_pipeline.settings import Settings
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.cluster import Taxonomy
 from flywheel_pipeline_tests.builders import a_mode, an_annotation
@@ -27,6 +30,8 @@ COVERS = (
     "defs/assets/failure_taxonomy.py",
     "defs/checks/__init__.py",
 )
+
+SCOPE = Scope(Settings(home=Path("home")))
 
 
 @pytest.fixture
@@ -39,10 +44,10 @@ def an_assignment(trace_id: str, mode_id: str) -> FailureAssignment:
     return FailureAssignment(**{**{f.name: "" for f in fields(FailureAssignment)}, **said})
 
 
-def result(place: Place, check: dg.AssetChecksDefinition) -> dg.AssetCheckResult:
+def result(place: Place, check: Recipe) -> dg.AssetCheckResult:
     found = check(lake=place.resource, **({"bench": place.bench} if check is most_failures_covered else {}))
     assert isinstance(found, dg.AssetCheckResult) and found.severity == dg.AssetCheckSeverity.WARN
-    (spec,) = check.check_specs
+    (spec,) = check.build(Scope(place.bench.settings)).check_specs
     assert not spec.blocking
     return found
 
@@ -108,7 +113,7 @@ def test_assignments_that_two_passes_disagree_on_are_a_warning(
     shown = agreement_metadata(built)
     with an_instance() as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization("failure_taxonomy", metadata=shown))
-        found = assignments_stable(dg.build_asset_check_context(instance=instance))
+        found = assignments_stable(dg.build_asset_check_context(instance=instance), scope=SCOPE)
     assert isinstance(found, dg.AssetCheckResult)
     assert (found.passed, found.description, found.severity) == (passed, reported, dg.AssetCheckSeverity.WARN)
 
@@ -126,7 +131,7 @@ def test_groups_that_a_model_did_not_name_are_a_warning_with_the_reason(
     with an_instance() as instance:
         shown = problem_metadata(Taxonomy((), (), problems=problems))
         instance.report_runless_asset_event(dg.AssetMaterialization("failure_taxonomy", metadata=shown))
-        found = groups_named(dg.build_asset_check_context(instance=instance))
+        found = groups_named(dg.build_asset_check_context(instance=instance), scope=SCOPE)
     assert isinstance(found, dg.AssetCheckResult)
     assert (found.passed, found.severity) == (not problems, dg.AssetCheckSeverity.WARN)
     assert str(found.description).endswith(described)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from flywheel_pipeline.cli import main
 from flywheel_pipeline.defs.assets.flywheel_turns import _metadata
 from flywheel_pipeline.errors import CorruptFileError
 from flywheel_pipeline.flows.deploy.promote import Mover, promote_candidate, roll_back
-from flywheel_pipeline.flows.deploy.turns import note_turn, read_notes, record_turns
+from flywheel_pipeline.flows.deploy.turns import close_turn, note_turn, read_notes, record_turns
 from flywheel_pipeline.records import FlywheelTurn, Json, LLMCall
 from flywheel_pipeline_tests.builders import a_candidate, a_mode, a_prompt, a_sampled_trace, a_trace, an_annotation
 from flywheel_pipeline_tests.homes import Place, a_home
@@ -57,6 +57,16 @@ def test_a_turn_knows_its_labels_its_modes_and_what_was_paid(place: Place) -> No
     place.lake.write("llm_calls", [call(datetime(2099, 1, 1), 0.25), call(datetime(2099, 1, 1), 0.5)], "batch")
     decide(place, "hold")
     assert (only(place).cost_usd, only(place).n_calls) == (0.75, 2)
+
+
+def test_what_is_paid_after_the_decision_is_noted_once_and_is_no_decision(place: Place) -> None:
+    decided_at = only(place).decided_at
+    soon = datetime.now(timezone.utc).replace(tzinfo=None)
+    place.lake.write("llm_calls", [call(soon, 0.25)], "batch")
+    for _ in range(2):
+        close_turn(place.bench)
+    assert (only(place).cost_usd, only(place).n_calls, only(place).decided_at) == (0.25, 1, decided_at)
+    assert len(read_notes(place.bench)) == 2
 
 
 def test_the_same_decision_again_adds_no_line(place: Place) -> None:

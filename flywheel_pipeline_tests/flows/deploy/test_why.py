@@ -47,12 +47,19 @@ def test_a_line_leads_to_its_mode_its_cases_their_traces_and_the_experts_words(t
         "+ - Promise nothing.",
         "    failure mode  Invented a discount: It promised money.",
         "      g-1  trace t1  Is there a student discount?",
-        "        mira: No such discount [2J exists.",
+        "        mira: No such discount�[2J exists.",
         "      g-gone is not in the golden set any more",
         "",
         "+ - Smile.",
         "    no recorded reason",
     ]
+
+
+def test_a_version_whose_base_is_gone_is_reported(tmp_path: Path) -> None:
+    place = a_home_with_reasons(tmp_path / "home")
+    (place.root / "prompts" / f"{OLD.version}.md").unlink()
+    (line,) = explained_lines(explain_version(place.bench, NEW.version))
+    assert line == f"{NEW.version} was made from {OLD.version}, which is not in prompts/ any more"
 
 
 def test_a_first_version_was_made_from_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from flywheel_pipeline.flows.capture import capture_traces
-from flywheel_pipeline.steps.capture.feedback_request import BadFeedbackError, rows_of
+from flywheel_pipeline.steps.capture.export_request import DecodeLimits
+from flywheel_pipeline.steps.capture.feedback_request import BadFeedbackError, read_feedback, rows_of
+from flywheel_pipeline.steps.capture.request_size import TooManyError
 from flywheel_pipeline_tests.builders import a_chat_record
 from flywheel_pipeline_tests.homes import a_home
 
@@ -84,3 +86,13 @@ def test_a_row_can_be_written_as_json_and_holds_what_was_sent() -> None:
     assert json.loads(json.dumps(row)) == {
         "trace_id": "t", "score": 4, "comment": None, "scale": [1, 5], "at": "2025-06-03T10:00:00Z",
     }  # fmt: skip
+
+
+def test_a_request_holds_no_more_opinions_than_it_may() -> None:
+    limits = DecodeLimits(line=1_000, objects=100_000)
+    rows = [b'{"trace_id":"t","score":1}'] * 10_001
+    with pytest.raises(TooManyError, match="send at most 10,000 at once"):
+        read_feedback(b"[" + b",".join(rows) + b"]", AT, limits)
+    assert read_feedback(rows[0], AT, limits)[1] == 1
+    with pytest.raises(BadFeedbackError, match="not JSON"):
+        read_feedback(b"{", AT, limits)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flywheel_pipeline.steps.improve.reasons import ADDED, CHANGED, REMOVED, ChangedLine, Reason, explain_lines
+from flywheel_pipeline.steps.improve.propose import ADDED, CHANGED, REMOVED
+from flywheel_pipeline.steps.improve.reasons import ChangedLine, Reason, explain_lines
 
 BEFORE = "You are Moss.\n\n- Help with plants.\n- Use emojis.\n"
 AFTER = "You are Moss.\n\n- Help with garden plants only.\n- Never promise a refund.\n"

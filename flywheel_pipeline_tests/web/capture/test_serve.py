@@ -173,25 +173,21 @@ def test_without_a_token_no_page_of_another_site_may_write(
     assert call(server, b"", ("origin", "http://evil.com"))[0] == grpc.StatusCode.PERMISSION_DENIED
 
 
-def test_over_grpc_spans_without_ids_are_reported_and_the_others_taken(tmp_path: Path) -> None:
+def test_over_grpc_spans_without_ids_are_reported_and_the_others_taken(server: Serving) -> None:
     request = a_request(1)
-    spans = request.resource_spans[0].scope_spans[0].spans
-    spans.add(trace_id=b"short", span_id=b"12345678")
-    with serving(tmp_path) as server:
-        code, reply = call(server, request.SerializeToString(), compression=grpc.Compression.Gzip)
-        assert code == grpc.StatusCode.OK
-        partial = ExportTraceServiceResponse.FromString(reply).partial_success
-        assert (partial.rejected_spans, partial.error_message[:9]) == (1, "1 span(s)")
-        assert call(server, b"\xff\xff")[0] == grpc.StatusCode.INVALID_ARGUMENT
-        assert call(server, b"\x0a\x00" * 9_000_000)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert len(spans_of(tmp_path)) == 1
+    request.resource_spans[0].scope_spans[0].spans.add(trace_id=b"short", span_id=b"12345678")
+    code, reply = call(server, request.SerializeToString(), compression=grpc.Compression.Gzip)
+    assert code == grpc.StatusCode.OK
+    partial = ExportTraceServiceResponse.FromString(reply).partial_success
+    assert (partial.rejected_spans, partial.error_message[:9]) == (1, "1 span(s)")
+    assert call(server, b"\xff\xff")[0] == grpc.StatusCode.INVALID_ARGUMENT
+    assert call(server, b"\x0a\x00" * 9_000_000)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize(
     ("path", "body", "kind"),
     [
         ("/v1/feedback", b"[" + b",".join([b'{"trace_id":"t","score":1}'] * 560_000) + b"]", JSON),
-        ("/v1/feedback", b"[" + b",".join([b'{"trace_id":"t","score":1}'] * 10_001) + b"]", JSON),
         ("/v1/traces", b"\x0a\x00" * 7_500_000, PROTOBUF),
     ],
 )

@@ -250,3 +250,27 @@ def test_similar_traces_are_listed_with_their_similarity_and_what_it_means(clien
     for path in ("list?like=gone", "facets?like=gone", "similar?id=gone", "list?like=t1&like=t2"):
         answer = client.get(f"/traces/api/{path}")
         assert answer.status_code == 400 and answer.json()["error"]
+
+
+def test_two_people_may_pick_one_trace_and_an_undone_verdict_counts_no_more(client: TestClient, place: Place) -> None:
+    judge(client, "t3#picked", "pass", "ben")
+    judge(client, "t3#picked", "fail", "mira")
+    assert collected(client, place) == [("t3", "fail", True, True), ("t3", "pass", True, False)]  # the arbiter's counts
+    client.post("/traces/api/undo?annotator=mira", json={})
+    rows = collected(client, place)
+    assert ("t3", "pass", True, True) in rows and ("t3", "fail", True, True) not in rows
+    place.lake.write("sampled_traces", [a_sampled_trace(trace_id="t3")])  # and is asked for when a sample draws it
+    assert client.get("/label/api/queue?annotator=mira").json()["keys"] == ["t3"]
+    judge(client, "t3", "fail", "mira", page="label")
+    assert ("t3", "fail", False, True) in collected(client, place)
+
+
+def test_a_trace_that_is_gone_leaves_queue_and_list_and_breaks_nothing(client: TestClient, place: Place) -> None:
+    client.post("/traces/api/send?annotator=ben", json={"ids": ["t3"], "to": "mira"})
+    judge(client, "t3#picked", "fail", "ben")
+    place.lake.write("raw_traces", [a_trace(trace_id="t0")])
+    assert "t3#picked" not in client.get("/label/api/queue?annotator=mira").json()["keys"]
+    assert client.get("/traces/api/trace?id=t3").status_code == 404
+    assert judge(client, "t3#picked", "fail", "mira").status_code == 422
+    assert client.get("/traces/api/list?like=t3").status_code == 400
+    assert collected(client, place) == [] and place.one("select count(*) from rejects") == 1

@@ -16,12 +16,14 @@ Tokens = Sequence[str]
 Piece = str | None
 """A literal text, or None for a gap in which the texts differ."""
 
+UNSPACED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+"""A letter of a script that does not separate words by spaces (Thai to Han): a token of its own."""
 TOKEN = re.compile(
     r"https?://[^\s<>\"')\]}]+"
     r"|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
     r"|\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?"
     r"|\d+(?:[.,:/-]\d+)*(?!\w)"
-    r"|\w+(?:['’-]\w+)*"
+    rf"|{UNSPACED}|(?:(?!{UNSPACED})\w)+(?:['’-](?:(?!{UNSPACED})\w)+)*"
     r"|\n|[^\S\n]+|.",
     re.DOTALL,
 )

@@ -11,8 +11,8 @@ from flywheel_pipeline.steps.deploy.templates.align import WORD, tokens_of
 LEAST_SHARE = 0.2
 """Share of the texts that a block of words must be in; what fewer have in common may be a frequent value."""
 LEAST_PAIRS = 9
-"""Pairs of words in a row that make a block, where all texts together have as many; with fewer in common, as many as
-those, and at least two. A short value that many prompts share (a language, a plan) makes no template."""
+"""Pairs of words in a row that make a block, where all texts have as many in common; else one more than they have, and
+at least two. A short value that many prompts share (a language, a plan) makes no template."""
 
 Pair = tuple[str, str]
 
@@ -48,7 +48,7 @@ def _block(pairs: Sequence[set[Pair]], group: Sequence[int]) -> frozenset[int] |
     for found in holders.values():
         by_texts[tuple(found)] += 1
     n_common = by_texts.pop(tuple(group), 0)
-    needed = min(LEAST_PAIRS, max(2, n_common))
+    needed = min(LEAST_PAIRS, max(2, n_common + 1))
     blocks = {
         found: n for found, n in by_texts.items()
         if n >= needed and len(found) >= max(2, LEAST_SHARE * len(group))

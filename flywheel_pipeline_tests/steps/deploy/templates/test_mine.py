@@ -93,6 +93,20 @@ def test_values_that_could_be_split_otherwise_are_counted_and_not_known() -> Non
     assert template.read("From Rome") is None
 
 
+def test_a_value_that_two_of_three_prompts_share_makes_no_template() -> None:
+    found = mine_templates(
+        {f"You help {n}. Plan: {p}.": 5 for n, p in (("Ada", "free"), ("Bo", "paid"), ("Cy", "free"))}
+    )
+    assert texts(found) == ["You help {{help}}. Plan: {{plan}}."]
+
+
+def test_scripts_without_spaces_are_aligned_by_their_letters() -> None:
+    names = ("王伟", "李娜", "张三丰", "陈", "欧阳修", "赵敏", "孙悟", "周杰", "吴京")
+    prompts = {f"客户姓名：{n}。今天是{i + 1}月{2 * i + 3}日。请简短回答。": 1 for i, n in enumerate(names)}
+    ((template, coverage),) = mine_templates(prompts).templates
+    assert template.literals == ("客户姓名：", "。今天是", "月", "日。请简短回答。") and coverage.n == 9
+
+
 def test_a_name_is_given_once_and_equal_values_share_it() -> None:
     names = ("Ada", "Kofi", "Mei", "Bo", "Zoë", "Ines", "Sam", "Lin", "Uwe")
     prompts = {f"Name: {n}\nName: {n[::-1]}x\nGreet {n} by name, please.": 1 for n in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flywheel_pipeline.web.words import count, direction_of, first_line
+from flywheel_pipeline.words import count, direction_of, first_line
 
 
 def test_one_is_one() -> None:
