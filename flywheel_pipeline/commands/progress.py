@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +59,7 @@ class StepLines:
         log.setLevel(logging.INFO)
         log.addHandler(handler)
         try:
-            if self._console.is_terminal:
+            if self._console.is_terminal and not self._console.is_dumb_terminal:
                 self._status = self._console.status("starting")
                 self._status.start()
             yield
@@ -116,7 +115,7 @@ class _Messages(logging.Handler):
 
 def terminal_lines() -> StepLines:
     """Return the lines on standard error: without any control character where that is not a terminal."""
-    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", None, "")
+    is_terminal = sys.stderr.isatty()
     return StepLines(Console(stderr=True, force_terminal=is_terminal, highlight=False, no_color=not is_terminal))
 
 

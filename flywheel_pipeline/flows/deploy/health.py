@@ -213,7 +213,8 @@ def _seen(
     cells = known.everything.cells(name)
     version_of = {t.trace_id: t.prompt_version for t in known.judged}
     by_version: list[list[ExpertLabel]] = [
-        [replace(x, weight=None) for x in known.labels if version_of.get(x.trace_id) == v and not x.seen] for v in pair
+        [replace(x, own_weight=None) for x in known.labels if version_of.get(x.trace_id) == v and not x.seen]
+        for v in pair
     ]
     before, after = (seen_failing(traces, name) for traces in sides)
     one, two = (error_of(labels, cells, name) for labels in by_version)

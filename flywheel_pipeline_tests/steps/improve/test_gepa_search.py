@@ -10,6 +10,7 @@ import pytest
 from flywheel_pipeline.errors import BudgetError
 from flywheel_pipeline.prompting import read_fence
 from flywheel_pipeline.steps.improve.gepa_search import Gepa
+from flywheel_pipeline.steps.improve.reflective import Reflective
 from flywheel_pipeline.steps.improve.search import Search
 from flywheel_pipeline.steps.improve.trials import NO_JUDGE, SearchEnded, Trials
 from flywheel_pipeline_tests.builders import a_case
@@ -68,6 +69,14 @@ def by_first(text: str) -> Any:
     from flywheel_pipeline_tests.steps.improve.editors import add
 
     return add(text, "train-1", cases=[f"train-{i}" for i in (1, 3, 11, 13, 15)])
+
+
+def test_it_goes_on_from_the_best_prompt_of_the_improver_before() -> None:
+    bench, _ = a_bench(by=world, more=MORE)
+    first = Reflective(replies([by_first(BRIEF)]), "demo", FAILURES.of)
+    search = Search.over(bench, [first, Gepa(helpful(), "demo", FAILURES)])
+    assert search.run()[0].text == f"{BASE.text}\n\n- {BRIEF}\n- {EXACT}"
+    assert {t.improver for t in search.lineage()} >= {"reflective", "gepa"}
 
 
 def test_the_budget_is_never_passed() -> None:
