@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from flywheel_pipeline.definitions import build_definitions
 from flywheel_pipeline_tests.homes import Place, a_home, some_traces
 
 FAST = "automation: {default_status: running, settle_seconds: 1, sensor_seconds: 5}\n"
@@ -112,11 +113,12 @@ def finished(port: int, job: str) -> list[str]:
     return [r["status"] for r in ask(port, RUNS)["runsOrError"]["results"] if r["jobName"] == job]
 
 
-def test_the_graph_is_served(dev: Dev) -> None:
+def test_the_graph_is_served(dev: Dev, place: Place) -> None:
     nodes = {tuple(n["assetKey"]["path"]): n["groupName"] for n in ask(dev.port, NODES)["assetNodes"]}
     assert nodes["raw_traces",] == "capture_and_label"
     assert nodes["prompt_candidate",] == "improve"
-    assert len(nodes) == 15
+    ours = build_definitions(place.bench.settings).resolve_asset_graph().get_all_asset_keys()
+    assert set(nodes) == {tuple(key.path) for key in ours}
 
 
 def test_traces_and_labels_are_picked_up_by_the_sensors_once_also_when_the_daemon_is_killed_in_a_run(

@@ -200,10 +200,12 @@ def test_tables_that_are_deleted_are_built_again_once(place: Place, instance: dg
     assert step("look") == step("days") == []
 
 
-def test_the_nightly_evals_run_also_on_a_quiet_day(place: Place, instance: dg.DagsterInstance) -> None:
+def test_the_nightly_evals_run_while_no_earlier_evaluation_is_known(place: Place, instance: dg.DagsterInstance) -> None:
     schedule = build_definitions(place.bench.settings).resolve_schedule_def("nightly_evals")
     context = dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=datetime(2025, 6, 9, 2, tzinfo=timezone.utc)
+        instance=instance,
+        scheduled_execution_time=datetime(2025, 6, 9, 2, tzinfo=timezone.utc),
+        resources={"bench": place.bench},
     )
     assert len(schedule.evaluate_tick(context).run_requests or []) == 1
 
