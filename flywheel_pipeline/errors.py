@@ -30,6 +30,10 @@ class ModelError(FlywheelError):
     """Model calls failed in a way that makes the step's result meaningless (for example, all of them)."""
 
 
+class NoAnswerError(ModelError):
+    """The app answered none of the cases that it was asked."""
+
+
 class GateError(FlywheelError):
     """A prompt cannot be promoted: the gate did not decide `ship`, or there is no such candidate."""
 

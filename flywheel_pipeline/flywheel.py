@@ -26,6 +26,7 @@ from flywheel_pipeline.flows.deploy.health import compare_production
 from flywheel_pipeline.flows.deploy.promote import record_production_prompt
 from flywheel_pipeline.flows.golden.grow import grow_home
 from flywheel_pipeline.flows.improve import find_candidate
+from flywheel_pipeline.flows.plan import make_plan
 from flywheel_pipeline.flows.production_rates import judge_and_estimate
 from flywheel_pipeline.flows.sample import draw_batch
 from flywheel_pipeline.flows.workbench import Workbench, utc_now
@@ -39,6 +40,12 @@ def _evaluate(bench: Workbench) -> None:
     compare_production(bench)
 
 
+def _improve(bench: Workbench) -> None:
+    """Look for a better prompt, and name the lever of each failure mode."""
+    find_candidate(bench)
+    make_plan(bench)
+
+
 STEPS: Mapping[str, Callable[[Workbench], Any]] = {
     "capture": capture_traces,
     "sample": draw_batch,
@@ -47,7 +54,7 @@ STEPS: Mapping[str, Callable[[Workbench], Any]] = {
     "golden": grow_home,
     "deploy": record_production_prompt,
     "evaluate": _evaluate,
-    "improve": find_candidate,
+    "improve": _improve,
 }
 """The steps in the order of a turn; `deploy` records which prompt is in production."""
 

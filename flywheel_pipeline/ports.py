@@ -210,7 +210,12 @@ class Evaluate(Protocol):
     """The evaluation of a prompt on golden cases, as the improver may use it."""
 
     def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
-        """Run the app under `prompt` on `cases` and judge its answers; the rows are kept in `eval_results`."""
+        """Run the app under `prompt` on `cases` and judge its answers; the rows are kept in `eval_results`.
+
+        Raises:
+            NoAnswerError: the app answered none of them.
+            ModelError: a model cannot be called at all.
+        """
         ...
 
 

@@ -22,7 +22,9 @@ from flywheel_pipeline.demo.second_week import (
 from flywheel_pipeline.flows.deploy.health import compare_production
 from flywheel_pipeline.flows.deploy.label_trends import label_trends
 from flywheel_pipeline.flows.deploy.turns import record_turns
+from flywheel_pipeline.flows.mode_changes import mode_changes
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.records import PromptCandidate
 from flywheel_pipeline.stats import Rate
 from flywheel_pipeline.words import count
 
@@ -91,7 +93,8 @@ def _live_a_week(place: Path, say: Say) -> None:
 
 
 def _report(bench: Workbench) -> Iterator[str]:
-    """Yield production before and after the promotion, mode by mode, and the turns."""
+    """Yield what was tried, production before and after the promotion, mode by mode, and the turns."""
+    yield from _tried(bench)
     trends, history = label_trends(bench), bench.registry.history()
     yield f"\nProduction by the expert's labels, before ({history[0]}) and after ({history[-1]})"
     width = max((len(name) for name, _ in trends), default=0)
@@ -103,6 +106,17 @@ def _report(bench: Workbench) -> Iterator[str]:
     yield from (f"  {line}" for line in health_lines(compare_production(bench)))
     yield ""
     yield from turn_lines(record_turns(bench))
+
+
+def _tried(bench: Workbench) -> Iterator[str]:
+    """Yield what every prompt of the last search, decided on or set aside, would cure with what."""
+    for c in bench.lake.read("prompt_candidate", PromptCandidate):
+        changes = mode_changes(bench, c.base_version, c.candidate_id)
+        if any(change.broken for change in changes):
+            yield f"\nTried      {c.candidate_id}, {c.decision or 'set aside'}: {c.reason}"
+            for change in changes:
+                vote = "" if change.decides else " (its judge has no vote yet)"
+                yield f"             {change.mode}: {change.fixed} fixed, {change.broken} broken{vote}"
 
 
 def _share(rate: Rate) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from flywheel_pipeline.names import printable
 from flywheel_pipeline.words import count
 
 Found = Mapping[str, Any]
@@ -35,6 +35,10 @@ COUNTS: Mapping[str, tuple[str, Callable[[Found], str]]] = {
     "answers": ("evaluate", lambda f: count(f["dagster/row_count"], "answer")),
     "eval_results": ("evaluate", lambda f: count(f["dagster/row_count"], "verdict")),
     "prompt_candidate": ("improve", lambda f: str(f["decision"])),
+    "production_verdicts": (
+        "judge traffic",
+        lambda f: f"{count(f['n_traces'], 'trace')} of {count(f['n_days'], 'day')}",
+    ),
     "canary_health": ("canary", lambda f: str(f.get("decision", "none runs"))),
 }
 """What the line of a step is called, and what it counts, by asset; an asset that is not here adds nothing."""
@@ -60,7 +64,7 @@ class StepLines:
         log.setLevel(logging.INFO)
         log.addHandler(handler)
         try:
-            if self._console.is_terminal:
+            if self._console.is_terminal and not self._console.is_dumb_terminal:
                 self._status = self._console.status("starting")
                 self._status.start()
             yield
@@ -110,13 +114,13 @@ class _Messages(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record's message, without markup."""
-        self._console.print(Text(self.format(record)), soft_wrap=True)
+        """Print a record's message without markup; what traces and servers say cannot move the cursor."""
+        self._console.print(Text(printable(self.format(record))), soft_wrap=True)
 
 
 def terminal_lines() -> StepLines:
     """Return the lines on standard error: without any control character where that is not a terminal."""
-    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", None, "")
+    is_terminal = sys.stderr.isatty()
     return StepLines(Console(stderr=True, force_terminal=is_terminal, highlight=False, no_color=not is_terminal))
 
 

@@ -47,7 +47,8 @@ def serve_home(
             f"{host} can be reached from other machines and no token is set, so anyone could write to this home: "
             "set FLYWHEEL_TOKEN (clients send `Authorization: Bearer <token>`), or listen on 127.0.0.1."
         )
-    listening, grpc_address = _listen(host, port, "--port"), _grpc_address(host, grpc_port)
+    grpc_address = _grpc_address(host, grpc_port)
+    listening = _listen(host, port, "--port")
     with listening:
         url, pages = _url_of(listening.getsockname()), pages_of(bench)
         say(f"Listening on {url}: POST {url}/v1/traces and {url}/v1/feedback; landing in {settings.home / 'traces'}.")

@@ -13,7 +13,7 @@ from flywheel_pipeline.flows.golden.review import pending_cases
 from flywheel_pipeline.flows.production_rates import passing_lines, read_rates
 from flywheel_pipeline.flows.prompt_search import read_lineage
 from flywheel_pipeline.flows.workbench import Workbench
-from flywheel_pipeline.records import EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
+from flywheel_pipeline.records import DECISIONS, EvalResult, FailureMode, JudgeAlignment, PromptCandidate, PromptVersion
 from flywheel_pipeline.steps.cluster.rank import NO_WEIGHTS
 from flywheel_pipeline.steps.evaluate import (
     decides,
@@ -31,6 +31,9 @@ ACTIVE = "(from golden_set where status = 'active')"
 
 _PARTS = re.compile(r'; (?=(?:[^"]*"[^"]*")*[^"]*$)')
 """What separates the parts of a reason: a semicolon that is not within the quoted name of a failure mode."""
+
+MOST_CANDIDATES = 3
+"""Candidates whose decision is printed: the one that was evaluated comes first."""
 
 WANTED = 4
 """Judges for which the summary says what to label."""
@@ -150,18 +153,23 @@ def decision_lines(bench: Workbench) -> list[str]:
     """Return the gate's last decisions on candidates, what would decide a hold, and which labels it waits for."""
     lake = bench.lake
     rows = [c for c in lake.read("prompt_candidate", PromptCandidate) if c.decision]
+    rows.sort(key=lambda c: ("overall" not in json.loads(c.evidence), DECISIONS.index(str(c.decision)), c.candidate_id))
     if not rows:
         known = _one(lake, "select count(*) from failure_taxonomy")
         why = "no failure mode fails on the train or dev split" if known else "no failure modes yet"
         search = read_lineage(bench)
         return [f"candidate  none: {'; '.join(search.stopped) if search and search.stopped else why}"]
     lines = []
-    for c in rows:
+    for c in rows[:MOST_CANDIDATES]:
         evidence = json.loads(c.evidence)
         lines.append(f"candidate  {c.candidate_id}: {str(c.decision).upper()}")
         lines += [f"             {part}" for part in _PARTS.split(c.reason)]
         lines += [f"             {describe_gain(evidence['traffic'])}"] if "traffic" in evidence else []
         lines += [f"             to decide it: {need}" for need in evidence.get("needs", [])]
+    more = len(rows) - MOST_CANDIDATES
+    lines += (
+        [f"             and {more} more that were held or rejected: `flywheel prompts lineage`"] if more > 0 else []
+    )
     waiting = flips_waiting(bench)
     return [*lines, *([f"             {waiting}"] if waiting else [])]
 

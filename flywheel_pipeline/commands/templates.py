@@ -81,6 +81,11 @@ def accepted_lines(found: AcceptedTemplate) -> Iterator[str]:
         yield f"It is the production prompt now{f', in place of {found.before}' if found.before else ''}."
     else:
         yield f"The production prompt stays {found.before}, which is not of this template."
+    if found.n_without:
+        yield (
+            f"{found.n_without:,} of {found.n_cases:,} golden cases are of no trace that shows these values: under "
+            "this prompt they are errors, until they have `variables` or are retired."
+        )
     yield "The next `flywheel run` gives golden cases the values of their traces."
 
 

@@ -73,8 +73,8 @@ def tried_lines(tried: Tried) -> Iterator[str]:
     yield f"failure mode: {tried.mode}"
     yield from rate_lines(tried.compared)
     yield ""
-    yield f"takes before  {tried.before}"
-    yield f"takes after   {tried.after}"
+    yield f"usage before  {tried.before}"
+    yield f"usage after   {tried.after}"
     for change in tried.compared.found.cases:
         yield from _case(tried, tried.details[change.case_id], change)
 
@@ -134,8 +134,8 @@ def model_lines(report: ModelReport) -> Iterator[str]:
     yield f"== {report.model}, on the {report.split} split"
     yield from comparison_lines(report.compared, KnownReport((), (), (), {}))
     yield ""
-    yield f"takes before  {report.before}"
-    yield f"takes after   {report.after}"
+    yield f"usage before  {report.before}"
+    yield f"usage after   {report.after}"
     from flywheel_pipeline.steps.improve.gate import SAFE
 
     if report.gate is None:

@@ -148,7 +148,7 @@ def _nothing_to_decide(bench: Workbench) -> str:
     if found and any(p.version == found[0].base_version for p in bench.lake.read("production_prompt", PromptVersion)):
         return (
             f"The candidate {found[0].candidate_id} is held and was not evaluated on the test split, so that labels of "
-            f"flipped cases cannot decide it: {found[0].reason}. Then `flywheel run` evaluates it."
+            f"flipped cases cannot decide it: {found[0].reason}. A later `flywheel run` may evaluate it."
         )
     return "There is no candidate against the present production prompt: `flywheel run` proposes one."
 

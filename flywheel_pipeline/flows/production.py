@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
@@ -31,6 +32,9 @@ from flywheel_pipeline.steps.golden import LabelledTrace, calls_of, labelled_cas
 
 LABELLED = "labelled"
 """The part of the table with the traces that are judged because they are labelled."""
+
+DAYS = re.compile(r"(\d{4}-\d\d-\d\d)_(\d{4}-\d\d-\d\d)_")
+"""What the name of a batch begins with: its first and its last day."""
 
 NOBODY = "no evaluator may decide yet: `flywheel evals` says what to label"
 SWITCHED_OFF = "switched off: evaluate.production_traces is 0"
@@ -92,11 +96,11 @@ def _draw(bench: Workbench) -> list[DrawnTrace]:
     with bench.lake.connect() as con:
         rows = con.execute(PRODUCTION_SQL, values).fetchall()
     found = []
-    for trace_id, day, probability, day_size, version, session, messages, retrieved, output in rows:
+    for trace_id, day, probability, n_day, version, session, messages, retrieved, output in rows:
         trace = LabelledTrace(trace_id, session, messages, retrieved, output, False, None, None, None)
         if case := labelled_case(trace):
             answer = LabelledAnswer(case, calls=calls_of(trace))
-            found.append(DrawnTrace(answer, day, version, probability, day_size))
+            found.append(DrawnTrace(answer, day, version, probability, n_day))
     return found
 
 
@@ -161,13 +165,22 @@ def _labels(bench: Workbench, plan: Plan) -> tuple[list[ExpertLabel], tuple[str,
     own = [s for s in samples if s.batch == batch]
     all_weights = {v.trace_id: v.weight for v in weighted_verdicts(failed, samples, picked)}
     weights = label_weights(own, usable - picked)
+    own_weights = _weights_in_batches(samples, failed.keys() - picked)
     labels = []
     for t in traces:
         seen = t.trace_id not in usable
         weight = (all_weights if seen else weights).get(t.trace_id) if weights else None
-        labels.append(ExpertLabel(t.trace_id, t.failed, t.mode_id, weight, seen))
-    since, until = batch.split("_")[:2] if batch and weights else ("", "")
-    return labels, (since, until) if since else None
+        labels.append(ExpertLabel(t.trace_id, t.failed, t.mode_id, weight, own_weights.get(t.trace_id), seen))
+    days = DAYS.match(batch or "") if any(w is not None for w in all_weights.values()) else None
+    return labels, (days[1], days[2]) if days else None
+
+
+def _weights_in_batches(samples: Sequence[SampledTrace], labelled: Collection[str]) -> dict[str, float]:
+    """Return the weights of labelled traces in the batches that drew them, the newest where several did."""
+    found: dict[str, float] = {}
+    for batch in sorted({s.batch for s in samples}):
+        found.update(label_weights([s for s in samples if s.batch == batch], labelled))
+    return found
 
 
 def _unseen(bench: Workbench, answers: Sequence[LabelledAnswer], plan: Plan) -> set[str]:

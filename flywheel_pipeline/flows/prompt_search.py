@@ -36,14 +36,15 @@ def search_prompt(bench: Workbench, compared: Bench, llm: LLM) -> list[PromptCan
 
 
 def build_improvers(bench: Workbench, llm: LLM, failures: Failures) -> list[Improver]:
-    """Return the improvers that `improve.improvers` names, in its order."""
+    """Return the improvers that `improve.improvers` names, in its order, few-shot examples last."""
     settings, app = bench.settings.improve, bench.settings.app.name
     made: dict[str, Improver] = {
         "reflective": Reflective(llm, app, failures.of, settings.rounds, settings.patience),
         "gepa": Gepa(llm, app, failures, settings.minibatch, 3 * settings.patience, settings.seed),
         "few_shot": FewShot(settings.few_shot_examples, bench.embed, Redactor().redact_text),
     }
-    return [made[n] for n in settings.improvers if n != "few_shot" or settings.few_shot_examples]
+    names = [n for n in settings.improvers if n != "few_shot" or settings.few_shot_examples]
+    return [made[n] for n in sorted(dict.fromkeys(names), key=lambda n: n == "few_shot")]
 
 
 @dataclass(frozen=True)

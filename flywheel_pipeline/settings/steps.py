@@ -173,12 +173,12 @@ class EvaluateSettings(Section):
 class ImproveSettings(Section):
     """How prompts are proposed, and what they are compared with.
 
-    `improvers` take turns, each from the best prompt so far. `max_answers` bounds the answers that a search asks the
-    app for, cached ones included; 0 is twenty times the number of dev cases. `rounds` and `patience` (rounds in a row
-    without a better prompt) end the reflective editor; GEPA ends after three times `patience` iterations without one,
-    and reads a `minibatch` of train cases in each. `seed` makes its choices. `few_shot_examples` and `max_modes` bound
-    what is appended and shown. `fresh_baseline: true` evaluates the production prompt on the test split once more
-    beside every candidate, where the app or the judges are real models.
+    `improvers` take turns, each from the best prompt so far, and few-shot examples come last. `max_answers` bounds the
+    answers that a search asks the app for, cached ones included; 0 is twenty times the number of dev cases. `rounds`
+    and `patience` (rounds in a row without a better prompt) end the reflective editor; GEPA ends after three times
+    `patience` iterations without one, and reads a `minibatch` of train cases in each. `seed` makes its choices.
+    `few_shot_examples` and `max_modes` bound what is appended and shown. `fresh_baseline: true` evaluates the
+    production prompt on the test split once more beside every candidate, where the app or the judges are real models.
     """
 
     improvers: tuple[Literal["reflective", "gepa", "few_shot"], ...] = Field(("reflective", "few_shot"), min_length=1)

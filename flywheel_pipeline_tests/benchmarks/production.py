@@ -73,7 +73,7 @@ def label(traffic: Traffic, n: int, rng: np.random.Generator) -> list[ExpertLabe
     """Return the labels of a batch of `n`, drawn as ours are."""
     p = inclusion_probabilities(traffic.risk, n, UNIFORM_SHARE)
     drawn = local_pivotal(p, rng.random((len(p), 2)), int(rng.integers(1 << 30)), [], 0)
-    return [ExpertLabel(f"t{i}", bool(traffic.failed[i]), MODE, 1 / p[i]) for i in sorted(drawn)]
+    return [ExpertLabel(f"t{i}", bool(traffic.failed[i]), MODE, 1 / p[i], 1 / p[i]) for i in sorted(drawn)]
 
 
 def judged(traffic: Traffic, n: int, rng: np.random.Generator, start: str = "t") -> list[JudgedTrace]:

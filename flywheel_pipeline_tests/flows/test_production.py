@@ -112,7 +112,7 @@ def test_a_random_sample_of_every_day_is_judged_with_its_probability_and_every_l
     assert (found.days, found.stopped) == ([LATER, DAY], "")
     rows = verdicts(place)
     drawn = [r for r in rows if r.inclusion_probability]
-    assert {(r.day, r.inclusion_probability, r.day_size) for r in drawn} == {(DAY, 0.25, 120), (LATER, 0.2, 150)}
+    assert {(r.day, r.inclusion_probability, r.n_day) for r in drawn} == {(DAY, 0.25, 120), (LATER, 0.2, 150)}
     assert len(drawn) == 60 and {r.label for r in rows} == {"pass", "fail"}
     assert len({r.trace_id for r in rows} & {f"t{i:02}" for i in range(36)}) == 36
     judge_production(place.bench)

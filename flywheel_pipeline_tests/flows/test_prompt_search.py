@@ -14,8 +14,8 @@ from flywheel_pipeline.commands.summary import decision_lines
 from flywheel_pipeline.errors import BudgetError, SettingsError
 from flywheel_pipeline.flows.improve import find_candidate
 from flywheel_pipeline.flows.prompt_search import read_lineage
-from flywheel_pipeline.records import PromptTrial
-from flywheel_pipeline_tests.builders import a_prompt_trial
+from flywheel_pipeline.records import Json, PromptTrial
+from flywheel_pipeline_tests.builders import a_candidate, a_prompt_trial
 from flywheel_pipeline_tests.flows.searching import a_home_to_improve
 from flywheel_pipeline_tests.homes import Place, a_home
 
@@ -75,6 +75,16 @@ def test_when_nothing_is_left_to_propose_the_reason_is_printed(tmp_path: Path) -
     why = "reflective: in round 1 the improver proposed nothing new"
     place.lake.write("prompt_trials", [a_prompt_trial(parent_version=None, status="base", improver="", reason=why)])
     assert decision_lines(place.bench) == [f"candidate  none: {why}"]
+
+
+def test_the_candidate_that_was_evaluated_is_printed_first_and_few_of_the_others(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    refused = [a_candidate(candidate_id=f"a{i}", decision="reject", reason="it invents {{x}}") for i in range(4)]
+    best = a_candidate(candidate_id="z", decision="hold", reason="too few", evidence=Json('{"overall": {}}'))
+    place.lake.write("prompt_candidate", [*refused, best])
+    lines = [line.strip() for line in decision_lines(place.bench)]
+    assert lines[0] == "candidate  z: HOLD" and sum("REJECT" in line for line in lines) == 2
+    assert "and 2 more that were held or rejected: `flywheel prompts lineage`" in lines
 
 
 @pytest.mark.parametrize("improver", ["reflective", "gepa"])

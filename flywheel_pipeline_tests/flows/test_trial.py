@@ -114,7 +114,7 @@ def test_the_commands_show_both_sides(place: Place, tmp_path: Path) -> None:
     home = ["--home", str(place.root)]
     done = CliRunner().invoke(main, ["try", str(file), "--mode", "fm-1", "--cases", "1", *home])
     assert done.exit_code == 0, done.output
-    assert "takes after   0.0000 USD per 1,000 answers" in done.output and "-- Claims it is done: " in done.output
+    assert "usage after   0.0000 USD per 1,000 answers" in done.output and "-- Claims it is done: " in done.output
     asked = CliRunner().invoke(main, ["try", *home])
     assert asked.exit_code == 2 and "fm-1  Claims it is done" in asked.output
     models = CliRunner().invoke(main, ["evals", "models", "offline/generator", *home])

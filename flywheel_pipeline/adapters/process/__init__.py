@@ -16,6 +16,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+NICENESS = 10
+"""Where processors are scarce, the event loop has them before the work that would keep it waiting."""
 
 
 class ProcessDiedError(Exception):
@@ -56,7 +58,8 @@ def _start() -> ProcessPoolExecutor:
 
 
 def _end_with_parent() -> None:
-    """Leave signals to the parent, and end when it does, also when it is killed."""
+    """Let the parent go first, leave signals to it, and end when it does, also when it is killed."""
+    os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -28,11 +28,16 @@ from flywheel_pipeline.steps.deploy.templates import (
     mine_templates,
     plain_text,
     read_prompt,
+    variables_in,
 )
 
 MOST_TRACES = 20_000
 """The newest traces, whose system prompts are looked at."""
 SEEN_SQL = f"select messages from raw_traces order by started_at desc, trace_id limit {MOST_TRACES}"
+CASES_SQL = """
+select g.variables, r.messages from golden_set g left join raw_traces r on r.trace_id = g.source_trace_id
+where g.status = 'active'
+"""
 HEAD = """\
 # Templates of the system prompts in the traces, the one of most traces first. `flywheel prompts mine` proposes them;
 # rename variables in `text`, or change where they are, then `flywheel prompts accept NUMBER`. A template with
@@ -69,11 +74,16 @@ class MinedHome:
 
 @dataclass(frozen=True)
 class AcceptedTemplate:
-    """A template that a person accepted: `before` is the production prompt that it replaces, or stands beside."""
+    """A template that a person accepted: `before` is the production prompt that it replaces, or stands beside.
+
+    Of `n_cases` golden cases, `n_without` are of no trace that shows the values of its variables.
+    """
 
     entry: Entry
     before: str | None
     is_production: bool
+    n_cases: int
+    n_without: int
 
 
 def version_of(name: str, template: Template, base: str | None = None, note: str = "") -> PromptVersion:
@@ -135,7 +145,19 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
     _write(bench, entries, seen)
     if replaces and (present is None or present.version != chosen.version):
         bench.registry.move(Move(PRODUCTION, chosen.version, timestamp(), by, note), labels.seen)
-    return AcceptedTemplate(entries[place], present.version if present else None, replaces)
+    n_cases, n_without = _cases_without_values(bench, chosen.template)
+    return AcceptedTemplate(entries[place], present.version if present else None, replaces, n_cases, n_without)
+
+
+def _cases_without_values(bench: Workbench, template: Template) -> tuple[int, int]:
+    """Return how many golden cases are evaluated, and how many of them lack values of a template's variables."""
+    with bench.lake.connect() as con:
+        rows = con.execute(CASES_SQL).fetchall()
+    known = [
+        set(template.names) <= {*json.loads(values or "{}"), *variables_in([template], messages or "[]")}
+        for values, messages in rows
+    ]
+    return len(known), known.count(False)
 
 
 def _prompts(bench: Workbench) -> tuple[Counter[str], int]:

@@ -36,7 +36,7 @@ class DrawnTrace:
     day: str
     prompt_version: str | None
     probability: float | None
-    day_size: int | None
+    n_day: int
 
 
 def judge_traces(traces: Sequence[DrawnTrace], plan: Plan, engine: Engine) -> list[ProductionVerdict]:
@@ -90,7 +90,7 @@ def _verdict(trace: DrawnTrace, row: EvalResult, mode_id: str | None) -> Product
         trace_id=trace.answer.trace_id, evaluator=row.evaluator, evaluator_version=row.evaluator_version,
         mode_id=mode_id, prompt_version=trace.prompt_version, session_id=trace.answer.case.session_id, day=trace.day,
         label=row.label, explanation=row.explanation, error=row.error,
-        inclusion_probability=trace.probability, day_size=trace.day_size, annotator_kind=row.annotator_kind,
+        inclusion_probability=trace.probability, n_day=trace.n_day, annotator_kind=row.annotator_kind,
         cost_usd=row.cost_usd, cached=row.cached,
     )  # fmt: skip
 
@@ -113,11 +113,14 @@ class JudgedTrace:
 def read_judged(rows: Iterable[ProductionVerdict], evaluators: Mapping[str, str | None]) -> list[JudgedTrace]:
     """Return the judged traces, by id; `evaluators` is {all that decide now: mode_id}.
 
-    Where one of a mode has no row on a trace, there is no verdict for the mode, nor for all together.
+    Where one of a mode has no row on a trace, there is no verdict for the mode, nor for all together. A trace that was
+    drawn, and is judged again because it is labelled, after its day has left the window, stays a drawn one.
     """
     by_trace: dict[str, dict[str, ProductionVerdict]] = defaultdict(dict)
     for row in rows:
-        by_trace[row.trace_id][row.evaluator] = row
+        known = by_trace[row.trace_id].get(row.evaluator)
+        if known is None or known.inclusion_probability is None:
+            by_trace[row.trace_id][row.evaluator] = row
     wanted: dict[str, list[str]] = {COMPOSITE: list(evaluators)}
     for evaluator, mode_id in evaluators.items():
         wanted.setdefault(mode_id or COMPOSITE, []).append(evaluator)

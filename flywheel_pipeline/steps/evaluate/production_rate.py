@@ -25,14 +25,17 @@ MIN_JUDGED = 0.95
 class ExpertLabel:
     """The expert's verdict on a trace: whether it failed, and its failure mode.
 
-    `weight` is 1 / inclusion probability where our sampler drew it, else None. One that is `seen` was shown to a judge
-    as an example, or is nearly the same as one that was: verdicts on it say nothing of the judge's errors.
+    `weight` is 1 / inclusion probability in the batch that stands for the population, None where it is not of it;
+    `own_weight` that in whatever batch it was drawn, None for a trace that our sampler did not draw. One that is `seen`
+    was shown to a judge as an example, or is nearly the same as one that was: verdicts on it say nothing of the
+    judge's errors.
     """
 
     trace_id: str
     failed: bool
     mode_id: str | None = None
     weight: float | None = None
+    own_weight: float | None = None
     seen: bool = False
 
     def shows(self, name: str) -> bool:
@@ -87,16 +90,16 @@ def _counts(traces: Sequence[JudgedTrace], name: str) -> dict[str, float]:
 def error_of(labels: Sequence[ExpertLabel], cells: Mapping[str, str], name: str) -> JudgeError:
     """Return how often the evaluators of a mode fail its failures, and how often they fail nothing else.
 
-    Answers with another failure count among the others. Weighted to production where there are labels of our sample,
-    which alone then count; without one all labels do.
+    Answers with another failure count among the others. Labels of all batches that our sampler drew count, each with
+    its weight; of a kind of which it drew none, all labels do.
     """
     usable = [x for x in labels if not x.seen and x.trace_id in cells]
-    drawn = [x for x in usable if x.weight is not None] or usable
     found = []
     for shows in (False, True):
-        own = [x for x in drawn if x.shows(name) == shows]
+        of_kind = [x for x in usable if x.shows(name) == shows]
+        own = [x for x in of_kind if x.own_weight is not None] or of_kind
         right = [(cells[x.trace_id] == FAIL) == shows for x in own]
-        weights = [x.weight or 1.0 for x in own]
+        weights = [x.own_weight or 1.0 for x in own]
         n = sum(weights) ** 2 / sum(w * w for w in weights) if weights else 0.0
         share = sum(w for w, is_right in zip(weights, right, strict=True) if is_right) / sum(weights) if weights else 0
         found.append(Recall(share * n, n))

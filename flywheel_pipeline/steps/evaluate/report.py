@@ -29,7 +29,8 @@ class ModePassRate:
 class GoldenRate:
     """The pass rate of the golden set: as judged, and corrected for the known errors of the judges together.
 
-    `corrected` is None where the judges together tell nothing apart. `n_unknown` cases have no known outcome.
+    `corrected` is None where the judges together tell nothing apart, or disagree with the expert. `n_unknown` cases
+    have no known outcome.
     """
 
     judged: Rate
@@ -127,7 +128,9 @@ def golden_rate(results: Sequence[EvalResult], alignment: Sequence[JudgeAlignmen
     Without a judge, "the app answered" would be all that is left to pass: a number that says nothing. A case fails
     when one of several judges is wrong, so that a perfect app under seven judges with a TPR of .9 looks like 48 %.
     All judges together are therefore measured as one against the expert, and the rate is corrected for their errors
-    (`stats.corrected_rate`), which are taken to be on these answers what they were on the labelled ones.
+    (`stats.corrected_rate`), which are taken to be on these answers what they were on the labelled ones. Where they
+    disagree with the expert, most failures are of kinds that none of them looks for, and how many those are changes
+    with the prompt: then nothing is corrected.
     """
     evaluators = deciding(alignment)
     if evaluators == {answered.NAME}:
@@ -135,7 +138,8 @@ def golden_rate(results: Sequence[EvalResult], alignment: Sequence[JudgeAlignmen
     cases = {r.case_id for r in results if r.evaluator in evaluators}
     outcomes = case_outcomes(results, evaluators)
     judged = proportion(sum(outcomes.values()), len(outcomes))
-    error = judge_errors(alignment).get(COMPOSITE)
+    agrees = not any(a.evaluator == COMPOSITE and a.status == "unusable" for a in alignment)
+    error = judge_errors(alignment).get(COMPOSITE) if agrees else None
     corrected = corrected_rate(sum(outcomes.values()), len(outcomes), error) if error and outcomes else None
     return GoldenRate(judged, corrected, len(cases) - len(outcomes))
 

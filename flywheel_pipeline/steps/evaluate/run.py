@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flywheel_pipeline.errors import ModelError
+from flywheel_pipeline.errors import NoAnswerError
 from flywheel_pipeline.ports import Answer, App, Ask, Engine, Reply
 from flywheel_pipeline.records import CaseAnswer, EvalResult, GoldenCase, Json, PromptVersion
 from flywheel_pipeline.steps.evaluate.cells import (
@@ -40,11 +40,11 @@ class Evaluation:
         """Refuse an evaluation without a single answer.
 
         Raises:
-            ModelError: the app answered no case, so that there is nothing to judge.
+            NoAnswerError: the app answered no case, so that there is nothing to judge.
         """
         if self.answers and all(a.error for a in self.answers):
             first = self.answers[0].error
-            raise ModelError(f"The app failed on all {len(self.answers)} cases; the first error: {first}")
+            raise NoAnswerError(f"The app failed on all {len(self.answers)} cases; the first error: {first}")
 
 
 def run_evals(prompt: PromptVersion, cases: Sequence[GoldenCase], plan: Plan, app: App, engine: Engine) -> Evaluation:

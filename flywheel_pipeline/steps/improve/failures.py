@@ -54,12 +54,12 @@ class Failures:
         known: tuple[dict[str, str], Sequence[GoldenCase]],
         trials: Trials,
     ) -> ModeEvidence:
-        """Return what is shown of one mode: cases that fail now come first, its own before those of others."""
+        """Return what is shown of one mode: one case of each family first, of these the ones that fail now."""
         answers, train = known
         critiques = {r.case_id: r.explanation[:MAX_CRITIQUE] for r in failing}
         own = [c for c in train if c.mode_id == mode.mode_id and c.kind == "failure"]
         others = [c for c in train if c.case_id in critiques and c not in own]
-        cases = tuple(sorted([*own, *others], key=lambda c: c.case_id not in critiques))
+        cases = _one_per_family(sorted([*own, *others], key=lambda c: c.case_id not in critiques))
         shown = {c.case_id for c in cases} & critiques.keys()
         for case in shown:
             trials.shown.setdefault(case, set()).update(filter(None, (critiques[case], answers.get(case))))
@@ -67,6 +67,12 @@ class Failures:
             mode.name, mode.definition, mode.n_failures, tuple(c.criteria for c in own if c.criteria), cases,
             mode.mode_id, _only(answers, shown), _only(critiques, shown),
         )  # fmt: skip
+
+
+def _one_per_family(cases: Sequence[GoldenCase]) -> tuple[GoldenCase, ...]:
+    """Return cases with the first of each family before the others, which say little more."""
+    first = {c.family: c.case_id for c in reversed(cases)}
+    return tuple(sorted(cases, key=lambda c: first[c.family] != c.case_id))
 
 
 def _only(values: dict[str, str], ids: Collection[str]) -> dict[str, str]:

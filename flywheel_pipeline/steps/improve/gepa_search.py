@@ -47,6 +47,7 @@ class Gepa:
         """Let GEPA propose from `start`; see `improver.Improver`."""
         import gepa
 
+        trials.rows(start.version, trials.train)
         lost = trials.failed(start.version, trials.train) | start.failed
         train, dev = ([c for c in cases if c.case_id not in lost] for cases in (trials.train, trials.dev))
         if not train or not dev:

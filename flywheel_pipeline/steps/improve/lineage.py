@@ -30,7 +30,7 @@ def describe(trial: PromptTrial) -> str:
     who = trial.improver or "production"
     rate = f"{trial.pass_rate:.0%} of {trial.n_dev} dev cases pass" if trial.pass_rate is not None else ""
     flips = f"{trial.n_fixed} fixed, {trial.n_broken} broken" if trial.status in ("evaluated", "best") else ""
-    status = "" if trial.status in ("base", "evaluated") else trial.status
+    status = "" if trial.status in ("base", "evaluated", "dropped") else trial.status
     why = trial.reason if trial.status in ("rejected", "held", "dropped", "unscored") else ""
     found = ", ".join(part for part in (status, rate, flips) if part)
-    return f"{trial.version} {who}: {found}{f' ({why})' if why else ''}"
+    return f"{trial.version} {who}: {found}{f' ({why})' if found and why else why}"

@@ -91,7 +91,8 @@ class Search:
         return kept
 
     def _set_aside(self, trial: Trial) -> PromptCandidate:
-        return _row(trial, self.trials.bench, *self._why_not(trial), {"dev_pass_rate": self._rate(trial)})
+        evidence: dict[str, object] = {"dev_pass_rate": self._rate(trial)} if trial.is_evaluated else {}
+        return _row(trial, self.trials.bench, *self._why_not(trial), evidence)
 
     def _why_not(self, trial: Trial) -> tuple[str | None, str]:
         """Return the decision on a prompt that is not the best, if there is one, and the reason."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from flywheel_pipeline.errors import NoAnswerError
 from flywheel_pipeline.leakage import RUN, grams, leaks
 from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.improve.bench import Bench
@@ -68,6 +69,7 @@ class Trials:
     shown: dict[str, set[str]] = field(default_factory=dict)
     """{train case: answers and critiques of it that an improver was shown}, of which nothing may be copied either."""
     _rows: dict[str, dict[str, list[EvalResult]]] = field(default_factory=dict)
+    _unanswered: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         base = self.bench.base
@@ -218,8 +220,11 @@ class Trials:
             return
         evaluate = self.bench.aside if aside and self.bench.aside else self.bench.evaluate
         known.update({c.case_id: [] for c in cases})
-        for row in evaluate.evaluate(version, cases):
-            known[row.case_id].append(row)
+        try:
+            for row in evaluate.evaluate(version, cases):
+                known[row.case_id].append(row)
+        except NoAnswerError as error:  # under this prompt: its answers may be cut off, for example
+            self._unanswered[version.version] = str(error)
 
     def _spend(self, n: int) -> None:
         if not self.bench.judgement.judges:
@@ -239,7 +244,8 @@ class Trials:
         scored = self._with_outcomes(replace(trial, status="evaluated"))
         if len(scored.failed) <= MAX_FAILED * len(self.dev):
             return scored
-        first = next((r.error for r in self.rows(trial.version, self.dev) if r.error), "no answer")
+        errors = [r.error for r in self.rows(trial.version, self.dev) if r.error]
+        first = next(iter(errors), self._unanswered.get(trial.version.version, "no answer"))
         why = f"{len(scored.failed)} of {len(self.dev)} dev cases have no outcome because of errors, such as: {first}"
         return replace(scored, status="unscored", reason=why)
 

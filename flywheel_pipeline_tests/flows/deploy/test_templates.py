@@ -52,7 +52,10 @@ def test_cases_get_the_values_of_their_traces_once_a_person_has_accepted_the_tem
     assert (found.mined.n_unfit, found.mined.unfit) == (1, ("Something else.",))
     before = grow(place.bench).cases
     assert set(map(str, values(before).values())) == {"{}"}
+    place.lake.write("golden_set", [*before, a_case(case_id="g-imported", source_trace_id=None)])
     accepted = accept_template(place.bench, "1", "mira")
+    n_unknown = 1 + sum(c.source_trace_id == "t35" for c in before)
+    assert (accepted.n_cases, accepted.n_without) == (len(before) + 1, n_unknown)
     assert accepted.is_production and place.bench.registry.production() is not None
     after = grow(place.bench)
     known = {t: v for t, v in values(after.cases).items() if v}

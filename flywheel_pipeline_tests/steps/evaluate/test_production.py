@@ -44,7 +44,7 @@ def a_drawn_trace(name: str, output: str | None, probability: float | None = 0.5
         case_id=f"g-{name}", kind="happy_path", mode_id=None, criteria=None, reference=output, observed_output=output,
         source_trace_id=name, session_id=f"s-{name}",
     )  # fmt: skip
-    return DrawnTrace(LabelledAnswer(case), "2026-01-31", "p1", probability, 4 if probability else None)
+    return DrawnTrace(LabelledAnswer(case), "2026-01-31", "p1", probability, 4 if probability else 0)
 
 
 def strict(data: Any) -> BaseModel | str:
@@ -60,8 +60,8 @@ def test_every_trace_has_a_row_per_evaluator_with_the_probability_of_its_draw() 
         ("b", "judge:fm-1"): "pass", ("b", "check:short"): "pass",
     }  # fmt: skip
     one, other = rows["a", "judge:fm-1"], rows["b", "judge:fm-1"]
-    assert (one.inclusion_probability, one.day_size, one.mode_id, one.day) == (0.5, 4, "fm-1", "2026-01-31")
-    assert (other.inclusion_probability, other.day_size, other.session_id) == (None, None, "s-b")
+    assert (one.inclusion_probability, one.n_day, one.mode_id, one.day) == (0.5, 4, "fm-1", "2026-01-31")
+    assert (other.inclusion_probability, other.n_day, other.session_id) == (None, 0, "s-b")
 
 
 def test_an_answer_that_is_missing_has_no_verdict_and_a_judge_that_breaks_leaves_its_error() -> None:
@@ -82,6 +82,13 @@ def test_a_trace_that_a_new_evaluator_has_not_judged_yet_says_nothing_for_all_to
     assert judged.cells == {"fm-1": "pass", "fm-2": "pass"} and judged.weight == 2.0
 
 
+def test_a_drawn_trace_that_is_judged_again_because_it_is_labelled_stays_a_drawn_one() -> None:
+    drawn, labelled = (judge_traces([a_drawn_trace("a", "right", p)], PLAN, FakeLLM(strict)) for p in (0.5, None))
+    for rows in ([*drawn, *labelled], [*labelled, *drawn]):
+        (judged,) = read_judged(rows, EVALUATORS)
+        assert judged.weight == 2.0 and len(judged.cells) == 3
+
+
 def a_judged_trace(name: str, cell: str, weight: float | None = 1.0) -> JudgedTrace:
     return JudgedTrace(name, "2026-01-31", "p1", name, weight, {"fm-1": cell, COMPOSITE: cell})
 
@@ -94,7 +101,10 @@ def a_world(n: int, n_labels: int, rates: tuple[float, float, float]) -> tuple[P
     says = np.where(bad, rng.random(n) < tnr, rng.random(n) > tpr)
     p = np.where(bad, 3.0, 1.0) * n_labels / (n + 2 * bad.sum())
     drawn = rng.random(n) < p
-    labels = [ExpertLabel(f"t{i}", bool(bad[i]), "fm-1" if bad[i] else None, 1 / p[i]) for i in np.flatnonzero(drawn)]
+    labels = [
+        ExpertLabel(f"t{i}", bool(bad[i]), "fm-1" if bad[i] else None, 1 / p[i], 1 / p[i])
+        for i in np.flatnonzero(drawn)
+    ]
     judged = [a_judged_trace(f"t{i}", "fail" if says[i] else "pass") for i in range(n)]
     return Population(n, judged, labels), float(bad.mean())
 
@@ -128,8 +138,9 @@ def test_many_new_labels_without_a_verdict_wait_for_the_next_night() -> None:
 
 def test_a_judges_errors_are_weighted_and_leave_out_what_it_has_seen() -> None:
     labels = [
-        ExpertLabel("a", True, "fm-1", 1.0), ExpertLabel("b", True, "fm-1", 3.0), ExpertLabel("c", True, "fm-2", 2.0),
-        ExpertLabel("d", False, None, 2.0), ExpertLabel("e", True, "fm-1", 9.0, seen=True), ExpertLabel("f", False),
+        ExpertLabel("a", True, "fm-1", 1.0, 1.0), ExpertLabel("b", True, "fm-1", None, 3.0),
+        ExpertLabel("c", True, "fm-2", 2.0, 2.0), ExpertLabel("d", False, None, 2.0, 2.0),
+        ExpertLabel("e", True, "fm-1", 9.0, 9.0, seen=True), ExpertLabel("f", False),
     ]  # fmt: skip
     cells = {"a": "pass", "b": "fail", "c": "fail", "d": "pass", "e": "pass", "f": "fail"}
     error = error_of(labels, cells, "fm-1")

@@ -124,6 +124,17 @@ def test_the_rate_of_the_golden_set_is_corrected_for_the_errors_of_all_judges_to
     assert "of the golden set; as judged 48%" in str(found)
 
 
+def test_judges_that_disagree_with_the_expert_correct_nothing() -> None:
+    """They see a fifth of the failures: a prompt that fails in other ways passes them all, and would read 100 %."""
+    blind = an_alignment(
+        evaluator="judges:all", mode_id=None, status="unusable", production_pass_recall=1.0, production_n_pass=66.0,
+        production_fail_recall=0.21, production_n_fail=76.0,
+    )  # fmt: skip
+    found = golden_rate(judged(194, 194), [an_alignment(evaluator="judge:a"), blind])
+    assert found is not None and found.corrected is None
+    assert str(found) == "100% of the golden set as judged (n=194); not correctable"
+
+
 def test_without_a_judge_that_may_decide_there_is_no_rate() -> None:
     assert golden_rate(judged(4, 4), [an_alignment(evaluator="judge:a", status="advisory")]) is None
 

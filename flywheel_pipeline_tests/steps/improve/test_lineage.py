@@ -10,6 +10,9 @@ def test_every_prompt_stands_below_what_it_was_made_from() -> None:
     trials = [
         a_prompt_trial(version="p1", parent_version=None, status="base", improver="", number=0, pass_rate=0.4),
         a_prompt_trial(version="p2", pass_rate=0.55, n_fixed=4),
+        a_prompt_trial(
+            version="p5", improver="ablation", status="dropped", pass_rate=None, reason="'- Be brief.' stays"
+        ),
         a_prompt_trial(version="p3", status="rejected", pass_rate=None, reason="it invents {{name}}"),
         a_prompt_trial(
             version="p4", parent_version="p2", improver="ablation", status="best", pass_rate=0.55, n_fixed=4
@@ -19,6 +22,7 @@ def test_every_prompt_stands_below_what_it_was_made_from() -> None:
         "p1 production: 40% of 20 dev cases pass",
         "├─ p2 reflective: 55% of 20 dev cases pass, 4 fixed, 1 broken",
         "│  └─ p4 ablation: best, 55% of 20 dev cases pass, 4 fixed, 1 broken",
+        "├─ p5 ablation: '- Be brief.' stays",
         "└─ p3 reflective: rejected (it invents {{name}})",
     ]
 

@@ -15,7 +15,7 @@ from flywheel_pipeline.steps.improve.trials import Trials
 from flywheel_pipeline_tests.builders import a_case, a_prompt, an_answer
 from flywheel_pipeline_tests.fakes import FakeEvaluate, FakeLLM
 from flywheel_pipeline_tests.steps.improve.editors import BRIEF, EXACT, FAILURES, IDLE, add, replies, world
-from flywheel_pipeline_tests.steps.improve.test_search import BASE
+from flywheel_pipeline_tests.steps.improve.test_search import BASE, JUDGE
 from flywheel_pipeline_tests.steps.improve.test_trials import a_bench
 
 COVERS = ("steps/improve/reflective.py", "steps/improve/failures.py")
@@ -47,6 +47,15 @@ def test_the_second_round_sees_what_still_fails_on_train_under_the_best_prompt()
     shown = [read_fence(a.messages[-1]["content"])["failure_modes"][0]["cases"] for a in llm.asked]
     assert [case["case"] for case in shown[0]][:2] == ["train-1", "train-3"]
     assert shown[1][0]["case"] == "train-3"
+
+
+def test_cases_of_one_family_do_not_crowd_out_the_others() -> None:
+    kin = [a_case(case_id=f"train-{n}", input=f"Kin {n}?", split="train", family="kin") for n in (21, 25, 29)]
+    more = [*kin, a_case(case_id="train-33", input="Another?", split="train", family="other")]
+    llm = replies([])
+    run(llm, cases=more, baseline=FakeEvaluate(world, JUDGE).evaluate(BASE, more))
+    (mode,) = read_fence(llm.asked[0].messages[-1]["content"])["failure_modes"]
+    assert [c["case"] for c in mode["cases"]] == ["train-21", "train-33", "train-25"]
 
 
 def test_no_case_of_dev_or_test_is_shown_in_any_round() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_pipeline.errors import SettingsError
+from flywheel_pipeline.errors import NoAnswerError, SettingsError
 from flywheel_pipeline.records import EvalResult, GoldenCase
 from flywheel_pipeline.steps.improve.bench import Bench
 from flywheel_pipeline.steps.improve.improver import require_budget
@@ -119,6 +119,20 @@ def test_a_prompt_with_too_many_lost_outcomes_is_not_compared() -> None:
     (trial,) = try_out(trials, "A good prompt.")
     assert (trial.status, trials.best()) == ("unscored", trials.base)
     assert trial.reason == "2 of 20 dev cases have no outcome because of errors, such as: HTTP 500"
+
+
+def test_a_prompt_under_which_no_case_is_answered_is_not_compared_and_ends_nothing() -> None:
+    class Silent(FakeEvaluate):
+        def evaluate(self, prompt: Any, cases: Sequence[GoldenCase]) -> list[EvalResult]:
+            if "long" in prompt.text:
+                raise NoAnswerError("The app failed on all 20 cases; the first error: cut off at max_tokens")
+            return super().evaluate(prompt, cases)
+
+    bench, _ = a_bench(evaluate=Silent(label, JUDGE))
+    trials = Trials(bench, 100)
+    silent, good = try_out(trials, "A long prompt.", "A good prompt.")
+    assert silent.status == "unscored" and silent.reason.endswith("cut off at max_tokens")
+    assert trials.best() is good
 
 
 def test_an_abstention_is_no_error_and_no_pass() -> None:

@@ -41,7 +41,7 @@ def test_a_trial_shows_both_answers_and_keeps_the_text_when_the_page_is_left(bro
         page.keyboard.press("Control+Enter")
         playwright.expect(page.locator("#status")).to_have_text("2 cases tried.")
         playwright.expect(page.locator("#tried .case")).to_have_count(2)
-        playwright.expect(page.locator("#tried .takes")).to_contain_text("0.0000 USD per 1,000 answers")
+        playwright.expect(page.locator("#tried .usage")).to_contain_text("0.0000 USD per 1,000 answers")
         assert page.evaluate("window.hacked") is None
         assert check_axe(page) == []
         page.reload()

@@ -46,13 +46,13 @@ def _queried(
 ) -> Iterator[Page]:
     key, body = asked
 
-    def read(edge: Edge) -> list[Row]:
+    def read(edge: Edge) -> tuple[list[Row], None]:
         # There are no page numbers: within one millisecond, ask for the same from its beginning, and more of it.
         size = target.size * edge.page
         bounds = {"oldest": iso(edge.since), "newest": iso(edge.until), "order": "ascending", "limit": size}
         answer = fetch(ApiRequest(path, body={**body, "windowing": bounds}))
         found = objects(answer, key) if answer.get(key) else []
-        return [row_of(record) for record in found[target.size * (edge.page - 1) :]]
+        return [row_of(record) for record in found[target.size * (edge.page - 1) :]], None
 
     yield from by_time(read, window, cursor)
 

@@ -57,7 +57,7 @@ def _traces(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterat
             yield from _observations_v2(fetch, target, window, cursor)
         return
 
-    def read(edge: Edge) -> list[Row]:
+    def read(edge: Edge) -> tuple[list[Row], int | None]:
         query = {
             "page": edge.page,
             "limit": target.size,
@@ -66,7 +66,7 @@ def _traces(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterat
             "toTimestamp": iso(edge.until),
             **({"fields": "core"} if target.light else {}),
         }
-        return _rows(fetch(ApiRequest(f"{API}/traces", query)))
+        return _counted(fetch(ApiRequest(f"{API}/traces", query)))
 
     yield from by_time(read, window, cursor)
 
@@ -76,10 +76,10 @@ def _observations(fetch: Fetch, target: Target, window: Window, cursor: str) -> 
         yield from _observations_v2(fetch, target, window, cursor)
         return
 
-    def read(edge: Edge) -> list[Row]:
+    def read(edge: Edge) -> tuple[list[Row], int | None]:
         times = {"fromStartTime": iso(edge.since), "toStartTime": iso(edge.until)}
         query = {"page": edge.page, "limit": target.size, **times}
-        return _rows(fetch(ApiRequest(f"{API}/observations", query)))
+        return _counted(fetch(ApiRequest(f"{API}/observations", query)))
 
     yield from by_time(read, window, cursor, newest_first=True)
 
@@ -102,13 +102,13 @@ def _scores(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterat
         yield from by_token(partial(_next, fetch, f"{API}/v3/scores", query), cursor)
         return
 
-    def read(edge: Edge) -> list[Row]:
+    def read(edge: Edge) -> tuple[list[Row], int | None]:
         times = {"fromTimestamp": iso(edge.since), "toTimestamp": iso(edge.until)}
         query = {"page": edge.page, "limit": target.size, **times}
         try:
-            return _rows(fetch(ApiRequest(f"{API}/v2/scores", query)))
+            return _counted(fetch(ApiRequest(f"{API}/v2/scores", query)))
         except NotOfferedError:  # the first versions of v3
-            return _rows(fetch(ApiRequest(f"{API}/scores", query)))
+            return _counted(fetch(ApiRequest(f"{API}/scores", query)))
 
     yield from by_time(read, window, cursor, newest_first=True)
 
@@ -116,6 +116,11 @@ def _scores(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterat
 def _next(fetch: Fetch, path: str, query: Mapping[str, Any], cursor: str) -> tuple[list[Row], str | None]:
     answer = fetch(ApiRequest(path, {**query, "cursor": cursor} if cursor else query))
     return _rows(answer), (answer.get("meta") or {}).get("cursor")
+
+
+def _counted(answer: Any) -> tuple[list[Row], int | None]:
+    total = (answer.get("meta") or {}).get("totalItems") if isinstance(answer, dict) else None
+    return _rows(answer), total if isinstance(total, int) else None
 
 
 def _rows(answer: Any) -> list[Row]:

@@ -39,14 +39,14 @@ def row_of(record: Mapping[str, Any]) -> Row:
 def _traces(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterator[Page]:
     where = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": target.project}}
 
-    def read(edge: Edge) -> list[Row]:
+    def read(edge: Edge) -> tuple[list[Row], None]:
         times = f"attributes.timestamp_ms >= {_ms(edge.since)} AND attributes.timestamp_ms < {_ms(edge.until)}"
         size = target.size * edge.page  # within one millisecond: the same from its beginning, and more of it
         body = {"locations": [where], "filter": times, "order_by": ["timestamp_ms ASC"], "max_results": size}
         answer = fetch(ApiRequest(f"{API}/search", body=body))
         infos = objects(answer, "traces") if answer.get("traces") else []
         fresh = infos[target.size * (edge.page - 1) :]
-        return [row_of(info if target.light else _whole(fetch, info)) for info in fresh]
+        return [row_of(info if target.light else _whole(fetch, info)) for info in fresh], None
 
     yield from by_time(read, window, cursor)
 

@@ -20,6 +20,8 @@ from flywheel_pipeline.steps.capture.formats.times import UnreadableError, utc
 
 TICK = timedelta(milliseconds=1)
 """The resolution of times in the APIs."""
+SLACK = 10
+"""So many rows, and one in a hundred, may be deleted between two pages."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,26 @@ class Edge:
 
 
 def by_time(
-    read: Callable[[Edge], list[Row]], window: Window, cursor: str, newest_first: bool = False
+    read: Callable[[Edge], tuple[list[Row], int | None]], window: Window, cursor: str, newest_first: bool = False
 ) -> Iterator[Page]:
-    """Yield pages of a list that is in the order of time, until nothing lies beyond the last row."""
+    """Yield pages of a list that is in the order of time, until nothing lies beyond the last row.
+
+    `read` returns the rows of an edge and how many the server has within its bounds, if it says so.
+
+    Raises:
+        PullError: the server has fewer rows beyond the last one than it had in all: it sorts in another way.
+    """
     edge: Edge | None = Edge.of(window, cursor)
+    left, n_read = 0, 0
     while edge is not None:
-        rows = read(edge)
+        rows, total = read(edge)
+        if total is not None:
+            if total < left - max(SLACK, left // 100):
+                raise PullError(
+                    f"the API had {left:,} more rows, and {total:,} beyond the last: it does not sort by time"
+                )
+            n_read = len(rows) + (n_read if edge.page > 1 else 0)
+            left = total - n_read
         times = [row.at for row in rows if row.at is not None]
         if rows and not times:
             raise PullError("the rows of the API have no times, by which they are paged")

@@ -36,11 +36,12 @@ def test_no_row_is_missed_while_others_arrive_and_a_pull_may_stop_after_every_pa
     first, late = list(rows), [a_row(100 + n, 31 + ms) for n, ms in enumerate(arriving)]
     seen: set[str] = set()
 
-    def read(edge: Edge) -> list[Row]:
+    def read(edge: Edge) -> tuple[list[Row], int]:
         page = a_page(rows, edge, size, newest_first)
+        total = len(a_page(rows, Edge(edge.since, edge.until), 1000, newest_first))
         if late:  # they arrive elsewhere than in the milliseconds that are being read
             rows.append(late.pop())
-        return page
+        return page, total
 
     cursor: str | None = ""
     for _ in range(1000):
@@ -58,12 +59,23 @@ def test_no_row_is_missed_while_others_arrive_and_a_pull_may_stop_after_every_pa
 
 def test_rows_in_another_order_than_asked_for_are_reported() -> None:
     with pytest.raises(PullError, match="does not sort by time"):
-        list(by_time(lambda edge: [a_row(1, 9), a_row(2, 3)], WINDOW, ""))
+        list(by_time(lambda edge: ([a_row(1, 9), a_row(2, 3)], None), WINDOW, ""))
+
+
+def test_a_server_that_sorts_in_another_way_is_noticed_by_what_it_has_left() -> None:
+    rows = [a_row(n, n) for n in range(500)]
+
+    def read(edge: Edge) -> tuple[list[Row], int]:  # by the time of the last change, say, instead of the start
+        found = [r for r in rows if r.at is not None and edge.since <= r.at < edge.until]
+        return sorted(found, key=lambda r: r.id[::-1])[:50], len(found)
+
+    with pytest.raises(PullError, match="does not sort by time"):
+        list(by_time(read, WINDOW, "", newest_first=True))
 
 
 def test_rows_without_a_time_are_reported() -> None:
     with pytest.raises(PullError, match="have no times"):
-        list(by_time(lambda edge: [Row("trace", "t", "t", None, {})], WINDOW, ""))
+        list(by_time(lambda edge: ([Row("trace", "t", "t", None, {})], None), WINDOW, ""))
 
 
 def test_a_cursor_that_comes_again_is_reported() -> None:
