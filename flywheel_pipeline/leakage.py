@@ -40,6 +40,8 @@ def readable(text: str) -> str:
     Lookalike letters become Latin ones in words that have a Latin letter, and in a text that is mostly Latin.
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
+    if plain.isascii():  # no invisible character is ASCII
+        return plain
     seen = "".join(c for c in plain if unicodedata.category(c) != "Cf" or c == "\n")
     if seen.isascii():
         return seen

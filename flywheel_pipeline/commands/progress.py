@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from flywheel_pipeline.names import printable
 from flywheel_pipeline.words import count
 
 Found = Mapping[str, Any]
@@ -34,6 +35,10 @@ COUNTS: Mapping[str, tuple[str, Callable[[Found], str]]] = {
     "answers": ("evaluate", lambda f: count(f["dagster/row_count"], "answer")),
     "eval_results": ("evaluate", lambda f: count(f["dagster/row_count"], "verdict")),
     "prompt_candidate": ("improve", lambda f: str(f["decision"])),
+    "production_verdicts": (
+        "judge traffic",
+        lambda f: f"{count(f['n_traces'], 'trace')} of {count(f['n_days'], 'day')}",
+    ),
     "canary_health": ("canary", lambda f: str(f.get("decision", "none runs"))),
 }
 """What the line of a step is called, and what it counts, by asset; an asset that is not here adds nothing."""
@@ -109,8 +114,8 @@ class _Messages(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record's message, without markup."""
-        self._console.print(Text(self.format(record)), soft_wrap=True)
+        """Print a record's message without markup; what traces and servers say cannot move the cursor."""
+        self._console.print(Text(printable(self.format(record))), soft_wrap=True)
 
 
 def terminal_lines() -> StepLines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -31,6 +32,9 @@ from flywheel_pipeline.steps.golden import LabelledTrace, calls_of, labelled_cas
 
 LABELLED = "labelled"
 """The part of the table with the traces that are judged because they are labelled."""
+
+DAYS = re.compile(r"(\d{4}-\d\d-\d\d)_(\d{4}-\d\d-\d\d)_")
+"""What the name of a batch begins with: its first and its last day."""
 
 NOBODY = "no evaluator may decide yet: `flywheel evals` says what to label"
 SWITCHED_OFF = "switched off: evaluate.production_traces is 0"
@@ -167,8 +171,8 @@ def _labels(bench: Workbench, plan: Plan) -> tuple[list[ExpertLabel], tuple[str,
         seen = t.trace_id not in usable
         weight = (all_weights if seen else weights).get(t.trace_id) if weights else None
         labels.append(ExpertLabel(t.trace_id, t.failed, t.mode_id, weight, own_weights.get(t.trace_id), seen))
-    since, until = batch.split("_")[:2] if batch and weights else ("", "")
-    return labels, (since, until) if since else None
+    days = DAYS.match(batch or "") if any(w is not None for w in all_weights.values()) else None
+    return labels, (days[1], days[2]) if days else None
 
 
 def _weights_in_batches(samples: Sequence[SampledTrace], labelled: Collection[str]) -> dict[str, float]:

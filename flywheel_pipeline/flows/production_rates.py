@@ -37,13 +37,12 @@ def record_rates(bench: Workbench) -> list[ProductionRate]:
     no label is of our sample, they rest on verdicts, corrected for the judges' errors on the labels there are.
     """
     known = read_production(bench)
-    days = sorted(known.n_by_day)
-    rows = _of_labels(bench, known) if known.window else []
-    end = known.window[1] if known.window and rows else ""
-    later = [day for day in days if day > end]
-    if later:
-        traces = [t for t in known.judged if t.day > end]
-        rows += [row for name in _names(known) if (row := _row(name, later, _by_verdicts(known, traces, name)))]
+    rows = _of_labels(bench, known)
+    ends = {row.mode_id: row.until for row in rows}
+    for name in _names(known):
+        traces = [t for t in known.judged if t.weight is not None and t.day > ends.get(name, "")]
+        row = _row(name, sorted({t.day for t in traces}), _by_verdicts(known, traces, name))
+        rows += [row] if row else []
     bench.lake.write("production_rates", rows)
     return rows
 

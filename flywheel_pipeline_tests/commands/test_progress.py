@@ -20,7 +20,7 @@ def run_steps(lines: StepLines) -> None:
     with lines.shown():
         lines.started("capture_log")
         lines.made("capture_log", "capture_log", {"files_read_now": 1, "n_traces": 1200})
-        logging.getLogger("flywheel_pipeline.adapters").info("asking [bold]models[/bold]")
+        logging.getLogger("flywheel_pipeline.adapters").info("asking [bold]models[/bold]\x1b[2J")
         lines.finished("capture_log")
         lines.started("capture_log_rows_accounted")
         lines.checked(False)
@@ -35,7 +35,7 @@ def test_a_pipe_gets_a_plain_line_per_step_and_none_per_check() -> None:
     run_steps(StepLines(Console(file=out, force_terminal=False), lambda: next(ticks)))
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert lines == [
-        "asking [bold]models[/bold]",
+        "asking [bold]models[/bold]�[2J",
         "read files 1 new file, 1,200 traces in all 1.0 s",
         "improve stopped 1.0 s",
         "checks 0 passed, 1 to look at",

@@ -137,7 +137,6 @@ def test_what_is_judged_sampled_and_assigned_leads_back_to_its_trace_and_mode() 
         ("judge_verdicts", "mode_id"): "failure_taxonomy.mode_id",
         ("production_verdicts", "trace_id"): "raw_traces.trace_id",
         ("judge_verdicts", "trace_id"): "raw_traces.trace_id",
-        ("production_verdicts", "trace_id"): "raw_traces.trace_id",
     }
 
 

@@ -39,15 +39,11 @@ PERFECT = JudgeError(Recall(1e9, 1e9), Recall(1e9, 1e9))
 
 @dataclass(frozen=True)
 class Health:
-    """The comparison: its rows, all modes together first; `problem` says why there is none.
-
-    `covered` is the share of the earlier traffic whose topics the present traffic has.
-    """
+    """The comparison: its rows, all modes together first; `problem` says why there is none."""
 
     rows: list[ProductionHealth]
     before: str = ""
     after: str = ""
-    covered: float = 1.0
     problem: str = ""
 
     @property
@@ -56,8 +52,7 @@ class Health:
         if self.problem:
             return f"cannot tell: {self.problem}"
         n = [max((getattr(r, side) for r in self.rows), default=0) for side in ("n_before", "n_after")]
-        covered = "" if self.covered > 0.99 else f", in topics that were {self.covered:.0%} of the traffic before"
-        return f"{self.before} ({n[0]:,} judged traces) -> {self.after} ({n[1]:,} judged traces){covered}"
+        return f"{self.before} ({n[0]:,} judged traces) -> {self.after} ({n[1]:,} judged traces)"
 
     @property
     def advice(self) -> str:
@@ -141,8 +136,10 @@ def _compare(bench: Workbench, known: Production, pair: tuple[str, str], fixed: 
         seen = _seen(known, (before, after), pair, name)
         found = judge_mode(seen, about, controls, rule)
         title = modes[name].name if name in modes else ANY
-        rows.append(_row((name, title), pair, (before, after), (found, about, seen), rule))
-    return Health(_ordered(rows), *pair, covered)
+        row = _row((name, title), pair, (before, after), (found, about, seen), rule)
+        part = f"; compared are topics that were {covered:.0%} of the traffic before"
+        rows.append(row if covered > 0.99 else replace(row, reason=row.reason + part))
+    return Health(_ordered(rows), *pair)
 
 
 def _of_modes(known: Production, modes: Sequence[str]) -> Production:

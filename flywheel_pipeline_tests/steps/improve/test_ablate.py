@@ -53,6 +53,17 @@ def test_of_two_rules_that_each_suffice_one_is_dropped() -> None:
     assert what.startswith("1 of 2 changes")
 
 
+def test_a_rule_that_keeps_another_one_from_breaking_something_stays() -> None:
+    def mended(text: str, case: GoldenCase) -> str:
+        breaks = BRIEF in text and EXACT not in text and number(case) == 0
+        return "fail" if breaks else world(text.replace(EXACT, ""), case)
+
+    bench, _ = a_bench(by=mended)
+    trials = Trials(bench, 400)
+    (best,) = try_out(trials, f"{BASE.text}\n{BRIEF}\n{EXACT}\n{IDLE}")
+    assert ablate(best, trials)[0].text == f"{BASE.text}\n{BRIEF}\n{EXACT}"
+
+
 def test_a_rule_that_only_an_evaluator_without_a_vote_sees_stays() -> None:
     class Two(FakeEvaluate):
         def evaluate(self, prompt, cases):  # type: ignore[no-untyped-def]

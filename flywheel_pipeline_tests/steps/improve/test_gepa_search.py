@@ -9,14 +9,14 @@ import pytest
 
 from flywheel_pipeline.errors import BudgetError
 from flywheel_pipeline.prompting import read_fence
-from flywheel_pipeline.steps.improve.gepa_search import Gepa
+from flywheel_pipeline.steps.improve.gepa_search import Gepa, _Adapter, _Lost
 from flywheel_pipeline.steps.improve.reflective import Reflective
 from flywheel_pipeline.steps.improve.search import Search
 from flywheel_pipeline.steps.improve.trials import NO_JUDGE, SearchEnded, Trials
 from flywheel_pipeline_tests.builders import a_case
 from flywheel_pipeline_tests.fakes import FakeEvaluate, FakeLLM
 from flywheel_pipeline_tests.steps.improve.editors import BRIEF, EXACT, FAILURES, IDLE, by_the_case, replies, world
-from flywheel_pipeline_tests.steps.improve.test_search import BASE, DEV_IDS, JUDGE, cases_of
+from flywheel_pipeline_tests.steps.improve.test_search import BASE, DEV_IDS, JUDGE, TRAIN, cases_of
 from flywheel_pipeline_tests.steps.improve.test_trials import Broken, a_bench
 
 MORE = [replace(c, case_id=f"train-{i + 10}", input=f"Asked {i}?") for i, c in enumerate(cases_of("train", 6))]
@@ -73,7 +73,7 @@ def by_first(text: str) -> Any:
 
 def test_it_goes_on_from_the_best_prompt_of_the_improver_before() -> None:
     bench, _ = a_bench(by=world, more=MORE)
-    first = Reflective(replies([by_first(BRIEF)]), "demo", FAILURES.of)
+    first = Reflective(replies([by_first(BRIEF)]), "demo", FAILURES.of, rounds=1)
     search = Search.over(bench, [first, Gepa(helpful(), "demo", FAILURES)])
     assert search.run()[0].text == f"{BASE.text}\n\n- {BRIEF}\n- {EXACT}"
     assert {t.improver for t in search.lineage()} >= {"reflective", "gepa"}
@@ -118,6 +118,23 @@ def test_an_outcome_that_is_lost_to_an_error_is_no_score_and_drops_the_proposal(
     found = [t for t in trials.found.values() if t.improver == "gepa"]
     assert found and {t.status for t in found} == {"unscored"}
     assert trials.best() is trials.base
+
+
+def test_a_minibatch_that_is_lost_to_errors_says_nothing_of_the_proposal() -> None:
+    trials, evaluate, _ = run(helpful(), evaluate=Broken(world, [c.case_id for c in (*TRAIN, *MORE)]))
+    found = [t for t in trials.found.values() if t.improver == "gepa"]
+    assert found and all("no outcome because of errors" in t.reason and t.status == "dropped" for t in found)
+    assert DEV_IDS not in [ids for _, ids in evaluate.evaluated]
+
+
+def test_a_minibatch_of_which_one_case_is_lost_has_no_scores() -> None:
+    bench, _ = a_bench(by=world, evaluate=Broken(world, ["train-1"]))
+    trials = Trials(bench, 100)
+    adapter = _Adapter(Gepa(helpful(), "demo", FAILURES), trials, {BASE.text: trials.base})
+    with pytest.raises(_Lost):
+        adapter.evaluate([TRAIN[1], TRAIN[3]], {"prompt": f"{BRIEF} {EXACT}"})
+    assert adapter.error is None
+    assert adapter.evaluate([TRAIN[3]], {"prompt": f"{BRIEF} {EXACT}"}).scores == [1.0]
 
 
 def test_a_limit_of_the_models_ends_the_run_as_an_error() -> None:
