@@ -8,6 +8,9 @@ from flywheel_pipeline.defs.metadata import definition_metadata
 from flywheel_pipeline.records import TABLES
 from flywheel_pipeline.settings import Settings
 
+APP_TAG = "flywheel/app"
+"""The tag of all assets of an app, by which they are selected in the UI: `tag:"flywheel/app"="support_bot"`."""
+
 READS_UPSTREAM = "capture_log"
 """The asset that reads what an upstream asset of the project has exported."""
 
@@ -51,4 +54,5 @@ class Scope:
             group_name=self.name(spec.group_name or "default"),
             metadata={**spec.metadata, **columns},
             owners=self.owners or spec.owners,
+            tags={APP_TAG: self.prefix} if self.prefix else {},
         )

@@ -86,6 +86,7 @@ def test_two_apps_share_a_code_location_with_definitions_that_are_not_ours(proje
     turn = project.resolve_job_def("shop_bot_flywheel_turn")
     assert {k.path[0] for k in turn.asset_layer.selected_asset_keys} == {"shop_bot"}
     node = graph.get(dg.AssetKey(["shop_bot", "eval_results"]))
+    assert node.tags["flywheel/app"] == "shop_bot" and node.kinds == {"litellm"}
     assert node.pools == {"llm"} and list(node.owners) == ["team:ml"]
     lineage = node.metadata["dagster/column_lineage"].deps_by_column["case_id"]
     assert lineage[0].asset_key == dg.AssetKey(["shop_bot", "golden_set"])
