@@ -73,7 +73,8 @@ def _promote(place: Path, say: Say) -> None:
     flips = count(len(labels), "flipped case")
     say(f"expert     {EXPERT} labels the {flips}: {fixed} fixed, {broken} broken, the others as before")
     modes = consent_to_unguarded(bench)
-    say(f"           and consents in flywheel.yaml to ship with {count(len(modes), 'mode')} that too few cases guard")
+    unguarded = count(len(modes), "mode")
+    say(f"           and consents in flywheel.yaml to ship with {unguarded} that few cases or no judge guards")
     for line in decision_lines(decide_home(place)):
         say(line)
     version = promote_and_withdraw_consent(Workbench.of(place), len(labels))

@@ -14,6 +14,7 @@ from flywheel_pipeline.defs.assets.pulled_traces import pulled_traces
 from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline_tests.flows.capture.test_pull import KEYS, a_place, rows
 from flywheel_pipeline_tests.flows.capture.tool_servers import LangfuseServer, running
+from flywheel_pipeline_tests.homes import an_instance
 
 COVERS = ("commands/pull.py", "defs/assets/pulled_traces.py")
 
@@ -33,11 +34,9 @@ def test_traces_are_counted_then_pulled_by_the_command_and_by_the_asset(
         done = CliRunner().invoke(main, ["pull", *home, "prod"])
         assert (done.exit_code, done.output) == (0, "prod: 2 rows of 1 traces, 1 file changed\n")
         server.add("t2", datetime.now(timezone.utc) - timedelta(hours=1))
-        result = dg.materialize(
-            [pulled_traces.build(Scope(place.bench.settings))],
-            resources={"bench": place.bench},
-            instance=dg.DagsterInstance.ephemeral(),
-        )
+        asset = pulled_traces.build(Scope(place.bench.settings))
+        with an_instance() as instance:
+            result = dg.materialize([asset], resources={"bench": place.bench}, instance=instance)
         (event,) = result.get_asset_materialization_events()
         assert event.materialization.metadata["n_traces"].value == 2 and len(rows(place)) == 4
     failed = CliRunner().invoke(main, ["pull", *home])

@@ -16,14 +16,20 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from flywheel_pipeline.definitions import build_definitions
+from flywheel_pipeline.defs.assets.eval_results import INPUTS
+from flywheel_pipeline.defs.assets.production import ALL_JUDGED
 from flywheel_pipeline.defs.assets.sampled_traces import BatchConfig
 from flywheel_pipeline.defs.instance import open_instance
+from flywheel_pipeline.defs.schedules import request_evals
+from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.defs.sensors import look, request_days
 from flywheel_pipeline.flows.annotate import collect_labels
 from flywheel_pipeline.flows.capture import capture_files, write_days
+from flywheel_pipeline.flows.evaluation_inputs import evaluation_inputs
+from flywheel_pipeline_tests.builders import a_prompt, an_annotation, an_eval_result
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
-COVERS = ("defs/schedules.py", "defs/memory.py")
+COVERS = ("defs/schedules.py", "defs/memory.py", "flows/evaluation_inputs.py")
 
 
 @pytest.fixture
@@ -198,6 +204,56 @@ def test_tables_that_are_deleted_are_built_again_once(place: Place, instance: dg
     assert step("days") == [("capture", key_after)]  # a run that failed is not started again
     write_days(place.lake, ["2025-06-02"])
     assert step("look") == step("days") == []
+
+
+def test_the_nightly_evals_skip_a_night_on_which_nothing_changed_and_say_so(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    bench, prompt = place.bench, a_prompt()
+    bench.registry.add(prompt)
+    bench.registry.promote(prompt.version)
+    place.lake.write("eval_results", [an_eval_result(prompt_version=prompt.version)])
+
+    def tonight() -> dg.RunRequest | dg.SkipReason:
+        night = datetime(2025, 6, 9, 2, tzinfo=timezone.utc)
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=night)
+        return request_evals(context, place.bench, Scope(bench.settings))
+
+    def evaluated(stopped: str = ALL_JUDGED) -> None:
+        inputs, judged = {INPUTS: evaluation_inputs(place.bench)}, {"stopped": stopped}
+        instance.report_runless_asset_event(dg.AssetMaterialization("eval_results", metadata=inputs))
+        instance.report_runless_asset_event(dg.AssetMaterialization("production_verdicts", metadata=judged))
+
+    assert isinstance(tonight(), dg.RunRequest)  # never evaluated
+    evaluated()
+    skipped = tonight()
+    assert isinstance(skipped, dg.SkipReason)
+    assert f"nothing has changed since the last evaluation of {prompt.version}" in str(skipped.skip_message)
+    evaluated(stopped="this step's budget is spent")
+    assert isinstance(tonight(), dg.RunRequest)
+    evaluated()
+    place.append("golden/golden_set.jsonl", [{"case_id": "new"}])
+    assert isinstance(tonight(), dg.RunRequest)
+    evaluated()
+    place.lake.write("annotations", [an_annotation(is_current=True)])
+    assert isinstance(tonight(), dg.RunRequest)
+    evaluated()
+    assert isinstance(tonight(), dg.SkipReason)
+    broken = an_eval_result(prompt_version=prompt.version, label=None, error="timeout")
+    place.lake.write("eval_results", [broken])
+    assert isinstance(tonight(), dg.RunRequest)
+
+
+def test_days_before_the_first_partition_wait_for_a_reload(place: Place, instance: dg.DagsterInstance) -> None:
+    (place.root / "flywheel.yaml").write_text("automation: {settle_seconds: 0}")
+    place.put_traces("a.jsonl", *some_traces(1, "2025-06-02"), *some_traces(1, "2025-08-01"))
+    capture_files(place.bench)
+    context = dg.build_sensor_context(instance=instance)
+    asked = request_days(context, place.bench, "2025-07-01")
+    assert isinstance(asked, dg.SensorResult) and len(asked.run_requests or []) == 1
+    write_days(place.lake, ["2025-08-01"])
+    skipped = request_days(context, place.bench, "2025-07-01")
+    assert isinstance(skipped, dg.SkipReason) and "reload the code location" in str(skipped.skip_message)
 
 
 def test_the_nightly_evals_run_while_no_earlier_evaluation_is_known(place: Place, instance: dg.DagsterInstance) -> None:

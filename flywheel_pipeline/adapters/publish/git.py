@@ -89,7 +89,7 @@ class GitTarget:
     def _refuse_checked_out(self) -> None:
         """Refuse a branch that a working tree has: its files would look changed back."""
         lines = self._git("worktree", "list", "--porcelain").stdout.decode("utf-8", "replace").splitlines()
-        if f"branch refs/heads/{self.branch}" in lines and "bare" not in lines:
+        if f"branch refs/heads/{self.branch}" in lines:
             raise ConflictError(f"The branch {self.branch!r} is checked out in {self.repository}: name another one.")
 
     def _author(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +81,9 @@ class Api:
         return text
 
     def _send(self, method: str, path: str, body: Any, query: Mapping[str, str] | None, tries: int) -> Reply:
-        return asyncio.run(self._send_again(method, path, body, query, tries))
+        """Send in a thread of its own: a notebook's thread already runs a loop."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, self._send_again(method, path, body, query, tries)).result()
 
     async def _send_again(
         self, method: str, path: str, body: Any, query: Mapping[str, str] | None, tries: int

@@ -32,7 +32,8 @@ def production_prompt_is_published(bench: dg.ResourceParam[Workbench]) -> dg.Ass
     return dg.AssetCheckResult(
         passed=not missing,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(str(m) for m in missing) or f"{places} places are configured, none lacks it",
+        description="; ".join(str(m) for m in missing)
+        or (f"{places} configured, none lacks it" if places else "no place is configured"),
         metadata={"missing": table(("place", "problem"), [[m.where, m.problem] for m in missing], cell=300)},
     )
 

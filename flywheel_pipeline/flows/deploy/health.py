@@ -143,10 +143,14 @@ def _compare(bench: Workbench, known: Production, pair: tuple[str, str], fixed: 
 
 
 def _of_modes(known: Production, modes: Sequence[str]) -> Production:
-    """Return what is known with `judges:all` meaning any of these modes, in verdicts and in labels."""
-    judged = [
-        replace(t, cells={**t.cells, COMPOSITE: _any(t, modes)}) for t in known.judged if t.cells.keys() >= set(modes)
-    ]
+    """Return what is known with `judges:all` meaning any of these modes, in verdicts and in labels.
+
+    A trace without a verdict for one of them, for example because a judge may decide only since, has none for all.
+    """
+    judged = []
+    for t in known.judged:
+        together = {COMPOSITE: _any(t, modes)} if t.cells.keys() >= set(modes) else {}
+        judged.append(replace(t, cells={**{m: t.cells[m] for m in modes if m in t.cells}, **together}))
     labels = [replace(x, failed=x.failed and x.mode_id in modes) for x in known.labels]
     return replace(known, judged=judged, labels=labels)
 

@@ -136,6 +136,9 @@ def judge_mode(seen: Seen, known: Known, controls: Change | None, rule: Rule, se
 
 
 def _verdict(change: Change, seen: Seen, rule: Rule) -> tuple[str, str]:
+    if not (seen.before.n and seen.after.n):
+        side = "before" if not seen.before.n else "after"
+        return CANNOT_TELL, f"no trace {side} has a verdict for it"
     if seen.drifted:
         return CANNOT_TELL, f"on {seen.n_labels_after} labels of the new version the judges err otherwise than before"
     if change.low > 0:

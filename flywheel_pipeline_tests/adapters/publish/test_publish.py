@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -98,6 +99,14 @@ def test_an_error_after_which_nobody_knows_creates_no_second_version(registry: F
     if found is None or found.text != FIRST.text:  # as `publish_production` does
         there.write(FIRST, None)
     assert (registry.production, len(registry.versions)) == (FIRST.text, 1)
+
+
+def test_it_works_where_a_loop_runs_already_as_in_a_notebook(registry: FakeRegistry) -> None:
+    async def cell() -> None:
+        target(registry).write(FIRST, None)
+
+    asyncio.run(cell())
+    assert registry.production == FIRST.text
 
 
 def test_a_registry_that_is_not_there_is_named() -> None:

@@ -41,7 +41,7 @@ COVERS = (
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-1", "LANGFUSE_SECRET_KEY": "sk-1", "LANGSMITH_API_KEY": "ls-1",
         "PHOENIX_API_KEY": "px-1", "MLFLOW_TRACKING_TOKEN": "ml-1", "AGENTA_API_KEY": "ag-1"}  # fmt: skip
-PROJECTS = {"langsmith": "shop", "phoenix": "my shop", "mlflow": "7"}
+PROJECTS = {"langfuse": "", "langsmith": "shop", "phoenix": "my shop", "mlflow": "7", "agenta": ""}
 SERVERS: dict[str, Callable[[], Any]] = {
     "langfuse": LangfuseServer, "langfuse-v4": lambda: LangfuseServer(v4=True), "langsmith": LangsmithServer,
     "phoenix": PhoenixServer, "mlflow": MlflowServer, "mlflow-artifacts": lambda: MlflowServer(artifacts=True),
@@ -146,6 +146,14 @@ def test_an_expired_key_is_reported_without_the_key(tmp_path: Path, langfuse: La
     place = a_place(tmp_path, langfuse, "langfuse")
     pulled = pull(place, to=lambda s: ApiClient(s.url, {"Authorization": "Basic b2xkOnNlY3JldA=="}, 0.001))
     assert "does not accept the key (401)" in pulled.problem and "b2xk" not in str(pulled)
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+@pytest.mark.parametrize("answer", [[], None, "<html>", {"data": 1, "runs": [2], "traces": {"a": 1}, "spans": 3}])
+def test_answers_in_another_form_are_a_problem_of_their_source(tmp_path: Path, kind: str, answer: Any) -> None:
+    with running(LangfuseServer()) as server:
+        place = a_place(tmp_path, server, kind, project="6d0b9c3e-3f6c-4c55-9a51-5d6f1f0f2a11")
+        assert "list of objects" in pull(place, to=lambda _: lambda request: answer).problem
 
 
 def test_an_empty_project_is_no_problem(tmp_path: Path, langfuse: LangfuseServer) -> None:

@@ -75,6 +75,11 @@ def test_labels_of_the_new_version_show_a_judge_that_errs_otherwise() -> None:
     assert "checked on 40 labels" in checked.reason
 
 
+def test_without_verdicts_on_one_side_nothing_is_shown() -> None:
+    found = judge_mode(seen((0, 0), (0, 400)), Known(), None, RULE)
+    assert found.verdict == "cannot tell" and "no trace before has a verdict for it" in found.reason
+
+
 def test_traffic_after_is_weighted_to_the_topics_before() -> None:
     before = [(0, 1.0)] * 80 + [(1, 1.0)] * 20
     after = [(0, 1.0)] * 20 + [(1, 1.0)] * 80

@@ -51,7 +51,7 @@ def _queried(
         size = target.size * edge.page
         bounds = {"oldest": iso(edge.since), "newest": iso(edge.until), "order": "ascending", "limit": size}
         answer = fetch(ApiRequest(path, body={**body, "windowing": bounds}))
-        found = objects(answer, key) if answer.get(key) else []
+        found = objects(answer, key, may_lack=True)
         return [row_of(record) for record in found[target.size * (edge.page - 1) :]], None
 
     yield from by_time(read, window, cursor)

@@ -22,6 +22,7 @@ from flywheel_pipeline.steps.capture.pull.paging import (
     Window,
     by_time,
     by_token,
+    held,
     iso,
     moment,
     objects,
@@ -115,11 +116,11 @@ def _scores(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterat
 
 def _next(fetch: Fetch, path: str, query: Mapping[str, Any], cursor: str) -> tuple[list[Row], str | None]:
     answer = fetch(ApiRequest(path, {**query, "cursor": cursor} if cursor else query))
-    return _rows(answer), (answer.get("meta") or {}).get("cursor")
+    return _rows(answer), held(answer, "meta", "cursor")
 
 
 def _counted(answer: Any) -> tuple[list[Row], int | None]:
-    total = (answer.get("meta") or {}).get("totalItems") if isinstance(answer, dict) else None
+    total = held(answer, "meta", "totalItems")
     return _rows(answer), total if isinstance(total, int) else None
 
 

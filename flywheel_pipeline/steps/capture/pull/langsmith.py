@@ -15,6 +15,7 @@ from flywheel_pipeline.steps.capture.pull.paging import (
     Target,
     Window,
     by_token,
+    held,
     iso,
     moment,
     objects,
@@ -55,7 +56,7 @@ def _runs(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterator
 
     def read(token: str) -> tuple[list[Row], str | None]:
         answer = fetch(ApiRequest(f"{API}/runs/query", body={**body, "cursor": token} if token else body))
-        return [row_of(run) for run in objects(answer, "runs")], (answer.get("cursors") or {}).get("next")
+        return [row_of(run) for run in objects(answer, "runs")], held(answer, "cursors", "next")
 
     yield from by_token(read, cursor)
 

@@ -20,6 +20,7 @@ from flywheel_pipeline.steps.capture.pull.paging import (
     Target,
     Window,
     by_time,
+    held,
     moment,
     objects,
     text,
@@ -44,7 +45,7 @@ def _traces(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterat
         size = target.size * edge.page  # within one millisecond: the same from its beginning, and more of it
         body = {"locations": [where], "filter": times, "order_by": ["timestamp_ms ASC"], "max_results": size}
         answer = fetch(ApiRequest(f"{API}/search", body=body))
-        infos = objects(answer, "traces") if answer.get("traces") else []
+        infos = objects(answer, "traces", may_lack=True)
         fresh = infos[target.size * (edge.page - 1) :]
         return [row_of(info if target.light else _whole(fetch, info)) for info in fresh], None
 
@@ -60,9 +61,8 @@ def _whole(fetch: Fetch, info: dict[str, Any]) -> dict[str, Any]:
     own = row_of(info).id
     try:
         answer = fetch(ApiRequest(f"{API}/get", {"trace_id": own}))
-        trace = answer.get("trace") if isinstance(answer, dict) else None
-        if isinstance(trace, dict) and trace.get("spans"):
-            return {"trace_info": {**info, **(trace.get("trace_info") or {})}, "spans": trace["spans"]}
+        if spans := held(answer, "trace", "spans"):
+            return {"trace_info": {**info, **(held(answer, "trace", "trace_info") or {})}, "spans": spans}
     except NotOfferedError:
         pass
     try:

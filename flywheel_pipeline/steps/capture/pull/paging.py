@@ -87,16 +87,25 @@ def iso(at: datetime) -> str:
     return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
 
 
-def objects(answer: Any, key: str) -> list[dict[str, Any]]:
-    """Return the list of objects under `key` of an answer.
+def objects(answer: Any, key: str, may_lack: bool = False) -> list[dict[str, Any]]:
+    """Return the list of objects under `key` of an answer; `may_lack` says that an empty list is left out.
 
     Raises:
         PullError: there is none.
     """
     found = answer.get(key) if isinstance(answer, dict) else None
+    if found is None and may_lack and isinstance(answer, dict):
+        return []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise PullError(f"the answer of the API has no list of objects under {key!r}: is this the tool's address?")
     return found
+
+
+def held(answer: Any, *keys: str) -> Any:
+    """Return what stands under the keys, one within the other; None where one of them does not."""
+    for key in keys:
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer
 
 
 def by_token(read: Callable[[str], tuple[list[Row], str | None]], cursor: str) -> Iterator[Page]:
@@ -104,7 +113,7 @@ def by_token(read: Callable[[str], tuple[list[Row], str | None]], cursor: str) -
     token: str | None = cursor
     while token is not None:
         rows, following = read(token)
-        following = following or None
+        following = str(following) if following else None
         if following == token:
             raise PullError("the API answers with the same cursor again and again")
         yield Page(rows, following)

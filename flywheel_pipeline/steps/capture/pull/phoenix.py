@@ -17,6 +17,7 @@ from flywheel_pipeline.steps.capture.pull.paging import (
     Target,
     Window,
     by_token,
+    held,
     iso,
     moment,
     objects,
@@ -48,7 +49,7 @@ def _spans(fetch: Fetch, target: Target, window: Window, cursor: str) -> Iterato
         spans = objects(answer, "data")
         if not target.light:
             spans = _annotated(fetch, project, spans)
-        return [row_of(span) for span in spans], answer.get("next_cursor")
+        return [row_of(span) for span in spans], held(answer, "next_cursor")
 
     yield from by_token(read, cursor)
 
@@ -65,7 +66,7 @@ def _annotated(fetch: Fetch, project: str, spans: list[dict[str, Any]]) -> list[
             answer = fetch(ApiRequest(path, {**query, "cursor": token} if token else query))
             for annotation in objects(answer, "data"):
                 by_span.setdefault(text(annotation, "span_id"), []).append(annotation)
-            return [], answer.get("next_cursor")
+            return [], held(answer, "next_cursor")
 
         for _ in by_token(read, ""):
             pass
@@ -73,7 +74,8 @@ def _annotated(fetch: Fetch, project: str, spans: list[dict[str, Any]]) -> list[
 
 
 def _with(span: dict[str, Any], annotations: list[dict[str, Any]]) -> dict[str, Any]:
-    attributes = dict(span.get("attributes") or {})
+    known = span.get("attributes")
+    attributes = dict(known) if isinstance(known, dict) else {}
     ordered = sorted(annotations, key=lambda a: (text(a, "name"), text(a, "identifier"), text(a, "id")))
     for n, annotation in enumerate(ordered):
         result = annotation.get("result")
