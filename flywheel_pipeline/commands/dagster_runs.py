@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -247,4 +248,5 @@ def serve_dagster(home: Path | None, host: str, port: int, trust_network: bool =
             end_dead_runs_twice(instance, is_alive, lambda: time.sleep(GRACE_SECONDS))
     environment = {"DAGSTER_HOME": str(folder), **os.environ, "FLYWHEEL_HOME": str(root)}
     where = ["-w", str(folder / "workspace.yaml"), "-h", host, "-p", str(port)]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and Dagster then SIGTERM, too
     os.execve(sys.executable, [sys.executable, "-m", "dagster", "dev", *where], environment)
