@@ -123,11 +123,11 @@ class Production:
     window: tuple[str, str] | None
     """First and last day of the batch whose labels are weighted to production."""
 
-    def within(self, since: str, until: str) -> Population | None:
-        """Return the population of some days; None unless all of them with traces have been judged."""
+    def within(self, since: str, until: str, name: str) -> Population | None:
+        """Return the population of some days; None unless all of them with traces have been judged for the mode."""
         n = {day: n for day, n in self.n_by_day.items() if since <= day <= until}
         judged = [t for t in self.judged if since <= t.day <= until]
-        missing = n.keys() - {t.day for t in judged if t.weight is not None}
+        missing = n.keys() - {t.day for t in judged if t.weight is not None and name in t.cells}
         return None if missing or not n else Population(sum(n.values()), judged, self.labels)
 
     @property

@@ -40,7 +40,8 @@ def record_rates(bench: Workbench) -> list[ProductionRate]:
     rows = _of_labels(bench, known)
     ends = {row.mode_id: row.until for row in rows}
     for name in _names(known):
-        traces = [t for t in known.judged if t.weight is not None and t.day > ends.get(name, "")]
+        own = [t for t in known.judged if t.weight is not None and name in t.cells]
+        traces = [t for t in own if t.day > ends.get(name, "")]
         row = _row(name, sorted({t.day for t in traces}), _by_verdicts(known, traces, name))
         rows += [row] if row else []
     bench.lake.write("production_rates", rows)
@@ -66,7 +67,7 @@ def _of_labels(bench: Workbench, known: Production) -> list[ProductionRate]:
 
 
 def _by_both(known: Production, name: str) -> Found:
-    population = known.within(*known.window) if known.window else None
+    population = known.within(*known.window, name) if known.window else None
     share = share_by_labels_and_verdicts(population, name) if population else None
     if population is None or share is None:
         return None

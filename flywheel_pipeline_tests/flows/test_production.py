@@ -20,7 +20,14 @@ from flywheel_pipeline.defs.assets.production import production_health, producti
 from flywheel_pipeline.defs.checks.deploy import production_holds
 from flywheel_pipeline.defs.checks.evaluate import every_sampled_trace_judged
 from flywheel_pipeline.errors import BudgetError, EvaluationError
-from flywheel_pipeline.flows.deploy.health import compare_production, read_health, reopened_modes
+from flywheel_pipeline.flows.deploy.health import (
+    _controls,
+    _fixed_before,
+    compare_production,
+    read_health,
+    reopened_modes,
+)
+from flywheel_pipeline.flows.deploy.turns import _realised
 from flywheel_pipeline.flows.evaluators import accepted_checks
 from flywheel_pipeline.flows.judge_measuring import measure_judge
 from flywheel_pipeline.flows.production import LABELLED, judge_production, read_production
@@ -34,6 +41,7 @@ from flywheel_pipeline.flows.production_rates import (
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import ProductionHealth, ProductionVerdict, RawTrace
 from flywheel_pipeline.settings import load_settings
+from flywheel_pipeline.steps.evaluate import JudgedTrace
 from flywheel_pipeline.steps.evaluate.evaluators.judge import Verdict
 from flywheel_pipeline_tests.builders import NOON, a_prompt, a_sampled_trace, a_trace, an_alignment
 from flywheel_pipeline_tests.fakes import FakeLLM
@@ -143,6 +151,24 @@ def test_the_pass_rate_rests_on_labels_and_verdicts_where_all_days_of_the_labels
     assert f"(since {LATER})" in second and str(share_of(later)) in "\n".join(share_lines(place.bench))
 
 
+def test_a_mode_whose_evaluators_decide_only_since_has_a_rate_of_the_days_that_they_judged(place: Place) -> None:
+    judge_production(place.bench)
+    other = "- {name: other, mode: fm-1, kind: forbidden, settings: {texts: [zzz]}, status: accepted}"
+    (place.root / EVALUATORS_FILE).write_text(f"{CHECK}{other}\n")
+    checks, model = accepted_checks(place.bench), place.bench.model_name("judge")
+    rows = [an_alignment(evaluator=c.row_name, evaluator_version=c.version(model)) for c in checks]
+    place.lake.write("judge_alignment", rows)
+    (place.root / "flywheel.yaml").write_text("evaluate: {production_traces: 150, production_days: 1}")
+    judge_production(place.bench)  # of the first day only the labelled traces, with the new evaluator
+    assert read_production(place.bench).within(DAY, DAY, "fm-1") is None
+    assert {(r.since, r.basis) for r in record_rates(place.bench) if r.since == DAY} == {(DAY, "by labels")}
+    assert {(r.since, r.until) for r in read_rates(place.bench) if r.mode_id == "fm-1"} == {(LATER, LATER)}
+    row = compare_production(place.bench).rows[0]
+    assert (row.verdict, row.state, row.n_before) == ("cannot tell", "open", 0)
+    assert "not known of traffic before" in row.reason and "points" not in row.reason
+    assert _realised(place.bench) == {}  # and no turn has realised anything
+
+
 def test_an_evaluator_that_may_not_decide_is_not_asked(place: Place) -> None:
     place.lake.write("judge_alignment", [an_alignment(evaluator="check:no-claims", status="advisory")])
     found = judge_production(place.bench)
@@ -225,6 +251,43 @@ def test_without_an_earlier_prompt_in_the_traces_nothing_is_compared(place: Plac
     problem = compare_production(place.bench).problem
     assert "no judged trace was answered under the production prompt" in problem
     assert read_health(place.bench) == [] and holds(place).passed
+
+
+def test_a_requirement_of_no_failure_mode_says_nothing_of_failure_modes(place: Place) -> None:
+    (place.root / EVALUATORS_FILE).write_text(
+        CHECK.replace("mode: fm-1, kind: forb", "mode: all, requirement: true, kind: forb")
+    )
+    (check,) = accepted_checks(place.bench)
+    version = check.version(place.bench.model_name("judge"))
+    row = an_alignment(evaluator=check.row_name, evaluator_version=version, mode_id=None, status="requirement")
+    place.lake.write("judge_alignment", [row])
+    assert judge_production(place.bench).verdicts
+    found = compare_production(place.bench)
+    assert found.rows == [] and "no failure mode has an evaluator" in found.headline
+
+
+def test_controls_are_the_modes_that_both_sides_have_verdicts_on() -> None:
+    def side(*cells: dict[str, str]) -> list[JudgedTrace]:
+        return [JudgedTrace(f"t{i}", DAY, "v", f"t{i}", 1.0, c) for i, c in enumerate(cells)]
+
+    new_judge = side(*[{"a": "fail"}] * 30, *[{"a": "pass"}] * 10), side(*[{"a": "fail", "b": "pass"}] * 40)
+    found = _controls(new_judge, ["a", "b"])
+    assert found is not None and found.before.value == pytest.approx(0.75, abs=0.02)
+    assert _controls(new_judge, ["b"]) is None
+    some = side({"a": "fail", "b": "fail"}, *[{"a": "fail"}] * 9)  # what has no verdict on b is no pass
+    both = _controls((some, some), ["a", "b"])
+    assert both is not None and both.before.n == 1
+
+
+def test_the_last_comparison_of_a_mode_says_whether_it_was_fixed() -> None:
+    def row(pair: str, state: str) -> ProductionHealth:
+        return ProductionHealth(
+            "fm-1", "", pair[0], pair[1], None, 9, 9, 0, 0, 0, 0, 0, 0.95, 0, 0, 0, "better", state, ""
+        )
+
+    rows = [row("AB", "fixed"), row("AC", "open")]  # under B the mode was not judged when C was compared
+    assert _fixed_before(rows, "ABCD") == set()
+    assert _fixed_before(rows, "ACBD") == {"fm-1"}
 
 
 def a_new_version(place: Place) -> str:

@@ -66,5 +66,5 @@ def _health_metadata(found: Health) -> dict[str, dg.MetadataValue]:
         "production": dg.MetadataValue.text(found.headline),
         "advice": dg.MetadataValue.text(found.advice or "none: nothing is shown to be worse"),
         "modes": table(("failure mode", "verdict", "state", "why"), rows, cell=500),
-        **{f"share: {r.name}": dg.MetadataValue.float(round(r.share_after, 4)) for r in found.rows},
+        **{f"share: {r.name}": dg.MetadataValue.float(round(r.share_after, 4)) for r in found.rows if r.n_after},
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from flywheel_pipeline.flows.evaluate import read_verdicts
 from flywheel_pipeline.flows.production import Production, read_production
@@ -68,7 +67,7 @@ def compare_production(bench: Workbench) -> Health:
     known = read_production(bench)
     kept = bench.lake.read("production_health", ProductionHealth)
     pair = _pair(bench.registry.history(), {t.prompt_version for t in known.judged if t.weight is not None})
-    if pair is None:
+    if pair is None or not known.modes:
         bench.lake.write("production_health", kept)
         return Health([], problem=_why_not(bench, known))
     others = [r for r in kept if (r.before_version, r.after_version) != pair]
@@ -101,6 +100,8 @@ def _pair(history: Sequence[str], judged: set[str | None]) -> tuple[str, str] | 
 def _why_not(bench: Workbench, known: Production) -> str:
     if not any(t.weight is not None for t in known.judged):
         return "no production trace has been judged yet: `flywheel evals production` judges a sample"
+    if not known.modes:
+        return "no failure mode has an evaluator that may decide: `flywheel evals` says what to label"
     history = bench.registry.history()
     if len(history) < 2:
         return "production has had one prompt only"
@@ -112,11 +113,11 @@ def _why_not(bench: Workbench, known: Production) -> str:
 
 def _fixed_before(rows: Sequence[ProductionHealth], history: Sequence[str]) -> set[str]:
     """Return the modes that were fixed when they were last compared."""
-    place = {pair: i for i, pair in enumerate(pairwise(history))}
-    latest: dict[str, tuple[int, str]] = {}
+    place = {version: i for i, version in enumerate(history)}
+    latest: dict[str, tuple[tuple[int, int], str]] = {}
     for r in rows:
-        at = place.get((r.before_version, r.after_version), -1)
-        latest[r.mode_id] = max(latest.get(r.mode_id, (-1, "")), (at, r.state))
+        at = place.get(r.after_version, -1), place.get(r.before_version, -1)
+        latest[r.mode_id] = max(latest.get(r.mode_id, ((-1, -1), "")), (at, r.state))
     return {mode for mode, (_, state) in latest.items() if state == FIXED}
 
 
@@ -195,13 +196,18 @@ def _labels(rows: Sequence[EvalResult]) -> dict[tuple[str, str], str | None]:
 
 
 def _controls(sides: tuple[Sequence[JudgedTrace], Sequence[JudgedTrace]], modes: Sequence[str]) -> Change | None:
-    """Return how often any mode that was not targeted is judged to fail, before and after; None without such a mode."""
+    """Return how often any mode that was not targeted is judged to fail, before and after; None where it is not known.
+
+    A trace without a verdict for one of them is neither a pass nor a failure.
+    """
+    modes = [m for m in modes if all(any(m in t.cells for t in traces) for traces in sides)]
     if not modes:
         return None
     both = []
     for traces in sides:
-        both.append(seen_failing([replace(t, cells={COMPOSITE: _any(t, modes)}) for t in traces], COMPOSITE))
-    return corrected_change(both[0], both[1], PERFECT)
+        judged = [replace(t, cells={COMPOSITE: _any(t, modes)}) for t in traces if t.cells.keys() >= set(modes)]
+        both.append(seen_failing(judged, COMPOSITE))
+    return corrected_change(both[0], both[1], PERFECT) if both[0].n and both[1].n else None
 
 
 def _any(trace: JudgedTrace, modes: Sequence[str]) -> str:

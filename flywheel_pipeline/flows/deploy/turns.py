@@ -130,7 +130,7 @@ def _realised(bench: Workbench) -> Mapping[tuple[str, str], Gain]:
             -r.difference, -r.high, -r.low,
             f"by judges, of the failure modes that they judge, n={r.n_before} before and n={r.n_after} after",
         )
-        for r in rows
+        for r in rows if r.n_before and r.n_after
     }  # fmt: skip
 
 

@@ -158,6 +158,8 @@ def _fell_as_well(change: Change, controls: Change) -> bool:
 
 
 def _state(change: Change, verdict: str, known: Known, rule: Rule) -> str:
+    if not change.after.n:
+        return FIXED if known.was_fixed else OPEN
     if known.retired and change.after.low > 0:
         return REOPENED
     if known.was_fixed:
@@ -167,9 +169,11 @@ def _state(change: Change, verdict: str, known: Known, rule: Rule) -> str:
 
 def _reason(change: Change, found: tuple[str, str], seen: Seen, standing: tuple[Known, str]) -> str:
     (verdict, why), (known, state) = found, standing
-    parts = [f"{verdict}: {change.before.value:.1%} of traffic before, {change.after.value:.1%} now"]
+    shares = [f"{x.value:.1%}" if x.n else "not known" for x in (change.before, change.after)]
+    parts = [f"{verdict}: {shares[0]} of traffic before, {shares[1]} now"]
     points = [100 * x for x in (change.difference, change.low, change.high)]
-    parts.append("difference {:+.1f} points ({:+.1f} to {:+.1f})".format(*points))
+    if change.before.n and change.after.n:
+        parts.append("difference {:+.1f} points ({:+.1f} to {:+.1f})".format(*points))
     parts += [why] if why else []
     if state == REOPENED:
         parts.append("it is back, although " + ("it is retired" if known.retired else "it was fixed"))

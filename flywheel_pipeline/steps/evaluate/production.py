@@ -114,7 +114,9 @@ def read_judged(rows: Iterable[ProductionVerdict], evaluators: Mapping[str, str 
     """Return the judged traces, by id; `evaluators` is {all that decide now: mode_id}.
 
     Where one of a mode has no row on a trace, there is no verdict for the mode, nor for all together. A trace that was
-    drawn, and is judged again because it is labelled, after its day has left the window, stays a drawn one.
+    drawn, and is judged again because it is labelled, after its day has left the window, stays a drawn one; but what an
+    evaluator says of it that decides only since is no verdict on the sample, of which it has seen the labelled traces
+    only. Such a trace is returned twice, with and without a weight, each time with the verdicts of its kind.
     """
     by_trace: dict[str, dict[str, ProductionVerdict]] = defaultdict(dict)
     for row in rows:
@@ -124,17 +126,24 @@ def read_judged(rows: Iterable[ProductionVerdict], evaluators: Mapping[str, str 
     wanted: dict[str, list[str]] = {COMPOSITE: list(evaluators)}
     for evaluator, mode_id in evaluators.items():
         wanted.setdefault(mode_id or COMPOSITE, []).append(evaluator)
-    return [_judged(own, wanted) for _, own in sorted(by_trace.items())]
+    return [judged for _, own in sorted(by_trace.items()) for judged in _judged(own, wanted)]
 
 
-def _judged(own: Mapping[str, ProductionVerdict], wanted: Mapping[str, Sequence[str]]) -> JudgedTrace:
+def _judged(own: Mapping[str, ProductionVerdict], wanted: Mapping[str, Sequence[str]]) -> Iterable[JudgedTrace]:
+    """Yield a trace with the verdicts that are of the sample, and with those that are there because it is labelled."""
     first = next(iter(own.values()))
     given = {name: [own[e] for e in needed] for name, needed in wanted.items() if own.keys() >= set(needed)}
     cells = {name: cell for name, rows in given.items() if (cell := _together(rows)) is not None}
-    p = first.inclusion_probability
-    return JudgedTrace(
-        first.trace_id, first.day, first.prompt_version, first.session_id or first.trace_id, 1 / p if p else None, cells
+    of_sample = {name: cell for name, cell in cells.items() if all(r.inclusion_probability for r in given[name])}
+    others = {name: cell for name, cell in cells.items() if name not in of_sample}
+    p = next((r.inclusion_probability for r in own.values() if r.inclusion_probability), None)
+    whole = JudgedTrace(
+        first.trace_id, first.day, first.prompt_version, first.session_id or first.trace_id, None, others
     )
+    if p:
+        yield replace(whole, weight=1 / p, cells=of_sample)
+    if others or not p:
+        yield whole
 
 
 def _together(rows: Sequence[ProductionVerdict]) -> str | None:

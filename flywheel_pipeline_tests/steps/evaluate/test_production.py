@@ -89,6 +89,18 @@ def test_a_drawn_trace_that_is_judged_again_because_it_is_labelled_stays_a_drawn
         assert judged.weight == 2.0 and len(judged.cells) == 3
 
 
+def test_what_an_evaluator_says_that_decides_only_since_the_draw_is_no_verdict_on_the_sample() -> None:
+    drawn, labelled = (
+        judge_traces([a_drawn_trace("a", "an invented thing of mine", p)], PLAN, FakeLLM(strict)) for p in (0.5, None)
+    )
+    before = [r for r in drawn if r.evaluator == "check:short"]  # the other one has seen the labelled traces only
+    for rows in ([*before, *labelled], [*labelled, *before]):
+        sampled, beside = read_judged(rows, EVALUATORS)
+        assert (sampled.weight, sampled.cells) == (2.0, {"fm-2": "fail"})
+        assert (beside.weight, beside.cells) == (None, {"fm-1": "fail", COMPOSITE: "fail"})
+        assert seen_failing([sampled, beside], "fm-1").n == 0  # and in no rate by verdicts
+
+
 def a_judged_trace(name: str, cell: str, weight: float | None = 1.0) -> JudgedTrace:
     return JudgedTrace(name, "2026-01-31", "p1", name, weight, {"fm-1": cell, COMPOSITE: cell})
 
