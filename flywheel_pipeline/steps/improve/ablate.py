@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from flywheel_pipeline.steps.improve.propose import REMOVED, ProposedPrompt
-from flywheel_pipeline.steps.improve.trials import SearchEnded, Trial, Trials
-
-NAME = "ablation"
+from flywheel_pipeline.steps.improve.trials import ABLATION, SearchEnded, Trial, Trials
 
 
 @dataclass(frozen=True)
@@ -91,11 +89,19 @@ def _without(part: Part, text: str, kept: Trial, trials: Trials) -> Trial | None
     if lost := sum(found.get(key, 0.0) < now[key] for key in turned):
         line = (part.new or part.old)[0]
         why = f"{line!r} stays: without the change {lost} of the {len(turned)} verdicts that became passes are lost"
-        trials.set_aside(proposal, kept, NAME, why, "dropped")
+        trials.set_aside(proposal, kept, ABLATION, why, "dropped")
         return None
-    trial = trials.propose(proposal, kept, NAME, aside=True)
-    fewer = sum(trials.verdicts(version, trials.dev).values()) < sum(now.values()) if trial.is_evaluated else True
-    return None if fewer or trials.gain(trial, kept) < 0 else trial
+    trial = trials.propose(proposal, kept, ABLATION, aside=True)
+    if not trial.is_evaluated:
+        return None
+    lost = sum(now.values()) - sum(trials.verdicts(version, trials.dev).values())
+    gain = trials.gain(trial, kept)
+    if lost <= 0 and gain >= 0:
+        return trial
+    if gain >= 0 and trial.improver == ABLATION:
+        line = (part.new or part.old)[0]
+        trials.drop(trial, f"{line!r} stays: without the change fewer verdicts on dev are passes")
+    return None
 
 
 def _proposal(part: Part, text: str, kept: ProposedPrompt) -> ProposedPrompt:

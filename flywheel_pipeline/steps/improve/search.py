@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from flywheel_pipeline.errors import ModelError
 from flywheel_pipeline.records import Json, PromptCandidate, PromptTrial, PromptVersion
-from flywheel_pipeline.steps.improve.ablate import NAME as ABLATION
 from flywheel_pipeline.steps.improve.ablate import ablate
 from flywheel_pipeline.steps.improve.bench import Bench, Judgement, Results
 from flywheel_pipeline.steps.improve.evidence import HAPPY, gather_evidence, noise_floor
@@ -16,7 +15,7 @@ from flywheel_pipeline.steps.improve.gate import decide
 from flywheel_pipeline.steps.improve.improver import Improver, default_budget, require_budget
 from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 from flywheel_pipeline.steps.improve.traffic import gain_in_traffic
-from flywheel_pipeline.steps.improve.trials import NO_JUDGE, SearchEnded, Trial, Trials
+from flywheel_pipeline.steps.improve.trials import ABLATION, NO_JUDGE, SearchEnded, Trial, Trials
 
 
 @dataclass

@@ -20,6 +20,9 @@ from flywheel_pipeline.steps.improve.propose import ProposedPrompt
 MAX_FAILED = 0.05
 """Share of dev cases whose outcome may be lost to errors, such as timeouts, before a prompt cannot be compared."""
 
+ABLATION = "ablation"
+"""The improver of prompts that are others without one of their changes."""
+
 NO_JUDGE = "no judge agrees with the expert yet"
 
 
@@ -129,6 +132,10 @@ class Trials:
         trial = Trial(version, proposal, parent.version.version, improver, status, reason, n_answers=self.n_answers)
         return self.found.get(version.version) or self._add(trial)
 
+    def drop(self, trial: Trial, reason: str) -> None:
+        """Record that a prompt that was tried is no candidate."""
+        self._add(replace(trial, status="dropped", reason=reason))
+
     def version_of(self, text: str) -> PromptVersion:
         """Return the version of a prompt of this search."""
         base = self.bench.base
@@ -193,14 +200,16 @@ class Trials:
     def best(self) -> Trial:
         """Return the prompt under which most dev cases pass, pair by pair; of equals the shorter, then the earlier.
 
+        One without a change that does nothing is preferred to the prompt with it, even where undoing it adds text.
         Production is only beaten by a prompt under which more cases pass.
         """
         best = self.base
         for trial in self.found.values():
             if trial.status == "evaluated":
                 gain = self.gain(trial, best)
-                shorter = len(trial.text) < len(best.text) and best is not self.base
-                best = trial if gain > 0 or (gain == 0 and shorter) else best
+                ablated = trial.improver == ABLATION and trial.parent == best.version.version
+                simpler = (ablated or len(trial.text) < len(best.text)) and best is not self.base
+                best = trial if gain > 0 or (gain == 0 and simpler) else best
         return best
 
     def flips(self, trial: Trial) -> tuple[int, int]:

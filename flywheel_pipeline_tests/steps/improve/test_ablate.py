@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -12,11 +13,11 @@ from flywheel_pipeline.records import EvalResult, GoldenCase
 from flywheel_pipeline.steps.improve.ablate import ablate, render, split
 from flywheel_pipeline.steps.improve.reflective import Reflective
 from flywheel_pipeline.steps.improve.search import Search
-from flywheel_pipeline.steps.improve.trials import Trials
+from flywheel_pipeline.steps.improve.trials import ABLATION, Trials
 from flywheel_pipeline_tests.builders import an_eval_result
 from flywheel_pipeline_tests.fakes import FakeEvaluate
 from flywheel_pipeline_tests.steps.improve.editors import BRIEF, EXACT, FAILURES, IDLE, add, replies, world
-from flywheel_pipeline_tests.steps.improve.test_search import BASE, JUDGE, number
+from flywheel_pipeline_tests.steps.improve.test_search import BASE, DEV, JUDGE, TRAIN, number
 from flywheel_pipeline_tests.steps.improve.test_trials import a_bench, try_out
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=6).map("\n".join)
@@ -64,6 +65,11 @@ def test_a_rule_that_keeps_another_one_from_breaking_something_stays() -> None:
     assert ablate(best, trials)[0].text == f"{BASE.text}\n{BRIEF}\n{EXACT}"
 
 
+def by_the_first(rows: Sequence[EvalResult]) -> dict[str, float]:
+    """Return the outcomes where one evaluator alone decides."""
+    return {r.case_id: float(r.label == "pass") for r in rows if r.evaluator == JUDGE}
+
+
 def test_a_rule_that_only_an_evaluator_without_a_vote_sees_stays() -> None:
     class Two(FakeEvaluate):
         def evaluate(self, prompt, cases):  # type: ignore[no-untyped-def]
@@ -74,14 +80,42 @@ def test_a_rule_that_only_an_evaluator_without_a_vote_sees_stays() -> None:
             ]  # fmt: skip
             return [*super().evaluate(prompt, cases), *seen]
 
-    def by_the_first(rows: list[EvalResult]) -> dict[str, float]:
-        return {r.case_id: float(r.label == "pass") for r in rows if r.evaluator == JUDGE}
-
     bench, _ = a_bench(by=world, evaluate=Two(world, JUDGE))
-    bench = replace(bench, judgement=replace(bench.judgement, cases=by_the_first))  # type: ignore[arg-type]
+    bench = replace(bench, judgement=replace(bench.judgement, cases=by_the_first))
     trials = Trials(bench, 400)
     (best,) = try_out(trials, f"{BASE.text}\n{BRIEF}\n{IDLE}\nBe yourself, too.")
     assert ablate(best, trials)[0].text == f"{BASE.text}\n{BRIEF}\n{IDLE}"
+
+
+def test_the_search_takes_the_prompt_that_ablation_left() -> None:
+    class Guarded(FakeEvaluate):
+        """Its other evaluator fails a prompt with the one rule and without the other."""
+
+        def evaluate(self, prompt, cases):  # type: ignore[no-untyped-def]
+            seen = "fail" if BRIEF in prompt.text and IDLE not in prompt.text else "pass"
+            rows = [an_eval_result(case_id=c.case_id, prompt_version=prompt.version, evaluator="judge:fm-2", label=seen)
+                    for c in cases]  # fmt: skip
+            return [*super().evaluate(prompt, cases), *rows]
+
+    evaluate = Guarded(world, JUDGE)
+    bench, _ = a_bench(by=world, evaluate=evaluate)
+    bench = replace(
+        bench, judgement=replace(bench.judgement, cases=by_the_first), baseline=evaluate.evaluate(BASE, bench.cases)
+    )
+    trials = Trials(bench, 400)
+    (best,) = try_out(trials, f"{BASE.text}\n{BRIEF}\n{IDLE}")
+    assert ablate(best, trials)[0] is best is trials.best()  # the shorter one is as good by those that decide
+    assert [t.status for t in trials.found.values() if t.improver == ABLATION] == ["dropped"] * 2
+
+
+def test_a_line_that_was_removed_for_nothing_is_back_in_the_best_prompt() -> None:
+    base = replace(BASE, text=f"Be yourself at all times.\n{BASE.text}")
+    bench, _ = a_bench(by=world, base=base, baseline=FakeEvaluate(world, JUDGE).evaluate(base, [*DEV, *TRAIN]))
+    trials = Trials(bench, 400)
+    (best,) = try_out(trials, f"{BASE.text}\n{BRIEF}")
+    assert best.is_evaluated
+    kept, what = ablate(best, trials)
+    assert kept is trials.best() and kept.text == f"{base.text}\n{BRIEF}", what
 
 
 def test_when_the_budget_ends_what_was_not_looked_at_stays() -> None:
