@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flywheel_pipeline.adapters.home.files import KNOWN_FAILURES_FILE
@@ -130,8 +130,8 @@ def find_version(versions: Sequence[Evaluated], name: str) -> Evaluated:
     raise HomeError(f"{what}. Evaluated versions: {known}.")
 
 
-def compare(bench: Workbench, before: str, after: str) -> Compared:
-    """Compare two versions, named as for `find_version`, on the golden set as it is.
+def compare(bench: Workbench, before: str, after: str, only: Collection[str] | None = None) -> Compared:
+    """Compare two versions, named as for `find_version`, on the golden set as it is, or on `only` some of its cases.
 
     Raises:
         HomeError: a version is not there.
@@ -142,7 +142,8 @@ def compare(bench: Workbench, before: str, after: str) -> Compared:
     alignment = standing_judges(bench)
     used = _evaluator_versions(bench, old.version, new.version)
     compared = versions_to_compare(_latest(used, new.version), alignment)
-    found = compare_versions(_changes(bench, (old.version, new.version), alignment, compared), alignment)
+    changes = _changes(bench, (old.version, new.version), alignment, compared)
+    found = compare_versions([c for c in changes if only is None or c.case_id in only], alignment)
     modes = {m.mode_id: m.name for m in bench.lake.read("failure_taxonomy", FailureMode)}
     names = {**{f"judge:{m}": name for m, name in modes.items()}, **evaluator_names(alignment, modes)}
     result = Compared(old, new, found, names, (), tuple(known_failures_of(bench)), tuple(versions))

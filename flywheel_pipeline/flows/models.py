@@ -70,7 +70,7 @@ def _report(bench: Workbench, other: Workbench, base: PromptVersion, model: str,
     old, new = (usage_of(_answers(bench, version, ids)) for version in (before[0], variant.version))
     looked_at = (cases, reads_of_test(bench)) if on_test else (_as_test(cases, split), [])
     gate = _gate(bench, base, variant, (before, rows), looked_at)
-    return ModelReport(model, variant.version, split, compare(bench, before[0], variant.version), old, new, gate)
+    return ModelReport(model, variant.version, split, compare(bench, before[0], variant.version, ids), old, new, gate)
 
 
 def _answers(bench: Workbench, version: str, ids: set[str]) -> list[CaseAnswer]:

@@ -91,6 +91,9 @@ def try_prompt(bench: Workbench, trial: TryRequest) -> Tried:
     names = (f"{base.version} (production)", _name(bench, base, draft, trial))
     evaluators = (*(m.evaluator for m in plan.modes), *(c.row_name for c in plan.checks if c.mode_id))
     compared = _compared(bench, plan, cases, names, (old.results, new.results))
+    if len(cases) < trial.n:
+        note = f"the mode has {len(cases)} case{'s' * (len(cases) > 1)} of the train and dev splits"
+        compared = replace(compared, notes=(note, *compared.notes))
     details = {c.case_id: CaseDetails(c, _side(old, c), _side(new, c)) for c in cases}
     return Tried(
         mode_names(bench).get(mode.mode_id, mode.title),
@@ -181,9 +184,8 @@ def _compared(
     modes = mode_names(bench)
     called = {**{f"judge:{m}": name for m, name in modes.items()}, **evaluator_names(alignment, modes)}
     sides = [Evaluated(name, "", len(cases)) for name in names]
-    notes = () if len(cases) >= SHOWN else (f"the mode has {len(cases)} cases of the train and dev splits",)
-    few = f"{len(cases)} cases show examples; whether a prompt may ship is decided by `flywheel run` and the gate"
-    return Compared(sides[0], sides[1], compare_versions(changes, alignment), called, (*notes, few), ())
+    few = "these cases are examples; whether a prompt may ship is decided by `flywheel run` and the gate"
+    return Compared(sides[0], sides[1], compare_versions(changes, alignment), called, (few,), ())
 
 
 def _change(

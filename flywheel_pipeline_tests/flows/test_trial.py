@@ -43,6 +43,9 @@ def test_both_answers_are_judged_by_the_modes_evaluators_on_train_and_dev_and_no
     judged = {r.evaluator for d in tried.details.values() for r in (*d.before.verdicts, *d.after.verdicts)}
     assert judged == {"answered", "judge:fm-1"}
     assert (tried.before.n, tried.after.n, tried.after.usd_per_1000) == (3, 3, 0.0)
+    assert not any("the mode has" in note for note in tried.compared.notes)  # it has six, three were asked for
+    all_of_it = try_prompt(place.bench, TryRequest("Claims it is done", BETTER))
+    assert "the mode has 6 cases of the train and dev splits" in all_of_it.compared.notes
     assert (evaluated_versions(place.bench), place.lines(TEST_READS_FILE)) == (versions, reads)
 
 
@@ -88,6 +91,9 @@ def test_the_gate_reads_test_for_a_model_as_one_look(place: Place) -> None:
     (read,) = [r for r in place.lines(TEST_READS_FILE) if r["prompt_version"] == report.version]
     assert read["by"] == "prompt_candidate"
     assert report.gate is None or report.gate.decision in ("ship", "hold", "reject")
+    assert {c.split for c in report.compared.found.cases} == {"test"}
+    (again,) = compare_models(place.bench, ["offline/generator"])
+    assert {c.split for c in again.compared.found.cases} == {"dev"} and not again.compared.found.left_out
 
 
 def test_a_model_takes_its_settings_from_the_list_and_never_the_present_ones_price(place: Place) -> None:

@@ -85,6 +85,11 @@ class ModeFacts:
     tool_traces: tuple[str, ...] = ()
 
     @property
+    def uses_documents(self) -> bool:
+        """Whether documents were retrieved for some of its failures, or were needed."""
+        return self.n_documents > 0 or self.missing.n > 0
+
+    @property
     def n_survived(self) -> int:
         """How many gated rounds it has survived."""
         return sum(r.is_survived for r in self.rounds)
@@ -171,11 +176,14 @@ def _retrieval(facts: ModeFacts) -> Plan | None:
 
 def _prompt(facts: ModeFacts) -> Plan | None:
     """The prompt where the documents were there and no tool failed, as long as prompts have not failed twice."""
-    found = facts.n_documents == 0 or facts.missing.high < HALF
-    if not found or facts.at_tool.high >= HALF or facts.n_survived >= ROUNDS:
+    if (
+        (facts.uses_documents and facts.missing.high >= HALF)
+        or facts.at_tool.high >= HALF
+        or facts.n_survived >= ROUNDS
+    ):
         return None
     documents = (
-        f"needed documents were missing in {facts.missing}" if facts.n_documents else "its answers use no documents"
+        f"needed documents were missing in {facts.missing}" if facts.uses_documents else "its answers use no documents"
     )
     reason = f"{documents}, and a tool or the app went wrong in {facts.at_tool} of its failures: instructions are left"
     return Plan(PROMPT, reason, ("`flywheel run` proposes a prompt; `flywheel try` tries one of yours",))
@@ -186,7 +194,7 @@ def _unclear(facts: ModeFacts) -> Plan:
         reason = f"{facts.n_survived} gated rounds of prompts have not fixed it, and no other cause is shown"
         return Plan(UNCLEAR, reason, (*_to_find_out(facts), "for fine-tuning: " + "; ".join(needs_for_training(facts))))
     unknown = []
-    if facts.n_documents and facts.missing.low < HALF <= facts.missing.high:
+    if facts.uses_documents and facts.missing.low < HALF <= facts.missing.high:
         unknown.append(f"whether documents were missing ({facts.missing})")
     if facts.at_tool.low < HALF <= facts.at_tool.high:
         unknown.append(f"whether a tool or the app went wrong ({facts.at_tool})")
@@ -197,7 +205,7 @@ def _unclear(facts: ModeFacts) -> Plan:
 
 def _to_find_out(facts: ModeFacts) -> tuple[str, ...]:
     needs: list[str] = []
-    if facts.n_documents and facts.missing.low < HALF <= facts.missing.high:
+    if facts.uses_documents and facts.missing.low < HALF <= facts.missing.high:
         needs.append(
             "name the documents that its failures need, in a column `expected_doc_ids` of the label file, those that "
             f"were not retrieved included: {_more(facts.missing)}"

@@ -58,6 +58,7 @@ def test_the_lever_follows_the_evidence(changes: dict[str, Any], lever: str, rea
         ({"missing": proportion(5, 10)}, "more than 200, the share is near one half"),
         ({"at_tool": proportion(2, 5)}, "with the first failing step"),
         ({"missing": proportion(9, 10), "right_when_there": proportion(1, 2)}, "label answers that had all"),
+        ({"n_documents": 0, "missing": proportion(9, 9), "right_when_there": proportion(0, 0)}, "label answers that"),
         ({"missing": proportion(0, 0), "judged": False}, "give it an evaluator that may decide"),
         ({"rounds": (SURVIVED, SURVIVED), "n_families": 999}, "999 of 1,000 distinct families"),
     ],
