@@ -81,7 +81,7 @@ class ProductionHealth:
     level: Annotated[float, Column("Level of all intervals: 1 - .05 / number of modes", low=0, high=1)]
     after_low: Annotated[float, Column("Lower end of the interval of `share_after`", low=0, high=1)]
     after_high: Annotated[float, Column("Upper end of it", low=0, high=1)]
-    n_labels_after: Annotated[int, Column("Labelled traces under the version in production", low=0)]
+    n_labels_after: Annotated[int, Column("Labelled and judged traces under the version in production", low=0)]
     verdict: Annotated[str, Column("What is shown", allowed=HEALTH)]
     state: Annotated[
         str,

@@ -23,6 +23,7 @@ from flywheel_pipeline.errors import BudgetError, EvaluationError
 from flywheel_pipeline.flows.deploy.health import (
     _controls,
     _fixed_before,
+    _seen,
     compare_production,
     read_health,
     reopened_modes,
@@ -30,7 +31,7 @@ from flywheel_pipeline.flows.deploy.health import (
 from flywheel_pipeline.flows.deploy.turns import _realised
 from flywheel_pipeline.flows.evaluators import accepted_checks
 from flywheel_pipeline.flows.judge_measuring import measure_judge
-from flywheel_pipeline.flows.production import LABELLED, judge_production, read_production
+from flywheel_pipeline.flows.production import LABELLED, Production, judge_production, read_production
 from flywheel_pipeline.flows.production_rates import (
     judge_and_estimate,
     passing_lines,
@@ -41,7 +42,7 @@ from flywheel_pipeline.flows.production_rates import (
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.records import ProductionHealth, ProductionVerdict, RawTrace
 from flywheel_pipeline.settings import load_settings
-from flywheel_pipeline.steps.evaluate import JudgedTrace
+from flywheel_pipeline.steps.evaluate import ExpertLabel, JudgedTrace
 from flywheel_pipeline.steps.evaluate.evaluators.judge import Verdict
 from flywheel_pipeline_tests.builders import NOON, a_prompt, a_sampled_trace, a_trace, an_alignment
 from flywheel_pipeline_tests.fakes import FakeLLM
@@ -277,6 +278,14 @@ def test_controls_are_the_modes_that_both_sides_have_verdicts_on() -> None:
     some = side({"a": "fail", "b": "fail"}, *[{"a": "fail"}] * 9)  # what has no verdict on b is no pass
     both = _controls((some, some), ["a", "b"])
     assert both is not None and both.before.n == 1
+
+
+def test_labels_without_a_verdict_check_no_error_rate() -> None:
+    traces = [
+        JudgedTrace(f"t{i}", DAY, "AB"[i % 2], f"t{i}", None, {"fm-1": "pass"} if i < 40 else {}) for i in range(90)
+    ]
+    labels = [ExpertLabel(t.trace_id, False) for t in traces]
+    assert _seen(Production(traces, labels, {}, ["fm-1"], None), ([], []), ("A", "B"), "fm-1").n_labels_after == 20
 
 
 def test_the_last_comparison_of_a_mode_says_whether_it_was_fixed() -> None:

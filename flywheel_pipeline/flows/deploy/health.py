@@ -24,7 +24,15 @@ from flywheel_pipeline.steps.deploy import (
     mix_factors,
     topics_of,
 )
-from flywheel_pipeline.steps.evaluate import COMPOSITE, ExpertLabel, JudgedTrace, decides, error_of, seen_failing
+from flywheel_pipeline.steps.evaluate import (
+    COMPOSITE,
+    ExpertLabel,
+    JudgedTrace,
+    decides,
+    error_of,
+    seen_failing,
+    without_stale,
+)
 
 MOST = 2_000
 """Judged traces of a version that are compared, chosen by the hash of their ids: finding topics takes memory."""
@@ -180,8 +188,9 @@ def _same_mix(
 
 def _targeted(bench: Workbench, pair: tuple[str, str]) -> dict[str, bool]:
     """Return {mode: whether the golden set showed that the version fixes more of it than it breaks}."""
-    deciding = {a.evaluator: a.mode_id for a in bench.lake.read("judge_alignment", JudgeAlignment) if decides(a)}
-    one, two = (_labels(read_verdicts(bench, version)) for version in pair)
+    alignment = bench.lake.read("judge_alignment", JudgeAlignment)
+    deciding = {a.evaluator: a.mode_id for a in alignment if decides(a)}
+    one, two = (_labels(without_stale(read_verdicts(bench, version), alignment)) for version in pair)
     found: dict[str, bool] = {}
     for evaluator, mode in deciding.items():
         both = [(one[cell], two[cell]) for cell in one.keys() & two.keys() if cell[1] == evaluator]
@@ -225,7 +234,8 @@ def _seen(
     ]
     before, after = (seen_failing(traces, name) for traces in sides)
     one, two = (error_of(labels, cells, name) for labels in by_version)
-    return Seen(before, after, error_of(known.labels, cells, name), (one, two), len(by_version[1]))
+    n_checked = sum(x.trace_id in cells for x in by_version[1])
+    return Seen(before, after, error_of(known.labels, cells, name), (one, two), n_checked)
 
 
 def _row(

@@ -118,7 +118,7 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
     """Accept a template by its number in the file, or the beginning of its version.
 
     It becomes the production prompt where there is none yet, or where the present one is this very template with its
-    variables filled in. In any case its variables are read from traces from now on.
+    variables filled in or renamed. In any case its variables are read from traces from now on.
 
     Raises:
         HomeError: there is no such template, or no trace has a prompt that it reproduces.
@@ -137,7 +137,7 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
     entries[place] = Entry(chosen.template, ACCEPTED, chosen.coverage)
     labels = bench.registry.labels()
     present = bench.registry.production()
-    replaces = present is None or chosen.template.read(plain_text(present.text)) is not None
+    replaces = present is None or _is_same(chosen.template, present.text)
     note = f"the template of {chosen.coverage.n:,} traces, accepted by {by or 'a person'}"
     bench.registry.add(
         version_of(bench.settings.app.prompt_name, chosen.template, present.version if present else None, note)
@@ -147,6 +147,12 @@ def accept_template(bench: Workbench, name: str, by: str = "") -> AcceptedTempla
         bench.registry.move(Move(PRODUCTION, chosen.version, timestamp(), by, note), labels.seen)
     n_cases, n_without = _cases_without_values(bench, chosen.template)
     return AcceptedTemplate(entries[place], present.version if present else None, replaces, n_cases, n_without)
+
+
+def _is_same(template: Template, prompt: str) -> bool:
+    """Return whether a prompt is a template with its variables filled in, or renamed; no other template is."""
+    known = Template.of(prompt)
+    return template.literals == known.literals if known.names else template.read(plain_text(prompt)) is not None
 
 
 def _cases_without_values(bench: Workbench, template: Template) -> tuple[int, int]:

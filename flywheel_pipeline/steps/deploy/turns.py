@@ -73,11 +73,13 @@ class _Sums:
     last: TurnNote
     n_calls: int = 0
     cost_usd: float | None = 0.0
-    notes: list[TurnNote] = field(default_factory=list)
+    n_labels: int = 0
+    modes: dict[str, str] = field(default_factory=dict)
 
-    def add(self, note: TurnNote) -> None:
-        """Add a line; one that only says what was paid since is no new decision."""
+    def add(self, note: TurnNote, before: TurnNote | None) -> None:
+        """Add a line, `before` that of any turn before it; one that only says what was paid since decides nothing."""
         self.last = note if note.facts != self.last.facts else self.last
+        self.n_labels += note.n_labels - (before.n_labels if before else 0)
         self.n_calls += note.n_calls
         known = None not in (self.cost_usd, note.cost_usd)
         self.cost_usd = (self.cost_usd or 0.0) + (note.cost_usd or 0.0) if known else None
@@ -113,19 +115,17 @@ def build_turns(
     """
     turns: dict[Key, _Sums] = {}
     rates: dict[str, Rate] = {}
+    before: TurnNote | None = None
+    known = set[str]()
     for note in notes:
-        turns.setdefault(note.turn, _Sums(note)).add(note)
+        sums = turns.setdefault(note.turn, _Sums(note))
+        sums.add(note, before)
+        sums.modes |= {i: name for i, name in note.modes.items() if i in sums.modes or i not in known}
+        before, known = note, known | set(note.modes)
         if note.production:
             rates[note.base] = Rate(**note.production)
     realised = {**realised, **_by_labels(turns.values(), rates)}
-    rows: list[FlywheelTurn] = []
-    n_labels, known = 0, set[str]()
-    for number, sums in enumerate(turns.values(), 1):
-        note = sums.last
-        new = {i: name for i, name in note.modes.items() if i not in known}
-        rows.append(_row(number, sums, new, note.n_labels - n_labels, _promotion(note, moves), realised))
-        n_labels, known = note.n_labels, known | set(note.modes)
-    return rows
+    return [_row(number, sums, _promotion(sums.last, moves), realised) for number, sums in enumerate(turns.values(), 1)]
 
 
 def _by_labels(turns: Iterable[_Sums], rates: Mapping[str, Rate]) -> dict[tuple[str, str], Gain]:
@@ -164,22 +164,15 @@ def read_time(text: str | None) -> datetime | None:
     return found.astimezone(timezone.utc).replace(tzinfo=None) if found.tzinfo else found
 
 
-def _row(
-    number: int,
-    sums: _Sums,
-    new: Mapping[str, str],
-    n_labels: int,
-    promotion: _Promotion,
-    realised: Mapping[tuple[str, str], Gain],
-) -> FlywheelTurn:
+def _row(number: int, sums: _Sums, promotion: _Promotion, realised: Mapping[tuple[str, str], Gain]) -> FlywheelTurn:
     note = sums.last
     found = _realised(note, promotion, realised)
     decided_at = read_time(note.at)
     assert decided_at is not None
     return FlywheelTurn(
         turn=number, base_version=note.base, candidate_id=note.candidate, decided_at=decided_at,
-        decision=note.decision, reason=note.reason, labels_added=n_labels, n_new_modes=len(new),
-        new_modes=Json(json.dumps(sorted(new.values()), ensure_ascii=False)),
+        decision=note.decision, reason=note.reason, labels_added=sums.n_labels, n_new_modes=len(sums.modes),
+        new_modes=Json(json.dumps(sorted(sums.modes.values()), ensure_ascii=False)),
         test_gain=note.test.get("difference"), test_low=note.test.get("low"), test_high=note.test.get("high"),
         predicted_gain=note.traffic.get("difference"), predicted_low=note.traffic.get("low"),
         predicted_high=note.traffic.get("high"), predicted_reason=str(note.traffic.get("problem", "")),

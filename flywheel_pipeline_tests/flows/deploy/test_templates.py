@@ -78,6 +78,20 @@ def test_the_production_prompt_makes_way_only_for_its_own_template(place: Place)
     assert production is not None and production.text == "Something of our own."
 
 
+def test_a_template_that_is_in_production_makes_way_when_it_is_renamed_and_for_no_wider_one(place: Place) -> None:
+    wider = "You are Moss.\nCustomer: {{notes}}\nBe brief."
+    mine_home(place.bench)
+    accept_template(place.bench, "1")
+    file = place.root / TEMPLATES_FILE
+    kept = file.read_text("utf-8")
+    file.write_text(f"{kept}- {{text: {json.dumps(wider)}, status: proposed}}\n", "utf-8")
+    accepted = accept_template(place.bench, "2")
+    production = place.bench.registry.production()
+    assert not accepted.is_production and production is not None and production.text == TEMPLATE
+    file.write_text(kept.replace("{{date}}", "{{today}}"), "utf-8")
+    assert accept_template(place.bench, "1").is_production
+
+
 def test_what_a_person_renamed_or_rejected_stays_so_when_templates_are_mined_again(place: Place) -> None:
     mine_home(place.bench)
     file = place.root / TEMPLATES_FILE

@@ -53,6 +53,15 @@ def test_labels_and_modes_are_those_since_the_turn_before() -> None:
     assert turns(HELD, replace(NEXT, n_labels=80))[1].labels_added == -10  # a label file was withdrawn
 
 
+def test_a_candidate_that_is_decided_again_after_another_one_takes_no_labels_or_modes_from_it() -> None:
+    other = replace(NEXT, base="v1")
+    again = replace(SHIPPED, at="2026-03-01T00:00:00Z", n_labels=200, modes={**other.modes, "fm-4": "Rude"})
+    first, second = turns(HELD, other, again)
+    assert (first.labels_added, second.labels_added) == (90 + 50, 60)
+    assert json.loads(first.new_modes) == ["Made it up", "Rude", "Too long"]
+    assert json.loads(second.new_modes) == ["Cannot find it"]
+
+
 def test_an_unknown_price_makes_the_cost_of_its_turn_unknown_and_of_no_other() -> None:
     assert [t.cost_usd for t in turns(HELD, NEXT)] == [1.5, None]
     assert turns(replace(HELD, cost_usd=None), SHIPPED)[0].cost_usd is None
