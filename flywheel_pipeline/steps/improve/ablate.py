@@ -94,9 +94,9 @@ def _without(part: Part, text: str, kept: Trial, trials: Trials) -> Trial | None
     trial = trials.propose(proposal, kept, ABLATION, aside=True)
     if not trial.is_evaluated:
         return None
-    lost = sum(now.values()) - sum(trials.verdicts(version, trials.dev).values())
+    fewer = sum(trials.verdicts(version, trials.dev).values()) < sum(now.values())
     gain = trials.gain(trial, kept)
-    if lost <= 0 and gain >= 0:
+    if not fewer and gain >= 0:
         return trial
     if gain >= 0 and trial.improver == ABLATION:
         line = (part.new or part.old)[0]

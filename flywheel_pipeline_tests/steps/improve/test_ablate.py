@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.records import EvalResult, GoldenCase
+from flywheel_pipeline.records import EvalResult, GoldenCase, PromptVersion
 from flywheel_pipeline.steps.improve.ablate import ablate, render, split
 from flywheel_pipeline.steps.improve.reflective import Reflective
 from flywheel_pipeline.steps.improve.search import Search
@@ -91,7 +91,7 @@ def test_the_search_takes_the_prompt_that_ablation_left() -> None:
     class Guarded(FakeEvaluate):
         """Its other evaluator fails a prompt with the one rule and without the other."""
 
-        def evaluate(self, prompt, cases):  # type: ignore[no-untyped-def]
+        def evaluate(self, prompt: PromptVersion, cases: Sequence[GoldenCase]) -> list[EvalResult]:
             seen = "fail" if BRIEF in prompt.text and IDLE not in prompt.text else "pass"
             rows = [an_eval_result(case_id=c.case_id, prompt_version=prompt.version, evaluator="judge:fm-2", label=seen)
                     for c in cases]  # fmt: skip
