@@ -15,11 +15,11 @@ from flywheel_pipeline.words import count
 def judged_lines(found: JudgedProduction) -> Iterator[str]:
     """Yield what was judged, what it cost, and why there is no more."""
     traces = len({v.trace_id for v in found.verdicts})
-    paid = sum(v.cost_usd or 0.0 for v in found.verdicts if not v.cached)
+    paid = "price not known" if found.paid_usd is None else f"{found.paid_usd:.4f} USD"
     if traces:
         missing = sum(v.label is None and v.error is not None for v in found.verdicts)
         broken = f", {count(missing, 'verdict')} missing" if missing else ""
-        yield f"judged     {count(traces, 'trace')} of {count(len(found.days), 'day')}{broken}, {paid:.4f} USD"
+        yield f"judged     {count(traces, 'trace')} of {count(len(found.days), 'day')}{broken}, {paid}"
     if found.stopped:
         yield f"{'stopped' if traces else 'not judged'}: {found.stopped}"
 

@@ -49,6 +49,13 @@ class JudgedProduction:
     days: list[str]
     stopped: str = ""
 
+    @property
+    def paid_usd(self) -> float | None:
+        """What the verdicts cost that were not cached; None where the price of some is not known."""
+        prices = [v.cost_usd for v in self.verdicts if not v.cached]
+        known = [x for x in prices if x is not None]
+        return float(sum(known)) if len(known) == len(prices) else None
+
 
 def judge_production(bench: Workbench) -> JudgedProduction:
     """Judge a sample of the newest days' traces, and the labelled traces, by all that may decide; keep the verdicts.
@@ -142,7 +149,7 @@ def read_production(bench: Workbench) -> Production:
     evaluators = {m.evaluator: m.mode_id for m in plan.modes} | {c.row_name: c.mode_id for c in plan.checks}
     model = plan.judge_model
     versions = [*(m.version(model) for m in plan.modes), *(c.version(model) for c in plan.checks)]
-    wanted = "evaluator_version in (select unnest(?::varchar[]))"
+    wanted = "evaluator_version in (select unnest(?::varchar[])) and trace_id in (select trace_id from raw_traces)"
     rows = bench.lake.read("production_verdicts", ProductionVerdict, wanted, [versions]) if versions else []
     days = bench.lake.frame(ELIGIBLE_SQL)
     n_by_day = dict(zip(days["day"].astype(str), days["n"].astype(int), strict=True))

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from flywheel_pipeline.adapters.home.files import EVALUATORS_FILE
 from flywheel_pipeline.cli import main
-from flywheel_pipeline.commands.production import share_lines
+from flywheel_pipeline.commands.production import judged_lines, share_lines
 from flywheel_pipeline.defs.assets.production import production_health, production_verdicts
 from flywheel_pipeline.defs.checks.deploy import production_holds
 from flywheel_pipeline.defs.checks.evaluate import every_sampled_trace_judged
@@ -31,7 +31,7 @@ from flywheel_pipeline.flows.deploy.health import (
 from flywheel_pipeline.flows.deploy.turns import _realised
 from flywheel_pipeline.flows.evaluators import accepted_checks
 from flywheel_pipeline.flows.judge_measuring import measure_judge
-from flywheel_pipeline.flows.production import LABELLED, Production, judge_production, read_production
+from flywheel_pipeline.flows.production import LABELLED, JudgedProduction, Production, judge_production, read_production
 from flywheel_pipeline.flows.production_rates import (
     judge_and_estimate,
     passing_lines,
@@ -150,6 +150,14 @@ def test_the_pass_rate_rests_on_labels_and_verdicts_where_all_days_of_the_labels
     first, second = passing_lines(list(rows.values()))
     assert first.startswith("production passes") and "of its traffic, by labels and the verdicts on" in first
     assert f"(since {LATER})" in second and str(share_of(later)) in "\n".join(share_lines(place.bench))
+
+
+def test_verdicts_on_traces_that_are_gone_are_in_no_rate(place: Place) -> None:
+    judge_production(place.bench)
+    traces = [t for t in place.lake.read("raw_traces", RawTrace) if t.started_at.day == 2]
+    place.lake.write("raw_traces", [t for t in traces if not t.trace_id.startswith("a0")], part=DAY)
+    rows = {(r.mode_id, r.since): r.basis for r in record_rates(place.bench)}
+    assert rows["fm-1", DAY] == "by labels and the verdicts on 36 traces"
 
 
 def test_a_mode_whose_evaluators_decide_only_since_has_a_rate_of_the_days_that_they_judged(place: Place) -> None:
@@ -314,6 +322,8 @@ def test_the_assets_show_the_rate_and_the_comparison_and_the_command_says_the_sa
     assert isinstance(judged, dg.AssetCheckResult) and judged.passed
     said = CliRunner().invoke(main, ["evals", "production", "--home", str(place.root)])
     assert said.exit_code == 0 and "judged     270 traces of 2 days, 0.0000 USD" in said.output
+    unknown = JudgedProduction([replace(verdicts(place)[0], cost_usd=None, cached=False)], [DAY])
+    assert list(judged_lines(unknown)) == ["judged     1 trace of 1 day, price not known"]
 
 
 def test_a_judge_is_measured_without_an_evaluation_and_no_table_changes(place: Place) -> None:

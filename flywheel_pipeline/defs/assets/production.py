@@ -33,7 +33,6 @@ def production_verdicts(bench: dg.ResourceParam[Workbench]) -> dg.MaterializeRes
 def _verdict_metadata(
     found: JudgedProduction, rates: list[ProductionRate], names: dict[str, str]
 ) -> dict[str, dg.MetadataValue]:
-    paid = sum(v.cost_usd or 0.0 for v in found.verdicts if not v.cached)
     latest = {r.mode_id: r.share for r in rates}
     plotted = {f"share: {names[m]}": dg.MetadataValue.float(round(x, 4)) for m, x in latest.items() if m in names}
     if COMPOSITE in latest:
@@ -42,9 +41,9 @@ def _verdict_metadata(
         "n_traces": dg.MetadataValue.int(len({v.trace_id for v in found.verdicts})),
         "n_days": dg.MetadataValue.int(len(found.days)),
         "n_missing": dg.MetadataValue.int(sum(v.label is None and v.error is not None for v in found.verdicts)),
-        "paid_usd": dg.MetadataValue.float(round(float(paid), 6)),
         "stopped": dg.MetadataValue.text(found.stopped or ALL_JUDGED),
         "production_passes": dg.MetadataValue.text("; ".join(passing_lines(rates)) or NOT_KNOWN),
+        **({} if found.paid_usd is None else {"paid_usd": dg.MetadataValue.float(round(found.paid_usd, 6))}),
         **plotted,
     }
 
