@@ -16,7 +16,8 @@ PROMPT, RETRIEVAL, TOOL, FINE_TUNING, UNCLEAR = LEVERS
 HALF = 0.5
 """Share of a mode's failures that have a cause, or do not, by the bounds of the 95 % interval."""
 SHOWN_BETTER = 0.95
-"""Probability from which a prompt is shown to fix a mode's own dev cases."""
+"""Probability from which a prompt is shown to fix a mode's own dev cases, shared among all rounds (Bonferroni): the
+best of many looks better by chance."""
 TARGET = 0.05
 """Failure rate above which, by its lower bound, a mode has survived a round of prompts."""
 ROUNDS, FAMILIES = 2, 1_000
@@ -143,7 +144,7 @@ def _fine_tuning(facts: ModeFacts) -> Plan | None:
 
 def _working_prompt(facts: ModeFacts) -> Plan | None:
     best = max(facts.rounds, key=lambda r: r.p_better, default=None)
-    if best is None or best.p_better < SHOWN_BETTER:
+    if best is None or best.p_better < 1 - (1 - SHOWN_BETTER) / len(facts.rounds):
         return None
     return Plan(
         PROMPT,

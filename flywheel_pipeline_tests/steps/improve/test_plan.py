@@ -76,6 +76,13 @@ def test_a_round_in_which_few_dev_cases_fail_is_not_survived() -> None:
     ]
 
 
+def test_the_best_of_many_rounds_looks_better_by_chance_and_is_not_shown_to_help() -> None:
+    lucky, idle = Round("p9", (0.0,) * 3, (1.0,) * 3), Round("p1", (1.0,) * 3, (1.0,) * 3)
+    assert 0.95 < lucky.p_better < 0.99
+    assert "a prompt helps" in plan_mode(facts(rounds=(lucky,))).reason
+    assert "a prompt helps" not in plan_mode(facts(rounds=(*[idle] * 19, lucky))).reason
+
+
 def test_the_evidence_has_an_interval_for_each_share() -> None:
     evidence = facts(rounds=(SURVIVED,)).evidence()
     assert evidence["missing_documents"]["n"] == 10 and 0 < evidence["missing_documents"]["high"] < 0.5
