@@ -26,9 +26,9 @@ where is_current and verdict = 'fail' and ($since is null or started_at >= $sinc
 """
 OTHERS_SQL = """
 select count(*) from raw_traces where trace_id in (select unnest($own::varchar[]))
-and (prompt_version <> $base or ($since is not null and started_at < $since))
+and (prompt_version <> $base or (prompt_version is null and $since is not null and started_at < $since))
 """
-"""Labelled traces that were answered under another prompt, or before this one went into production."""
+"""Labelled traces that were answered under another prompt, or do not say which and are from before its promotion."""
 CALLS_SQL = """
 select count(*), case when count(*) = count(cost_usd) then coalesce(sum(cost_usd), 0) end
 from llm_calls where not cached and ($since is null or called_at > $since)
@@ -86,7 +86,7 @@ def _pass_rate(bench: Workbench, base: str) -> dict[str, Any] | None:
     labelled = {t.trace_id for t in labelled_traces(bench)}
     batch = labelled_batch(labelled, samples)
     own = [s.trace_id for s in samples if s.batch == batch and s.trace_id in labelled]
-    values = {"own": own, "base": base, "since": _in_production_since(bench, base)}
+    values = {"own": own, "base": base, "since": _last_promoted(bench, base)}
     with bench.lake.connect() as con:
         others = con.execute(OTHERS_SQL, values).fetchall()[0][0]
     return None if rate is None or others else asdict(rate)
@@ -95,8 +95,13 @@ def _pass_rate(bench: Workbench, base: str) -> dict[str, Any] | None:
 def _in_production_since(bench: Workbench, base: str) -> Any:
     """Return when a prompt went into production; None for the first one, which is older than the flywheel."""
     moves = production_moves(bench)
-    at = next((at for version, at in reversed(moves[1:]) if version == base), None)
-    return read_time(at) if moves and moves[0][0] != base else None
+    return _last_promoted(bench, base) if moves and moves[0][0] != base else None
+
+
+def _last_promoted(bench: Workbench, base: str) -> Any:
+    """Return when a prompt was last put into production, also where it was there before; None for the first one."""
+    moves = production_moves(bench)
+    return read_time(next((at for version, at in reversed(moves[1:]) if version == base), None))
 
 
 def _spent_since(bench: Workbench, since: str | None) -> dict[str, Any]:

@@ -110,6 +110,19 @@ def test_the_pass_rate_by_labels_is_noted_if_all_of_the_batch_was_answered_under
     assert read_notes(place.bench)[-1].production is None
 
 
+def test_traces_without_a_version_are_not_those_of_a_prompt_that_came_back_later(place: Place) -> None:
+    traces = [a_trace(trace_id=f"s{i}", started_at=datetime(2026, 1, 4), prompt_version=None) for i in range(12)]
+    place.lake.write("annotations", [an_annotation(trace_id=t.trace_id, verdict="pass") for t in traces])
+    place.lake.write("sampled_traces", [a_sampled_trace(trace_id=t.trace_id) for t in traces])
+    place.lake.write("raw_traces", traces, part="2026-01-04")
+    decide(place, "hold")
+    assert read_notes(place.bench)[-1].production is not None
+    place.bench.registry.promote(NEW.version, at="2026-01-03T00:00:00Z")
+    place.bench.registry.promote(OLD.version, at="2026-01-05T00:00:00Z")
+    decide(place, "ship")
+    assert read_notes(place.bench)[-1].production is None  # they were answered while another prompt was there
+
+
 def test_a_damaged_line_is_named_and_a_new_home_has_no_turn(place: Place, tmp_path: Path) -> None:
     empty = a_home(tmp_path / "empty")
     assert record_turns(empty.bench) == [] and _metadata([])["dagster/row_count"].value == 0
