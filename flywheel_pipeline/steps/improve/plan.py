@@ -184,7 +184,7 @@ def _prompt(facts: ModeFacts) -> Plan | None:
     ):
         return None
     documents = (
-        f"needed documents were missing in {facts.missing}" if facts.uses_documents else "its answers use no documents"
+        f"needed documents were missing in {facts.missing}" if facts.uses_documents else "its traces hold no documents"
     )
     reason = f"{documents}, and a tool or the app went wrong in {facts.at_tool} of its failures: instructions are left"
     return Plan(PROMPT, reason, ("`flywheel run` proposes a prompt; `flywheel try` tries one of yours",))

@@ -34,7 +34,7 @@ def facts(**changes: Any) -> ModeFacts:
     ("changes", "lever", "reason"),
     [
         ({}, PROMPT, "instructions are left"),
-        ({"n_documents": 0, "missing": proportion(0, 0)}, PROMPT, "its answers use no documents"),
+        ({"n_documents": 0, "missing": proportion(0, 0)}, PROMPT, "its traces hold no documents"),
         ({"missing": proportion(9, 10)}, RETRIEVAL, "answers with all of theirs are right in 90%"),
         ({"at_tool": proportion(18, 20)}, TOOL, "a tool call or an error of the app in 90%"),
         ({"rounds": (SURVIVED, SURVIVED), "n_families": 1000}, FINE_TUNING, "it fails after 2 gated rounds"),
