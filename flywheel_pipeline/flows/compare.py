@@ -118,7 +118,8 @@ def find_version(versions: Sequence[Evaluated], name: str) -> Evaluated:
     elif name in (CANDIDATE, BASELINE):
         found = [v for v in versions if v.role.startswith(name)][:1]
     else:
-        exact = [v for v in versions if name in (v.version, v.version.partition(WITH_MODEL)[2])]
+        models = [v for v in versions if "~" not in v.version and v.version.partition(WITH_MODEL)[2] == name]
+        exact = [v for v in versions if v.version == name] or models
         begins = [v for v in versions if v.version.startswith(name)]
         found = exact or [v for v in begins if not re.search("[~@]", v.version)] or begins
     if len(found) == 1:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from flywheel_pipeline.adapters.home.files import TEST_READS_FILE
 from flywheel_pipeline.cli import main
 from flywheel_pipeline.errors import EditError, HomeError
-from flywheel_pipeline.flows.compare import compare, evaluated_versions
+from flywheel_pipeline.flows.compare import Evaluated, compare, evaluated_versions, find_version
 from flywheel_pipeline.flows.models import compare_models
 from flywheel_pipeline.flows.other_model import with_model
 from flywheel_pipeline.flows.trial import TryRequest, modes_to_try, try_prompt
@@ -84,6 +84,13 @@ def test_another_model_is_compared_on_dev_and_kept_as_a_version_of_its_own(place
     found = compare(place.bench, "production", "offline/generator")
     assert found.after.version == report.version and {c.split for c in found.found.cases} == {"dev"}
     assert compare(place.bench, found.before.version[:5], "production").before.role == "production"
+
+
+def test_a_model_is_found_by_its_name_also_where_production_was_evaluated_beside_it() -> None:
+    versions = [Evaluated(v, "", 3) for v in ("p1", "p1@openai/b", "p1~p1@openai/b", "p1~p2")]
+    assert find_version(versions, "openai/b").version == "p1@openai/b"
+    assert find_version(versions, "p1~p1@openai/b").version == "p1~p1@openai/b"
+    assert find_version(versions, "p1").version == "p1"
 
 
 def test_the_gate_reads_test_for_a_model_as_one_look(place: Place) -> None:
