@@ -28,7 +28,8 @@ def _lines(children: dict[str | None, list[PromptTrial]], parent: str | None, in
 def describe(trial: PromptTrial) -> str:
     """Return what became of a prompt, in one line."""
     who = trial.improver or "production"
-    rate = f"{trial.pass_rate:.0%} of {trial.n_dev} dev cases pass" if trial.pass_rate is not None else ""
+    unknown = f" ({trial.n_dev - trial.n_known} unknown)" if trial.n_known < trial.n_dev else ""
+    rate = f"{trial.pass_rate:.0%} of {trial.n_dev} dev cases pass{unknown}" if trial.pass_rate is not None else ""
     flips = f"{trial.n_fixed} fixed, {trial.n_broken} broken" if trial.status in ("evaluated", "best") else ""
     status = "" if trial.status in ("base", "evaluated", "dropped") else trial.status
     why = trial.reason if trial.status in ("rejected", "held", "dropped", "unscored") else ""

@@ -27,5 +27,10 @@ def test_every_prompt_stands_below_what_it_was_made_from() -> None:
     ]
 
 
+def test_cases_without_a_known_outcome_are_counted() -> None:
+    trial = a_prompt_trial(version="p1", parent_version=None, status="base", improver="", pass_rate=0.4, n_known=17)
+    assert tree_lines([trial]) == ["p1 production: 40% of 20 dev cases pass (3 unknown)"]
+
+
 def test_no_search_is_no_tree() -> None:
     assert tree_lines([]) == []
