@@ -66,7 +66,8 @@ class PulledFiles:
         folder.mkdir(parents=True, exist_ok=True)
         self.state = read_state(folder)
         self._journal = (folder / JOURNAL).open("a+b")
-        self._journal.truncate(self.state.journal)  # what follows was appended after the state was saved
+        whole = min(self.state.journal, os.fstat(self._journal.fileno()).st_size)  # shorter: a kill in `put_in_place`
+        self._journal.truncate(whole)  # what follows was appended after the state was saved
         self._saved = time.monotonic()
 
     def save(self, every: float = 0) -> None:
@@ -103,7 +104,8 @@ class PulledFiles:
             day, key, record = orjson.loads(line)
             by_day.setdefault(day, {})[tuple(key)] = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         changed = [name for day, records in sorted(by_day.items()) if (name := self._put(day, records))]
-        self._journal.truncate(0)
+        self._journal.seek(0)
+        self._journal.truncate()
         self.save()
         return changed
 
