@@ -19,7 +19,7 @@ from flywheel_pipeline.adapters.home.files import (
 from flywheel_pipeline.adapters.home.forget import forget, holding
 from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import HomeError
-from flywheel_pipeline.flows.capture import capture_files, rewrite_days
+from flywheel_pipeline.flows.capture import already_read, capture_files, rewrite_days
 from flywheel_pipeline.flows.capture.landing_files import part_of
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import TABLES
@@ -114,9 +114,29 @@ def erase(bench: Workbench, found: Found) -> list[str]:
     """Erase what was found; return what was done, and what this could not reach, in lines.
 
     It can be repeated: what a kill has left is erased by the next one.
+
+    Raises:
+        HomeError: a landing file holds what was not read, and would go with it; nothing is erased.
     """
+    _check_read(bench, found.landing)
     done = [*_tables(bench, found), *_files(bench, found), *_golden(bench, found), *_caches(bench, found)]
     return [*done, *_remains(bench, found)]
+
+
+def _check_read(bench: Workbench, names: Sequence[str]) -> None:
+    files = [file for file in bench.home.files("traces") if file.name in set(names)]
+    if unread := sorted({file.name for file in files} - already_read(bench.lake, files)):
+        raise HomeError(
+            f"Nothing was erased: {', '.join(unread)} in traces/ changed since it was read, or cannot be read to its "
+            "end, and what was not read would be lost with it. Stop what writes to it, or move it away, and try again."
+        )
+
+
+def _parts(bench: Workbench, name: str) -> list[str]:
+    """Return the parts that may hold a landing file's rows; those that were set apart have a suffix to its name."""
+    original, mark, suffix = name.rpartition("~")
+    apart = f"{part_of(original)}{mark}{suffix}"
+    return [part_of(name), *([apart] if mark and bench.lake.kept.has(apart) else [])]
 
 
 def _tables(bench: Workbench, found: Found) -> Iterator[str]:
@@ -124,14 +144,16 @@ def _tables(bench: Workbench, found: Found) -> Iterator[str]:
     lake, folder = bench.lake, bench.settings.home / "traces"
     own, n, removed = lake.own_inputs("captured_files"), 0, []
     for name in found.landing:
-        part = name if "~" in name and lake.kept.has(name) else part_of(name)
-        if part in own:
-            lake.kept.keep(part)
-        n += lake.kept.erase(part, found.trace_ids)
+        parts = _parts(bench, name)
+        for part in parts:
+            if part in own:
+                lake.kept.keep(part)
+            n += lake.kept.erase(part, found.trace_ids)
         if (folder / name).is_file():
             (folder / name).unlink()
             removed.append(name)
-        lake.kept.release(part)
+        for part in parts:
+            lake.kept.release(part)
     for table in TABLES:
         if table not in CAPTURED:
             lake.remove(table, lambda _: True)
