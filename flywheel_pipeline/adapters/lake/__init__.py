@@ -153,6 +153,10 @@ class Lake:
         found = folder.iterdir() if folder.is_dir() else ()
         return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
 
+    def is_filled(self, table: str) -> bool:
+        """Return whether there is a partition of `table` here; those that are `kept` beside the lake do not count."""
+        return bool(self._own_files(table))
+
     def frame(self, sql: str, params: Params = ()) -> pd.DataFrame:
         """Return the result of `sql` over the views of the tables that it names; of all where it names none.
 
