@@ -87,3 +87,13 @@ def test_an_emptied_journal_is_not_full(tmp_path: Path, monkeypatch: pytest.Monk
     files.put_in_place()
     assert not files.is_full
     files.close()
+
+
+@pytest.mark.parametrize("text", ["cut in an emoji \ud83d", 2**70])
+def test_a_record_that_a_stranger_made_odd_stops_no_pull(tmp_path: Path, text: Any) -> None:
+    files = PulledFiles(tmp_path, key_of)
+    for own in ("a1", "a2"):
+        files.append([("2026-01-01", {"trace": "a", "id": own, "text": text})])
+        assert files.put_in_place() == ["2026-01-01.jsonl"]
+    assert held(tmp_path) == [["a1", text], ["a2", text]]
+    files.close()

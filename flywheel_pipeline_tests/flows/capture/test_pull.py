@@ -148,6 +148,12 @@ def test_an_expired_key_is_reported_without_the_key(tmp_path: Path, langfuse: La
     assert "does not accept the key (401)" in pulled.problem and "b2xk" not in str(pulled)
 
 
+def test_a_key_that_no_header_can_hold_is_a_problem_of_its_source(tmp_path: Path, langfuse: LangfuseServer) -> None:
+    place = a_place(tmp_path, langfuse, "langfuse")
+    pulled = pull(place, to=lambda s: ApiClient(s.url, {"Authorization": "Bearer copied from a page…"}, 0.001))
+    assert "UnicodeEncodeError" in pulled.problem and "copied" not in pulled.problem
+
+
 @pytest.mark.parametrize("kind", PROJECTS)
 @pytest.mark.parametrize("answer", [[], None, "<html>", {"data": 1, "runs": [2], "traces": {"a": 1}, "spans": 3}])
 def test_answers_in_another_form_are_a_problem_of_their_source(tmp_path: Path, kind: str, answer: Any) -> None:
