@@ -71,14 +71,19 @@ class Watch:
         """The memory as JSON."""
         return json.dumps(asdict(self))
 
-    def look(self, lasting: Sequence[Alert], failed: Sequence[Alert], now: float) -> tuple[Watch, list[Alert]]:
-        """Return the memory after a look, and the alerts to send: what lasts and was not sent, and runs that failed."""
+    def look(self, lasting: Sequence[Alert] | None, failed: Sequence[Alert], now: float) -> tuple[Watch, list[Alert]]:
+        """Return the memory after a look, and the alerts to send: what lasts and was not sent, and runs that failed.
+
+        What lasts is None where the home cannot be read: that memory stays as it is.
+        """
+        new = [a for a in failed if a.key not in self.runs]
+        after = replace(self, runs=(*self.runs, *(a.key for a in new))[-KEPT:])
+        if lasting is None:
+            return after, new
         seen = {a.key: self.first_seen.get(a.key, now) for a in lasting}
         due = [a for a in lasting if a.key not in self.sent and now - seen[a.key] >= a.after_days * DAY]
-        new = [a for a in failed if a.key not in self.runs]
         sent = [k for k in self.sent if k in seen] + [a.key for a in due]
-        runs = [*self.runs, *(a.key for a in new)][-KEPT:]
-        return replace(self, first_seen=seen, sent=tuple(sent), runs=tuple(runs)), [*due, *new]
+        return replace(after, first_seen=seen, sent=tuple(sent)), [*due, *new]
 
     def deliver(self, alerts: Sequence[Alert], urls: Sequence[str], send: Send = send) -> tuple[Watch, int]:
         """Send alerts, and those that wait, to every address that has not taken them.
