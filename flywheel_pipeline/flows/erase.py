@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from flywheel_pipeline.adapters.home.files import (
     WRITTEN_FILE,
 )
 from flywheel_pipeline.adapters.home.forget import forget, holding
+from flywheel_pipeline.adapters.lake.damage import ASIDE
 from flywheel_pipeline.atomic_write import replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.capture import already_read, capture_files, rewrite_days
@@ -119,8 +121,9 @@ def erase(bench: Workbench, found: Found) -> list[str]:
         HomeError: a landing file holds what was not read, and would go with it; nothing is erased.
     """
     _check_read(bench, found.landing)
-    done = [*_tables(bench, found), *_files(bench, found), *_golden(bench, found), *_caches(bench, found)]
-    return [*done, *_remains(bench, found)]
+    done = [*_files(bench, found), *_golden(bench, found), *_caches(bench, found)]
+    tables = list(_tables(bench, found))  # the last: by them `find_person` finds what a kill has left
+    return [*tables, *done, *_remains(bench, found)]
 
 
 def _check_read(bench: Workbench, names: Sequence[str]) -> None:
@@ -143,6 +146,11 @@ def _tables(bench: Workbench, found: Found) -> Iterator[str]:
     """Landing files go, with the rows of others kept as captured; raw traces are made anew, later tables by a run."""
     lake, folder = bench.lake, bench.settings.home / "traces"
     own, n, removed = lake.own_inputs("captured_files"), 0, []
+    for table in TABLES:
+        if table not in CAPTURED:
+            lake.remove(table, lambda _: True)
+    lake.remove("rejects", lambda part: "=" not in part)
+    shutil.rmtree(lake.checks, ignore_errors=True)
     for name in found.landing:
         parts = _parts(bench, name)
         for part in parts:
@@ -154,10 +162,6 @@ def _tables(bench: Workbench, found: Found) -> Iterator[str]:
             removed.append(name)
         for part in parts:
             lake.kept.release(part)
-    for table in TABLES:
-        if table not in CAPTURED:
-            lake.remove(table, lambda _: True)
-    lake.remove("rejects", lambda part: "=" not in part)
     rewrite_days(bench)
     yield f"{len(found.trace_ids)} traces ({n} rows) are gone; `flywheel run` makes the tables after `raw_traces` anew."
     if removed:
@@ -257,6 +261,8 @@ def _remains(bench: Workbench, found: Found) -> Iterator[str]:
     home = bench.settings.home
     for path in holding(home, _forms(found)):
         yield f"STILL in {path.relative_to(home).as_posix()}: look at it, and edit it by hand."
+    if (bench.lake.root / ASIDE).is_dir():
+        yield f"NOT looked into: lake/{ASIDE}/, damaged tables that were set aside. Remove them."
     yield (
         "Not reached: backups, version control, exports, other tools' copies, a DAGSTER_HOME outside the home, and "
         "replies of models about them that quote nothing of theirs (deleting llm_cache/ forgets these, and all others)."

@@ -129,3 +129,18 @@ def test_a_landing_file_that_has_grown_since_it_was_read_is_not_removed(place: P
     assert place.one("select count(*) from raw_traces where trace_id = 't1'") == 1
     erase(place.bench, find_person(place.bench, ["t1"]))
     assert place.lake.rows("select trace_id from raw_traces order by 1") == [("t2",), ("t3",), ("t4",), ("t9",)]
+
+
+def test_what_a_kill_has_left_is_found_and_erased_by_the_next_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("flywheel_pipeline.flows.erase.forget", kill)
+        erase(place.bench, find_person(place.bench, ["t1"]))
+    (place.root / "lake" / ".damaged").mkdir()
+    said = erase(place.bench, find_person(place.bench, ["t1"]))
+    assert list(holding(place.root, ["Wilhelmina", '"t1"'])) == []
+    assert any(line.startswith("NOT looked into: lake/.damaged/") for line in said)
