@@ -19,7 +19,7 @@ from flywheel_pipeline.adapters.home.files import (
 )
 from flywheel_pipeline.adapters.home.forget import forget, holding
 from flywheel_pipeline.adapters.lake.damage import ASIDE
-from flywheel_pipeline.atomic_write import replacing
+from flywheel_pipeline.atomic_write import locked, replacing
 from flywheel_pipeline.errors import HomeError
 from flywheel_pipeline.flows.capture import already_read, capture_files, rewrite_days
 from flywheel_pipeline.flows.capture.landing_files import part_of
@@ -212,9 +212,10 @@ def _golden(bench: Workbench, found: Found) -> Iterator[str]:
     path = bench.settings.home / GOLDEN_FILE
     if not found.case_ids:
         return
-    rows = erasure(bench.home.append_only(GOLDEN_FILE).read().rows, set(found.case_ids), timestamp())
-    with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+    with locked(path.parent):  # a case that is added meanwhile waits, and follows
+        rows = erasure(bench.home.append_only(GOLDEN_FILE).read().rows, set(found.case_ids), timestamp())
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
     yield f"{GOLDEN_FILE}: {len(found.case_ids)} cases are erased; versions that held them cannot be reproduced."
 
 
