@@ -17,6 +17,7 @@ from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.settings import AlertKind
 from flywheel_pipeline.steps.deploy import advice
 from flywheel_pipeline.steps.evaluate import decides, evaluator_names
+from flywheel_pipeline.words import count
 
 DAY = 86_400
 KEPT = 200
@@ -141,9 +142,13 @@ def _labels(bench: Workbench) -> list[Alert]:
         judged = {t for (t,) in bench.lake.rows("select trace_id from annotations where not is_superseded")}
         n = len({r.trace_id for r in rows if r.to_label} - judged)
         if n:
-            text = f"{n} traces of {batch} have no verdict yet: `flywheel label`."
-            found.append(Alert(f"labels:{batch}", "labels_waiting", f"{n} traces wait for the expert", text, days))
+            text = f"Without a verdict in {batch}: {count(n, 'trace')}. `flywheel label` shows them."
+            found.append(Alert(f"labels:{batch}", "labels_waiting", _waiting(n, "trace"), text, days))
     if flips and flips.n_asked > flips.n_labelled:
         key, n = f"flips:{flips.candidate}", flips.n_asked - flips.n_labelled
-        found.append(Alert(key, "labels_waiting", f"{n} flipped cases wait for the expert", f"{flips}.", days))
+        found.append(Alert(key, "labels_waiting", _waiting(n, "flipped case"), f"{flips}.", days))
     return found
+
+
+def _waiting(n: int, noun: str) -> str:
+    return f"{count(n, noun)} {'waits' if n == 1 else 'wait'} for the expert"

@@ -29,6 +29,7 @@ from flywheel_pipeline.steps.annotate import PICKED
 from flywheel_pipeline.steps.capture.erase import CannotEditError, erase_from, without
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.golden.ledger import erasure
+from flywheel_pipeline.words import count
 
 USER_TAGS = ("user_id", "user", "end_user", "userId", "user.id", "enduser.id")
 """Tags of a trace that name the user."""
@@ -163,7 +164,8 @@ def _tables(bench: Workbench, found: Found) -> Iterator[str]:
         for part in parts:
             lake.kept.release(part)
     rewrite_days(bench)
-    yield f"{len(found.trace_ids)} traces ({n} rows) are gone; `flywheel run` makes the tables after `raw_traces` anew."
+    gone = f"{count(len(found.trace_ids), 'trace')} ({count(n, 'row')})"
+    yield f"Erased {gone}; `flywheel run` makes the tables after `raw_traces` anew."
     if removed:
         yield f"Removed from traces/, what else they held is kept as captured: {', '.join(removed)}."
 
@@ -180,7 +182,7 @@ def _files(bench: Workbench, found: Found) -> Iterator[str]:
         value, n = without(read.value, ids)
         if n:
             file.replace(value, read.version)
-            yield f"{name}: {n} entries"
+            yield f"{name}: {count(n, 'entry', 'entries')}"
     written, n = without(bench.home.read_json(WRITTEN_FILE), ids)
     if n:
         bench.home.write_json(WRITTEN_FILE, written)
@@ -198,7 +200,7 @@ def _edited(home: Path, path: Path, ids: Sequence[str]) -> Iterator[str]:
             temporary.write_bytes(left)
         if _renamed(path, data, left) != path:
             path.unlink()
-        yield f"{name}: {n} rows"
+        yield f"{name}: {count(n, 'row')}"
 
 
 def _renamed(path: Path, before: bytes, after: bytes) -> Path:
@@ -216,18 +218,18 @@ def _golden(bench: Workbench, found: Found) -> Iterator[str]:
         rows = erasure(bench.home.append_only(GOLDEN_FILE).read().rows, set(found.case_ids), timestamp())
         with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
-    yield f"{GOLDEN_FILE}: {len(found.case_ids)} cases are erased; versions that held them cannot be reproduced."
+    yield f"{GOLDEN_FILE}: {count(len(found.case_ids), 'case')} erased; versions with them cannot be reproduced."
 
 
 def _caches(bench: Workbench, found: Found) -> Iterator[str]:
     """Replies of models that quote them, and the events and logs of Dagster's own storage in the home."""
     home, texts = bench.settings.home, _forms(found)
     if n := forget(home / "llm_cache" / "replies.sqlite", "replies", "value", texts):
-        yield f"llm_cache/: {n} replies that quote them"
+        yield f"llm_cache/: {count(n, 'reply', 'replies')} with their texts"
     history = home / "dagster" / "history"
     events = sum(forget(path, *place) for path in sorted(history.rglob("*.db")) for place in _events(texts))
     if events:
-        yield f"dagster/: {events} events"
+        yield f"dagster/: {count(events, 'event')}"
     logs = home / "dagster" / "logs"
     for path in list(holding(logs, texts)) if logs.is_dir() else []:
         path.unlink()

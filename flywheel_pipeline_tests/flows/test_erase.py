@@ -103,7 +103,7 @@ def test_nothing_is_erased_without_a_yes(place: Place) -> None:
     assert CliRunner().invoke(main, command, input="n\n").exit_code == 1
     assert place.one("select count(*) from raw_traces where trace_id = 't1'") == 1
     done = CliRunner().invoke(main, [*command, "--yes"])
-    assert done.exit_code == 0 and "1 traces (2 rows) are gone" in done.output
+    assert done.exit_code == 0 and "Erased 1 trace (2 rows)" in done.output
 
 
 def test_a_trace_is_gone_from_a_file_that_another_one_of_the_same_name_has_replaced(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_trace_is_gone_from_a_file_that_another_one_of_the_same_name_has_repla
         capture_traces(place.bench)
     found = find_person(place.bench, ["t1"])
     assert found.landing[0].startswith(f"{name}~")
-    assert erase(place.bench, found)[0].startswith("1 traces (1 rows) are gone")
+    assert erase(place.bench, found)[0].startswith("Erased 1 trace (1 row)")
     assert place.lake.rows("select trace_id from raw_traces order by 1") == [("t2",), ("t3",)]
 
 
