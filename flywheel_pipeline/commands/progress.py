@@ -95,7 +95,7 @@ class StepLines:
         """Report that a step has ended; a check that ran has no line of its own."""
         seconds, title = self._clock() - self._began.pop(step, self._clock()), _title(step)
         if title or not ok:
-            counts = ", ".join(self._counts.pop(step, [])) if ok else "stopped"
+            counts = ", ".join(dict.fromkeys(self._counts.pop(step, []))) if ok else "stopped"  # a day says the same
             self._console.print(Text(f"{title or step:<18} {counts:<44} {seconds:6.1f} s"), soft_wrap=True)
 
     def ended(self) -> None:

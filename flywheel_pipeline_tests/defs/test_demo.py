@@ -177,16 +177,17 @@ def table_bytes(place: Place) -> dict[str, str]:
 def test_a_second_turn_calls_no_model_and_changes_nothing(copy: Place) -> None:
     calls = copy.one("select count(*) from llm_calls")
     reviewed = {p: p.read_bytes() for name in ("taxonomy", "golden", "samples") for p in (copy.root / name).iterdir()}
-    evaluated = {"answers", "eval_results"}  # whether a row came from the cache does change, and nothing else
+    # Whether a row came from the cache does change, and, by what other tests have asked in this home, what was paid.
+    evaluated = {"answers": "cached", "eval_results": "cached", "flywheel_turns": "n_calls, cost_usd"}
     before = {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated}
-    rows = {t: copy.lake.frame(f"select * exclude (cached) from {t} order by all") for t in evaluated}
+    rows = {t: copy.lake.frame(f"select * exclude ({x}) from {t} order by all") for t, x in evaluated.items()}
     assert copy.turn().success
     made = f"select count(*) from (select * from llm_calls order by called_at offset {calls}) where not cached"
     assert copy.one(made) == 0
     assert {p: p.read_bytes() for p in reviewed} == reviewed
     assert {k: v for k, v in table_bytes(copy).items() if Path(k).parent.name not in evaluated} == before
     for table, frame in rows.items():
-        assert copy.lake.frame(f"select * exclude (cached) from {table} order by all").equals(frame)
+        assert copy.lake.frame(f"select * exclude ({evaluated[table]}) from {table} order by all").equals(frame)
     anew = "from answers where not cached and prompt_version = (select version from production_prompt)"
     assert copy.one(f"select count(*) {anew}") == 0
 

@@ -101,7 +101,5 @@ def test_the_asset_accounts_for_every_score_of_an_annotator(tmp_path: Path) -> N
     labels, _ = collect_labels(place.bench)
     shown: Any = _exported(labels)["verdicts_in_exports"].value
     (row,) = shown.records
-    counts = [
-        row.data[n] for n in ("scores of annotators", "verdicts", "that count", "joined", "rejected", "named scores")
-    ]
+    counts = [row.data[n] for n in ("scores", "verdicts", "that count", "joined", "rejected", "named")]
     assert (row.data["file"], counts) == ("../traces/export.jsonl", [3, 1, 1, 0, 1, 1])

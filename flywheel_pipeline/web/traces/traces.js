@@ -32,8 +32,9 @@ function showPending(n) {
 }
 
 async function loadList() {
-  const at = ++loads;
-  const [page] = await Promise.all([ask("api/list?" + filters.query()), showCounts()]);
+  const at = ++loads, counted = filters.count();
+  counted.catch(() => {});  // reported below, where it is waited for
+  const page = await ask("api/list?" + filters.query());
   if (at !== loads) return;
   $("trace-list").innerHTML = page.html;  // escaped by the server
   showRest(page);
@@ -42,11 +43,8 @@ async function loadList() {
   $("empty").hidden = page.n > 0 || Boolean(page.note) && filters.query().size === 1;
   $("empty").textContent = filters.query().size ? "No trace fulfils all of these filters." : "No traces yet: choose an export on the page Labelling, or run `flywheel start FILE`.";
   showSelection();
-}
-
-async function showCounts() {
-  const n = await filters.count();
-  if (n !== null) $("found").textContent = count(n, "trace");
+  const n = await counted;  // how many there are is never said above the rows of other filters
+  if (at === loads && n !== null) $("found").textContent = count(n, "trace");
 }
 
 function showRest(page) {
