@@ -264,6 +264,8 @@ def _remains(bench: Workbench, found: Found) -> Iterator[str]:
     home = bench.settings.home
     for path in holding(home, _forms(found)):
         yield f"STILL in {path.relative_to(home).as_posix()}: look at it, and edit it by hand."
+    if names := ", ".join(source.name for source in bench.settings.capture.pull):
+        yield f"Erase them at {names} as well: `flywheel pull` fetches the hours before the last pull again."
     if (bench.lake.root / ASIDE).is_dir():
         yield f"NOT looked into: lake/{ASIDE}/, damaged tables that were set aside. Remove them."
     yield (

@@ -141,6 +141,8 @@ def test_what_a_kill_has_left_is_found_and_erased_by_the_next_one(
         patch.setattr("flywheel_pipeline.flows.erase.forget", kill)
         erase(place.bench, find_person(place.bench, ["t1"]))
     (place.root / "lake" / ".damaged").mkdir()
+    (place.root / "flywheel.yaml").write_text("automation: {settle_seconds: 0}\ncapture: {pull: [{kind: langfuse}]}")
     said = erase(place.bench, find_person(place.bench, ["t1"]))
     assert list(holding(place.root, ["Wilhelmina", '"t1"'])) == []
-    assert any(line.startswith("NOT looked into: lake/.damaged/") for line in said)
+    for beginning in ("NOT looked into: lake/.damaged/", "Erase them at langfuse as well"):
+        assert any(line.startswith(beginning) for line in said)
