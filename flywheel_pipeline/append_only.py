@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flywheel_pipeline.atomic_write import locked, version_of
+from flywheel_pipeline.atomic_write import locked, version_of, write_all
 from flywheel_pipeline.errors import ConflictError, CorruptFileError
 
 Row = Mapping[str, Any]
@@ -62,9 +62,7 @@ class AppendOnlyFile:
                 )
             break_line = b"\n" if before and not before.endswith(b"\n") else b""
             added = break_line + b"".join(_line(row) for row in rows)
-            with self.path.open("ab", buffering=0) as file:
-                file.write(added)
-                os.fsync(file.fileno())
+            self._write(added, len(before))
             os.fsync(folder)
         return version_of(before + added)
 
@@ -87,6 +85,16 @@ class AppendOnlyFile:
                 continue
             return [*seen.rows, *(json.loads(_line(row)) for row in added)]
         raise AssertionError("unreachable")
+
+    def _write(self, added: bytes, size: int) -> None:
+        """Append to the file of this size; where the disk is full, nothing of it stays."""
+        with self.path.open("ab", buffering=0) as file:
+            try:
+                write_all(file.fileno(), added)
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
 
     def _data(self) -> bytes:
         return self.path.read_bytes() if self.path.exists() else b""

@@ -12,7 +12,7 @@ SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|SALT)(?:S|
 SHORTEST = 8
 """Characters from which the value of such a variable is masked: a shorter one is found in ordinary words."""
 SHAPES = re.compile(
-    r"(?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9_\-.=+/~]{8,}"
+    r"(?P<scheme>\b(?:bearer\s+|basic\s+(?=\S*(?:[0-9=+/]|(?-i:.[A-Z])))))[A-Za-z0-9_\-.=+/~]{8,}"
     r"|(?P<user>://[^/\s:@]{0,100}:)[^/\s@]{1,500}(?=@)"
     r"|(?P<name>\b(?:api[-_ ]?key|access[-_ ]?token|token|password)\b[\"']?\s{0,3}[:=]\s{0,3}[\"']?)"
     r"[A-Za-z0-9_\-.=+/~*]{8,}"
@@ -20,7 +20,7 @@ SHAPES = re.compile(
     r"|\b(?:gh[opusr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|AKIA|ASIA)[A-Za-z0-9_\-]{12,}",
     re.IGNORECASE,
 )
-"""What looks like a key, whoever it belongs to."""
+"""What looks like a key, whoever it belongs to; what follows "basic" in a header is base64, and no word."""
 
 
 def mask(text: str, environ: Mapping[str, str] = os.environ) -> str:

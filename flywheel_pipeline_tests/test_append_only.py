@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,16 @@ def test_what_is_read_is_what_was_appended_in_order(
     for rows in appended:
         file.append(rows, file.read().version)
     assert file.read().rows == [json.loads(json.dumps(row)) for rows in appended for row in rows]
+
+
+def test_nothing_of_a_row_stays_where_the_disk_is_full(tmp_path: Path) -> None:
+    file = AppendOnlyFile(tmp_path / "a.jsonl")
+    seen = file.append([{"n": 1}], file.read().version)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))  # a write to the limit takes a part, as on a full disk
+    try:
+        with pytest.raises(OSError, match="too large"):
+            file.append([{"n": "x" * 50}], seen)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read().rows == [{"n": 1}]

@@ -60,3 +60,9 @@ def test_errors_are_masked_wherever_they_go(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         assert str(error) == f"key {MASK} is wrong"
     assert Answer("not-of-any-shape-known").output == "not-of-any-shape-known", "answers are not errors"
+
+
+@pytest.mark.parametrize("text", ["Basic authentication is required", "HTTP 401: Basic Authentication failed"])
+def test_words_after_basic_are_no_key(text: str) -> None:
+    assert mask(text, {}) == text
+    assert mask("Authorization: basic dXNlcjpwYXNz", {}) == "Authorization: basic ***"

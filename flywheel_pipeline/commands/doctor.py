@@ -11,7 +11,12 @@ from flywheel_pipeline.errors import SettingsError
 from flywheel_pipeline.flows.doctor import Finding, examine
 from flywheel_pipeline.flows.workbench import Workbench
 
-PORTS = {3000: "flywheel dev", 4318: "flywheel serve"}
+PORTS = {
+    3000: ("flywheel dev", "--port"),
+    4318: ("flywheel serve", "--port"),
+    4317: ("flywheel serve", "--grpc-port"),
+}
+"""The commands that listen on a port, and their options for another one."""
 
 
 def check_home(home: Path | None, say: Callable[[str], None], ask_models: bool, repair: bool) -> bool:
@@ -41,9 +46,10 @@ def _instance(home: Path) -> Finding:
 
 
 def _port(port: int) -> Finding:
+    command, option = PORTS[port]
     try:
         check_port("127.0.0.1", port)
     except SettingsError:
-        text = f"{port} is taken, perhaps by `{PORTS[port]}` itself; else start that with --port"
+        text = f"{port} is taken, perhaps by `{command}` itself; else start that with {option}"
         return Finding("ports", True, text)
-    return Finding("ports", True, f"{port} is free for `{PORTS[port]}`")
+    return Finding("ports", True, f"{port} is free for `{command}`")

@@ -9,6 +9,7 @@ import click
 
 from flywheel_pipeline.flows.erase import erase, find_person
 from flywheel_pipeline.flows.workbench import Workbench
+from flywheel_pipeline.words import count
 
 SHOWN = 10
 
@@ -29,8 +30,9 @@ def erase_person(
     bench = Workbench.of(home)
     found = find_person(bench, traces, *session_and_user)
     more = " …" if len(found.trace_ids) > SHOWN else ""
-    say(f"{len(found.trace_ids)} traces: {', '.join(found.trace_ids[:SHOWN])}{more}")
-    say(f"{len(found.case_ids)} golden cases made of them, and {len(found.landing)} files in traces/ that hold them.")
+    say(f"{count(len(found.trace_ids), 'trace')}: {', '.join(found.trace_ids[:SHOWN])}{more}")
+    cases, files = count(len(found.case_ids), "golden case"), count(len(found.landing), "file")
+    say(f"Made of them: {cases}. In traces/ they are in {files}.")
     say("The files are removed; what else they hold is kept as captured. Stop `flywheel serve` and running jobs first.")
     if not yes:
         click.confirm("Erase them? This cannot be undone", abort=True)

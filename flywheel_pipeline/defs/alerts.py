@@ -42,17 +42,29 @@ def alert_people(
     """Send what is new since the last tick; what no address took is tried again at the next one."""
     settings, now = bench.settings.alerts, time.time()
     watch = Watch.of(context.cursor, now)
+    lasting, voting, unread = _lasting(bench, watch.voting)
     try:
-        lasting, voting = lasting_alerts(bench, watch.voting)
-        failed = failed_runs(context.instance, watch.since, ours)
-        lasting, failed = ([a for a in found if a.kind in settings.on] for found in (lasting, failed))
+        failed = [a for a in failed_runs(context.instance, watch.since, ours) if a.kind in settings.on]
         watch, due = watch.look(lasting, failed, now)
         watch, n = watch.deliver(due, settings.urls(), post)
     except FlywheelError as error:
         return dg.SkipReason(f"no alert was sent: {error}")
     context.update_cursor(replace(watch, since=now, voting=tuple(sorted(voting))).text)
     late = f"; {len(watch.waiting)} wait for an address that did not take them" if watch.waiting else ""
-    return dg.SkipReason(f"{n} alert{'s' * (n != 1)} sent{late}" if n or late else "nothing new to alert people of")
+    sent = f"{n} alert{'s' * (n != 1)} sent{late}" if n or late else "nothing new to alert people of"
+    return dg.SkipReason(sent + unread)
+
+
+def _lasting(bench: Workbench, voting: Collection[str]) -> tuple[list[Alert] | None, Collection[str], str]:
+    """Return what lasts and the judges that vote; where the home cannot be read, no list and the reason.
+
+    Then runs fail, too, of which people are to be alerted all the more.
+    """
+    try:
+        found, now_voting = lasting_alerts(bench, voting)
+    except FlywheelError as error:
+        return None, voting, f"; the home cannot be read: {error}"
+    return [a for a in found if a.kind in bench.settings.alerts.on], now_voting, ""
 
 
 def failed_runs(instance: dg.DagsterInstance, since: float, ours: Collection[str]) -> list[Alert]:

@@ -82,7 +82,7 @@ def look(
     Where the tables were deleted, landing files are asked for again; labels are read by the turn that follows.
     """
     log, read = LOGS[folder]
-    before, is_filled = Memory.of(context.cursor), bool(bench.lake.stamp(log))
+    before, is_filled = Memory.of(context.cursor), bench.lake.is_filled(log)
     memory = before.look(is_filled)
     was_lost, seen = memory.losses > before.losses and folder == "traces", memory.seen
     files = bench.home.files(folder)

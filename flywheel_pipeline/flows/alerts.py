@@ -17,6 +17,7 @@ from flywheel_pipeline.records import FailureMode
 from flywheel_pipeline.settings import AlertKind
 from flywheel_pipeline.steps.deploy import advice
 from flywheel_pipeline.steps.evaluate import decides, evaluator_names
+from flywheel_pipeline.words import count
 
 DAY = 86_400
 KEPT = 200
@@ -71,14 +72,19 @@ class Watch:
         """The memory as JSON."""
         return json.dumps(asdict(self))
 
-    def look(self, lasting: Sequence[Alert], failed: Sequence[Alert], now: float) -> tuple[Watch, list[Alert]]:
-        """Return the memory after a look, and the alerts to send: what lasts and was not sent, and runs that failed."""
+    def look(self, lasting: Sequence[Alert] | None, failed: Sequence[Alert], now: float) -> tuple[Watch, list[Alert]]:
+        """Return the memory after a look, and the alerts to send: what lasts and was not sent, and runs that failed.
+
+        What lasts is None where the home cannot be read: that memory stays as it is.
+        """
+        new = [a for a in failed if a.key not in self.runs]
+        after = replace(self, runs=(*self.runs, *(a.key for a in new))[-KEPT:])
+        if lasting is None:
+            return after, new
         seen = {a.key: self.first_seen.get(a.key, now) for a in lasting}
         due = [a for a in lasting if a.key not in self.sent and now - seen[a.key] >= a.after_days * DAY]
-        new = [a for a in failed if a.key not in self.runs]
         sent = [k for k in self.sent if k in seen] + [a.key for a in due]
-        runs = [*self.runs, *(a.key for a in new)][-KEPT:]
-        return replace(self, first_seen=seen, sent=tuple(sent), runs=tuple(runs)), [*due, *new]
+        return replace(after, first_seen=seen, sent=tuple(sent)), [*due, *new]
 
     def deliver(self, alerts: Sequence[Alert], urls: Sequence[str], send: Send = send) -> tuple[Watch, int]:
         """Send alerts, and those that wait, to every address that has not taken them.
@@ -136,9 +142,13 @@ def _labels(bench: Workbench) -> list[Alert]:
         judged = {t for (t,) in bench.lake.rows("select trace_id from annotations where not is_superseded")}
         n = len({r.trace_id for r in rows if r.to_label} - judged)
         if n:
-            text = f"{n} traces of {batch} have no verdict yet: `flywheel label`."
-            found.append(Alert(f"labels:{batch}", "labels_waiting", f"{n} traces wait for the expert", text, days))
+            text = f"Without a verdict in {batch}: {count(n, 'trace')}. `flywheel label` shows them."
+            found.append(Alert(f"labels:{batch}", "labels_waiting", _waiting(n, "trace"), text, days))
     if flips and flips.n_asked > flips.n_labelled:
         key, n = f"flips:{flips.candidate}", flips.n_asked - flips.n_labelled
-        found.append(Alert(key, "labels_waiting", f"{n} flipped cases wait for the expert", f"{flips}.", days))
+        found.append(Alert(key, "labels_waiting", _waiting(n, "flipped case"), f"{flips}.", days))
     return found
+
+
+def _waiting(n: int, noun: str) -> str:
+    return f"{count(n, noun)} {'waits' if n == 1 else 'wait'} for the expert"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from flywheel_pipeline.adapters.home.files import (
     WRITTEN_FILE,
 )
 from flywheel_pipeline.adapters.home.forget import forget, holding
-from flywheel_pipeline.atomic_write import replacing
+from flywheel_pipeline.adapters.lake.damage import ASIDE
+from flywheel_pipeline.atomic_write import locked, replacing
 from flywheel_pipeline.errors import HomeError
-from flywheel_pipeline.flows.capture import capture_files, rewrite_days
+from flywheel_pipeline.flows.capture import already_read, capture_files, rewrite_days
 from flywheel_pipeline.flows.capture.landing_files import part_of
 from flywheel_pipeline.flows.workbench import Workbench, timestamp
 from flywheel_pipeline.records import TABLES
@@ -27,6 +29,7 @@ from flywheel_pipeline.steps.annotate import PICKED
 from flywheel_pipeline.steps.capture.erase import CannotEditError, erase_from, without
 from flywheel_pipeline.steps.capture.redact import Redactor
 from flywheel_pipeline.steps.golden.ledger import erasure
+from flywheel_pipeline.words import count
 
 USER_TAGS = ("user_id", "user", "end_user", "userId", "user.id", "enduser.id")
 """Tags of a trace that name the user."""
@@ -114,30 +117,55 @@ def erase(bench: Workbench, found: Found) -> list[str]:
     """Erase what was found; return what was done, and what this could not reach, in lines.
 
     It can be repeated: what a kill has left is erased by the next one.
+
+    Raises:
+        HomeError: a landing file holds what was not read, and would go with it; nothing is erased.
     """
-    done = [*_tables(bench, found), *_files(bench, found), *_golden(bench, found), *_caches(bench, found)]
-    return [*done, *_remains(bench, found)]
+    _check_read(bench, found.landing)
+    done = [*_files(bench, found), *_golden(bench, found), *_caches(bench, found)]
+    tables = list(_tables(bench, found))  # the last: by them `find_person` finds what a kill has left
+    return [*tables, *done, *_remains(bench, found)]
+
+
+def _check_read(bench: Workbench, names: Sequence[str]) -> None:
+    files = [file for file in bench.home.files("traces") if file.name in set(names)]
+    if unread := sorted({file.name for file in files} - already_read(bench.lake, files)):
+        raise HomeError(
+            f"Nothing was erased: {', '.join(unread)} in traces/ changed since it was read, or cannot be read to its "
+            "end, and what was not read would be lost with it. Stop what writes to it, or move it away, and try again."
+        )
+
+
+def _parts(bench: Workbench, name: str) -> list[str]:
+    """Return the parts that may hold a landing file's rows; those that were set apart have a suffix to its name."""
+    original, mark, suffix = name.rpartition("~")
+    apart = f"{part_of(original)}{mark}{suffix}"
+    return [part_of(name), *([apart] if mark and bench.lake.kept.has(apart) else [])]
 
 
 def _tables(bench: Workbench, found: Found) -> Iterator[str]:
     """Landing files go, with the rows of others kept as captured; raw traces are made anew, later tables by a run."""
     lake, folder = bench.lake, bench.settings.home / "traces"
     own, n, removed = lake.own_inputs("captured_files"), 0, []
-    for name in found.landing:
-        part = name if "~" in name and lake.kept.has(name) else part_of(name)
-        if part in own:
-            lake.kept.keep(part)
-        n += lake.kept.erase(part, found.trace_ids)
-        if (folder / name).is_file():
-            (folder / name).unlink()
-            removed.append(name)
-        lake.kept.release(part)
     for table in TABLES:
         if table not in CAPTURED:
             lake.remove(table, lambda _: True)
     lake.remove("rejects", lambda part: "=" not in part)
+    shutil.rmtree(lake.checks, ignore_errors=True)
+    for name in found.landing:
+        parts = _parts(bench, name)
+        for part in parts:
+            if part in own:
+                lake.kept.keep(part)
+            n += lake.kept.erase(part, found.trace_ids)
+        if (folder / name).is_file():
+            (folder / name).unlink()
+            removed.append(name)
+        for part in parts:
+            lake.kept.release(part)
     rewrite_days(bench)
-    yield f"{len(found.trace_ids)} traces ({n} rows) are gone; `flywheel run` makes the tables after `raw_traces` anew."
+    gone = f"{count(len(found.trace_ids), 'trace')} ({count(n, 'row')})"
+    yield f"Erased {gone}; `flywheel run` makes the tables after `raw_traces` anew."
     if removed:
         yield f"Removed from traces/, what else they held is kept as captured: {', '.join(removed)}."
 
@@ -154,7 +182,7 @@ def _files(bench: Workbench, found: Found) -> Iterator[str]:
         value, n = without(read.value, ids)
         if n:
             file.replace(value, read.version)
-            yield f"{name}: {n} entries"
+            yield f"{name}: {count(n, 'entry', 'entries')}"
     written, n = without(bench.home.read_json(WRITTEN_FILE), ids)
     if n:
         bench.home.write_json(WRITTEN_FILE, written)
@@ -172,7 +200,7 @@ def _edited(home: Path, path: Path, ids: Sequence[str]) -> Iterator[str]:
             temporary.write_bytes(left)
         if _renamed(path, data, left) != path:
             path.unlink()
-        yield f"{name}: {n} rows"
+        yield f"{name}: {count(n, 'row')}"
 
 
 def _renamed(path: Path, before: bytes, after: bytes) -> Path:
@@ -186,21 +214,22 @@ def _golden(bench: Workbench, found: Found) -> Iterator[str]:
     path = bench.settings.home / GOLDEN_FILE
     if not found.case_ids:
         return
-    rows = erasure(bench.home.append_only(GOLDEN_FILE).read().rows, set(found.case_ids), timestamp())
-    with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
-    yield f"{GOLDEN_FILE}: {len(found.case_ids)} cases are erased; versions that held them cannot be reproduced."
+    with locked(path.parent):  # a case that is added meanwhile waits, and follows
+        rows = erasure(bench.home.append_only(GOLDEN_FILE).read().rows, set(found.case_ids), timestamp())
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+    yield f"{GOLDEN_FILE}: {count(len(found.case_ids), 'case')} erased; versions with them cannot be reproduced."
 
 
 def _caches(bench: Workbench, found: Found) -> Iterator[str]:
     """Replies of models that quote them, and the events and logs of Dagster's own storage in the home."""
     home, texts = bench.settings.home, _forms(found)
     if n := forget(home / "llm_cache" / "replies.sqlite", "replies", "value", texts):
-        yield f"llm_cache/: {n} replies that quote them"
+        yield f"llm_cache/: {count(n, 'reply', 'replies')} with their texts"
     history = home / "dagster" / "history"
     events = sum(forget(path, *place) for path in sorted(history.rglob("*.db")) for place in _events(texts))
     if events:
-        yield f"dagster/: {events} events"
+        yield f"dagster/: {count(events, 'event')}"
     logs = home / "dagster" / "logs"
     for path in list(holding(logs, texts)) if logs.is_dir() else []:
         path.unlink()
@@ -235,6 +264,10 @@ def _remains(bench: Workbench, found: Found) -> Iterator[str]:
     home = bench.settings.home
     for path in holding(home, _forms(found)):
         yield f"STILL in {path.relative_to(home).as_posix()}: look at it, and edit it by hand."
+    if names := ", ".join(source.name for source in bench.settings.capture.pull):
+        yield f"Erase them at {names} as well: `flywheel pull` fetches the hours before the last pull again."
+    if (bench.lake.root / ASIDE).is_dir():
+        yield f"NOT looked into: lake/{ASIDE}/, damaged tables that were set aside. Remove them."
     yield (
         "Not reached: backups, version control, exports, other tools' copies, a DAGSTER_HOME outside the home, and "
         "replies of models about them that quote nothing of theirs (deleting llm_cache/ forgets these, and all others)."

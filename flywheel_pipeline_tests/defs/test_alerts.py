@@ -103,6 +103,16 @@ def test_without_the_variable_nothing_is_sent_or_forgotten_and_the_tick_says_why
     assert tick() == "1 alert sent"
 
 
+def test_a_failed_run_is_reported_also_while_the_home_cannot_be_read(tick: Tick) -> None:
+    tick()
+    damaged = tick.place.root / "lake" / "production_health" / "all.parquet"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PAR1 torn")
+    tick.run(too_dear)
+    assert tick().startswith("1 alert sent; the home cannot be read: ")
+    assert tick().startswith(f"{NOTHING}; the home cannot be read: ")
+
+
 def test_the_sensor_is_there_where_alerts_are_configured(tick: Tick, tmp_path: Path) -> None:
     (sensor,) = [s for s in build_definitions(tick.place.bench.settings).sensors or [] if s.name == "alerts"]
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING

@@ -24,9 +24,9 @@ from flywheel_pipeline.defs.schedules import request_evals
 from flywheel_pipeline.defs.scope import Scope
 from flywheel_pipeline.defs.sensors import look, request_days
 from flywheel_pipeline.flows.annotate import collect_labels
-from flywheel_pipeline.flows.capture import capture_files, write_days
+from flywheel_pipeline.flows.capture import capture_files, capture_traces, write_days
 from flywheel_pipeline.flows.evaluation_inputs import evaluation_inputs
-from flywheel_pipeline_tests.builders import a_prompt, an_annotation, an_eval_result
+from flywheel_pipeline_tests.builders import a_chat_record, a_prompt, an_annotation, an_eval_result
 from flywheel_pipeline_tests.homes import Place, a_home, an_instance, some_traces
 
 COVERS = ("defs/schedules.py", "defs/memory.py", "flows/evaluation_inputs.py")
@@ -204,6 +204,23 @@ def test_tables_that_are_deleted_are_built_again_once(place: Place, instance: dg
     assert step("days") == [("capture", key_after)]  # a run that failed is not started again
     write_days(place.lake, ["2025-06-02"])
     assert step("look") == step("days") == []
+
+
+def test_deleted_tables_are_noticed_where_rows_of_a_removed_file_are_kept(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    gone = settled(place.put_traces("old.jsonl", a_chat_record(trace_id="t1")))
+    settled(place.put_traces("new.jsonl", a_chat_record(trace_id="t2")))
+    capture_traces(place.bench)
+    gone.unlink()
+    capture_traces(place.bench)
+    context = dg.build_sensor_context(instance=instance)
+    assert isinstance(look(context, place.bench, "traces", "trace_files", "read_trace_files"), dg.SkipReason)
+    shutil.rmtree(place.root / "lake")
+    again = dg.build_sensor_context(instance=instance, cursor=context.cursor)
+    found = look(again, place.bench, "traces", "trace_files", "read_trace_files")
+    assert isinstance(found, dg.SensorResult) and found.run_requests
+    assert found.run_requests[0].tags["flywheel/files"] == "new.jsonl"
 
 
 def test_the_nightly_evals_skip_a_night_on_which_nothing_changed_and_say_so(

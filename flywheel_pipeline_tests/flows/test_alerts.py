@@ -43,6 +43,12 @@ def test_what_is_to_last_for_days_is_sent_after_that_many() -> None:
     assert watch.look([waits], [], 2 * DAY)[1] == [waits]
 
 
+def test_what_lasts_is_not_sent_again_after_a_look_at_a_home_that_cannot_be_read() -> None:
+    watch, _ = Watch(0).look([LASTS], [], 10)
+    watch, due = watch.look(None, [FAILED], 20)
+    assert due == [FAILED] and watch.look([LASTS], [FAILED], 30)[1] == []
+
+
 def test_an_address_that_does_not_take_an_alert_gets_it_later_and_the_others_do_not_get_it_twice() -> None:
     got: list[tuple[str, str]] = []
     down = {"b"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -102,4 +103,46 @@ def test_nothing_is_erased_without_a_yes(place: Place) -> None:
     assert CliRunner().invoke(main, command, input="n\n").exit_code == 1
     assert place.one("select count(*) from raw_traces where trace_id = 't1'") == 1
     done = CliRunner().invoke(main, [*command, "--yes"])
-    assert done.exit_code == 0 and "1 traces (2 rows) are gone" in done.output
+    assert done.exit_code == 0 and "Erased 1 trace (2 rows)" in done.output
+
+
+def test_a_trace_is_gone_from_a_file_that_another_one_of_the_same_name_has_replaced(tmp_path: Path) -> None:
+    place = a_home(tmp_path / "home")
+    name = "not every letter is plain.jsonl"
+    for ids in (["t1", "t2"], [], ["t3"]):
+        path = place.put_traces(name, *(a_chat_record(trace_id=i) for i in ids))
+        if not ids:
+            path.unlink()
+        capture_traces(place.bench)
+    found = find_person(place.bench, ["t1"])
+    assert found.landing[0].startswith(f"{name}~")
+    assert erase(place.bench, found)[0].startswith("Erased 1 trace (1 row)")
+    assert place.lake.rows("select trace_id from raw_traces order by 1") == [("t2",), ("t3",)]
+
+
+def test_a_landing_file_that_has_grown_since_it_was_read_is_not_removed(place: Place) -> None:
+    found, path = find_person(place.bench, ["t1"]), place.root / "traces" / "a.jsonl"
+    with path.open("a") as file:
+        file.write(json.dumps(a_chat_record(trace_id="t9")) + "\n")
+    with pytest.raises(HomeError, match=r"Nothing was erased: a\.jsonl"):
+        erase(place.bench, found)
+    assert place.one("select count(*) from raw_traces where trace_id = 't1'") == 1
+    erase(place.bench, find_person(place.bench, ["t1"]))
+    assert place.lake.rows("select trace_id from raw_traces order by 1") == [("t2",), ("t3",), ("t4",), ("t9",)]
+
+
+def test_what_a_kill_has_left_is_found_and_erased_by_the_next_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("flywheel_pipeline.flows.erase.forget", kill)
+        erase(place.bench, find_person(place.bench, ["t1"]))
+    (place.root / "lake" / ".damaged").mkdir()
+    (place.root / "flywheel.yaml").write_text("automation: {settle_seconds: 0}\ncapture: {pull: [{kind: langfuse}]}")
+    said = erase(place.bench, find_person(place.bench, ["t1"]))
+    assert list(holding(place.root, ["Wilhelmina", '"t1"'])) == []
+    for beginning in ("NOT looked into: lake/.damaged/", "Erase them at langfuse as well"):
+        assert any(line.startswith(beginning) for line in said)

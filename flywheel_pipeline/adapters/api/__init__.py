@@ -72,7 +72,7 @@ class ApiClient:
             except requests.exceptions.ChunkedEncodingError:  # it broke off, which `Retry` does not see
                 if attempt == CUT_ATTEMPTS:
                     raise PullError(f"{place} breaks off its answers") from None
-            except requests.RequestException as error:
+            except (requests.RequestException, UnicodeError) as error:  # UnicodeError: a key with a character like `…`
                 raise PullError(f"{place} does not answer: {type(error).__name__}") from None
         raise AssertionError("unreachable")
 

@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 BLOCK = 1 << 20
+TERMS = 500
+"""Texts that one statement looks for: SQLite takes an expression of at most 1,000 parts."""
 
 
 def forget(path: Path, table: str, column: str, texts: Sequence[str], blank: bool = False) -> int:
@@ -22,10 +24,13 @@ def forget(path: Path, table: str, column: str, texts: Sequence[str], blank: boo
         if not known:
             return 0
         connection.execute("pragma secure_delete = on")
-        where = " or ".join(f"instr({column}, ?) > 0" for _ in texts)
         what = f"update {table} set {column} = null" if blank else f"delete from {table}"
+        gone = 0
         with connection:
-            gone = connection.execute(f"{what} where {where}", list(texts)).rowcount
+            for first in range(0, len(texts), TERMS):
+                some = texts[first : first + TERMS]
+                where = " or ".join(f"instr({column}, ?) > 0" for _ in some)
+                gone += connection.execute(f"{what} where {where}", list(some)).rowcount
         if gone:
             connection.execute("pragma wal_checkpoint(truncate)")
             connection.execute("vacuum")
@@ -41,7 +46,8 @@ def holding(root: Path, texts: Sequence[str]) -> Iterator[Path]:
         tail = b""
         with path.open("rb") as file:
             while block := file.read(BLOCK):
-                if any(w in tail + block for w in wanted):
+                seen = tail + block
+                if any(w in seen for w in wanted):
                     yield path
                     break
-                tail = (tail + block)[-longest:]
+                tail = seen[-longest:]

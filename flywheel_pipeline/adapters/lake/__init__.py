@@ -108,16 +108,19 @@ class Lake:
             con.close()
 
     def _create_view(self, con: duckdb.DuckDBPyConnection, table: str, kind: str) -> None:
-        try:
-            con.execute(f"create {kind} {table} as {self._scan(table, self._files(table))}")
-        except duckdb.BinderException:
-            raise QueryError(
-                f"{self.root / table} was written by another version of this package. "
-                f"Everything in {self.root} is computed: delete it and run again."
-            ) from None
-        except duckdb.Error:  # reading the view is an error, making it is none
-            nothing = self._scan(table, ()).replace("where false", "where error('damaged') is null")
-            con.execute(f"create {kind} {table} as {nothing}")
+        for _ in range(2):  # a partition that is removed between listing and opening it is not damaged
+            try:
+                con.execute(f"create {kind} {table} as {self._scan(table, self._files(table))}")
+                return
+            except duckdb.BinderException:
+                raise QueryError(
+                    f"{self.root / table} was written by another version of this package. "
+                    f"Everything in {self.root} is computed: delete it and run again."
+                ) from None
+            except duckdb.Error:
+                continue
+        nothing = self._scan(table, ()).replace("where false", "where error('damaged') is null")
+        con.execute(f"create {kind} {table} as {nothing}")  # reading the view is an error, making it is none
 
     @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
@@ -152,6 +155,10 @@ class Lake:
         folder = self.root / table  # no glob of DuckDB's: the path may hold its wild cards
         found = folder.iterdir() if folder.is_dir() else ()
         return sorted(p for p in found if p.suffix == ".parquet" and p.name[0] != ".")
+
+    def is_filled(self, table: str) -> bool:
+        """Return whether there is a partition of `table` here; those that are `kept` beside the lake do not count."""
+        return bool(self._own_files(table))
 
     def frame(self, sql: str, params: Params = ()) -> pd.DataFrame:
         """Return the result of `sql` over the views of the tables that it names; of all where it names none.

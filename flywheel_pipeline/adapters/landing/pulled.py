@@ -66,7 +66,8 @@ class PulledFiles:
         folder.mkdir(parents=True, exist_ok=True)
         self.state = read_state(folder)
         self._journal = (folder / JOURNAL).open("a+b")
-        self._journal.truncate(self.state.journal)  # what follows was appended after the state was saved
+        whole = min(self.state.journal, os.fstat(self._journal.fileno()).st_size)  # shorter: a kill in `put_in_place`
+        self._journal.truncate(whole)  # what follows was appended after the state was saved
         self._saved = time.monotonic()
 
     def save(self, every: float = 0) -> None:
@@ -87,7 +88,7 @@ class PulledFiles:
     def append(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Append (day, record) of one page; they count once the state is saved."""
         for day, record in records:
-            self._journal.write(orjson.dumps([day, self.key_of(record), record], option=orjson.OPT_APPEND_NEWLINE))
+            self._journal.write(_line([day, self.key_of(record)]) + _line(record))
 
     @property
     def is_full(self) -> bool:
@@ -99,11 +100,12 @@ class PulledFiles:
         by_day: dict[str, dict[Key, bytes]] = {}
         self.save()
         self._journal.seek(0)
-        for line in self._journal:
-            day, key, record = orjson.loads(line)
-            by_day.setdefault(day, {})[tuple(key)] = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        for place in self._journal:
+            day, key = _read(place)
+            by_day.setdefault(day, {})[tuple(key)] = next(self._journal)
         changed = [name for day, records in sorted(by_day.items()) if (name := self._put(day, records))]
-        self._journal.truncate(0)
+        self._journal.seek(0)
+        self._journal.truncate()
         self.save()
         return changed
 
@@ -142,7 +144,22 @@ class PulledFiles:
         with path.open("rb") as file:
             for line in file:
                 whole = line if line.endswith(b"\n") else line + b"\n"
-                yield self.key_of(orjson.loads(line)), whole
+                yield self.key_of(_read(line)), whole
+
+
+def _line(value: Any) -> bytes:
+    """Return a value as a line of JSON: also half a character (a lone surrogate) and an integer of any size."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _read(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)
 
 
 def _merged(old: Iterator[tuple[Key, bytes]], new: Mapping[Key, bytes]) -> Iterator[tuple[Key, bytes, bool]]:

@@ -1,7 +1,7 @@
 """Agenta: `POST /api/variants/configs/{fetch,add,commit,deploy}`; an environment points at a revision of a variant.
 
 A configuration holds more than the prompt (model, other messages, tools). All of it stays as it is there: only the
-text of its system message is replaced.
+text of its first system message is replaced.
 """
 
 from __future__ import annotations
@@ -73,8 +73,13 @@ class AgentaTarget:
         """Return the configuration with another system message."""
         whole = dict(params) if isinstance(params, Mapping) else {}
         part = dict(whole.get(self.key) or {})
-        others = [m for m in part.get("messages") or [] if field_of(m, "role") != "system"]
-        part["messages"] = [{"role": "system", "content": text}, *others]
+        messages = list(part.get("messages") or [])
+        at = next((n for n, m in enumerate(messages) if field_of(m, "role") == "system"), None)
+        if at is None:
+            messages.insert(0, {"role": "system", "content": text})
+        else:
+            messages[at] = {**messages[at], "content": text}
+        part["messages"] = messages
         return {**whole, self.key: part}
 
 

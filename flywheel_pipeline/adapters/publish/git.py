@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,8 @@ AUTHOR = ("flywheel", "flywheel@localhost")
 """Who commits where the repository names nobody."""
 NEW = "0" * 40
 TIMEOUT_SECONDS = 60
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""Variables that git sets for its hooks, and that would have it work on their repository."""
 
 
 class GitTarget:
@@ -103,8 +106,9 @@ class GitTarget:
         self, *arguments: str, data: bytes | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[bytes]:
         command = ["git", "-C", str(self.repository), *arguments]
+        env = {k: v for k, v in os.environ.items() if k not in ELSEWHERE}
         try:
-            done = subprocess.run(command, input=data or b"", capture_output=True, timeout=TIMEOUT_SECONDS)
+            done = subprocess.run(command, input=data or b"", capture_output=True, timeout=TIMEOUT_SECONDS, env=env)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PublishError(f"git cannot be run: {error}") from None
         if check and done.returncode:

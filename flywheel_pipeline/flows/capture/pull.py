@@ -72,7 +72,7 @@ def pull_sources(bench: Workbench, names: Sequence[str] = (), to: Connect = conn
         pulled = Pulled(source.name)
         try:
             _pull(bench, source, to(source), pulled)
-        except FlywheelError as error:
+        except (FlywheelError, OSError) as error:  # OSError: the folder of this source, or the disk
             pulled.problem = str(error)
         yield pulled
 

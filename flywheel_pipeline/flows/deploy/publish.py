@@ -44,8 +44,8 @@ def publish_production(bench: Workbench, *, overwrite: bool = False) -> list[Pub
     """Publish the production prompt to every place that is configured, and return what came of it.
 
     What is in production there already is left alone. A place where production is neither this prompt nor the one that
-    was published last has been changed by somebody: that is reported, unless `overwrite` says to replace it. A failure
-    is reported and changes nothing here.
+    was published last has been changed by somebody: that is reported, unless `overwrite` says to replace it. The first
+    publication replaces whatever is there. A failure is reported and changes nothing here.
     """
     settings = bench.settings.deploy.publish
     if not settings:

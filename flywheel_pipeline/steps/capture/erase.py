@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
-from collections.abc import Callable, Collection, Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
+from xml.sax.saxutils import escape
 
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"), (b"", "utf-8"),
+)  # fmt: skip
+"""Byte order marks and their encodings; that of UTF-32 begins with that of UTF-16."""
+ZIPPED = b"PK\x03\x04"
+"""How a workbook and other compressed archives begin."""
+BLOCK = 1 << 20
+MOST_BYTES = 1 << 30
+"""Bytes of a compressed file that are looked at, at most."""
 SEPARATED = {".csv": ",;\t|", ".tsv": "\t"}
 """Delimiters of the endings of text tables."""
 
@@ -25,18 +39,46 @@ def erase_from(name: str, data: bytes, ids: Collection[str]) -> tuple[bytes, int
     Raises:
         CannotEditError: the file names one of them and is neither a text table, nor JSON, nor lines of JSON.
     """
-    if not any(i.encode() in data or json.dumps(i)[1:-1].encode() in data for i in ids):
+    mark, encoding = next(m for m in MARKS if data.startswith(m[0]))
+    forms = {form for i in ids for form in (i, json.dumps(i)[1:-1], escape(i))}
+    if not _names(data, [form.encode(encoding, "replace") for form in forms]):
         return data, 0
     edit = _EDITS.get(PurePath(name).suffix.lower())
     if edit is None:
         raise CannotEditError(f"a {PurePath(name).suffix or 'file without an ending'} is not edited here")
     try:
-        text = data.decode("utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8")
-        made, n = edit(text, ids)
+        made, n = edit(data[len(mark) :].decode(encoding), ids)
+        return (mark + made.encode(encoding), n) if n else (data, 0)
     except (ValueError, RecursionError, csv.Error) as error:
         raise CannotEditError(f"it cannot be read ({error})") from None
-    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    return (mark + made.encode("utf-8"), n) if n else (data, 0)
+
+
+def _names(data: bytes, forms: Collection[bytes]) -> bool:
+    """Return whether one of `forms` stands in a file or, where it is compressed as a workbook is, inside it.
+
+    Raises:
+        CannotEditError: it is compressed and cannot be looked into.
+    """
+    if any(form in data for form in forms):
+        return True
+    return data.startswith(ZIPPED) and any(form in text for text in _unzipped(data) for form in forms)
+
+
+def _unzipped(data: bytes) -> Iterator[bytes]:
+    """Yield what a compressed file holds, in pieces that overlap by more than an id's length."""
+    left = MOST_BYTES
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    tail = b""
+                    while block := file.read(BLOCK):
+                        if (left := left - len(block)) < 0:
+                            raise CannotEditError("it is too large to look into, and may name them")
+                        yield tail + block
+                        tail = block[-BLOCK // 16 :]
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise CannotEditError(f"it cannot be looked into ({error}), and may name them") from None
 
 
 def without(value: Any, ids: Collection[str]) -> tuple[Any, int]:
@@ -93,7 +135,7 @@ def _table(delimiters: str) -> Callable[[str, Collection[str]], tuple[str, int]]
         header = text.split("\n", 1)[0]
         delimiter = max(delimiters, key=header.count)
         lines = _split(text)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)  # its line numbers are those of `lines`
         kept, n, before = [], 0, 0
         for cells in reader:
             record = "".join(lines[before : reader.line_num])

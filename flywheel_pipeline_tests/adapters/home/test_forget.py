@@ -25,6 +25,15 @@ def test_rows_that_hold_a_text_are_gone_from_the_file(tmp_path: Path) -> None:
         assert con.execute("select distinct key from replies").fetchall() == [("b",)]
 
 
+def test_many_texts_are_forgotten_at_once(tmp_path: Path) -> None:
+    path, texts = tmp_path / "a.sqlite", [f"text number {i}." for i in range(1_200)]
+    with closing(sqlite3.connect(path)) as con:
+        con.execute("create table replies (value text)")
+        con.executemany("insert into replies values (?)", [(texts[0],), (texts[-1],), ("other",)])
+        con.commit()
+    assert forget(path, "replies", "value", texts) == 2
+
+
 def test_a_value_can_go_without_its_row(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     with closing(sqlite3.connect(path)) as con:

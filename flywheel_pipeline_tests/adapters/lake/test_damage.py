@@ -76,3 +76,19 @@ def test_a_damaged_only_copy_is_not_said_to_be_computed(lake: Lake) -> None:
     (lake.kept.root / "captured_traces" / "a.jsonl=00000.parquet").write_bytes(b"")
     with pytest.raises(CorruptFileError, match="It is the only copy"):
         lake.frame("select * from captured_traces")
+
+
+def test_a_partition_that_is_removed_between_listing_and_opening_it_is_not_damaged(lake: Lake) -> None:
+    class Raced(Lake):
+        is_raced = False
+
+        def _files(self, table: str) -> list[Path]:
+            found = super()._files(table)
+            if not self.is_raced:
+                self.is_raced = True
+                found[0].unlink()
+            return found
+
+    before = lake.rows("select count(*) from captured_traces")
+    after = Raced(lake.root).rows("select count(*) from captured_traces")
+    assert 0 < after[0][0] < before[0][0]

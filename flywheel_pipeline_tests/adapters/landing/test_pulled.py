@@ -62,3 +62,38 @@ def test_a_state_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / STATE).write_text("{")
     with pytest.raises(CorruptFileError, match="everything is fetched again"):
         PulledFiles(tmp_path, key_of)
+
+
+def test_a_pull_that_was_killed_while_it_emptied_the_journal_goes_on(tmp_path: Path) -> None:
+    files = PulledFiles(tmp_path, key_of)
+    files.append([a_record("a1")])
+    files.put_in_place()
+    files.append([a_record("a2")])
+    files.save()
+    files.close()
+    (tmp_path / JOURNAL).write_bytes(b"")  # emptied, and the state that says so is not saved yet
+    again = PulledFiles(tmp_path, key_of)
+    again.append([a_record("a3")])
+    assert again.put_in_place() == ["2026-01-01.jsonl"]
+    assert held(tmp_path) == [["a1", "a"], ["a3", "a"]]
+    again.close()
+
+
+def test_an_emptied_journal_is_not_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flywheel_pipeline.adapters.landing.pulled.JOURNAL_BYTES", 500)
+    files = PulledFiles(tmp_path, key_of)
+    files.append([a_record(f"a{i}") for i in range(20)])
+    assert files.is_full
+    files.put_in_place()
+    assert not files.is_full
+    files.close()
+
+
+@pytest.mark.parametrize("text", ["cut in an emoji \ud83d", 2**70])
+def test_a_record_that_a_stranger_made_odd_stops_no_pull(tmp_path: Path, text: Any) -> None:
+    files = PulledFiles(tmp_path, key_of)
+    for own in ("a1", "a2"):
+        files.append([("2026-01-01", {"trace": "a", "id": own, "text": text})])
+        assert files.put_in_place() == ["2026-01-01.jsonl"]
+    assert held(tmp_path) == [["a1", text], ["a2", text]]
+    files.close()

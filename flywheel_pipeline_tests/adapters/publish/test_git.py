@@ -93,3 +93,14 @@ def test_names_that_are_none_are_refused(repository: Path, branch: str, path: st
 def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="not a git repository"):
         GitTarget(tmp_path, "p", "x.md").read("fern")
+
+
+def test_a_hook_of_another_repository_does_not_take_the_place_of_this_one(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    commit = GitTarget(repository, "release", "prompts/{name}.md").write(FIRST, None)
+    monkeypatch.delenv("GIT_DIR")
+    assert git(repository, "rev-parse", "release") == commit

@@ -137,3 +137,14 @@ def test_a_chat_prompt_and_a_model_of_the_same_name_are_not_overwritten() -> Non
         with pytest.raises(PublishError, match="is a model and no prompt"):
             target(mlflow).write(FIRST, None)
     assert len(langfuse.versions) == 1 and not mlflow.versions
+
+
+def test_agenta_keeps_all_of_a_configuration_but_the_text_of_the_first_system_message() -> None:
+    there = AgentaTarget("http://localhost", "support", "default", "production", "prompt", SECRET)
+    first, second = {"role": "system", "content": "Old.", "name": "a"}, {"role": "system", "content": "Rules."}
+    user = {"role": "user", "content": "{{question}}"}
+    params = {"prompt": {"messages": [user, first, second], "llm_config": {"model": "x"}}, "k": 3}
+    assert there._with(params, "New.") == {
+        "prompt": {"messages": [user, {**first, "content": "New."}, second], "llm_config": {"model": "x"}}, "k": 3,
+    }  # fmt: skip
+    assert there._with({"prompt": {"messages": [user]}}, "New.")["prompt"]["messages"][1] == user

@@ -148,6 +148,23 @@ def test_an_expired_key_is_reported_without_the_key(tmp_path: Path, langfuse: La
     assert "does not accept the key (401)" in pulled.problem and "b2xk" not in str(pulled)
 
 
+def test_a_key_that_no_header_can_hold_is_a_problem_of_its_source(tmp_path: Path, langfuse: LangfuseServer) -> None:
+    place = a_place(tmp_path, langfuse, "langfuse")
+    pulled = pull(place, to=lambda s: ApiClient(s.url, {"Authorization": "Bearer copied from a page…"}, 0.001))
+    assert "UnicodeEncodeError" in pulled.problem and "copied" not in pulled.problem
+
+
+def test_a_source_that_cannot_write_stops_no_other(tmp_path: Path, langfuse: LangfuseServer) -> None:
+    place = a_place(tmp_path, langfuse, "langfuse")
+    settings = yaml.safe_load((place.root / "flywheel.yaml").read_text())
+    settings["capture"]["pull"].append({**settings["capture"]["pull"][0], "name": "other"})
+    (place.root / "flywheel.yaml").write_text(yaml.safe_dump(settings))
+    (place.root / "traces" / "pulled").mkdir()
+    (place.root / "traces" / "pulled" / "prod").write_text("no folder")
+    prod, other = pull_sources(place.bench, to=connect)
+    assert "prod" in prod.problem and not other.problem
+
+
 @pytest.mark.parametrize("kind", PROJECTS)
 @pytest.mark.parametrize("answer", [[], None, "<html>", {"data": 1, "runs": [2], "traces": {"a": 1}, "spans": 3}])
 def test_answers_in_another_form_are_a_problem_of_their_source(tmp_path: Path, kind: str, answer: Any) -> None:

@@ -32,7 +32,8 @@ ARTIFACT = "/ajax-api/2.0/mlflow/get-trace-artifact"
 
 def row_of(record: Mapping[str, Any]) -> Row:
     """Return what a trace is."""
-    info = record.get("trace_info") or record.get("info") or record
+    found = record.get("trace_info") or record.get("info")
+    info = found if isinstance(found, dict) else record
     own = text(info, "trace_id", "request_id")
     return Row("trace", own, own, moment(info.get("request_time") or info.get("timestamp_ms")), record)
 
