@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flywheel_pipeline.adapters.home.files import PARTS, SETTINGS_FILE
 from flywheel_pipeline.adapters.lake.damage import explain, set_aside
-from flywheel_pipeline.errors import CorruptFileError, FlywheelError
+from flywheel_pipeline.errors import CorruptFileError, FlywheelError, HomeError
 from flywheel_pipeline.flows.workbench import Workbench
 from flywheel_pipeline.ports import Ask
 from flywheel_pipeline.records import ROLES, TABLES
@@ -92,14 +92,22 @@ def _read(bench: Workbench, path: Path) -> None:
 
 
 def _tables(bench: Workbench) -> Iterator[Finding]:
-    damaged = bench.lake.damaged()
+    try:
+        damaged = bench.lake.damaged()
+    except HomeError as error:
+        yield Finding("tables", False, str(error))
+        return
     yield from (Finding("tables", False, explain(*each)) for each in damaged)
     if not damaged:
         yield Finding("tables", True, f"all {len(TABLES)} tables can be read")
 
 
 def _repaired(bench: Workbench) -> Iterator[Finding]:
-    damaged = bench.lake.damaged()
+    try:
+        damaged = bench.lake.damaged()
+    except HomeError as error:
+        yield Finding("tables", False, str(error))
+        return
     for path, reason in damaged:
         if bench.lake.kept.holds(path):
             yield Finding("tables", False, explain(path, reason))

@@ -66,6 +66,16 @@ def test_damaged_tables_are_named_then_set_aside(bench: Workbench) -> None:
     assert bench.lake.frame("select * from annotations").empty
 
 
+def test_a_table_that_this_user_may_not_read_is_not_set_aside(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for repair in (False, True):
+        (problem,) = problems(examine(bench, repair=repair))
+        assert "all.parquet cannot be read by this user" in problem
+    assert (bench.lake.root / "annotations" / "all.parquet").exists()
+
+
 def test_a_model_that_cannot_be_asked_is_a_problem(tmp_path: Path) -> None:
     bench = bench_of(
         tmp_path / "home",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from flywheel_pipeline.adapters.lake.kept import FILES, FOLDER, SOURCE, part_of_block
+from flywheel_pipeline.errors import HomeError
 
 OTHER_CAUSES = (
     duckdb.BinderException,
@@ -23,11 +25,17 @@ ASIDE = ".damaged"
 
 
 def unreadable(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """Return the files that cannot be read to their end, with DuckDB's reason."""
+    """Return the files that cannot be read to their end, with DuckDB's reason.
+
+    Raises:
+        HomeError: this user may not read a file, which therefore need not be damaged.
+    """
     con = duckdb.connect(":memory:")
     found = []
     try:
         for path in paths:
+            if path.exists() and not os.access(path, os.R_OK):
+                raise HomeError(f"{path} cannot be read by this user: change its owner or mode.")
             try:
                 con.execute("select bit_xor(hash(t)) from read_parquet(?) t", [[str(path)]]).fetchall()
             except OTHER_CAUSES:

@@ -44,8 +44,8 @@ def publish_production(bench: Workbench, *, overwrite: bool = False) -> list[Pub
     """Publish the production prompt to every place that is configured, and return what came of it.
 
     What is in production there already is left alone. A place where production is neither this prompt nor the one that
-    was published last has been changed by somebody: that is reported, unless `overwrite` says to replace it. The first
-    publication replaces whatever is there. A failure is reported and changes nothing here.
+    was published last has been changed by somebody: that is reported, unless `overwrite` says to replace it. So is a
+    prompt that is none of this registry's at the first publication. A failure is reported and changes nothing here.
     """
     settings = bench.settings.deploy.publish
     if not settings:
@@ -72,24 +72,28 @@ def _publish(
         present = target.read(release.name)
         if present is not None and present.text.strip() == release.text.strip():
             return Publication(**attempt, remote=present.remote)
-        if present is not None and made and not overwrite:
-            _check_unchanged(bench, made[-1], present.text)
+        if present is not None and not overwrite:
+            _check_ours(bench, made, present.text)
         return Publication(**attempt, remote=target.write(release, again))
     except (PublishError, ConflictError) as error:
         return Publication(**attempt, problem=str(error))
 
 
-def _check_unchanged(bench: Workbench, last: Publication, present: str) -> None:
-    """Check that production there is what was published last.
+def _check_ours(bench: Workbench, made: Sequence[Publication], present: str) -> None:
+    """Check that production there is what was published last; before that, that it is a prompt of this registry.
 
     Raises:
-        ConflictError: somebody has put another prompt into production there.
+        ConflictError: somebody has put another prompt into production there, or it is another app's.
     """
-    if present.strip() != bench.registry.get(last.version).text.strip():
-        raise ConflictError(
-            f"somebody has changed it there since {last.version} was published at {last.at}; nothing was overwritten. "
-            "`flywheel prompts publish --overwrite` replaces it."
-        )
+    last = made[-1] if made else None
+    ours = [bench.registry.get(last.version)] if last else bench.registry.versions()
+    if present.strip() in {prompt.text.strip() for prompt in ours}:
+        return
+    since = f"somebody has changed it there since {last.version} was published at {last.at}" if last else ""
+    raise ConflictError(
+        f"{since or 'a prompt that is none of this registry is in production there under this name'}; nothing was "
+        "overwritten. `flywheel prompts publish --overwrite` replaces it."
+    )
 
 
 def _release(bench: Workbench) -> Release:

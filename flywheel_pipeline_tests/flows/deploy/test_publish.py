@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -31,6 +32,9 @@ def registry() -> Iterator[FakeLangfuse]:
     registry = FakeLangfuse()
     with serving(registry):
         yield registry
+
+
+THERE: dict[str, Any] = {"name": "fern", "version": 1, "labels": ["production"]}
 
 
 @pytest.fixture
@@ -93,6 +97,25 @@ def test_what_somebody_has_changed_there_is_not_overwritten_unasked(place: Place
     assert registry.production == "A hot fix."
     assert publish(place, "--overwrite").exit_code == 0
     assert registry.production == NEW.text and len(registry.versions) == 2
+
+
+def test_a_prompt_of_another_app_under_the_name_is_not_overwritten_unasked(
+    place: Place, registry: FakeLangfuse
+) -> None:
+    registry.versions.append({**THERE, "prompt": "The prompt of another team."})
+    promote_candidate(bench(place), None, MIRA)
+    assert registry.production == "The prompt of another team."
+    assert "none of this registry" in publish(place).output
+    assert publish(place, "--overwrite").exit_code == 0
+    assert registry.production == NEW.text
+
+
+def test_a_prompt_that_is_in_the_registry_here_is_replaced_at_the_first_publication(
+    place: Place, registry: FakeLangfuse
+) -> None:
+    registry.versions.append({**THERE, "prompt": OLD.text})
+    promote_candidate(bench(place), None, MIRA)
+    assert registry.production == NEW.text
 
 
 def test_without_a_place_nothing_is_published_and_without_a_promotion_nothing_is_missing(place: Place) -> None:
