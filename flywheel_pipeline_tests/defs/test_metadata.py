@@ -9,7 +9,7 @@ import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_pipeline.defs.assets.eval_results import trends
+from flywheel_pipeline.defs.assets.eval_results import _answer_metadata, trends
 from flywheel_pipeline.defs.charts import INLINE, bars
 from flywheel_pipeline.defs.metadata import (
     column_lineage,
@@ -24,6 +24,7 @@ from flywheel_pipeline.records import TABLES
 from flywheel_pipeline.stats import proportion
 from flywheel_pipeline.steps.evaluate import ModePassRate
 from flywheel_pipeline.steps.sample.saturation import judge_saturation
+from flywheel_pipeline_tests.builders import an_answer
 
 COVERS = ("defs/charts.py",)
 
@@ -123,3 +124,10 @@ def test_pass_rates_are_numbers_by_mode_and_those_that_do_not_count_stand_apart(
         "pass_rate_not_counted: Rude (judge:b)": 0.5,
         "pass_rate: Late": 0.75,
     }
+
+
+def test_a_cost_that_is_partly_unknown_is_not_summed() -> None:
+    known, unknown = an_answer(cost_usd=0.5, error=None), an_answer(cost_usd=None, error=None)
+    assert _answer_metadata([known, known])["cost_usd"].value == 1.0
+    shown = _answer_metadata([known, unknown])
+    assert "cost_usd" not in shown and shown["n_of_unknown_cost"].value == 1

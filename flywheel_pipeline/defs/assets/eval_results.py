@@ -76,11 +76,13 @@ def eval_results(bench: dg.ResourceParam[Workbench]) -> Iterator[dg.MaterializeR
 
 def _answer_metadata(answers: list[CaseAnswer]) -> dict[str, dg.MetadataValue]:
     failed = [[a.case_id, a.error] for a in answers if a.error]
+    unknown = sum(a.cost_usd is None and not a.error for a in answers)  # a sum without them would be too small
+    cost = dg.MetadataValue.float(sum((a.cost_usd or 0.0 for a in answers), 0.0))
     return {
         "dagster/row_count": dg.MetadataValue.int(len(answers)),
         "n_without_answer": dg.MetadataValue.int(len(failed)),
         "n_from_cache": dg.MetadataValue.int(sum(a.cached for a in answers)),
-        "cost_usd": dg.MetadataValue.float(sum((a.cost_usd or 0.0 for a in answers), 0.0)),
+        **({"n_of_unknown_cost": dg.MetadataValue.int(unknown)} if unknown else {"cost_usd": cost}),
         "without_answer": table(("case", "error"), failed[:SHOWN]),
     }
 
