@@ -123,7 +123,7 @@ def test_without_its_source_a_new_process_starts_with_the_copy_on_disk(
     with caplog.at_level(logging.WARNING):
         assert prompts.get(source=home).template == OLD.text
     assert "the copy of 0 seconds ago is used" in caplog.text
-    (next((home.parent / "cache" / "flywheel").iterdir())).write_text("{", "utf-8")
+    prompts._copy_of(str(home), "production").write_text("{", "utf-8")
     restart()
     with pytest.raises(PromptError):
         prompts.get(source=home)

@@ -89,11 +89,14 @@ class DirectTransport:
 async def _read_bounded(response: aiohttp.ClientResponse, url: str) -> bytes:
     """Return the body; one that is too large is given up while it arrives, also where no length was announced."""
     content = bytearray()
-    async for piece in response.content.iter_any():
-        content += piece
-        if len(content) > MAX_REPLY_BYTES:
-            response.close()
-            raise CallFailed(f"{url}: a reply of more than {MAX_REPLY_BYTES:,} bytes is too large", "refused")
+    try:
+        async for piece in response.content.iter_any():
+            content += piece
+            if len(content) > MAX_REPLY_BYTES:
+                raise CallFailed(f"{url}: a reply of more than {MAX_REPLY_BYTES:,} bytes is too large", "refused")
+    except BaseException:
+        response.close()  # as `response.read` does: what is left of it is not waited for
+        raise
     return bytes(content)
 
 
