@@ -43,7 +43,12 @@ def every_answer_judged(lake: LakeResource) -> dg.AssetCheckResult:
         "select case_id, evaluator, error from eval_results"
         " where label is null and (error is not null or not starts_with(evaluator, 'check:')) order by all"
     )
-    listed = table(("case_id", "evaluator", "error"), broken.head(20).values.tolist())
+    return _report_broken(broken)
+
+
+def _report_broken(broken: pd.DataFrame) -> dg.AssetCheckResult:
+    """Return the check on verdicts that are missing; the columns are what was judged, evaluator, error."""
+    listed = table(tuple(broken.columns), broken.head(20).values.tolist())
     return dg.AssetCheckResult(
         passed=broken.empty,
         severity=WARN,
@@ -80,13 +85,7 @@ def every_sampled_trace_judged(lake: LakeResource) -> dg.AssetCheckResult:
         "select trace_id, evaluator, error from production_verdicts where label is null and error is not null"
         " order by all"
     )
-    listed = table(("trace_id", "evaluator", "error"), broken.head(20).values.tolist())
-    return dg.AssetCheckResult(
-        passed=broken.empty,
-        severity=WARN,
-        description=f"verdicts missing: {len(broken):,}; the next run asks for them again" if len(broken) else None,
-        metadata={"n_broken": len(broken), "broken": listed},
-    )
+    return _report_broken(broken)
 
 
 EVALUATE_CHECKS = [

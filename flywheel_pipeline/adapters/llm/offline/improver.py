@@ -23,7 +23,7 @@ ADVICE: Mapping[judge.Rule, str] = {
     judge.too_long: "Keep it short: at most 60 words, only what was asked.",
     judge.asks_again: "Do not ask for anything that the customer has already told you.",
     judge.off_topic: "Make sure that the answer is about what the customer asked; if you have nothing on it, say so.",
-    judge.withheld: "Always give the customer an answer; do not say that you can not find one.",
+    judge.withheld: "Always give the customer an answer; do not say that you cannot find one.",
     judge.steps_missing: "When the customer asks how something is done, give the whole guide with every step.",
 }
 
